@@ -1,0 +1,83 @@
+"""`ByteSource`: the one interface through which every parser reads.
+
+A local file, bytes in memory, a window of another source and (in formats/archives) a decompressed member all
+implement it, so each parser works on all of them. A source never raises on reads past the end: it returns
+fewer bytes.
+"""
+
+import os
+from abc import ABC, abstractmethod
+
+
+class ByteSource(ABC):
+    """Random access to `size` bytes. `bytes_read` counts what was really fetched from below."""
+
+    size: int
+    bytes_read: int = 0
+
+    @abstractmethod
+    def pread(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`; fewer only where the source ends."""
+
+    def read_exact(self, offset: int, length: int) -> bytes | None:
+        """Exactly `length` bytes at `offset`, or None when the source ends before."""
+        if offset < 0 or length < 0 or offset + length > self.size:
+            return None
+        data = self.pread(offset, length)
+        return data if len(data) == length else None
+
+
+class BytesSource(ByteSource):
+    """Bytes that are already in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def pread(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length <= 0:
+            return b""
+        data = self._data[offset : offset + length]
+        self.bytes_read += len(data)
+        return data
+
+
+class FileSource(ByteSource):
+    """A regular file behind an open descriptor, which the caller keeps and closes."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd = fd
+        self.size = size
+
+    def pread(self, offset: int, length: int) -> bytes:
+        length = min(length, self.size - offset)
+        if offset < 0 or length <= 0:
+            return b""
+        parts: list[bytes] = []
+        while length > 0:
+            part = os.pread(self._fd, min(length, 1 << 26), offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.bytes_read += len(data)
+        return data
+
+
+class SliceSource(ByteSource):
+    """The window `[start, start + length)` of another source, clipped to that source's end."""
+
+    def __init__(self, parent: ByteSource, start: int, length: int) -> None:
+        self._parent = parent
+        self._start = max(0, min(start, parent.size))
+        self.size = max(0, min(length, parent.size - self._start))
+
+    def pread(self, offset: int, length: int) -> bytes:
+        length = min(length, self.size - offset)
+        if offset < 0 or length <= 0:
+            return b""
+        data = self._parent.pread(self._start + offset, length)
+        self.bytes_read += len(data)
+        return data

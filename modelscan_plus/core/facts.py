@@ -1,0 +1,20 @@
+"""`Facts`: the base of everything a parser or a source can state, and the facts about files as the system shows them."""
+
+from dataclasses import dataclass
+
+
+class Facts:
+    """Base of typed, judgement-free statements. Subclasses are frozen dataclasses with slots."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts(Facts):
+    """Something that stands under a target and cannot be read as an ordinary file."""
+
+    kind: str
+    """"fifo", "device", "socket", "link-outside", "link-broken", "link-loop", "permission", "vanished", "changed",
+    "too-large" or "policy-file" (a policy or baseline inside the target, which is never obeyed)."""
+    detail: str
+    """For example where a link points; may hold surrogate escapes."""

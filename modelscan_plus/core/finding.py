@@ -1,0 +1,143 @@
+"""Findings and their evidence: what a rule saw, where, and how a person can check it."""
+
+import enum
+import hashlib
+
+import msgspec
+
+
+class Severity(enum.StrEnum):
+    """critical: code runs or data leaves on load; high: clearly hostile or exploitable; medium: needs a person."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """4 for critical down to 0 for info."""
+        return _RANKS[self]
+
+
+_RANKS = {name: 4 - position for position, name in enumerate(Severity)}
+
+
+class Confidence(enum.StrEnum):
+    """How sure the rule is that its description of the bytes is right."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Location(msgspec.Struct, frozen=True):
+    """Where in a file: down through archive members, then a byte offset, graph node or line."""
+
+    members: tuple[str, ...] = ()
+    offset: int | None = None
+    length: int | None = None
+    node: str | None = None
+    line: int | None = None
+
+
+class HexWindow(msgspec.Struct, frozen=True):
+    """A few bytes around a finding. `mark_start` and `mark_length` are relative to the window's first byte."""
+
+    offset: int
+    data: str
+    """Hexadecimal digits, two per byte."""
+    mark_start: int = 0
+    mark_length: int = 0
+
+
+class OpcodeLine(msgspec.Struct, frozen=True):
+    """One disassembled pickle opcode."""
+
+    offset: int
+    opcode: str
+    argument: str = ""
+    marked: bool = False
+
+
+class PickleEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="pickle"):
+    """An import or call that unpickling would perform."""
+
+    callable: str
+    """The dotted name, for example "posix.system"."""
+    arguments: str = ""
+    """Readable, shortened argument list, without the parentheses."""
+    opcode: str = ""
+    """The opcode that performs it: REDUCE, BUILD, STACK_GLOBAL, …"""
+    import_offset: int | None = None
+    """Byte at which the callable was imported."""
+    chain: tuple[str, ...] = ()
+    """From import to call, one readable step each."""
+    disassembly: tuple[OpcodeLine, ...] = ()
+    hex: HexWindow | None = None
+    program: str | None = None
+    """Id of the decompiled program in the report's `programs`."""
+
+
+class BytesEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="bytes"):
+    """Bytes that speak for themselves."""
+
+    note: str
+    hex: HexWindow | None = None
+
+
+class ComparisonEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="comparison"):
+    """Two accounts of the same thing that disagree, for example local header and central directory."""
+
+    what: str
+    left_label: str
+    left: str
+    right_label: str
+    right: str
+    hex: HexWindow | None = None
+
+
+class TextEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="text"):
+    """A name, key or value, shortened."""
+
+    text: str
+
+
+Evidence = PickleEvidence | BytesEvidence | ComparisonEvidence | TextEvidence
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a rule found. Ids, target and fingerprint are filled in when the report is put together."""
+
+    id: str = ""
+    rule: str
+    slug: str
+    title: str
+    severity: Severity
+    default_severity: Severity
+    confidence: Confidence = Confidence.HIGH
+    source: str = "self"
+    target: str = ""
+    artifact: str = ""
+    location: Location = Location()
+    message: str
+    evidence: Evidence
+    remediation: str
+    cwe: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    subject: str = ""
+    """What was found, in a form that stays the same when offsets move; it goes into the fingerprint."""
+    fingerprint: str = ""
+
+    def sort_key(self) -> tuple[int, str, str, tuple[str, ...], int, str, str]:
+        """Worst first, then by place; the same order on every machine."""
+        offset = -1 if self.location.offset is None else self.location.offset
+        place = (self.target, self.artifact, self.location.members, offset)
+        return (-self.severity.rank, *place, self.rule, self.subject)
+
+
+def fingerprint(rule: str, artifact: str, members: tuple[str, ...], subject: str) -> str:
+    """Stable name of a finding across runs and versions: no offset and no version goes in."""
+    text = "\0".join((rule, artifact, *members, subject))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,76 @@
+"""Budgets: how much work hostile bytes may cause before the answer becomes "partial".
+
+A `Budget` belongs to one top-level file and is shared by everything nested in it, so that a bomb starves
+itself and not its neighbours. All limits but the deadline count work, not time: the same file ends the same
+way on every machine.
+"""
+
+import time
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Upper bounds for one top-level file. A policy's `[limits]` table may change any of them."""
+
+    max_depth: int = 8
+    """Levels of nesting: an archive in an archive is two."""
+    max_entries: int = 100_000
+    """Members of all archives together."""
+    max_opcodes: int = 20_000_000
+    """Pickle opcodes of all streams together."""
+    max_objects: int = 2_000_000
+    """Containers and calls that pickle streams build together."""
+    max_decompressed: int = 2 << 30
+    """Bytes that compressed members may expand to, together."""
+    max_header: int = 100_000_000
+    """Bytes of one structured header (the safetensors library refuses more)."""
+    max_findings: int = 1_000
+    """Findings of one file; further ones are counted, not kept."""
+    seconds: float = 60.0
+    """Wall-clock time for one file."""
+    memory: int = 448 << 20
+    """Bytes of address space the child may add while it reads."""
+
+
+class BudgetExceeded(Exception):
+    """A limit was reached. `code` is the coverage reason, for example "budget-opcodes"."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Budget:
+    """What is left of `Limits` for one top-level file."""
+
+    def __init__(self, limits: Limits, deadline: float | None = None) -> None:
+        """`deadline` is a `time.monotonic()` value; without one `limits.seconds` from now."""
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.seconds if deadline is None else deadline
+        self.entries = limits.max_entries
+        self.opcodes = limits.max_opcodes
+        self.objects = limits.max_objects
+        self.decompressed = limits.max_decompressed
+
+    def take_entries(self, count: int) -> None:
+        """Charge `count` archive members."""
+        self.entries -= count
+        if self.entries < 0:
+            raise BudgetExceeded("budget-entries", f"more than {self.limits.max_entries:,} archive members")
+        self.check_time()
+
+    def take_decompressed(self, count: int) -> None:
+        """Charge `count` bytes of decompressed output."""
+        self.decompressed -= count
+        if self.decompressed < 0:
+            raise BudgetExceeded(
+                "budget-decompressed", f"more than {self.limits.max_decompressed:,} bytes after decompression"
+            )
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Raise when the deadline has passed; cheap enough to call once per few thousand steps."""
+        if time.monotonic() > self.deadline:
+            raise BudgetExceeded("timeout", f"not finished within {self.limits.seconds:g} s")

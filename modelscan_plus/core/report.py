@@ -1,0 +1,172 @@
+"""The report, schema 1: one immutable value from which every output is made.
+
+Keys may be added without a new schema version; consumers ignore keys that they do not know.
+"""
+
+import enum
+import hashlib
+
+import msgspec
+
+from modelscan_plus.core.coverage import Coverage
+from modelscan_plus.core.finding import Finding
+
+SCHEMA_VERSION = "1"
+
+
+class Decision(enum.StrEnum):
+    """The answer to "may this model in?"."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    INCOMPLETE = "incomplete"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One ground of the verdict, worst first."""
+
+    code: str
+    message: str
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """Who made the report."""
+
+    name: str
+    version: str
+    ruleset: str
+    """"sha256:…" over every rule declaration and data table."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The decision for the whole run. A verdict without grounds cannot be made."""
+
+    decision: Decision
+    scope: str
+    """"full", or "remote" when only parts of the files could be read."""
+    reasons: tuple[Reason, ...]
+    policy: str
+    """"sha256:…" of the policy after `extends`."""
+    policy_name: str = ""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One thing the user asked about."""
+
+    id: str
+    given: str
+    kind: str
+    decision: Decision
+    revision: str | None = None
+    digest: str | None = None
+
+
+class ArtifactReport(msgspec.Struct, frozen=True):
+    """One file on disk: what it is and how completely it was read."""
+
+    target: str
+    path: str
+    size: int
+    formats: tuple[str, ...]
+    coverage: Coverage
+    sha256: str | None = None
+
+
+class ProgramLine(msgspec.Struct, frozen=True):
+    """One effect of a pickle, as readable Python."""
+
+    offset: int
+    code: str
+    severity: str | None = None
+    """Set where a rule marked the line."""
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A pickle as the program that it is. Findings point here by `id`."""
+
+    id: str
+    target: str
+    artifact: str
+    members: tuple[str, ...]
+    offset: int
+    lines: tuple[ProgramLine, ...]
+    omitted: int = 0
+    """Harmless lines that were left out."""
+
+
+class Suppressed(msgspec.Struct, frozen=True):
+    """A finding that policy or baseline set aside; it stays visible."""
+
+    finding: Finding
+    reason: str
+    by: str
+    """"policy" or "baseline"."""
+    owner: str | None = None
+    expires: str | None = None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Counts over the whole report."""
+
+    artifacts: int
+    by_severity: dict[str, int]
+    by_coverage: dict[str, int]
+    bytes_read: int
+    disabled_rules: tuple[str, ...] = ()
+    """Rules that the policy switched off: stated, because their silence says nothing."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Facts of this run that may differ from the next one; outside the canonical digest."""
+
+    seconds: float = 0.0
+    host: dict[str, str] = {}
+    sandbox: tuple[str, ...] = ()
+    log_head: str | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one run found."""
+
+    schema_version: str = SCHEMA_VERSION
+    tool: Tool
+    now: str
+    """RFC 3339, UTC; an input of the run."""
+    verdict: Verdict
+    targets: tuple[Target, ...]
+    artifacts: tuple[ArtifactReport, ...]
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...] = ()
+    programs: tuple[Program, ...] = ()
+    loaders: tuple[dict[str, str], ...] = ()
+    signatures: tuple[dict[str, str], ...] = ()
+    probes: tuple[dict[str, str], ...] = ()
+    notes: tuple[Reason, ...] = ()
+    """Things the user should know that are no findings: ignored policy files, unused or expired suppressions."""
+    summary: Summary
+    run: Run = Run()
+
+    @property
+    def allowed(self) -> bool:
+        """True when the verdict is "allowed"."""
+        return self.verdict.decision is Decision.ALLOWED
+
+
+def to_json(report: Report) -> bytes:
+    """The canonical JSON of `report`: indented, keys in schema order, UTF-8, one final newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def from_json(data: bytes) -> Report:
+    """Read a report back; raises `msgspec.ValidationError` or `msgspec.DecodeError` with the place of the fault."""
+    return msgspec.json.decode(data, type=Report)
+
+
+def canonical_digest(report: Report) -> str:
+    """ "sha256:…" over everything but `run`: the same input gives the same digest on every machine."""
+    return "sha256:" + hashlib.sha256(to_json(msgspec.structs.replace(report, run=Run()))).hexdigest()
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of the report, generated from these types."""
+    return msgspec.json.schema(Report)

@@ -1,0 +1,206 @@
+"""Contents that are recognised but not analysed, so that the report can say what a file is and what that means.
+
+A kind is decided by verified header fields, never by two to four magic bytes alone where those turn up by chance
+in weights; text is text when it decodes and holds no control characters. `executable` says that some loader or
+the operating system can run code from such content.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One recognised content."""
+
+    name: str
+    title: str
+    executable: bool
+    test: Callable[[bytes], bool]
+    """Given at least the first 4096 bytes (or all of them)."""
+    extensions: tuple[str, ...] = ()
+
+
+def _starts(*magics: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(magics)
+
+
+def _is_elf(head: bytes) -> bool:
+    if len(head) < 52 or not head.startswith(b"\x7fELF"):
+        return False
+    bits, order, version = head[4], head[5], head[6]
+    if bits not in (1, 2) or order not in (1, 2) or version != 1:
+        return False
+    prefix = "<" if order == 1 else ">"
+    entry_size: int = struct.unpack_from(prefix + "H", head, 42 if bits == 1 else 54)[0]
+    return entry_size in (0, 32, 56)
+
+
+def _is_pe(head: bytes) -> bool:
+    if len(head) < 64 or not head.startswith(b"MZ"):
+        return False
+    offset: int = struct.unpack_from("<I", head, 60)[0]
+    return head[offset : offset + 4] == b"PE\0\0" or head.startswith(b"MZqFpD='")
+
+
+def _is_macho(head: bytes) -> bool:
+    if len(head) < 28:
+        return False
+    if head.startswith(b"\xca\xfe\xba\xbe"):
+        (count,) = struct.unpack_from(">I", head, 4)
+        return 0 < count < 20
+    if head[:4] not in (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"):
+        return False
+    order = ">" if head[0] == 0xFE else "<"
+    commands, size = struct.unpack_from(order + "II", head, 16)
+    return 0 < commands <= 4096 and 8 * commands <= size < 1 << 24
+
+
+def _is_lfs_pointer(head: bytes) -> bool:
+    return head.startswith(b"version https://git-lfs.github.com/spec/") and b"\noid sha256:" in head[:400]
+
+
+def _is_text(head: bytes) -> bool:
+    sample = head[:4096]
+    if not sample:
+        return False
+    try:
+        text = sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(sample) - 4:
+            return False
+        text = sample[: error.start].decode("utf-8")
+    return all(character >= " " or character in "\t\n\r\f\x1b" for character in text)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("lfs-pointer", "Git LFS pointer", True, _is_lfs_pointer),
+    Kind("elf", "ELF executable or library", True, _is_elf, (".so", ".elf", ".bin")),
+    Kind("pe", "Windows executable or library", True, _is_pe, (".exe", ".dll", ".pyd", ".sys")),
+    Kind("mach-o", "Mach-O executable or library", True, _is_macho, (".dylib", ".so")),
+    Kind("webassembly", "WebAssembly module", True, _starts(b"\0asm\1\0\0\0"), (".wasm",)),
+    Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
+    Kind("gguf", "GGUF", True, _starts(b"GGUF"), (".gguf",)),
+    Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
+    Kind("tflite", "TensorFlow Lite", True, lambda head: head[4:8] == b"TFL3", (".tflite",)),
+    Kind("executorch", "ExecuTorch program", True, lambda head: head[4:8] in (b"ET12", b"ET13"), (".pte",)),
+    Kind("gzip", "gzip", True, _starts(b"\x1f\x8b\x08"), (".gz", ".tgz")),
+    Kind("bzip2", "bzip2", True, lambda head: head[:3] == b"BZh" and head[4:10] == b"1AY&SY", (".bz2",)),
+    Kind("xz", "xz", True, _starts(b"\xfd7zXZ\0"), (".xz",)),
+    Kind("zstandard", "Zstandard", True, _starts(b"\x28\xb5\x2f\xfd"), (".zst",)),
+    Kind("lz4", "LZ4 frame", True, _starts(b"\x04\x22\x4d\x18"), (".lz4",)),
+    Kind("7z", "7-Zip", True, _starts(b"7z\xbc\xaf\x27\x1c"), (".7z",)),
+    Kind("rar", "RAR", True, _starts(b"Rar!\x1a\x07"), (".rar",)),
+    Kind("python-bytecode", "Python bytecode", True, lambda head: head[2:4] == b"\r\n" and head[16:17] == b"\xe3"),
+    Kind("png", "PNG image", False, _starts(b"\x89PNG\r\n\x1a\n"), (".png",)),
+    Kind("jpeg", "JPEG image", False, _starts(b"\xff\xd8\xff"), (".jpg", ".jpeg")),
+    Kind("gif", "GIF image", False, _starts(b"GIF87a", b"GIF89a"), (".gif",)),
+    Kind("webp", "WebP image", False, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", (".webp",)),
+    Kind("wav", "WAV audio", False, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE", (".wav",)),
+    Kind("pdf", "PDF document", False, _starts(b"%PDF-"), (".pdf",)),
+    Kind("parquet", "Parquet table", False, _starts(b"PAR1"), (".parquet",)),
+    Kind("text", "text", False, _is_text, ()),
+)
+
+EXECUTABLE_NAMES = frozenset(
+    [
+        ".py",
+        ".pyc",
+        ".pyw",
+        ".pyd",
+        ".so",
+        ".dll",
+        ".dylib",
+        ".exe",
+        ".sh",
+        ".bash",
+        ".bat",
+        ".cmd",
+        ".ps1",
+        ".jar",
+        ".class",
+        ".js",
+        ".ipynb",
+        ".pkl",
+        ".pickle",
+        ".p",
+        ".pt",
+        ".pth",
+        ".bin",
+        ".ckpt",
+        ".joblib",
+        ".dill",
+        ".h5",
+        ".hdf5",
+        ".keras",
+        ".pb",
+        ".pbtxt",
+        ".onnx",
+        ".tflite",
+        ".pte",
+        ".mar",
+        ".nemo",
+        ".pdmodel",
+        ".pdparams",
+        ".pdopt",
+        ".mlmodel",
+        ".engine",
+        ".plan",
+        ".trt",
+        ".gguf",
+        ".llamafile",
+        ".npy",
+        ".npz",
+        ".rds",
+        ".rda",
+        ".rdata",
+        ".t7",
+        ".model",
+        ".msgpack",
+        ".jinja",
+        ".cbm",
+        ".params",
+        ".skops",
+        ".pt2",
+        ".lua",
+    ]
+) - {".model", ".msgpack", ".jinja", ".js"}
+"""Extensions that some loader takes for something it can run; unknown content under such a name is a gap where code
+could hide. `.model` (SentencePiece) and `.msgpack` (Flax) are data to their loaders."""
+
+TEXT_NAMES = frozenset(
+    [
+        ".json",
+        ".txt",
+        ".md",
+        ".rst",
+        ".csv",
+        ".tsv",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".cfg",
+        ".ini",
+        ".xml",
+        ".html",
+        ".license",
+        ".jinja",
+        ".jsonl",
+        ".gitattributes",
+        ".gitignore",
+    ]
+)
+"""Extensions of plain text, for the check of names against contents."""
+
+
+def recognise(head: bytes) -> Kind | None:
+    """The first kind whose test accepts the bytes, or None."""
+    return next((kind for kind in KINDS if kind.test(head)), None)
+
+
+def extension(name: str) -> str:
+    """The lower-case ending of a file or member name, with the dot, or ""."""
+    base = name.replace("\\", "/").rpartition("/")[2].lower()
+    stem, dot, ending = base.rpartition(".")
+    return dot + ending if dot and (stem or ending) else ""

@@ -1,0 +1,18 @@
+"""The list of formats. Order matters only for display: every format that claims the bytes is parsed."""
+
+from modelscan_plus.formats import kinds
+from modelscan_plus.formats.interface import Format
+
+FORMATS: tuple[Format, ...] = ()
+
+
+def expected(name: str) -> tuple[str, ...]:
+    """Names of the formats and kinds for which the extension of `name` is usual."""
+    ending = kinds.extension(name)
+    if not ending:
+        return ()
+    names = [known.name for known in FORMATS if ending in known.extensions]
+    names += [kind.name for kind in kinds.KINDS if ending in kind.extensions]
+    if ending in kinds.TEXT_NAMES:
+        names.append("text")
+    return tuple(names)

@@ -1,0 +1,218 @@
+"""From one file to its findings: identify, parse, judge, go down. Runs in the sandboxed child.
+
+This is the middle of the way of the data (DESIGN: formats → facts → rules); sources stand before it, policy and
+outputs behind it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
+from modelscan_plus.core.facts import Facts
+from modelscan_plus.core.finding import Finding
+from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
+from modelscan_plus.core.report import Program
+from modelscan_plus.core.text import visible
+from modelscan_plus.formats import kinds, registry
+from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
+from modelscan_plus.formats.interface import HEAD, TAIL, Format, Region, View
+from modelscan_plus.rules import registry as rules_registry
+from modelscan_plus.rules.interface import JUDGES, Context
+
+assert rules_registry.FAMILIES is not None  # importing the registry is what registers the judges
+
+_SNIFF_GAPS = 64
+"""Unaccounted ranges that are looked at one by one; more of them are one range to the reader anyway."""
+
+
+class FileResult(msgspec.Struct, frozen=True):
+    """What the child says about one file."""
+
+    formats: tuple[str, ...]
+    coverage: Coverage
+    findings: tuple[Finding, ...] = ()
+    programs: tuple[Program, ...] = ()
+    sha256: str | None = None
+    dropped_findings: int = 0
+
+
+class Inspector:
+    """Inspects one top-level file with one budget."""
+
+    def __init__(self, limits: Limits, deadline: float | None = None) -> None:
+        self.budget = Budget(limits, deadline)
+        self.findings: list[Finding] = []
+        self.programs: list[Program] = []
+        self.gaps: dict[CoverageReason, None] = {}
+        self.unread: dict[CoverageReason, None] = {}
+        self.dropped = 0
+
+    def inspect(self, artifact: Artifact, *, sha256: bool = False) -> FileResult:
+        """Inspect `artifact` and everything inside it."""
+        formats: tuple[str, ...] = ()
+        digest: str | None = None
+        try:
+            formats = self._inspect(artifact)
+            if sha256:
+                digest = self._hash(artifact)
+        except BudgetExceeded as breach:
+            self._gap(artifact, breach.code, breach.message)
+        except MemoryError:
+            self._gap(artifact, "memory", "needs more memory than one file is given")
+        except OSError as error:
+            self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
+        return FileResult(
+            formats=formats,
+            coverage=self._coverage(artifact, formats),
+            findings=tuple(sorted(self.findings, key=Finding.sort_key)),
+            programs=tuple(self.programs),
+            sha256=digest,
+            dropped_findings=self.dropped,
+        )
+
+    def _inspect(self, artifact: Artifact) -> tuple[str, ...]:
+        source = artifact.source
+        head = source.pread(0, HEAD)
+        tail = head if source.size <= HEAD else source.pread(max(0, source.size - TAIL), TAIL)
+        view = View(artifact=artifact, head=head, tail=tail)
+        claiming = [known for known in registry.FORMATS if known.claims(view)]
+        kind = None if claiming else kinds.recognise(head)
+        names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
+        self._judge(
+            artifact,
+            IdentityFacts(
+                name=artifact.name,
+                claimed=tuple(known.name for known in claiming),
+                executable=tuple(known.name for known in claiming if known.executable),
+                kind=kind.name if kind else "",
+                expected=registry.expected(artifact.name),
+            ),
+        )
+        if not claiming:
+            self._not_analysed(artifact, kind)
+            return names
+        regions: list[Region] = []
+        for known in claiming:
+            regions += self._parse(known, artifact)
+        self._account(artifact, regions)
+        return names
+
+    def _parse(self, known: Format, artifact: Artifact) -> list[Region]:
+        """Run one format over the artifact; its budget breaches end it, not the other formats' turn."""
+        regions: list[Region] = []
+        try:
+            for parsed in known.parse(artifact, self.budget):
+                regions += parsed.regions
+                for reason in parsed.gaps:
+                    self.gaps[self._placed(artifact, reason)] = None
+                for facts in parsed.facts:
+                    self._judge(artifact, facts)
+                for nested in parsed.nested:
+                    self._descend(nested)
+        except BudgetExceeded as breach:
+            self._gap(artifact, breach.code, breach.message)
+            regions.append(Region(0, artifact.source.size, "structure"))
+        return regions
+
+    def _descend(self, artifact: Artifact) -> None:
+        limit = self.budget.limits.max_depth
+        if artifact.depth > limit:
+            self._gap(artifact, "budget-depth", f"nested more than {limit} levels deep")
+            return
+        self.budget.check_time()
+        self._inspect(artifact)
+
+    def _judge(self, artifact: Artifact, facts: Facts) -> None:
+        context = Context(artifact, programs=self.programs)
+        for judge in JUDGES.get(type(facts), ()):
+            for finding in judge(facts, context):
+                if len(self.findings) < self.budget.limits.max_findings:
+                    self.findings.append(finding)
+                else:
+                    self.dropped += 1
+
+    def _account(self, artifact: Artifact, regions: list[Region]) -> None:
+        size = artifact.source.size
+        for start, stop in unexplained(regions, size)[:_SNIFF_GAPS]:
+            position = "prefix" if start == 0 else "tail" if stop == size else "gap"
+            zeros = self._all_zero(artifact, start, stop)
+            kind = None if zeros else kinds.recognise(artifact.source.pread(start, min(HEAD, stop - start)))
+            self._judge(
+                artifact,
+                UnaccountedFacts(
+                    start=start,
+                    length=stop - start,
+                    position=position,
+                    zeros=zeros,
+                    kind=kind.name if kind else "",
+                    executable=bool(kind and kind.executable),
+                ),
+            )
+
+    def _all_zero(self, artifact: Artifact, start: int, stop: int) -> bool:
+        while start < stop:
+            chunk = artifact.source.pread(start, min(1 << 20, stop - start))
+            if not chunk or chunk.count(0) != len(chunk):
+                return False
+            self.budget.check_time()
+            start += len(chunk)
+        return True
+
+    def _hash(self, artifact: Artifact) -> str:
+        digest = hashlib.sha256()
+        for chunk in self._chunks(artifact):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def _chunks(self, artifact: Artifact) -> Iterator[bytes]:
+        offset = 0
+        while chunk := artifact.source.pread(offset, 1 << 20):
+            self.budget.check_time()
+            yield chunk
+            offset += len(chunk)
+
+    def _not_analysed(self, artifact: Artifact, kind: kinds.Kind | None) -> None:
+        if artifact.payload or artifact.source.size == 0:
+            return
+        ending = kinds.extension(artifact.name)
+        executable = kind.executable if kind and kind.name != "text" else ending in kinds.EXECUTABLE_NAMES
+        code = kind.name if kind and kind.name == "lfs-pointer" else "unknown-format" if kind is None else "no-analyser"
+        message = {
+            "lfs-pointer": "only a Git LFS pointer is here; the model itself was not scanned",
+            "unknown-format": "the content is of no known format",
+        }.get(code, f"{kind.title if kind else ''}: recognised, but not analysed by this version")
+        self.unread[self._placed(artifact, CoverageReason(code, message, executable))] = None
+
+    def _gap(self, artifact: Artifact, code: str, message: str) -> None:
+        self.gaps[self._placed(artifact, CoverageReason(code, message, executable=True))] = None
+
+    @staticmethod
+    def _placed(artifact: Artifact, reason: CoverageReason) -> CoverageReason:
+        if not artifact.members:
+            return reason
+        place = " › ".join(visible(member) for member in artifact.members)
+        return msgspec.structs.replace(reason, message=f"{place}: {reason.message}")
+
+    def _coverage(self, artifact: Artifact, formats: tuple[str, ...]) -> Coverage:
+        known = {format_.name for format_ in registry.FORMATS}
+        read = artifact.source.bytes_read
+        reasons = tuple(self.gaps) + tuple(self.unread)
+        if not reasons:
+            return Coverage(CoverageState.ANALYSED, (), read)
+        if formats and not known.isdisjoint(formats):
+            return Coverage(CoverageState.PARTIAL, _fold(reasons), read)
+        state = CoverageState.PARTIAL if self.gaps and formats else CoverageState.NOT_ANALYSED
+        return Coverage(state, _fold(reasons), read)
+
+
+def _fold(reasons: tuple[CoverageReason, ...], limit: int = 50) -> tuple[CoverageReason, ...]:
+    """At most `limit` reasons, those that could hide code first; the rest is counted in one more."""
+    ordered = sorted(reasons, key=lambda reason: not reason.executable)
+    if len(ordered) <= limit:
+        return tuple(ordered)
+    rest = ordered[limit:]
+    executable = any(reason.executable for reason in rest)
+    return (*ordered[:limit], CoverageReason("more", f"and {len(rest):,} more", executable))

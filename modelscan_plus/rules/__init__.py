@@ -1,0 +1,1 @@
+"""Rules: from facts to findings. All judgement lives here; nothing here parses."""

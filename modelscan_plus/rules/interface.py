@@ -1,0 +1,99 @@
+"""The interface of a rule family.
+
+A family is one file: it declares its `Rule`s as constants and registers functions that judge one type of facts:
+
+    @judges(ZipFacts)
+    def zip_names(facts: ZipFacts, context: Context) -> Iterator[Finding]: ...
+
+`registry.py` lists the families; a test walks it and wants a page, a firing sample and a near-miss for each rule.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.facts import Facts
+from modelscan_plus.core.finding import Confidence, Evidence, Finding, HexWindow, Location, Severity
+from modelscan_plus.core.report import Program
+
+F = TypeVar("F", bound=Facts)
+Judge = Callable[[F, "Context"], Iterator[Finding]]
+
+JUDGES: dict[type[Facts], list[Callable[..., Iterator[Finding]]]] = {}
+"""Filled by `judges` when a family is imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that can be found. The id never changes its meaning."""
+
+    id: str
+    slug: str
+    title: str
+    severity: Severity
+    why: str
+    """Why it matters, in a paragraph for someone who does not know the format."""
+    fix: str
+    """What the person should do, in one or two sentences."""
+    bad: str
+    """An example that fires, as readable text (a short program, a listing)."""
+    good: str
+    """The closest honest thing that must not fire."""
+    cwe: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    """Addresses of advisories, papers, specifications."""
+
+
+@dataclass(slots=True)
+class Context:
+    """Where a judge stands: the artifact, and the means to report."""
+
+    artifact: Artifact
+    programs: list[Program] = field(default_factory=list)
+
+    def hex_window(self, offset: int, length: int = 1, around: int = 32) -> HexWindow:
+        """The bytes around `[offset, offset + length)`, at most 16 lines' worth."""
+        start = max(0, offset - around) & ~15
+        marked = min(length, 192)
+        data = self.artifact.source.pread(start, min(offset - start + marked + around, 256))
+        return HexWindow(offset=start, data=data.hex(), mark_start=offset - start, mark_length=marked)
+
+    def finding(
+        self,
+        rule: Rule,
+        message: str,
+        evidence: Evidence,
+        *,
+        subject: str,
+        offset: int | None = None,
+        length: int | None = None,
+        severity: Severity | None = None,
+        confidence: Confidence = Confidence.HIGH,
+    ) -> Finding:
+        """A finding of `rule` in this artifact. `subject` names what was found, free of offsets."""
+        return Finding(
+            rule=rule.id,
+            slug=rule.slug,
+            title=rule.title,
+            severity=severity or rule.severity,
+            default_severity=rule.severity,
+            confidence=confidence,
+            location=Location(members=self.artifact.members, offset=offset, length=length),
+            message=message,
+            evidence=evidence,
+            remediation=rule.fix,
+            cwe=rule.cwe,
+            references=rule.references,
+            subject=subject,
+        )
+
+
+def judges(facts: type[F]) -> Callable[[Judge[F]], Judge[F]]:
+    """Register a function as a judge of one type of facts."""
+
+    def register(judge: Judge[F]) -> Judge[F]:
+        JUDGES.setdefault(facts, []).append(judge)
+        return judge
+
+    return register

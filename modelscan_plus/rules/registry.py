@@ -1,0 +1,30 @@
+"""All rules, by family, and the digest that names this exact set of them."""
+
+import functools
+import hashlib
+import importlib.resources
+from types import ModuleType
+
+import msgspec
+
+from modelscan_plus.rules.interface import Rule
+
+FAMILIES: tuple[ModuleType, ...] = ()
+
+
+@functools.cache
+def all_rules() -> dict[str, Rule]:
+    """Every rule by id, in order of id."""
+    rules = {value.id: value for family in FAMILIES for value in vars(family).values() if isinstance(value, Rule)}
+    return dict(sorted(rules.items()))
+
+
+@functools.cache
+def ruleset_digest() -> str:
+    """ "sha256:…" over the declarations and the data tables of all rules."""
+    digest = hashlib.sha256(msgspec.json.encode(list(all_rules().values())))
+    data = importlib.resources.files("modelscan_plus.rules") / "data"
+    for table in sorted(data.iterdir(), key=lambda entry: entry.name):
+        if table.is_file() and not table.name.endswith(".py"):
+            digest.update(table.name.encode() + b"\0" + table.read_bytes())
+    return "sha256:" + digest.hexdigest()

@@ -1,0 +1,53 @@
+"""The interface of a source: what stands under a target, and how to open it safely.
+
+A source lists; it opens lazily, one file at a time, and never reads. What cannot be opened is stated as
+`PathFacts` with a coverage reason, so that it is reported and the rest goes on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.facts import PathFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open regular file. The taker closes `fd`."""
+
+    fd: int
+    size: int
+    changed: Callable[[], bool]
+    """After reading: True when the file is no longer the one that was opened (size, mtime_ns, inode)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """Something that is not scanned, and why."""
+
+    facts: PathFacts | None
+    reason: CoverageReason
+    state: str = "unreadable"
+    """The coverage state it leads to."""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name under a target."""
+
+    path: str
+    """Relative to the target's root, "/" between parts, raw (surrogate escapes for bad UTF-8)."""
+    open: Callable[[], Opened | Unopened]
+
+
+class Source(Protocol):
+    """What a target resolves to."""
+
+    kind: str
+    """As in the report's `targets[].kind`: "path", "stdin", …"""
+    revision: str | None
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file below the target, in a stable order; raises `UsageError` when the target does not exist."""
