@@ -1,4 +1,4 @@
-"""`Facts`: the base of everything a parser or a source can state, and the facts about files as the system shows them."""
+"""`Facts`: the base of everything a parser or a source can state, and the facts about names in a file system."""
 
 from dataclasses import dataclass
 

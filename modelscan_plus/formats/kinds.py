@@ -104,92 +104,16 @@ KINDS: tuple[Kind, ...] = (
 )
 
 EXECUTABLE_NAMES = frozenset(
-    [
-        ".py",
-        ".pyc",
-        ".pyw",
-        ".pyd",
-        ".so",
-        ".dll",
-        ".dylib",
-        ".exe",
-        ".sh",
-        ".bash",
-        ".bat",
-        ".cmd",
-        ".ps1",
-        ".jar",
-        ".class",
-        ".js",
-        ".ipynb",
-        ".pkl",
-        ".pickle",
-        ".p",
-        ".pt",
-        ".pth",
-        ".bin",
-        ".ckpt",
-        ".joblib",
-        ".dill",
-        ".h5",
-        ".hdf5",
-        ".keras",
-        ".pb",
-        ".pbtxt",
-        ".onnx",
-        ".tflite",
-        ".pte",
-        ".mar",
-        ".nemo",
-        ".pdmodel",
-        ".pdparams",
-        ".pdopt",
-        ".mlmodel",
-        ".engine",
-        ".plan",
-        ".trt",
-        ".gguf",
-        ".llamafile",
-        ".npy",
-        ".npz",
-        ".rds",
-        ".rda",
-        ".rdata",
-        ".t7",
-        ".model",
-        ".msgpack",
-        ".jinja",
-        ".cbm",
-        ".params",
-        ".skops",
-        ".pt2",
-        ".lua",
-    ]
-) - {".model", ".msgpack", ".jinja", ".js"}
+    """.py .pyc .pyw .pyd .so .dll .dylib .exe .sh .bash .bat .cmd .ps1 .jar .class .ipynb .pkl .pickle .p .pt .pth
+    .bin .ckpt .joblib .dill .h5 .hdf5 .keras .pb .pbtxt .onnx .tflite .pte .mar .nemo .pdmodel .pdparams .pdopt .mlmodel
+    .engine .plan .trt .gguf .llamafile .npy .npz .rds .rda .rdata .t7 .cbm .params .skops .pt2 .lua""".split()
+)
 """Extensions that some loader takes for something it can run; unknown content under such a name is a gap where code
 could hide. `.model` (SentencePiece) and `.msgpack` (Flax) are data to their loaders."""
 
 TEXT_NAMES = frozenset(
-    [
-        ".json",
-        ".txt",
-        ".md",
-        ".rst",
-        ".csv",
-        ".tsv",
-        ".yaml",
-        ".yml",
-        ".toml",
-        ".cfg",
-        ".ini",
-        ".xml",
-        ".html",
-        ".license",
-        ".jinja",
-        ".jsonl",
-        ".gitattributes",
-        ".gitignore",
-    ]
+    """.json .txt .md .rst .csv .tsv .yaml .yml .toml .cfg .ini .xml .html .license .jinja .jsonl .gitattributes
+    .gitignore""".split()
 )
 """Extensions of plain text, for the check of names against contents."""
 
