@@ -30,7 +30,7 @@ def _is_elf(head: bytes) -> bool:
     if len(head) < 52 or not head.startswith(b"\x7fELF"):
         return False
     bits, order, version = head[4], head[5], head[6]
-    if bits not in (1, 2) or order not in (1, 2) or version != 1:
+    if bits not in (1, 2) or order not in (1, 2) or version != 1 or len(head) < 64:
         return False
     prefix = "<" if order == 1 else ">"
     entry_size: int = struct.unpack_from(prefix + "H", head, 42 if bits == 1 else 54)[0]
@@ -49,12 +49,12 @@ def _is_macho(head: bytes) -> bool:
         return False
     if head.startswith(b"\xca\xfe\xba\xbe"):
         (count,) = struct.unpack_from(">I", head, 4)
-        return 0 < count < 20
+        return 0 < int(count) < 20
     if head[:4] not in (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"):
         return False
     order = ">" if head[0] == 0xFE else "<"
     commands, size = struct.unpack_from(order + "II", head, 16)
-    return 0 < commands <= 4096 and 8 * commands <= size < 1 << 24
+    return 0 < int(commands) <= 4096 and 8 * int(commands) <= int(size) < 1 << 24
 
 
 def _is_lfs_pointer(head: bytes) -> bool:
@@ -105,8 +105,8 @@ KINDS: tuple[Kind, ...] = (
 
 EXECUTABLE_NAMES = frozenset(
     """.py .pyc .pyw .pyd .so .dll .dylib .exe .sh .bash .bat .cmd .ps1 .jar .class .ipynb .pkl .pickle .p .pt .pth
-    .bin .ckpt .joblib .dill .h5 .hdf5 .keras .pb .pbtxt .onnx .tflite .pte .mar .nemo .pdmodel .pdparams .pdopt .mlmodel
-    .engine .plan .trt .gguf .llamafile .npy .npz .rds .rda .rdata .t7 .cbm .params .skops .pt2 .lua""".split()
+    .bin .ckpt .joblib .dill .h5 .hdf5 .keras .pb .pbtxt .onnx .tflite .pte .mar .nemo .pdmodel .pdparams .pdopt
+    .mlmodel .engine .plan .trt .gguf .llamafile .npy .npz .rds .rda .rdata .t7 .cbm .params .skops .pt2 .lua""".split()
 )
 """Extensions that some loader takes for something it can run; unknown content under such a name is a gap where code
 could hide. `.model` (SentencePiece) and `.msgpack` (Flax) are data to their loaders."""

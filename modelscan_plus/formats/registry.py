@@ -2,8 +2,12 @@
 
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format
+from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (
+    PickleFormat(),
+    TorchLegacyFormat(),
+)
 
 
 def expected(name: str) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import msgspec
 
+from modelscan_plus.rules import pickle
 from modelscan_plus.rules.interface import Rule
 
-FAMILIES: tuple[ModuleType, ...] = ()
+FAMILIES: tuple[ModuleType, ...] = (pickle,)
 
 
 @functools.cache

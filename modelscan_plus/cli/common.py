@@ -1,0 +1,86 @@
+"""What the commands share: writing results, colour, exit codes."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from modelscan_plus.core.errors import UsageError
+from modelscan_plus.core.report import Decision, Report
+from modelscan_plus.outputs import registry
+from modelscan_plus.outputs.console import Style, render_styled, terminal_width
+
+EXIT_CODES = {Decision.ALLOWED: 0, Decision.DENIED: 1, Decision.INCOMPLETE: 4}
+NOTHING_TO_SCAN = 3
+
+
+def colour_wanted() -> bool:
+    """True when stdout is a terminal that shows colour and nobody asked for none."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def progress_wanted() -> bool:
+    """True when stderr is a terminal that a progress bar may draw on."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def write_outputs(report: Report, formats: Sequence[tuple[str, str | None]], verbosity: int) -> None:
+    """Write the report in every wanted format. Where all of them go to files, the console text goes to stdout."""
+    for name, path in formats:
+        if path is not None:
+            write_file(Path(path), registry.render(name, report))
+    to_stdout = [name for name, path in formats if path is None]
+    for name in to_stdout or ["console"]:
+        if name == "console":
+            style = Style(colour=colour_wanted(), verbosity=verbosity, width=terminal_width())
+            click.echo(render_styled(report, style), nl=False, color=style.colour)
+        else:
+            click.echo(registry.render(name, report), nl=False)
+
+
+def check_writable(formats: Sequence[tuple[str, str | None]]) -> None:
+    """Raise `UsageError` before a long scan when a report could not be written after it."""
+    if sum(path is None for _, path in formats) > 1:
+        raise UsageError("--format: only one format can go to standard output; give the others a file, FMT=PATH")
+    for _, path in formats:
+        if path is None:
+            continue
+        folder = Path(path).parent
+        if not folder.is_dir():
+            raise UsageError(f"--format: the folder {folder} does not exist")
+        if Path(path).is_dir() or not os.access(folder, os.W_OK):
+            raise UsageError(f"--format: cannot write {path}")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write `text` so that `path` holds either all of it or what it held before."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def exit_code(report: Report, *, exit_zero: bool = False) -> int:
+    """The exit code that stands for the report's verdict."""
+    if not report.artifacts:
+        return NOTHING_TO_SCAN
+    return 0 if exit_zero else EXIT_CODES[report.verdict.decision]

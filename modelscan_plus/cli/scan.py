@@ -1,0 +1,118 @@
+"""`modelscan-plus scan`: the main job."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from modelscan_plus.cli import common
+from modelscan_plus.core.errors import UsageError
+from modelscan_plus.core.finding import Severity
+from modelscan_plus.outputs.registry import FORMATS, parse_format
+from modelscan_plus.scan import Options, Progress, default_jobs, scan_targets
+
+_SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+
+
+@click.command("scan")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.option("--policy", metavar="FILE", help='Policy file or "builtin:default|strict|registry".')
+@click.option(
+    "--format", "-f", "formats", multiple=True, metavar="FMT[=PATH]", help=f"{', '.join(FORMATS)}; repeatable."
+)
+@click.option(
+    "--fail-on", type=click.Choice([severity.value for severity in Severity]), help="Lowest severity that denies."
+)
+@click.option("--baseline", metavar="FILE", help="Findings that are known and accepted; only new ones count.")
+@click.option("--write-baseline", metavar="FILE", help="Write the findings of this scan as a baseline.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match; repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
+@click.option("--hash", "sha256", is_flag=True, help="Put the SHA-256 of every file into the report.")
+@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
+@click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
+@click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
+@click.option("--offline", is_flag=True, help="Use no network (local targets never do).")
+@click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
+@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
+@click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
+def command(
+    targets: tuple[str, ...],
+    policy: str | None,
+    formats: tuple[str, ...],
+    fail_on: str | None,
+    baseline: str | None,
+    write_baseline: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    sha256: bool,
+    jobs: int | None,
+    timeout: float | None,
+    max_size: str | None,
+    now: str | None,
+    offline: bool,
+    exit_zero: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Scan files and folders ("-" reads standard input) and decide whether they may come in.
+
+    Nothing of a model is run. Exit code: 0 allowed, 1 denied, 3 nothing to scan, 4 incomplete.
+    """
+    from modelscan_plus.policy.baseline import make_baseline, read_baseline
+    from modelscan_plus.policy.load import load_policy
+
+    if targets.count("-") > 1:
+        raise UsageError("standard input (-) can be given once")
+    wanted = [parse_format(text) for text in formats]
+    common.check_writable(wanted)
+    with _progress(shown=not quiet and common.progress_wanted()) as progress:
+        options = Options(
+            policy=load_policy(policy),
+            baseline=read_baseline(Path(baseline)) if baseline else None,
+            fail_on=Severity(fail_on) if fail_on else None,
+            include=include,
+            exclude=exclude,
+            sha256=sha256,
+            jobs=jobs or default_jobs(),
+            seconds=timeout,
+            max_size=_size(max_size) if max_size else None,
+            now=_time(now) if now else None,
+            progress=progress,
+        )
+        report = scan_targets(targets, options)
+    if write_baseline:
+        common.write_file(Path(write_baseline), make_baseline(report).decode("utf-8"))
+    common.write_outputs(report, wanted, verbosity=-1 if quiet else int(verbose))
+    sys.exit(common.exit_code(report, exit_zero=exit_zero))
+
+
+def _size(text: str) -> int:
+    number, unit = text.rstrip("kKmMgGtTbB"), text.lstrip("0123456789.").lower().rstrip("b")
+    try:
+        return int(float(number) * _SIZES[unit])
+    except (KeyError, ValueError, OverflowError):
+        raise UsageError(f"--max-size {text}: write a number with k, M, G or T, for example 2G") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--now {text}: write a date or time such as 2026-11-23 or 2026-11-23T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Progress | None]:
+    """A counter of files and bytes on stderr, drawn only when the work takes longer than a blink."""
+    if not shown:
+        yield None
+        return
+    from modelscan_plus.cli.progress import FileProgress
+
+    with FileProgress() as progress:
+        yield progress.advance

@@ -1,0 +1,219 @@
+"""The report for a terminal: worst first, then what was not analysed, then the verdict and its reason."""
+
+import shutil
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+
+from modelscan_plus.core.coverage import CoverageState
+from modelscan_plus.core.finding import Finding, PickleEvidence, Severity
+from modelscan_plus.core.report import ArtifactReport, Decision, Report
+from modelscan_plus.core.text import human_bytes, shorten
+from modelscan_plus.rules.registry import all_rules
+
+_COLOURS = {
+    Severity.CRITICAL: "bright_red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "white",
+}
+_DECISIONS = {
+    Decision.ALLOWED: ("✓ ALLOWED", "green"),
+    Decision.DENIED: ("✗ DENIED", "bright_red"),
+    Decision.INCOMPLETE: ("? INCOMPLETE", "yellow"),
+}
+_INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How much, how wide, how colourful."""
+
+    colour: bool = False
+    verbosity: int = 0
+    """-1: one line per finding; 0: findings explained, long lists cut; 1: everything."""
+    width: int = 100
+
+
+def render(report: Report) -> str:
+    """The report without colour, for files and pipes."""
+    return render_styled(report, Style())
+
+
+def terminal_width() -> int:
+    """Columns to use: those of the terminal, within what is pleasant to read."""
+    return max(60, min(110, shutil.get_terminal_size((100, 24)).columns))
+
+
+def render_styled(report: Report, style: Style) -> str:
+    """The report in the given style, with a final newline."""
+    lines = _quiet(report, style) if style.verbosity < 0 else _full(report, style)
+    return "\n".join(lines) + "\n"
+
+
+def _quiet(report: Report, style: Style) -> Iterator[str]:
+    for finding in report.findings:
+        if finding.severity.rank >= Severity.MEDIUM.rank:
+            label = _paint(style, finding.severity.value, _COLOURS[finding.severity], bold=True)
+            yield f"{_place(finding)}: {label} {finding.rule} {finding.message}"
+    for artifact in _gaps(report):
+        if artifact.coverage.executable_gap:
+            yield f"{_name(report, artifact)}: {_state(artifact)}: {_because(artifact)}"
+    yield from _verdict(report, style)
+
+
+def _full(report: Report, style: Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    yield from _suppressed(report, style)
+    yield from _not_analysed(report, style)
+    for note in report.notes:
+        yield _wrap(f"Note: {note.message}", style)
+    if report.notes:
+        yield ""
+    yield from _verdict(report, style)
+
+
+def _findings(report: Report, style: Style) -> Iterator[str]:
+    limit = len(report.findings) if style.verbosity > 0 else 25
+    explained: set[str] = set()
+    for finding in report.findings[:limit]:
+        yield from _finding(finding, style, explain=finding.rule not in explained)
+        explained.add(finding.rule)
+    rest = report.findings[limit:]
+    if rest:
+        counts = Counter(finding.severity.value for finding in rest)
+        yield f"… and {len(rest):,} more ({', '.join(f'{n:,} {s}' for s, n in counts.items())}); -v shows all"
+        yield ""
+
+
+def _finding(finding: Finding, style: Style, *, explain: bool) -> Iterator[str]:
+    label = _paint(style, finding.severity.value.upper(), _COLOURS[finding.severity], bold=True)
+    yield f"{label}  {_paint(style, _place(finding), None, bold=True)}"
+    yield _wrap(_sentence(finding.message), style, _INDENT)
+    evidence = finding.evidence
+    if isinstance(evidence, PickleEvidence) and len(evidence.chain) > 1:
+        for step in evidence.chain:
+            yield f"{_INDENT}  {_paint(style, shorten(step, style.width - 8), 'bright_black')}"
+    if explain:
+        rule = all_rules().get(finding.rule)
+        if rule is not None:
+            yield _wrap(f"Why: {rule.why}", style, _INDENT)
+        yield _wrap(f"Do:  {finding.remediation}", style, _INDENT)
+    yield _paint(style, f"{_INDENT}{finding.rule} {finding.slug}", "bright_black")
+    yield ""
+
+
+def _place(finding: Finding) -> str:
+    parts = [finding.artifact, *finding.location.members]
+    place = " › ".join(part for part in parts if part)
+    location = finding.location
+    if location.offset is not None:
+        place += f", byte {location.offset:,}"
+    if location.line is not None:
+        place += f", line {location.line}"
+    return place
+
+
+def _suppressed(report: Report, style: Style) -> Iterator[str]:
+    if not report.suppressed:
+        return
+    yield _paint(style, f"Suppressed: {len(report.suppressed):,}", None, bold=True)
+    for entry in report.suppressed[: None if style.verbosity > 0 else 10]:
+        until = f" until {entry.expires}" if entry.expires else ""
+        text = f"{entry.finding.rule} {entry.finding.artifact}: {entry.reason} (by {entry.by}{until})"
+        yield _wrap(text, style, _INDENT)
+    yield ""
+
+
+def _gaps(report: Report) -> list[ArtifactReport]:
+    """Files that are not fully analysed, those where code could hide first."""
+    incomplete = [artifact for artifact in report.artifacts if artifact.coverage.incomplete]
+    return sorted(incomplete, key=lambda artifact: not artifact.coverage.executable_gap)
+
+
+def _not_analysed(report: Report, style: Style) -> Iterator[str]:
+    gaps = _gaps(report)
+    if not gaps:
+        return
+    total = len(report.artifacts)
+    yield _paint(style, f"Not fully analysed: {len(gaps):,} of {total:,} {_plural(total, 'file')}", None, bold=True)
+    limit = len(gaps) if style.verbosity > 0 else 15
+    for artifact in gaps[:limit]:
+        mark = _paint(style, "!", "yellow", bold=True) if artifact.coverage.executable_gap else " "
+        yield f"  {mark} {_name(report, artifact)}: {_state(artifact)}"
+        for reason in artifact.coverage.reasons[: None if style.verbosity > 0 else 3]:
+            yield _wrap(reason.message, style, _INDENT + "  ")
+        hidden = len(artifact.coverage.reasons) - 3
+        if hidden > 0 and style.verbosity <= 0:
+            yield f"{_INDENT}  … and {hidden:,} more reasons"
+    if len(gaps) > limit:
+        yield f"    … and {len(gaps) - limit:,} more files; -v shows all"
+    if any(artifact.coverage.executable_gap for artifact in gaps):
+        yield _wrap("! = a loader could run code from what was not analysed", style, "  ")
+    yield ""
+
+
+def _name(report: Report, artifact: ArtifactReport) -> str:
+    if len(report.targets) == 1:
+        return artifact.path
+    given = next((target.given for target in report.targets if target.id == artifact.target), "")
+    return artifact.path if given.endswith(artifact.path) else f"{given}/{artifact.path}"
+
+
+def _state(artifact: ArtifactReport) -> str:
+    names = {
+        CoverageState.PARTIAL: "partly analysed",
+        CoverageState.NOT_ANALYSED: "not analysed",
+        CoverageState.UNREADABLE: "not readable",
+    }
+    return names.get(artifact.coverage.state, artifact.coverage.state.value)
+
+
+def _because(artifact: ArtifactReport) -> str:
+    return artifact.coverage.reasons[0].message if artifact.coverage.reasons else "no reason given"
+
+
+def _verdict(report: Report, style: Style) -> Iterator[str]:
+    text, colour = _DECISIONS[report.verdict.decision]
+    reasons = report.verdict.reasons
+    first = reasons[0].message if reasons else ""
+    yield f"{_paint(style, text, colour, bold=True)}  {first}"
+    for reason in reasons[1 : None if style.verbosity > 0 else 4]:
+        yield _wrap(reason.message, style, _INDENT)
+    if style.verbosity >= 0:
+        summary = report.summary
+        size = sum(artifact.size for artifact in report.artifacts)
+        counts = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in summary.by_coverage.items())
+        text = (
+            f"{summary.artifacts:,} {_plural(summary.artifacts, 'file')} ({counts or 'none'}), "
+            f"{human_bytes(summary.bytes_read)} read of {human_bytes(size)}, "
+            f"policy {report.verdict.policy_name or 'default'}"
+        )
+        yield _paint(style, _wrap(text, style, _INDENT), "bright_black")
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _wrap(text: str, style: Style, indent: str = "") -> str:
+    return textwrap.fill(
+        text,
+        width=style.width,
+        initial_indent=indent,
+        subsequent_indent=indent + ("     " if text.startswith(("Why: ", "Do:  ")) else ""),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _paint(style: Style, text: str, colour: str | None, *, bold: bool = False) -> str:
+    return click.style(text, fg=colour, bold=bold or None) if style.colour else text

@@ -1,0 +1,116 @@
+"""What is known about an importable name: its effect, or that nothing is known."""
+
+import enum
+import functools
+import importlib.resources
+import tomllib
+from dataclasses import dataclass
+
+from modelscan_plus.formats.stdlib import STDLIB
+from modelscan_plus.rules.allowlist import Permit, permit
+
+_ALIASES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
+"""Names of Python 2 that a Python 3 unpickler maps."""
+
+
+class Standing(enum.Enum):
+    """How a name is known."""
+
+    DANGEROUS = "dangerous"
+    """Its effect is known and does not belong into a model."""
+    PERMITTED = "permitted"
+    """On the generated allow-list."""
+    STDLIB = "stdlib"
+    """Standard library, not on the allow-list."""
+    UNKNOWN = "unknown"
+    """Some other package."""
+    IMPOSSIBLE = "impossible"
+    """No importable name can be spelled like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about one name."""
+
+    module: str
+    name: str
+    standing: Standing
+    permit: Permit = Permit.NONE
+    does: str = ""
+    """For a dangerous name: what a call does, as a verb phrase."""
+    exact: bool = False
+    """For a dangerous name: listed by itself, not by a wildcard over its module."""
+    crosses: str = ""
+    """For a dotted name: the part that leads out of the first module, for example "os.system"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Danger:
+    exact: dict[str, str]
+    modules: dict[str, str]
+    packages: dict[str, str]
+
+
+@functools.cache
+def _danger() -> _Danger:
+    table = _Danger({}, {}, {})
+    text = (importlib.resources.files("modelscan_plus.rules.data") / "danger.toml").read_text("utf-8")
+    for effect in tomllib.loads(text)["effect"]:
+        for entry in effect["names"]:
+            if entry.endswith(".**"):
+                table.packages[entry[:-3]] = effect["does"]
+            elif entry.endswith(":*"):
+                table.modules[entry[:-2]] = effect["does"]
+            else:
+                table.exact[entry] = effect["does"]
+    return table
+
+
+def _package_effect(module: str) -> str:
+    packages = _danger().packages
+    while module:
+        if module in packages:
+            return packages[module]
+        module = module.rpartition(".")[0]
+    return ""
+
+
+@functools.lru_cache(maxsize=65536)
+def known(module: str, name: str) -> Known:
+    """What is known about `module`:`name`, dotted names included."""
+    if not _spellable(module, name):
+        return Known(module, name, Standing.IMPOSSIBLE)
+    canonical = _ALIASES.get(module, module)
+    danger = _danger()
+    if does := danger.exact.get(f"{canonical}:{name}"):
+        return Known(module, name, Standing.DANGEROUS, does=does, exact=True)
+    allowed = permit(module, name) or permit(canonical, name)
+    if allowed:
+        return Known(module, name, Standing.PERMITTED, permit=allowed)
+    if "." in name and (crossing := _crossing(module, name)):
+        return crossing
+    if does := danger.modules.get(canonical) or _package_effect(canonical):
+        return Known(module, name, Standing.DANGEROUS, does=does)
+    top = canonical.partition(".")[0]
+    return Known(module, name, Standing.STDLIB if top in STDLIB else Standing.UNKNOWN)
+
+
+def _crossing(module: str, name: str) -> Known | None:
+    """A dotted name that walks from its module into another one, or into an object's internals."""
+    parts = name.split(".")
+    for position, part in enumerate(parts):
+        rest = ".".join(parts[position:])
+        if part in STDLIB and position + 1 < len(parts):
+            inner = known(part, ".".join(parts[position + 1 :]))
+            does = inner.does or "reaches another module through an attribute"
+            return Known(module, name, Standing.DANGEROUS, does=does, exact=inner.exact, crosses=rest)
+        if part.startswith("__") and part.endswith("__"):
+            return Known(module, name, Standing.DANGEROUS, does="reaches into an object's internals", crosses=rest)
+    return None
+
+
+def _spellable(module: str, name: str) -> bool:
+    if not module or not name:
+        return False
+    parts = [*module.split("."), *name.split(".")]
+    return all(part.isidentifier() or part in ("<locals>", "<lambda>") for part in parts)

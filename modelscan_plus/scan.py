@@ -1,0 +1,238 @@
+"""The pipeline: targets → files → findings and coverage → verdict → report.
+
+`scan` is the one entry for the command line and for Python. It opens files and puts results together; bytes are
+read in sandboxed children (workers/), judged there (inspection.py), and the verdict is policy's (policy/).
+"""
+
+import datetime
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+import modelscan_plus
+from modelscan_plus.core.coverage import Coverage, CoverageState
+from modelscan_plus.core.errors import NotAllowed
+from modelscan_plus.core.finding import Finding, Severity, fingerprint
+from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report, Run, Summary, Target, Tool, Verdict
+from modelscan_plus.core.text import visible
+from modelscan_plus.inspection import FileResult
+from modelscan_plus.policy.baseline import Baseline
+from modelscan_plus.policy.decide import decide
+from modelscan_plus.policy.load import load_policy
+from modelscan_plus.policy.model import Policy
+from modelscan_plus.rules.paths import judge_path
+from modelscan_plus.rules.registry import ruleset_digest
+from modelscan_plus.sources.interface import Entry, Source, Unopened
+from modelscan_plus.sources.local import LocalSource
+from modelscan_plus.sources.stdin import StdinSource
+from modelscan_plus.workers.supervisor import Outcome, Supervisor
+
+Progress = Callable[[str, int], None]
+"""Called with the path of each finished file and its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a scan may be told beside its targets."""
+
+    policy: Policy
+    baseline: Baseline | None = None
+    fail_on: Severity | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    sha256: bool = False
+    jobs: int = 1
+    seconds: float | None = None
+    """Deadline of one file; None for the policy's."""
+    max_size: int | None = None
+    """Bytes above which a file is not opened."""
+    now: datetime.datetime | None = None
+    """Decides expiry dates and stands in the report; None for the clock."""
+    progress: Progress | None = None
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What the files of one run gave so far."""
+
+    artifacts: list[ArtifactReport] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    programs: list[Program] = field(default_factory=list)
+    bytes_read: int = 0
+
+
+def scan(
+    *targets: str | os.PathLike[str],
+    policy: str | None = None,
+    now: datetime.datetime | None = None,
+    sha256: bool = False,
+    jobs: int | None = None,
+) -> Report:
+    """Scan files or folders and give the report with its verdict.
+
+    `policy` is a file or "builtin:NAME" (default: the built-in default). Hostile bytes never raise; `UsageError` is
+    raised for a target that does not exist or a policy that does not parse.
+    """
+    options = Options(policy=load_policy(policy), now=now, sha256=sha256, jobs=jobs or default_jobs())
+    return scan_targets([os.fspath(target) for target in targets], options)
+
+
+def require_allowed(
+    *targets: str | os.PathLike[str], policy: str | None = None, now: datetime.datetime | None = None
+) -> Report:
+    """Scan, and raise `NotAllowed` unless the verdict is "allowed": to be called right before a load."""
+    report = scan(*targets, policy=policy, now=now)
+    if not report.allowed:
+        grounds = "; ".join(reason.message for reason in report.verdict.reasons)
+        raise NotAllowed(f"{report.verdict.decision.value}: {grounds}", report)
+    return report
+
+
+def default_jobs() -> int:
+    """As many children as there are processors for this process, at most 8."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+
+
+def scan_targets(targets: Sequence[str], options: Options) -> Report:
+    """The pipeline itself."""
+    started = time.monotonic()
+    now = (options.now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).replace(microsecond=0)
+    limits = options.policy.limits
+    if options.seconds is not None:
+        limits = msgspec.structs.replace(limits, seconds=options.seconds)
+    sources = {f"t{number}": _source(given, options) for number, given in enumerate(targets, 1)}
+    collected = _Collected()
+    with Supervisor(limits, jobs=options.jobs, sha256=options.sha256) as supervisor:
+        for outcome in supervisor.run(_entries(sources)):
+            _collect(outcome, collected)
+            if options.progress is not None:
+                options.progress(outcome.path, outcome.size)
+        sandbox = supervisor.sandbox
+    given = [
+        Target(id=key, given=visible(targets[index]), kind=source.kind, decision=Decision.INCOMPLETE)
+        for index, (key, source) in enumerate(sources.items())
+    ]
+    run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox)
+    return _report(given, collected, options, now, run)
+
+
+def _source(given: str, options: Options) -> Source:
+    if given == "-":
+        return StdinSource(max_size=options.max_size)
+    return LocalSource(given, include=options.include, exclude=options.exclude, max_size=options.max_size)
+
+
+def _entries(sources: dict[str, Source]) -> Iterator[tuple[str, Entry]]:
+    for key, source in sources.items():
+        for entry in source.entries():
+            yield key, entry
+
+
+def _host() -> dict[str, str]:
+    return {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
+
+
+def _collect(outcome: Outcome, collected: _Collected) -> None:
+    """Put one file's result into report terms: names made visible, ids and fingerprints filled in."""
+    path = visible(outcome.path)
+    result = outcome.result
+    findings: list[Finding] = []
+    for facts in outcome.facts:
+        findings += judge_path(path, facts)
+    if isinstance(result, Unopened):
+        coverage = Coverage(CoverageState(result.state), (result.reason,), 0)
+        artifact = ArtifactReport(outcome.key, path, result.size, (), coverage)
+    else:
+        findings += result.findings
+        artifact = ArtifactReport(outcome.key, path, outcome.size, result.formats, result.coverage, result.sha256)
+        collected.programs += _programs(result, outcome.key, path, len(collected.programs))
+    offset = len(collected.programs) - (len(result.programs) if isinstance(result, FileResult) else 0)
+    collected.findings += [_placed(finding, outcome.key, path, offset) for finding in findings]
+    collected.artifacts.append(artifact)
+    collected.bytes_read += artifact.coverage.bytes_read
+
+
+def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:
+    return [
+        msgspec.structs.replace(
+            program,
+            id=f"p{offset + position}",
+            target=target,
+            artifact=path,
+            members=tuple(map(visible, program.members)),
+        )
+        for position, program in enumerate(result.programs, 1)
+    ]
+
+
+def _placed(finding: Finding, target: str, path: str, program_offset: int) -> Finding:
+    """The finding with its target, path, fingerprint, and ids that are unique in the report."""
+    members = tuple(map(visible, finding.location.members))
+    evidence = finding.evidence
+    program = getattr(evidence, "program", None)
+    if program is not None:
+        evidence = msgspec.structs.replace(evidence, program=f"p{program_offset + int(program[1:])}")
+    return msgspec.structs.replace(
+        finding,
+        target=target,
+        artifact=path,
+        evidence=evidence,
+        subject=visible(finding.subject),
+        location=msgspec.structs.replace(finding.location, members=members),
+        fingerprint=fingerprint(finding.rule, path, members, finding.subject),
+    )
+
+
+def _report(targets: list[Target], collected: _Collected, options: Options, now: datetime.datetime, run: Run) -> Report:
+    policy = options.policy
+    outcome = decide(
+        policy,
+        targets=targets,
+        artifacts=collected.artifacts,
+        findings=collected.findings,
+        now=now.date(),
+        baseline=options.baseline,
+        fail_on=options.fail_on,
+    )
+    findings = _numbered(outcome.findings)
+    return Report(
+        tool=Tool(name="modelscan-plus", version=modelscan_plus.__version__, ruleset=ruleset_digest()),
+        now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        verdict=Verdict(
+            decision=outcome.decision,
+            scope="full",
+            reasons=outcome.reasons,
+            policy=policy.digest,
+            policy_name=policy.name,
+        ),
+        targets=tuple(
+            msgspec.structs.replace(target, decision=outcome.target_decisions[target.id]) for target in targets
+        ),
+        artifacts=tuple(collected.artifacts),
+        findings=findings,
+        suppressed=outcome.suppressed,
+        programs=tuple(collected.programs),
+        notes=outcome.notes,
+        summary=Summary(
+            artifacts=len(collected.artifacts),
+            by_severity=_counts(finding.severity.value for finding in findings),
+            by_coverage=_counts(artifact.coverage.state.value for artifact in collected.artifacts),
+            bytes_read=collected.bytes_read,
+            disabled_rules=outcome.disabled_rules,
+        ),
+        run=run,
+    )
+
+
+def _numbered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    ordered = sorted(findings, key=Finding.sort_key)
+    return tuple(msgspec.structs.replace(finding, id=f"f{number}") for number, finding in enumerate(ordered, 1))
+
+
+def _counts(values: Iterator[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
