@@ -1,0 +1,184 @@
+"""Judgement of pickles: what is called, rebuilt, stored or patched decides, by whatever path it is reached."""
+
+import pytest
+
+from fixtures.make import assemble as asm
+from modelscan_plus.core.finding import Finding, PickleEvidence, Severity
+from tests.samples import above_info, inspect, rules
+
+TRUE = asm.text("true")
+
+
+def findings(body: bytes) -> tuple[Finding, ...]:
+    return inspect(asm.pickle(body)).findings
+
+
+def worst(body: bytes) -> str:
+    found = findings(body)
+    return found[0].severity.value if found else "none"
+
+
+EXECUTING = """builtins:eval builtins:exec builtins:compile builtins:__import__ builtins:open os:system os:popen posix:system
+nt:system subprocess:Popen subprocess:check_output subprocess:run pty:spawn runpy:run_path runpy:_run_code code:interact
+timeit:timeit timeit:main trace:Trace.run cProfile:run profile:Profile.run bdb:Bdb.run pdb:run doctest:debug_script
+idlelib.run:Executive.runcode lib2to3.pgen2.grammar:Grammar.loads ensurepip:_run_pip pip:main pip._internal:main
+pydoc:pipepager ctypes:CDLL _ctypes:dlopen importlib:import_module pkgutil:resolve_name marshal:loads pickle:loads
+_pickle:loads dill:loads torch:load torch.hub:load torch.serialization:load joblib:load numpy:load pandas:read_pickle
+types:FunctionType types:CodeType atexit:register _posixsubprocess:fork_exec site:main webbrowser:open
+socket:create_connection urllib.request:urlopen http.client:HTTPSConnection smtplib:SMTP ftplib:FTP shutil:rmtree
+tempfile:mktemp io:open _io:FileIO io:FileIO logging:FileHandler logging.config:listen multiprocessing.util:spawnv_passfds
+asyncio.unix_events:_UnixSubprocessTransport._start threading:Thread numpy.testing._private.utils:runstring
+numpy.f2py.crackfortran:getlincoef torch.utils.bottleneck.__main__:run_autograd_prof torch.utils.collect_env:run
+torch._dynamo.guards:GuardBuilder.get torch.fx.experimental.symbolic_shapes:ShapeEnv.evaluate_guards_expression
+uuid:_get_command_stdout _osx_support:_read_output _aix_support:_read_cmd_output imaplib:IMAP4_stream
+test.support.script_helper:assert_python_ok __builtin__:eval __builtin__:execfile commands:getoutput popen2:popen2
+cloudpickle.cloudpickle:_make_function dill._dill:_create_code""".split()
+
+
+@pytest.mark.parametrize("entry", EXECUTING)
+def test_a_call_with_a_known_effect_is_critical(entry: str) -> None:
+    module, name = entry.split(":")
+    assert worst(asm.call(asm.name(module, name), TRUE)) == "critical"
+
+
+@pytest.mark.parametrize(
+    "entry", ["platform:node", "textwrap:dedent", "calendar:prmonth", "getpass:getuser", "cgi:parse"]
+)
+def test_a_standard_library_call_that_is_not_permitted_is_high(entry: str) -> None:
+    module, name = entry.split(":")
+    assert worst(asm.call(asm.name(module, name))) == "high"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        asm.call(asm.name("logging", "os.system"), TRUE),
+        asm.call(asm.name("torch.serialization", "os.system"), TRUE),
+        asm.call(asm.name("random", "_os.system"), TRUE),
+        asm.call(asm.name("collections", "OrderedDict.__init__.__globals__"), TRUE),
+        b"\x80\x04clogging\nos.system\n" + asm.items(TRUE) + b"R",
+    ],
+)
+def test_a_dotted_name_that_leads_elsewhere_denies(body: bytes) -> None:
+    assert worst(body) in ("critical", "high")
+
+
+def test_a_nested_class_is_no_crossing() -> None:
+    found = findings(asm.rebuild(asm.name("mycorp.nets", "Outer.Inner")))
+    assert {finding.rule for finding in found} == {"MSP1004"}
+
+
+GETATTR = asm.name("builtins", "getattr")
+IMPORT = asm.call(asm.name("importlib", "import_module"), asm.text("os"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        asm.call(asm.call(GETATTR, IMPORT, asm.text("system")), TRUE),
+        asm.call(asm.call(GETATTR, asm.name("collections", "OrderedDict"), asm.text("__subclasses__"))),
+        asm.call(asm.call(asm.name("operator", "attrgetter"), asm.text("system")), IMPORT),
+        asm.call(asm.call(asm.name("operator", "methodcaller"), asm.text("system"), TRUE), IMPORT),
+        asm.call(asm.name("builtins", "map"), asm.name("posix", "system"), asm.items(TRUE)),
+        asm.call(asm.name("functools", "partial"), asm.name("posix", "system"), TRUE),
+        asm.call(asm.name("functools", "reduce"), asm.name("posix", "system"), asm.items(TRUE)),
+        asm.call(asm.name("collections", "defaultdict"), asm.name("posix", "system")),
+        asm.call(asm.name("string", "Formatter.get_field"), asm.text("0.x.__globals__[os]"), asm.items()),
+        asm.call(asm.name("copyreg", "_reconstructor"), asm.name("subprocess", "Popen"), asm.name("builtins", "object"), b"N"),
+        asm.call(
+            asm.name("torch._tensor", "_rebuild_from_type_v2"),
+            asm.name("posix", "system"), asm.name("torch", "Tensor"), asm.items(TRUE), b"}",
+        ),
+        asm.call(asm.name("numpy.random._pickle", "__generator_ctor"), asm.name("posix", "system")),
+        asm.call(asm.name("torch.storage", "_load_from_bytes"), asm.raw(asm.pickle(asm.call(asm.name("os", "system"), TRUE)))),
+        asm.call(asm.name("_codecs", "encode"), asm.text("x"), asm.text("zip")),
+        asm.call(asm.name("builtins", "bytearray"), asm.number(2_000_000_000)),
+    ],
+)  # fmt: skip
+def test_an_indirection_is_followed(body: bytes) -> None:
+    assert worst(body) in ("critical", "high")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        asm.call(asm.name("collections", "OrderedDict")),
+        asm.call(asm.name("collections", "defaultdict"), asm.name("builtins", "list")),
+        asm.call(asm.name("_codecs", "encode"), asm.text("x"), asm.text("latin1")),
+        asm.call(asm.name("builtins", "bytearray"), asm.raw(b"abc")),
+        asm.call(asm.name("builtins", "set"), b"]"),
+        asm.call(asm.name("copyreg", "_reconstructor"), asm.name("sklearn.svm._classes", "SVC"), asm.name("builtins", "object"), b"N"),
+        asm.call(asm.name("functools", "partial"), asm.name("builtins", "int")),
+        asm.call(asm.name("datetime", "datetime"), asm.raw(b"\x07\xe6\x01\x01\x00\x00\x00\x00\x00\x00")),
+        asm.call(asm.name("copy_reg", "_reconstructor"), asm.name("sklearn.svm._classes", "SVC"), asm.name("__builtin__", "object"), b"N"),
+    ],
+)  # fmt: skip
+def test_what_honest_pickles_do_stays_silent(body: bytes) -> None:
+    assert not above_info(inspect(asm.pickle(body)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        asm.name("json", "JSONDecoder") + asm.mapping(decode=asm.number(1)) + asm.BUILD,
+        asm.name("sys", "path") + asm.text("/tmp/x") + b"a",
+        asm.name("os", "environ") + asm.MARK + asm.text("LD_PRELOAD") + asm.text("x") + b"u",
+        asm.name("sys", "modules") + asm.text("os") + b"Ns",
+    ],
+)
+def test_changing_what_was_imported_denies(body: bytes) -> None:
+    found = findings(body)
+    assert found[0].rule == "MSP1007"
+    assert found[0].severity.rank >= Severity.HIGH.rank
+
+
+def test_building_the_pickles_own_object_is_no_patch() -> None:
+    body = asm.call(asm.name("collections", "OrderedDict")) + asm.mapping(a=asm.number(1)) + asm.BUILD
+    assert not findings(body)
+
+
+def test_a_discarded_result_and_a_later_pickle_are_judged() -> None:
+    hostile = asm.pickle(asm.call(asm.name("os", "system"), TRUE) + asm.POP + b"}")
+    assert rules(hostile) == {"MSP1001"}
+    assert rules(asm.pickle(b"}") + hostile) == {"MSP1001"}
+
+
+def test_repeats_are_folded_but_different_arguments_stay_apart() -> None:
+    once = asm.call(asm.name("mycorp", "f"), asm.text("x"))
+    found = findings(b"]" + asm.MARK + once * 50 + asm.call(asm.name("mycorp", "f"), asm.text("y")) + b"e")
+    assert len(found) == 2
+    assert "50 times" in found[0].message
+
+
+def test_evidence_leads_from_the_import_to_the_call() -> None:
+    result = inspect(asm.pickle(asm.mapping(a=asm.number(1), b=asm.call(asm.name("posix", "system"), TRUE))))
+    (finding,) = result.findings
+    evidence = finding.evidence
+    assert isinstance(evidence, PickleEvidence)
+    assert evidence.callable == "posix.system"
+    assert evidence.arguments == "'true'"
+    assert [step.partition(" ")[0] for step in evidence.chain] == ["STACK_GLOBAL", "REDUCE"]
+    marked = [line for line in evidence.disassembly if line.marked]
+    assert [(line.opcode, line.offset) for line in marked] == [("REDUCE", finding.location.offset)]
+    (program,) = result.programs
+    assert [line.code for line in program.lines if line.severity] == ["v1 = posix.system('true')"]
+
+
+def test_hostile_names_are_made_visible() -> None:
+    (finding,) = findings(asm.call(asm.name("evil\u202emodule", "f\x1b[2J")))
+    assert "\x1b" not in finding.message
+    assert "\u202e" not in finding.message
+
+
+def test_a_text_file_is_no_pickle() -> None:
+    for text in (
+        b"click\njinja2\nmsgspec\n",
+        b"(c) 2019 X\nAll rights\nReserved or not\n",
+        b"N.B. this is text\n",
+        b"cos\nsin\n",
+    ):
+        assert inspect(text, "notes.txt").formats == ("text",)
+
+
+def test_a_truncated_header_of_text_opcodes_still_counts_when_it_calls() -> None:
+    assert "MSP1001" in rules(b"cos\nsystem\n(S'true'\ntR", "notes.txt")
