@@ -40,6 +40,8 @@ class Entry:
     path: str
     """Relative to the target's root, "/" between parts, raw (surrogate escapes for bad UTF-8)."""
     open: Callable[[], Opened | Unopened]
+    note: PathFacts | None = None
+    """Something to be said about the name itself, whether or not the file can be opened."""
 
 
 class Source(Protocol):

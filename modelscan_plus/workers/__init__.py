@@ -1,1 +1,1 @@
-"""workers"""
+"""Sandboxed child processes: the only place where untrusted bytes are parsed."""

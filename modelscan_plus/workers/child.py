@@ -1,0 +1,183 @@
+"""The child: takes one open descriptor after the other, inspects it, answers, and can do nothing else.
+
+Started by the supervisor either as a fork of a process with a single thread, or as a fresh interpreter:
+`python -c "…" <socket descriptor> <sys.path>`.
+"""
+
+import gc
+import os
+import signal
+import socket
+from typing import NoReturn
+
+import msgspec
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource, FileSource
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
+from modelscan_plus.core.finding import Finding, PickleEvidence
+from modelscan_plus.core.limits import Limits
+from modelscan_plus.inspection import FileResult, Inspector
+from modelscan_plus.workers import sandbox
+from modelscan_plus.workers.interface import (
+    HEADER,
+    MAX_REPLY,
+    Hello,
+    ProtocolError,
+    Reply,
+    Setup,
+    Task,
+    decode,
+    encode,
+    frame_length,
+)
+
+_CPU_MARGIN = 10.0
+"""Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
+_CODECS = "ascii latin-1 utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 cp437 unicode_escape raw_unicode_escape"
+_PRELOAD = b"cbuiltins\nset\n)R."
+"""A pickle that makes the rules load the tables they keep: behind the sandbox no file can be opened."""
+
+
+def preload() -> None:
+    """Load everything that is otherwise loaded at first use. The parent does it before it forks."""
+    for name in _CODECS.split():
+        "".encode(name)
+    Inspector(Limits()).inspect(Artifact("preload", BytesSource(_PRELOAD)))
+
+
+def serve(channel: socket.socket) -> None:
+    """Answer until the parent hangs up."""
+    setup = decode(_receive(channel), Setup)
+    statm = _open_statm()
+    layers = sandbox.apply(setup.limits)
+    channel.sendall(encode(Hello(layers)))
+    before = _address_space(statm)
+    while (message := _receive_task(channel)) is not None:
+        task, fd = message
+        sandbox.limit_cpu(setup.limits.seconds + _CPU_MARGIN)
+        try:
+            result = _inspect(task, fd, setup)
+        finally:
+            os.close(fd)
+        grown = _address_space(statm) - before > setup.limits.memory // 8
+        channel.sendall(_encode_reply(result, retire=grown))
+
+
+def _inspect(task: Task, fd: int, setup: Setup) -> FileResult:
+    artifact = Artifact(task.name, FileSource(fd, task.size))
+    try:
+        return Inspector(setup.limits).inspect(artifact, sha256=setup.sha256)
+    except Exception as error:
+        # A fault of ours must not pass for a clean file, nor take the other files with it.
+        reason = CoverageReason("internal-error", f"a parser or rule failed: {_where(error)}", executable=True)
+        return FileResult((), Coverage(CoverageState.UNREADABLE, (reason,), artifact.source.bytes_read))
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + place
+
+
+def _encode_reply(result: FileResult, *, retire: bool) -> bytes:
+    """The frame; findings are counted instead of sent where there are more than a frame can hold."""
+    frame = encode(Reply(result, retire))
+    while len(frame) > MAX_REPLY:
+        keep = len(result.findings) // 2
+        dropped = result.dropped_findings + len(result.findings) - keep
+        reason = CoverageReason("more-findings", "not every finding fits into one answer", executable=True)
+        coverage = msgspec.structs.replace(result.coverage, state=CoverageState.PARTIAL, reasons=(reason,))
+        findings = tuple(_without_program(finding) for finding in result.findings[:keep])
+        result = FileResult(result.formats, coverage, findings, (), result.sha256, dropped)
+        frame = encode(Reply(result, retire))
+    return frame
+
+
+def _without_program(finding: Finding) -> Finding:
+    if not isinstance(finding.evidence, PickleEvidence):
+        return finding
+    return msgspec.structs.replace(finding, evidence=msgspec.structs.replace(finding.evidence, program=None))
+
+
+def _receive(channel: socket.socket) -> bytes:
+    return _read(channel, frame_length(_read(channel, HEADER.size)))
+
+
+def _receive_task(channel: socket.socket) -> tuple[Task, int] | None:
+    """The next task and its descriptor; None when the parent hung up."""
+    header, descriptors, _, _ = socket.recv_fds(channel, HEADER.size, 1)
+    if not header:
+        return None
+    header += _read(channel, HEADER.size - len(header))
+    task = decode(_read(channel, frame_length(header)), Task)
+    if len(descriptors) != 1:
+        raise ProtocolError("a task without its file")
+    return task, descriptors[0]
+
+
+def _read(channel: socket.socket, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        part = channel.recv(count - len(data))
+        if not part:
+            raise ProtocolError("the parent hung up in the middle of a message")
+        data += part
+    return bytes(data)
+
+
+def _open_statm() -> int | None:
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _address_space(statm: int | None) -> int:
+    if statm is None:
+        return 0
+    return int(os.pread(statm, 64, 0).split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def run_forked(channel: socket.socket) -> NoReturn:
+    """The rest of a forked child's life: it keeps its socket and nothing else of what it inherited."""
+    try:
+        _reset_signals()
+        _keep_only(channel.fileno())
+        gc.freeze()
+        serve(channel)
+        os._exit(0)
+    finally:  # whatever was raised: the parent's frames above must not see it
+        os._exit(1)
+
+
+def main(descriptor: str) -> NoReturn:
+    """The whole life of a child that is a fresh interpreter."""
+    preload()
+    run_forked(socket.socket(fileno=int(descriptor)))
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_DFL)
+    # Ctrl-C reaches the whole group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _keep_only(descriptor: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    try:
+        inherited = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        inherited = list(range(3, 4096))
+    for other in inherited:
+        if other > 2 and other != descriptor:
+            try:
+                os.close(other)
+            except OSError:
+                continue

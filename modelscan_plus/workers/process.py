@@ -1,0 +1,128 @@
+"""Starting and ending one child: by fork where that is safe, as a fresh interpreter otherwise."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from modelscan_plus.workers import child
+
+if TYPE_CHECKING:
+    import subprocess
+
+_BOOTSTRAP = (
+    "import sys; sys.path[:] = sys.argv[2].split(sys.argv[3]); from modelscan_plus.workers.child import main; "
+    "main(sys.argv[1])"
+)
+_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""All that a fresh interpreter may need of the environment; tokens stay behind."""
+
+
+def can_fork() -> bool:
+    """True when a fork of this process is a whole process: Linux, and no second thread of Python or of a library."""
+    if not sys.platform.startswith("linux") or threading.active_count() != 1:
+        return False
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+class ChildProcess:
+    """A running child and the parent's end of its socket pair."""
+
+    def __init__(self) -> None:
+        self.channel, theirs = socket.socketpair()
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._ended = False
+        try:
+            if can_fork():
+                child.preload()
+                self.pid = self._fork(theirs)
+            else:
+                self._popen = _spawn(theirs)
+                self.pid = self._popen.pid
+        except BaseException:
+            self.channel.close()
+            raise
+        finally:
+            theirs.close()
+        self.channel.setblocking(False)
+
+    @staticmethod
+    def _fork(theirs: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            child.run_forked(theirs)
+        return pid
+
+    def kill(self) -> str:
+        """End the child, whatever it is doing, and say how it ended: "signal SIGKILL", "exit status 1"."""
+        if self._ended:
+            return ""
+        self._ended = True
+        self.channel.close()
+        status = self._reap_if_dead()
+        if status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            status = self._reap()
+        return _spoken(status)
+
+    def _reap_if_dead(self) -> int | None:
+        """Its exit status (negative: a signal) if it has ended by itself, shortly after it hung up at the latest."""
+        for pause in (0.0, 0.005, 0.05):
+            time.sleep(pause)
+            if self._popen is not None:
+                if (code := self._popen.poll()) is not None:
+                    return code
+                continue
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # an application that ignores SIGCHLD
+                return 0
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+        return None
+
+    def _reap(self) -> int:
+        if self._popen is not None:
+            return self._popen.wait()
+        try:
+            return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        except ChildProcessError:
+            return 0
+
+
+def _spawn(theirs: socket.socket) -> "subprocess.Popen[bytes]":
+    import subprocess
+
+    import modelscan_plus
+
+    # Relative entries of sys.path, "" first of all, could lead into the model that is being scanned.
+    home = os.path.dirname(os.path.abspath(next(iter(modelscan_plus.__path__))))
+    paths = [home, *(entry for entry in sys.path if os.path.isabs(entry) and entry != home)]
+    command = [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(theirs.fileno()), os.pathsep.join(paths), os.pathsep]
+    return subprocess.Popen(  # noqa: S603 (our own interpreter, our own arguments)
+        command,
+        pass_fds=(theirs.fileno(),),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+        cwd="/",
+        process_group=0,
+    )
+
+
+def _spoken(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

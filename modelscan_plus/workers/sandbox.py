@@ -1,0 +1,142 @@
+"""Giving up, before the first untrusted byte, everything that reading bytes does not need.
+
+Each layer stands alone, and one that the system lacks is left out and said to be missing: the report names the layers
+that held, and `doctor` explains each. All of them only take away; none can be undone by the process itself.
+"""
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelscan_plus.core.limits import Limits
+from modelscan_plus.workers import landlock
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+_CAPABILITY_VERSION_3 = 0x20080522
+_MAX_DESCRIPTORS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the sandbox on this machine."""
+
+    name: str
+    active: bool
+    detail: str
+
+
+_LAYERS: dict[str, str] = {
+    "network-namespace": "the child has no network interface",
+    "no-capabilities": "the child holds no privileges, also where the scan runs as root",
+    "no-new-privs": "no program that the child could start would gain privileges",
+    "rlimits": "memory, processor time, files and descriptors are bounded; nothing can be written",
+    "landlock": "the child can open no path",
+    "not-dumpable": "other processes of this user cannot attach to the child",
+    "parent-death-signal": "the child ends with its parent",
+}
+"""What each layer means, in the order in which they are put on."""
+
+
+def apply(limits: Limits) -> tuple[str, ...]:
+    """Put on every layer that this system has, and name them. Call once, in the child, after all imports."""
+    steps: dict[str, Callable[[], bool]] = {
+        "network-namespace": _leave_network,
+        "no-capabilities": _drop_capabilities,
+        "no-new-privs": lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1),
+        "rlimits": lambda: _limit_resources(limits),
+        "landlock": lambda: landlock.restrict() > 0,
+        "not-dumpable": lambda: _prctl(_PR_SET_DUMPABLE, 0),
+        "parent-death-signal": lambda: _prctl(_PR_SET_PDEATHSIG, 9),
+    }
+    return tuple(name for name in _LAYERS if steps[name]())
+
+
+def describe() -> list[Layer]:
+    """Every layer and whether it holds here, found out by a child that does nothing else."""
+    from modelscan_plus.workers.supervisor import Supervisor, available
+
+    if not available():
+        return [Layer(name, active=False, detail=f"needs a POSIX system; without: {_LAYERS[name]}") for name in _LAYERS]
+    with Supervisor(Limits(), jobs=1) as supervisor:
+        active = supervisor.probe()
+    layers = [Layer("child-process", active=True, detail="each file is read in a process that can be killed")]
+    return layers + [Layer(name, name in active, meaning) for name, meaning in _LAYERS.items()]
+
+
+def limit_cpu(seconds: float) -> None:
+    """Let the kernel end this process after `seconds` more of processor time, should its parent be unable to."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _limit_resources(limits: Limits) -> bool:
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    bounds = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: _MAX_DESCRIPTORS,
+    }
+    with contextlib.suppress(AttributeError):  # not every system counts processes
+        bounds[resource.RLIMIT_NPROC] = 0
+    if (used := address_space()) is not None:
+        bounds[resource.RLIMIT_AS] = used + limits.memory
+    held = True
+    for which, bound in bounds.items():
+        try:
+            _, hard = resource.getrlimit(which)
+            bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+            resource.setrlimit(which, (bound, bound))
+        except (OSError, ValueError):
+            held = False
+    return held
+
+
+def address_space() -> int | None:
+    """Bytes of address space in use, or None where /proc does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _leave_network() -> bool:
+    libc = _linux_libc()
+    # Root of the machine needs no user namespace; everyone else gets the right to a network namespace from one.
+    return libc is not None and (libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
+
+
+def _drop_capabilities() -> bool:
+    libc = _linux_libc()
+    if libc is None:
+        return False
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    return bool(libc.capset(header, nothing) == 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    libc = _linux_libc()
+    return libc is not None and libc.prctl(option, value, 0, 0, 0) == 0
+
+
+def _linux_libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None

@@ -1,0 +1,300 @@
+"""The supervisor: opens files, hands them to sandboxed children, and outlives whatever happens to those.
+
+It keeps its own children instead of a process pool because one death must cost one file: a child that dies, overruns
+the deadline or talks nonsense is killed and replaced, its file is reported as unreadable, and the rest goes on.
+"""
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from modelscan_plus.core.coverage import CoverageReason, CoverageState
+from modelscan_plus.core.errors import ModelscanPlusError
+from modelscan_plus.core.facts import PathFacts
+from modelscan_plus.core.finding import PickleEvidence
+from modelscan_plus.core.limits import Limits
+from modelscan_plus.inspection import FileResult
+from modelscan_plus.sources.interface import Entry, Opened, Unopened
+from modelscan_plus.workers.interface import (
+    HEADER,
+    Hello,
+    ProtocolError,
+    Reply,
+    Setup,
+    Task,
+    decode,
+    encode,
+    frame_length,
+)
+from modelscan_plus.workers.process import ChildProcess
+
+GRACE = 2.0
+"""Seconds between a file's deadline, at which the child gives up by itself, and its end."""
+_STARTUP = 60.0
+"""Seconds that a child may take to be ready, on a busy machine."""
+_CHUNK = 1 << 20
+
+
+class WorkerError(ModelscanPlusError):
+    """Children do not even start; nothing can be scanned (exit 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one entry."""
+
+    key: str
+    path: str
+    """As the source gave it, raw."""
+    size: int
+    result: FileResult | Unopened
+    facts: tuple[PathFacts, ...] = ()
+    """What is to be judged about the path itself (rules/paths.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    number: int
+    key: str
+    entry: Entry
+    opened: Opened
+
+
+def available() -> bool:
+    """True when this system can pass descriptors to children, as every POSIX system does."""
+    return hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
+
+
+class _Worker:
+    """One child, what it is doing, and what it has said so far."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.process = ChildProcess()
+        self.job: _Job | None = None
+        self.layers: tuple[str, ...] | None = None
+        self.deadline = time.monotonic() + _STARTUP
+        self._seconds = setup.limits.seconds + GRACE
+        self._heard = bytearray()
+        self._send(encode(setup))
+
+    def start(self, job: _Job) -> None:
+        """Hand a file over. Raises OSError when the child is gone."""
+        name = job.entry.path.rpartition("/")[2]
+        self._send(encode(Task(name, job.opened.size)), job.opened.fd)
+        self.job = job
+        if self.layers is not None:
+            self.deadline = time.monotonic() + self._seconds
+
+    def hear(self) -> Reply | None:
+        """Take in what the child said; its reply once that is complete. Raises EOFError, OSError, ProtocolError."""
+        part = self.process.channel.recv(_CHUNK)
+        if not part:
+            raise EOFError
+        self._heard += part
+        while len(self._heard) >= HEADER.size:
+            end = HEADER.size + frame_length(self._heard)
+            if len(self._heard) < end:
+                return None
+            body = self._heard[HEADER.size : end]
+            del self._heard[:end]
+            if self.layers is not None:
+                return self._reply(body)
+            self.layers = decode(body, Hello).layers
+            self.deadline = time.monotonic() + self._seconds
+        return None
+
+    def _reply(self, body: bytearray) -> Reply:
+        reply = decode(body, Reply)
+        if self.job is None or self._heard:
+            raise ProtocolError("an answer without a question")
+        names = {f"p{number}" for number in range(1, len(reply.result.programs) + 1)} | {None}
+        for finding in reply.result.findings:
+            if isinstance(finding.evidence, PickleEvidence) and finding.evidence.program not in names:
+                raise ProtocolError("a finding that points to a program that is not there")
+        return reply
+
+    def _send(self, frame: bytes, *descriptors: int) -> None:
+        # Frames to the child are small and it has read the one before: the socket's buffer always has room.
+        sent = socket.send_fds(self.process.channel, [frame], list(descriptors)) if descriptors else 0
+        while sent < len(frame):
+            sent += self.process.channel.send(frame[sent:])
+
+
+class Supervisor:
+    """Runs entries through at most `jobs` children. A context manager: on leaving it no child is left."""
+
+    def __init__(self, limits: Limits, jobs: int = 1, *, sha256: bool = False) -> None:
+        self._setup = Setup(limits, sha256)
+        self._jobs = max(1, jobs)
+        self._workers: list[_Worker] = []
+        self._selector = selectors.DefaultSelector()
+        self._layers: set[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in list(self._workers):
+            self._end(worker)
+            if worker.job is not None:
+                os.close(worker.job.opened.fd)
+        self._selector.close()
+
+    @property
+    def sandbox(self) -> tuple[str, ...]:
+        """The layers that held in every child so far, sorted; empty before the first file."""
+        return tuple(sorted(self._layers or ()))
+
+    def probe(self) -> tuple[str, ...]:
+        """Start a child only to learn which layers hold."""
+        worker = self._start_worker()
+        while worker.layers is None:
+            self._wait({})
+        return self.sandbox
+
+    def run(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[Outcome]:
+        """Open and inspect every entry, and give the outcomes in the order of the entries."""
+        done: dict[int, Outcome] = {}
+        turn = 0
+        for number, (key, entry) in enumerate(entries):
+            self._submit(number, key, entry, done)
+            while turn in done:
+                yield done.pop(turn)
+                turn += 1
+        while any(worker.job for worker in self._workers):
+            self._wait(done)
+            while turn in done:
+                yield done.pop(turn)
+                turn += 1
+
+    def _submit(self, number: int, key: str, entry: Entry, done: dict[int, Outcome]) -> None:
+        opened = entry.open()
+        if isinstance(opened, Unopened):
+            done[number] = _outcome(key, entry, opened.size, opened, *([opened.facts] if opened.facts else []))
+            return
+        job = _Job(number, key, entry, opened)
+        try:
+            self._hand_over(job, done)
+        except BaseException:
+            os.close(opened.fd)
+            raise
+
+    def _hand_over(self, job: _Job, done: dict[int, Outcome]) -> None:
+        while True:
+            worker = self._free_worker(done)
+            try:
+                worker.start(job)
+            except OSError:  # it died while it had nothing to do: not this file's doing
+                self._end(worker)
+            else:
+                return
+
+    def _free_worker(self, done: dict[int, Outcome]) -> _Worker:
+        while True:
+            for worker in self._workers:
+                if worker.job is None:
+                    return worker
+            if len(self._workers) < self._jobs:
+                return self._start_worker()
+            self._wait(done)
+
+    def _start_worker(self) -> _Worker:
+        try:
+            worker = _Worker(self._setup)
+        except OSError as error:
+            raise WorkerError(f"no child process could be started: {error}") from error
+        self._workers.append(worker)
+        self._selector.register(worker.process.channel, selectors.EVENT_READ, worker)
+        return worker
+
+    def _wait(self, done: dict[int, Outcome]) -> None:
+        """Until a child says something or one of them is out of time."""
+        now = time.monotonic()
+        deadline = min(worker.deadline for worker in self._workers if worker.job or worker.layers is None)
+        for key, _ in self._selector.select(max(0.0, deadline - now)):
+            self._hear(key.data, done)
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if (worker.job or worker.layers is None) and now >= worker.deadline:
+                self._lose(worker, "timeout", done)
+
+    def _hear(self, worker: _Worker, done: dict[int, Outcome]) -> None:
+        try:
+            reply = worker.hear()
+        except (EOFError, OSError):
+            self._lose(worker, "crashed", done)
+            return
+        except ProtocolError:
+            self._lose(worker, "protocol", done)
+            return
+        if worker.layers is not None:
+            self._layers = set(worker.layers) if self._layers is None else self._layers & set(worker.layers)
+        if reply is None or worker.job is None:
+            return
+        job, worker.job = worker.job, None
+        self._finish(job, reply.result, done)
+        if reply.retire:
+            self._end(worker)
+
+    def _lose(self, worker: _Worker, code: str, done: dict[int, Outcome]) -> None:
+        """Give a child up, and its file with it."""
+        job, worker.job = worker.job, None
+        how = self._end(worker)
+        if worker.layers is None:
+            if job is not None:
+                os.close(job.opened.fd)
+            raise WorkerError(f"a child process ended before it was ready ({how}); its interpreter may be broken")
+        if job is not None:
+            self._finish(job, _lost(job, code, how, self._setup.limits), done)
+
+    def _end(self, worker: _Worker) -> str:
+        self._workers.remove(worker)
+        self._selector.unregister(worker.process.channel)
+        return worker.process.kill()
+
+    @staticmethod
+    def _finish(job: _Job, result: FileResult | Unopened, done: dict[int, Outcome]) -> None:
+        changed = job.opened.changed()
+        os.close(job.opened.fd)
+        if not changed:
+            done[job.number] = _outcome(job.key, job.entry, job.opened.size, result)
+            return
+        if isinstance(result, FileResult):
+            result = _distrusted(result)
+        facts = PathFacts("changed", "size, time or identity differ from before the scan")
+        done[job.number] = _outcome(job.key, job.entry, job.opened.size, result, facts)
+
+
+def _outcome(key: str, entry: Entry, size: int, result: FileResult | Unopened, *facts: PathFacts) -> Outcome:
+    noted = (entry.note, *facts) if entry.note is not None else facts
+    return Outcome(key, entry.path, size, result, noted)
+
+
+def _lost(job: _Job, code: str, how: str, limits: Limits) -> Unopened:
+    message = {
+        "crashed": f"the process that read it died ({how})",
+        "timeout": f"not finished within {limits.seconds:g} s; the process that read it was ended",
+        "protocol": "the process that read it gave no valid answer",
+    }[code]
+    return Unopened(None, CoverageReason(code, message, executable=True), size=job.opened.size)
+
+
+def _distrusted(result: FileResult) -> FileResult:
+    """The result of a file that was not the same before and after: what was read may be neither version."""
+    reason = CoverageReason("changed", "the file changed while it was scanned", executable=True)
+    state = result.coverage.state
+    coverage = msgspec.structs.replace(
+        result.coverage,
+        state=CoverageState.PARTIAL if state is CoverageState.ANALYSED else state,
+        reasons=(*result.coverage.reasons, reason),
+    )
+    return msgspec.structs.replace(result, coverage=coverage)
