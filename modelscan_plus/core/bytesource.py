@@ -55,7 +55,7 @@ class FileSource(ByteSource):
             return b""
         parts: list[bytes] = []
         while length > 0:
-            part = os.pread(self._fd, min(length, 1 << 26), offset)
+            part = _pread(self._fd, min(length, 1 << 26), offset)
             if not part:
                 break
             parts.append(part)
@@ -64,6 +64,13 @@ class FileSource(ByteSource):
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.bytes_read += len(data)
         return data
+
+
+def _pread(fd: int, length: int, offset: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, length, offset)
+    os.lseek(fd, offset, os.SEEK_SET)  # Windows; nobody else uses the descriptor
+    return os.read(fd, length)
 
 
 class SliceSource(ByteSource):

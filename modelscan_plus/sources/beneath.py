@@ -68,7 +68,7 @@ def open_file(root: str, parts: tuple[str, ...]) -> Opened | Unopened:
 def _open_regular(name: str, folder: int | None, path: str) -> Opened | Unopened:
     before = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if not stat.S_ISREG(before.st_mode):
-        return _special(before)
+        return special(before)
     fd = os.open(name, _FLAGS, dir_fd=folder)
     try:
         status = os.fstat(fd)
@@ -77,7 +77,7 @@ def _open_regular(name: str, folder: int | None, path: str) -> Opened | Unopened
         raise
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        return _special(status)
+        return special(status)
     return Opened(fd, status.st_size, lambda: _changed(fd, path, status))
 
 
@@ -101,7 +101,8 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _special(status: os.stat_result) -> Unopened:
+def special(status: os.stat_result) -> Unopened:
+    """What is said of something that is no regular file."""
     if stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode):
         return vanished("a link or folder stands where a file was")
     kind, title = _SPECIAL.get(stat.S_IFMT(status.st_mode), ("device", "a special file"))

@@ -21,7 +21,7 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.text import human_bytes, visible
-from modelscan_plus.sources.beneath import open_file, open_folder, unopened, vanished
+from modelscan_plus.sources.beneath import open_file, open_folder, special, unopened, vanished
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 
 MAX_LEVELS = 512
@@ -88,6 +88,8 @@ class LocalSource:
             self._root = real
             self._allowed = (real, *_cache_blobs(real), *self._more_roots)
             yield from self._walk()
+        elif not stat.S_ISREG(status.st_mode):
+            yield Entry(name, lambda: special(status))
         elif self._selected((name,)):
             self._root, last = os.path.split(real)
             yield Entry(name, partial(self._open, (last,)), _note(name))
@@ -118,11 +120,10 @@ class LocalSource:
         folders = frozenset(listing.folders)
         for name in listing.names:
             below = (*parts, name)
+            if name in folders and self._excluded(below):
+                continue
             if name in folders:
-                if name == ".git":
-                    yield self._fixed(below, _GIT)
-                elif not self._excluded(below):
-                    yield below
+                yield self._fixed(below, _GIT) if name == ".git" else below
             elif self._selected(below):
                 open_ = self._open_link if name in listing.links else self._open
                 yield Entry("/".join(below), partial(open_, below), _note(name))

@@ -1,9 +1,11 @@
 """Standard input: spooled to where it can be read at any offset, since formats are decided by both ends."""
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from modelscan_plus.core.coverage import CoverageReason
@@ -34,11 +36,10 @@ class StdinSource:
         yield Entry("stdin", self._open)
 
     def _open(self) -> Opened | Unopened:
-        stream = self._stream or sys.stdin.buffer
         try:
-            spooled = self._spool(stream)
-        except OSError as error:
-            message = f"standard input could not be read: {error.strerror or error}"
+            spooled = self._spool(self._stream or sys.stdin.buffer)
+        except (OSError, ValueError, AttributeError) as error:  # unreadable, closed, or absent (pythonw)
+            message = f"standard input could not be read: {error}"
             return Unopened(None, CoverageReason("read-error", message, executable=True))
         if spooled is None:
             message = f"standard input gave more than the {human_bytes(self._max_size)} allowed; set --max-size"
@@ -49,34 +50,24 @@ class StdinSource:
 
     def _spool(self, stream: BinaryIO) -> tuple[int, int] | None:
         """A descriptor with everything that `stream` gives, and the number of bytes; None when there is too much."""
-        with _memory() as spool:
+        with ExitStack() as stack:
+            memory = spool = stack.enter_context(_memory())
             size = 0
-            on_disk = False
-            target = spool
             while chunk := stream.read(min(_CHUNK, self._max_size + 1 - size)):
                 size += len(chunk)
                 if size > self._max_size:
                     return None
-                if size > _IN_MEMORY and not on_disk:
-                    target, on_disk = _moved_to_disk(spool), True
-                target.write(chunk)
-            target.flush()
-            fd = os.dup(target.fileno())
-            if on_disk:
-                target.close()
-            return fd, size
+                if size > _IN_MEMORY and spool is memory:
+                    spool = stack.enter_context(tempfile.TemporaryFile())
+                    memory.seek(0)
+                    shutil.copyfileobj(memory, spool, _CHUNK)
+                    memory.truncate(0)
+                spool.write(chunk)
+            spool.flush()
+            return os.dup(spool.fileno()), size
 
 
 def _memory() -> BinaryIO:
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("modelscan-plus-stdin", os.MFD_CLOEXEC), "w+b")
     return tempfile.TemporaryFile()
-
-
-def _moved_to_disk(spool: BinaryIO) -> BinaryIO:
-    import shutil
-
-    disk = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    spool.seek(0)
-    shutil.copyfileobj(spool, disk, _CHUNK)
-    return disk

@@ -36,7 +36,8 @@ _LAYERS: dict[str, str] = {
     "network-namespace": "the child has no network interface",
     "no-capabilities": "the child holds no privileges, also where the scan runs as root",
     "no-new-privs": "no program that the child could start would gain privileges",
-    "rlimits": "memory, processor time, files and descriptors are bounded; nothing can be written",
+    "memory-limit": "the memory that one file may take is bounded",
+    "rlimits": "processor time and descriptors are bounded; no file can be written",
     "landlock": "the child can open no path",
     "not-dumpable": "other processes of this user cannot attach to the child",
     "parent-death-signal": "the child ends with its parent",
@@ -50,7 +51,8 @@ def apply(limits: Limits) -> tuple[str, ...]:
         "network-namespace": _leave_network,
         "no-capabilities": _drop_capabilities,
         "no-new-privs": lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1),
-        "rlimits": lambda: _limit_resources(limits),
+        "memory-limit": lambda: _limit_memory(limits.memory),
+        "rlimits": _limit_resources,
         "landlock": lambda: landlock.restrict() > 0,
         "not-dumpable": lambda: _prctl(_PR_SET_DUMPABLE, 0),
         "parent-death-signal": lambda: _prctl(_PR_SET_PDEATHSIG, 9),
@@ -63,7 +65,8 @@ def describe() -> list[Layer]:
     from modelscan_plus.workers.supervisor import Supervisor, available
 
     if not available():
-        return [Layer(name, active=False, detail=f"needs a POSIX system; without: {_LAYERS[name]}") for name in _LAYERS]
+        detail = "this system cannot hand open files to a child; files are read in the process of the scan itself"
+        return [Layer(name, active=False, detail=detail) for name in ("child-process", *_LAYERS)]
     with Supervisor(Limits(), jobs=1) as supervisor:
         active = supervisor.probe()
     layers = [Layer("child-process", active=True, detail="each file is read in a process that can be killed")]
@@ -84,7 +87,16 @@ def limit_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def _limit_resources(limits: Limits) -> bool:
+def _limit_memory(count: int) -> bool:
+    used = address_space()
+    if sys.platform == "win32" or used is None:
+        return False
+    import resource
+
+    return _bound(resource.RLIMIT_AS, used + count)
+
+
+def _limit_resources() -> bool:
     if sys.platform == "win32":
         return False
     import resource
@@ -96,17 +108,20 @@ def _limit_resources(limits: Limits) -> bool:
     }
     with contextlib.suppress(AttributeError):  # not every system counts processes
         bounds[resource.RLIMIT_NPROC] = 0
-    if (used := address_space()) is not None:
-        bounds[resource.RLIMIT_AS] = used + limits.memory
-    held = True
-    for which, bound in bounds.items():
-        try:
-            _, hard = resource.getrlimit(which)
-            bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-            resource.setrlimit(which, (bound, bound))
-        except (OSError, ValueError):
-            held = False
-    return held
+    held = [_bound(which, bound) for which, bound in bounds.items()]  # each is tried, whatever became of the others
+    return all(held)
+
+
+def _bound(which: int, bound: int) -> bool:
+    import resource
+
+    try:
+        _, hard = resource.getrlimit(which)
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(which, (bound, bound))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def address_space() -> int | None:

@@ -4,7 +4,6 @@ It keeps its own children instead of a process pool because one death must cost 
 the deadline or talks nonsense is killed and replaced, its file is reported as unreadable, and the rest goes on.
 """
 
-import os
 import selectors
 import socket
 import time
@@ -18,28 +17,12 @@ import msgspec
 from modelscan_plus.core.coverage import CoverageReason, CoverageState
 from modelscan_plus.core.errors import ModelscanPlusError
 from modelscan_plus.core.facts import PathFacts
-from modelscan_plus.core.finding import PickleEvidence
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.sources.interface import Entry, Opened, Unopened
-from modelscan_plus.workers.interface import (
-    HEADER,
-    Hello,
-    ProtocolError,
-    Reply,
-    Setup,
-    Task,
-    decode,
-    encode,
-    frame_length,
-)
-from modelscan_plus.workers.process import ChildProcess
-
-GRACE = 2.0
-"""Seconds between a file's deadline, at which the child gives up by itself, and its end."""
-_STARTUP = 60.0
-"""Seconds that a child may take to be ready, on a busy machine."""
-_CHUNK = 1 << 20
+from modelscan_plus.sources.interface import Entry, Unopened
+from modelscan_plus.workers import child
+from modelscan_plus.workers.interface import ProtocolError, Setup
+from modelscan_plus.workers.worker import Job, Worker
 
 
 class WorkerError(ModelscanPlusError):
@@ -59,72 +42,9 @@ class Outcome:
     """What is to be judged about the path itself (rules/paths.py)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    number: int
-    key: str
-    entry: Entry
-    opened: Opened
-
-
 def available() -> bool:
     """True when this system can pass descriptors to children, as every POSIX system does."""
-    return hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
-
-
-class _Worker:
-    """One child, what it is doing, and what it has said so far."""
-
-    def __init__(self, setup: Setup) -> None:
-        self.process = ChildProcess()
-        self.job: _Job | None = None
-        self.layers: tuple[str, ...] | None = None
-        self.deadline = time.monotonic() + _STARTUP
-        self._seconds = setup.limits.seconds + GRACE
-        self._heard = bytearray()
-        self._send(encode(setup))
-
-    def start(self, job: _Job) -> None:
-        """Hand a file over. Raises OSError when the child is gone."""
-        name = job.entry.path.rpartition("/")[2]
-        self._send(encode(Task(name, job.opened.size)), job.opened.fd)
-        self.job = job
-        if self.layers is not None:
-            self.deadline = time.monotonic() + self._seconds
-
-    def hear(self) -> Reply | None:
-        """Take in what the child said; its reply once that is complete. Raises EOFError, OSError, ProtocolError."""
-        part = self.process.channel.recv(_CHUNK)
-        if not part:
-            raise EOFError
-        self._heard += part
-        while len(self._heard) >= HEADER.size:
-            end = HEADER.size + frame_length(self._heard)
-            if len(self._heard) < end:
-                return None
-            body = self._heard[HEADER.size : end]
-            del self._heard[:end]
-            if self.layers is not None:
-                return self._reply(body)
-            self.layers = decode(body, Hello).layers
-            self.deadline = time.monotonic() + self._seconds
-        return None
-
-    def _reply(self, body: bytearray) -> Reply:
-        reply = decode(body, Reply)
-        if self.job is None or self._heard:
-            raise ProtocolError("an answer without a question")
-        names = {f"p{number}" for number in range(1, len(reply.result.programs) + 1)} | {None}
-        for finding in reply.result.findings:
-            if isinstance(finding.evidence, PickleEvidence) and finding.evidence.program not in names:
-                raise ProtocolError("a finding that points to a program that is not there")
-        return reply
-
-    def _send(self, frame: bytes, *descriptors: int) -> None:
-        # Frames to the child are small and it has read the one before: the socket's buffer always has room.
-        sent = socket.send_fds(self.process.channel, [frame], list(descriptors)) if descriptors else 0
-        while sent < len(frame):
-            sent += self.process.channel.send(frame[sent:])
+    return hasattr(socket, "send_fds")
 
 
 class Supervisor:
@@ -133,7 +53,7 @@ class Supervisor:
     def __init__(self, limits: Limits, jobs: int = 1, *, sha256: bool = False) -> None:
         self._setup = Setup(limits, sha256)
         self._jobs = max(1, jobs)
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
         self._layers: set[str] | None = None
 
@@ -146,7 +66,7 @@ class Supervisor:
         for worker in list(self._workers):
             self._end(worker)
             if worker.job is not None:
-                os.close(worker.job.opened.fd)
+                worker.job.close()
         self._selector.close()
 
     @property
@@ -181,14 +101,17 @@ class Supervisor:
         if isinstance(opened, Unopened):
             done[number] = _outcome(key, entry, opened.size, opened, *([opened.facts] if opened.facts else []))
             return
-        job = _Job(number, key, entry, opened)
+        job = Job(number, key, entry, opened)
         try:
-            self._hand_over(job, done)
+            if available():
+                self._hand_over(job, done)
+            else:
+                self._finish(job, child.inspect(job.task(), opened.fd, self._setup), done)
         except BaseException:
-            os.close(opened.fd)
+            job.close()
             raise
 
-    def _hand_over(self, job: _Job, done: dict[int, Outcome]) -> None:
+    def _hand_over(self, job: Job, done: dict[int, Outcome]) -> None:
         while True:
             worker = self._free_worker(done)
             try:
@@ -198,7 +121,7 @@ class Supervisor:
             else:
                 return
 
-    def _free_worker(self, done: dict[int, Outcome]) -> _Worker:
+    def _free_worker(self, done: dict[int, Outcome]) -> Worker:
         while True:
             for worker in self._workers:
                 if worker.job is None:
@@ -207,9 +130,9 @@ class Supervisor:
                 return self._start_worker()
             self._wait(done)
 
-    def _start_worker(self) -> _Worker:
+    def _start_worker(self) -> Worker:
         try:
-            worker = _Worker(self._setup)
+            worker = Worker(self._setup)
         except OSError as error:
             raise WorkerError(f"no child process could be started: {error}") from error
         self._workers.append(worker)
@@ -219,15 +142,15 @@ class Supervisor:
     def _wait(self, done: dict[int, Outcome]) -> None:
         """Until a child says something or one of them is out of time."""
         now = time.monotonic()
-        deadline = min(worker.deadline for worker in self._workers if worker.job or worker.layers is None)
+        deadline = min(worker.deadline for worker in self._workers if worker.waited_for)
         for key, _ in self._selector.select(max(0.0, deadline - now)):
             self._hear(key.data, done)
         now = time.monotonic()
         for worker in list(self._workers):
-            if (worker.job or worker.layers is None) and now >= worker.deadline:
+            if worker.waited_for and now >= worker.deadline:
                 self._lose(worker, "timeout", done)
 
-    def _hear(self, worker: _Worker, done: dict[int, Outcome]) -> None:
+    def _hear(self, worker: Worker, done: dict[int, Outcome]) -> None:
         try:
             reply = worker.hear()
         except (EOFError, OSError):
@@ -245,26 +168,26 @@ class Supervisor:
         if reply.retire:
             self._end(worker)
 
-    def _lose(self, worker: _Worker, code: str, done: dict[int, Outcome]) -> None:
+    def _lose(self, worker: Worker, code: str, done: dict[int, Outcome]) -> None:
         """Give a child up, and its file with it."""
         job, worker.job = worker.job, None
         how = self._end(worker)
         if worker.layers is None:
             if job is not None:
-                os.close(job.opened.fd)
+                job.close()
             raise WorkerError(f"a child process ended before it was ready ({how}); its interpreter may be broken")
         if job is not None:
             self._finish(job, _lost(job, code, how, self._setup.limits), done)
 
-    def _end(self, worker: _Worker) -> str:
+    def _end(self, worker: Worker) -> str:
         self._workers.remove(worker)
         self._selector.unregister(worker.process.channel)
         return worker.process.kill()
 
     @staticmethod
-    def _finish(job: _Job, result: FileResult | Unopened, done: dict[int, Outcome]) -> None:
+    def _finish(job: Job, result: FileResult | Unopened, done: dict[int, Outcome]) -> None:
         changed = job.opened.changed()
-        os.close(job.opened.fd)
+        job.close()
         if not changed:
             done[job.number] = _outcome(job.key, job.entry, job.opened.size, result)
             return
@@ -279,7 +202,7 @@ def _outcome(key: str, entry: Entry, size: int, result: FileResult | Unopened, *
     return Outcome(key, entry.path, size, result, noted)
 
 
-def _lost(job: _Job, code: str, how: str, limits: Limits) -> Unopened:
+def _lost(job: Job, code: str, how: str, limits: Limits) -> Unopened:
     message = {
         "crashed": f"the process that read it died ({how})",
         "timeout": f"not finished within {limits.seconds:g} s; the process that read it was ended",
