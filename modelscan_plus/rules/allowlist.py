@@ -5,11 +5,11 @@ reviewed entries in `data/allow_seed.toml`. It is data and nothing but data: wha
 changes no answer. The file maps a module to its names, grouped by permit:
 
     {"sources": {"sklearn": "scikit-learn 1.0.2 … 1.9.1"},
-     "reasons": ["class: no hook of it reaches a side effect …"],
-     "seeds": {"numpy.core.multiarray:scalar": 3},
+     "reasons": ["one array element from its bytes … (numpy/…/multiarraymodule.c)"],
+     "seeds": {"numpy.core.multiarray": {"0": "scalar"}},
      "modules": {"sklearn.svm._classes": {"3": "LinearSVC SVC"}}}
 
-The key of a group is the permit as a number, its value the names separated by spaces.
+The key of a group is the permit as a number, or the index of a reason; its value the names separated by spaces.
 """
 
 import enum
@@ -44,8 +44,8 @@ class AllowList(msgspec.Struct, frozen=True):
     """Top-level package: the distribution and the versions that were read."""
     reasons: list[str]
     """The reasons that `seeds` refers to."""
-    seeds: dict[str, int]
-    """"module:name" of each hand-reviewed entry: its index in `reasons`."""
+    seeds: dict[str, dict[str, str]]
+    """Module: index in `reasons`: the names that were reviewed by hand, separated by spaces."""
     modules: dict[str, dict[str, str]]
     """Module: permit as a number: names, separated by spaces."""
 
@@ -81,9 +81,9 @@ def provenance(module: str, name: str) -> str | None:
     if not permitted:
         return None
     table = allow_list()
-    reason = table.seeds.get(f"{module}:{name}")
-    if reason is not None:
-        return table.reasons[reason]
+    for reason, names in table.seeds.get(module, {}).items():
+        if name in names.split():
+            return table.reasons[int(reason)]
     source = table.sources.get(module.partition(".")[0], "sources")
     if permitted & Permit.CALL:
         return f"{source}: construction and every hook that loading reaches stay within plain values"
