@@ -5,10 +5,11 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from modelscan_plus.core.text import visible
 from modelscan_plus.workers import child
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class ChildProcess:
     def __init__(self) -> None:
         self.channel, theirs = socket.socketpair()
         self._popen: subprocess.Popen[bytes] | None = None
+        self._errors: BinaryIO | None = None
         self._ended = False
         try:
             if can_fork():
                 child.preload()
                 self.pid = self._fork(theirs)
             else:
-                self._popen = _spawn(theirs)
+                self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
+                self._popen = _spawn(theirs, self._errors)
                 self.pid = self._popen.pid
         except BaseException:
             self.channel.close()
@@ -66,28 +69,19 @@ class ChildProcess:
             return ""
         self._ended = True
         self.channel.close()
-        status = self._reap_if_dead()
-        if status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            status = self._reap()
-        return _spoken(status)
+        with contextlib.suppress(ProcessLookupError):
+            # A child that hung up because it is dying keeps the cause of that death.
+            os.kill(self.pid, signal.SIGKILL)
+        return _spoken(self._reap()) + self._last_words()
 
-    def _reap_if_dead(self) -> int | None:
-        """Its exit status (negative: a signal) if it has ended by itself, shortly after it hung up at the latest."""
-        for pause in (0.0, 0.005, 0.05):
-            time.sleep(pause)
-            if self._popen is not None:
-                if (code := self._popen.poll()) is not None:
-                    return code
-                continue
-            try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # an application that ignores SIGCHLD
-                return 0
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-        return None
+    def _last_words(self) -> str:
+        """The last line that a fresh interpreter wrote before it was ready, with a separator, or ""."""
+        if self._errors is None:
+            return ""
+        with self._errors:
+            self._errors.seek(0)
+            lines = self._errors.read(1 << 16).decode("utf-8", "replace").split("\n")
+        return next((f": {visible(line)}" for line in reversed(lines) if line), "")
 
     def _reap(self) -> int:
         if self._popen is not None:
@@ -98,7 +92,7 @@ class ChildProcess:
             return 0
 
 
-def _spawn(theirs: socket.socket) -> "subprocess.Popen[bytes]":
+def _spawn(theirs: socket.socket, errors: BinaryIO) -> "subprocess.Popen[bytes]":
     import subprocess
 
     import modelscan_plus
@@ -112,7 +106,7 @@ def _spawn(theirs: socket.socket) -> "subprocess.Popen[bytes]":
         pass_fds=(theirs.fileno(),),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
         cwd="/",
         process_group=0,
