@@ -123,6 +123,9 @@ HARMFUL = {
             def __init__(self, path):
                 self.file = open(path)""",
     "a base's hook": "class B:\n def __setstate__(self, state): exec(state)\nclass C(B): pass",
+    "a hook that is assigned": "def restore(self, s): exec(s)\nclass C:\n __setstate__ = restore",
+    "a hook under another name": "class C:\n def f(self, s): exec(s)\n __setstate__ = f",
+    "the type of a value is called": "class C:\n def __setstate__(self, s): type(s)(s)",
     "its own override of what the base's hook calls": """
         class B:
             def __setstate__(self, state):
@@ -165,6 +168,7 @@ def test_a_constructor_that_stores_its_arguments_may_be_called(policy: Policy, t
         "class M(type):\n def __call__(cls, x): eval(x)\nclass C(metaclass=M): pass",
         "from dataclasses import dataclass\n@dataclass\nclass C:\n x: str\n def __post_init__(self): eval(self.x)",
         "from enum import Enum\nclass C(Enum): pass",
+        "import torch\nclass C(torch.Tensor): pass",
         "import numpy as np\nclass C:\n def __init__(self, size): self.x = np.zeros(size)",
     ],
 )
@@ -177,6 +181,25 @@ def test_a_function_may_be_referred_to_unless_it_reaches_a_side_effect(policy: P
     assert permit_of(policy, text, "relu") is Permit.IMPORT
     assert permit_of(policy, text, "bad") is Permit.NONE
     assert permit_of(policy, text, "worse") is Permit.NONE
+
+
+def test_a_target_of_reduce_may_be_called_when_it_is_clean(policy: Policy) -> None:
+    text = """
+        def rebuild(a): return (a, 1)
+        def reread(a): return open(a)
+        def call(f): return f()
+        def other(a): return a
+        class C:
+            def __reduce__(self): return rebuild, (1,)
+        class D:
+            def __reduce__(self): return (reread, (1,))
+        class E:
+            def __reduce__(self): return call, (1,)
+    """
+    found = verdicts(policy, {"lib.m": text})
+    assert found["lib.m:rebuild"] == Permit.IMPORT | Permit.CALL
+    assert found["lib.m:reread"] is Permit.NONE
+    assert found["lib.m:call"] is found["lib.m:other"] is Permit.IMPORT
 
 
 def test_names_are_followed_through_re_exports_stars_and_other_libraries(policy: Policy) -> None:

@@ -78,10 +78,11 @@ def judge(
     """Everything that one version of one library says."""
     subject = ParsedSources(found.modules, found.packages)
     judge = Judge(Universe(subject, context, opaque), policy)
-    for name in found.modules:
-        module = None if policy.is_excluded(name) else subject.module(name)
-        if module is not None:
-            yield from judge.module(module, functions=found.library.functions)
+    wanted = [subject.module(name) for name in found.modules if not policy.is_excluded(name)]
+    modules = [module for module in wanted if module is not None]
+    judge.collect(modules)
+    for module in modules:
+        yield from judge.module(module, functions=found.library.functions)
     for name, text in found.cython.items():
         if not policy.is_excluded(name):
             for cls in rebuildable(text):

@@ -103,7 +103,7 @@ class Reach:
             return self._method_call(function, frame)
         if isinstance(function, ast.Name):
             return self._name_call(function.id, call, frame)
-        if isinstance(function, ast.Call) and dotted(function.func) == "type" and frame.order:
+        if _is_own_type(function, frame.receiver) and frame.order:
             return self._construct(frame.order, frame.depth)
         return Reached(Level.DOUBT, f"calls {ast.unparse(function)[:60]}")
 
@@ -194,6 +194,12 @@ class Reach:
 
 def _path(symbol: Class | Function | Module) -> str:
     return symbol.name if isinstance(symbol, Module) else f"{symbol.module}.{symbol.name}"
+
+
+def _is_own_type(node: ast.expr, receiver: str) -> bool:
+    """`type(self)`."""
+    called = isinstance(node, ast.Call) and dotted(node.func) == "type"
+    return called and bool(receiver) and isinstance(node, ast.Call) and [dotted(arg) for arg in node.args] == [receiver]
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -183,7 +183,28 @@ class Order:
         if after is not None:
             position = next((index for index, cls in enumerate(classes) if cls.path == after), -1)
             classes = classes[position + 1 :]
-        return next((cls.methods[name] for cls in classes if name in cls.methods), None)
+        for cls in classes:
+            if name in cls.methods:
+                return cls.methods[name]
+            if name in cls.aliases:
+                return cls.methods.get(dotted(cls.aliases[name]) or "")
+        return None
+
+    def assigned(self, name: str) -> bool:
+        """True when the first definition of `name` is an assignment of something other than a method or None."""
+        for cls in self.classes:
+            if name in cls.methods:
+                return False
+            if name in cls.aliases:
+                value = cls.aliases[name]
+                harmless = isinstance(value, ast.Constant) or dotted(value) in cls.methods or _of_object(value)
+                return not harmless
+        return False
+
+
+def _of_object(value: ast.expr) -> bool:
+    """`__hash__ = object.__hash__` and the like."""
+    return (dotted(value) or "").partition(".")[0] in ("object", "dict", "list", "tuple", "str", "int", "float", "set")
 
 
 def _is_abc(value: ast.expr | None) -> bool:

@@ -1,16 +1,18 @@
 """A class or function of a library to what a pickle may do with it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from modelscan_plus.rules.allowlist import Permit
 from tools.allowlist.policy import Policy
 from tools.allowlist.reach import Level, Reach
-from tools.allowlist.symbols import Class, Function, Module
+from tools.allowlist.symbols import Class, Function, Module, dotted
 from tools.allowlist.universe import Order, Universe
 
 _METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type", "ABC"})
+_PLAIN = frozenset("builtins abc typing typing_extensions collections enum numbers types argparse contextlib".split())
+"""Modules whose classes store or copy what their constructors are given."""
 _ENUMS = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"})
 
 
@@ -32,8 +34,14 @@ class Judge:
     def __init__(self, universe: Universe, policy: Policy) -> None:
         self._universe = universe
         self._policy = policy
+        self._targets: set[str] = set()
         self._loading = Reach(universe, policy)
         self._constructing = Reach(universe, policy, constructing=True)
+
+    def collect(self, modules: Iterable[Module]) -> None:
+        """Note the targets of `__reduce__` before functions are judged."""
+        for module in modules:
+            self._targets.update(self.reduces(module))
 
     def module(self, module: Module, *, functions: bool) -> Iterator[Verdict]:
         """Every class of the module, and its functions where wanted. Nothing when importing it does something."""
@@ -61,11 +69,26 @@ class Judge:
                 return True
         return False
 
+    def reduces(self, module: Module) -> Iterator[str]:
+        """Dotted paths of the functions that `__reduce__` methods of the module hand to the unpickler."""
+        for cls in module.classes.values():
+            for name in ("__reduce__", "__reduce_ex__"):
+                for node in ast.walk(cls.methods[name].node) if name in cls.methods else ():
+                    value = node.value if isinstance(node, ast.Return) else None
+                    written = dotted(value.elts[0]) if isinstance(value, ast.Tuple) and value.elts else None
+                    found = self._universe.name(module, written) if written else None
+                    if isinstance(found, Function):
+                        yield f"{found.module}.{found.name}"
+
     def function(self, function: Function) -> Permit:
-        """A function may be referred to when it reaches no side effect that can be seen."""
-        if function.name.startswith(("test_", "main")):
+        """A function may be referred to when it reaches no side effect that can be seen, and called when it is the
+        target of a `__reduce__` and is clean whatever its arguments."""
+        if function.name.startswith(("test_", "main")) or self._loading.function(function).level is Level.SINK:
             return Permit.NONE
-        return Permit.NONE if self._loading.function(function).level is Level.SINK else Permit.IMPORT
+        called = f"{function.module}.{function.name}" in self._targets
+        if called and self._constructing.function(function).level is Level.CLEAN:
+            return Permit.IMPORT | Permit.CALL
+        return Permit.IMPORT
 
     def cls(self, cls: Class) -> Verdict:
         """Whether a class may be rebuilt, and whether it may be called."""
@@ -84,6 +107,8 @@ class Judge:
         if not self._policy.containers.isdisjoint(order.externals):
             strict |= self._policy.container_hooks
         for hook in sorted(strict | self._policy.lenient_hooks):
+            if order.assigned(hook) and hook in strict:
+                return f"DOUBT {hook} is assigned"
             method = order.method(hook)
             if method is None:
                 continue
@@ -102,6 +127,8 @@ class Judge:
             if missing is not None and self._constructing.function(missing, order).level is not Level.CLEAN:
                 return "_missing_"
             return "" if cls.aliases else "an enumeration without members"
+        if unseen := [base for base in order.externals if base.partition(".")[0] not in _PLAIN]:
+            return f"constructor of {unseen[0]}"
         for base in order.classes:
             if base.metaclass is not None and ast.unparse(base.metaclass).rpartition(".")[2] not in _METACLASSES:
                 return "metaclass"
