@@ -58,13 +58,13 @@ class LocalSource:
         max_size: int | None = None,
         allowed_roots: Sequence[str] = (),
     ) -> None:
-        """`include` and `exclude` are globs: one with a slash is matched against the path relative to the target, one
-        without against the name of the file and of each folder above it. `max_size` is in bytes. `allowed_roots` are
-        further folders into which links may lead.
+        """`include` and `exclude` are globs for files and for folders with all that is in them: one with a slash is
+        matched against the path relative to the target, one without against the name; `*` matches slashes too.
+        `max_size` is in bytes. `allowed_roots` are further folders into which links may lead.
         """
         self.given = given
-        self._include = tuple(include)
-        self._exclude = tuple(exclude)
+        self._include = tuple(map(_normal, include))
+        self._exclude = tuple(map(_normal, exclude))
         self._max_size = max_size
         self._more_roots = tuple(os.path.realpath(root) for root in allowed_roots)
         self._root = ""
@@ -196,11 +196,13 @@ def _read_folder(root: str, parts: Parts) -> _Listing:
 def _matches(parts: Parts, patterns: Sequence[str]) -> bool:
     from fnmatch import fnmatchcase
 
-    path = "/".join(parts)
-    return any(
-        fnmatchcase(path, pattern) if "/" in pattern else any(fnmatchcase(part, pattern) for part in parts)
-        for pattern in patterns
-    )
+    paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatchcase(place, pattern) for pattern in patterns for place in (paths if "/" in pattern else parts))
+
+
+def _normal(pattern: str) -> str:
+    """A glob without what changes nothing about where it matches."""
+    return pattern.removeprefix("./").removeprefix("**/").rstrip("/")
 
 
 def _note(name: str) -> PathFacts | None:

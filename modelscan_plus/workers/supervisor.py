@@ -85,16 +85,19 @@ class Supervisor:
         """Open and inspect every entry, and give the outcomes in the order of the entries."""
         done: dict[int, Outcome] = {}
         turn = 0
+        for _ in self._steps(entries, done):
+            while turn in done:
+                yield done.pop(turn)
+                turn += 1
+
+    def _steps(self, entries: Iterable[tuple[str, Entry]], done: dict[int, Outcome]) -> Iterator[None]:
+        """Do the work, with a pause wherever outcomes may have come in."""
         for number, (key, entry) in enumerate(entries):
             self._submit(number, key, entry, done)
-            while turn in done:
-                yield done.pop(turn)
-                turn += 1
+            yield
         while any(worker.job for worker in self._workers):
             self._wait(done)
-            while turn in done:
-                yield done.pop(turn)
-                turn += 1
+            yield
 
     def _submit(self, number: int, key: str, entry: Entry, done: dict[int, Outcome]) -> None:
         opened = entry.open()
@@ -116,10 +119,9 @@ class Supervisor:
             worker = self._free_worker(done)
             try:
                 worker.start(job)
-            except OSError:  # it died while it had nothing to do: not this file's doing
-                self._end(worker)
-            else:
                 return
+            except OSError:
+                self._lose(worker, "crashed", done)  # while it had nothing to do: not this file's doing
 
     def _free_worker(self, done: dict[int, Outcome]) -> Worker:
         while True:

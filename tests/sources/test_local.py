@@ -2,8 +2,8 @@
 
 import os
 import stat
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -188,6 +188,9 @@ def test_the_contents_of_a_git_folder_are_one_entry(tmp_path: Path) -> None:
         ({"include": ["a/*"], "exclude": ["*.md"]}, ["a/model.bin"]),
         ({"include": ["a"]}, ["a/model.bin", "a/readme.md"]),
         ({"include": ["model.bin"], "exclude": ["a/*"]}, ["model.bin"]),
+        ({"include": ["**/model.bin"]}, ["a/model.bin", "model.bin"]),
+        ({"include": ["./a/"]}, ["a/model.bin", "a/readme.md"]),
+        ({"include": ["b/c"]}, []),
     ],
 )
 def test_include_and_exclude_select_by_name_or_path(
@@ -296,24 +299,35 @@ def test_a_change_after_opening_is_noticed(tmp_path: Path, how: str) -> None:
     os.close(opened.fd)
 
 
-def test_deep_folders_neither_crash_nor_pass_for_clean(tmp_path: Path) -> None:
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """3,000 folders in one another, too deep for any path and for the clean-up of pytest."""
+    levels = 3000
     fd = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(3000):
+    for _ in range(levels):
         os.mkdir("d", dir_fd=fd)
-        below = os.open("d", os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = below
+        fd = _moved(fd, "d")
+    yield tmp_path
+    for _ in range(levels):
+        fd = _moved(fd, "..")
+        os.rmdir("d", dir_fd=fd)
     os.close(fd)
-    write(tmp_path / "z.bin")
-    try:
-        found = entries(tmp_path)
-        deep, last = found
-        assert last == "z.bin"
-        assert deep.count("/") == local.MAX_LEVELS
-        assert refused(found[deep]).reason.code == "too-deep"
-        assert refused(found[deep]).reason.executable
-    finally:
-        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # pytest's own clean-up recurses too deep
+
+
+def _moved(fd: int, name: str) -> int:
+    below = os.open(name, os.O_RDONLY, dir_fd=fd)
+    os.close(fd)
+    return below
+
+
+def test_deep_folders_neither_crash_nor_pass_for_clean(deep: Path) -> None:
+    write(deep / "z.bin")
+    found = entries(deep)
+    lowest, last = found
+    assert last == "z.bin"
+    assert lowest.count("/") == local.MAX_LEVELS
+    assert refused(found[lowest]).reason.code == "too-deep"
+    assert refused(found[lowest]).reason.executable
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
