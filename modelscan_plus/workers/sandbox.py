@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.workers import landlock
 
+if sys.platform != "win32":
+    import resource
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
@@ -77,8 +80,6 @@ def limit_cpu(seconds: float) -> None:
     """Let the kernel end this process after `seconds` more of processor time, should its parent be unable to."""
     if sys.platform == "win32":
         return
-    import resource
-
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     soft = int(used.ru_utime + used.ru_stime + seconds) + 1
@@ -91,16 +92,12 @@ def _limit_memory(count: int) -> bool:
     used = address_space()
     if sys.platform == "win32" or used is None:
         return False
-    import resource
-
     return _bound(resource.RLIMIT_AS, used + count)
 
 
 def _limit_resources() -> bool:
     if sys.platform == "win32":
         return False
-    import resource
-
     bounds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
@@ -113,8 +110,6 @@ def _limit_resources() -> bool:
 
 
 def _bound(which: int, bound: int) -> bool:
-    import resource
-
     try:
         _, hard = resource.getrlimit(which)
         bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
