@@ -3,10 +3,14 @@
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
+from modelscan_plus.formats.tensors.npy import NpyFormat
+from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
 
 FORMATS: tuple[Format, ...] = (
     PickleFormat(),
     TorchLegacyFormat(),
+    SafetensorsFormat(),
+    NpyFormat(),
 )
 
 

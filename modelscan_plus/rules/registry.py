@@ -7,10 +7,10 @@ from types import ModuleType
 
 import msgspec
 
-from modelscan_plus.rules import paths, pickle
+from modelscan_plus.rules import paths, pickle, tensors
 from modelscan_plus.rules.interface import Rule
 
-FAMILIES: tuple[ModuleType, ...] = (pickle, paths)
+FAMILIES: tuple[ModuleType, ...] = (pickle, paths, tensors)
 
 
 @functools.cache

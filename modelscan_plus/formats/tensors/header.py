@@ -1,0 +1,277 @@
+"""The JSON header of a safetensors file, read entry by entry.
+
+Nearly all entries have the form in which the library writes them, and one regular expression reads such an entry;
+everything else goes through the strict reader. Of an entry only its span is kept, so that a header of 100 MB with a
+million tensors stays within the memory of one file.
+"""
+
+import codecs
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.tensors.embedded import text_kind
+from modelscan_plus.formats.tensors.facts import EmbeddedText
+from modelscan_plus.formats.tensors.json_reader import Duplicate, Json, JsonFault, JsonReader, Members
+from modelscan_plus.formats.tensors.problems import Problems
+
+LENGTH_BYTES = 8
+METADATA = b"__metadata__"
+DTYPE_BITS = {
+    "BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "C64": 64, "F64": 64, "I64": 64, "U64": 64,
+}  # fmt: skip
+"""Bits per item of every dtype of safetensors 0.8."""
+_SNIFFED = frozenset(("U8", "I8"))
+_U64 = 1 << 64
+_KEPT_TEXTS = 100
+
+_NUMBER = rb"(?:0|[1-9][0-9]{0,18}+)"
+_ENTRY = re.compile(
+    rb'[ \n]*+"([^"\\\x00-\x1f]*+)": ?\{ ?"dtype": ?"([A-Z0-9_]{1,16})", ?"shape": ?\[('
+    rb"(?:" + _NUMBER + rb"(?:, ?" + _NUMBER + rb"){0,15})?)\], "
+    rb'?"data_offsets": ?\[(' + _NUMBER + rb"), ?(" + _NUMBER + rb")\] ?\}"
+)
+
+
+@dataclass(slots=True)
+class Header:
+    """What the header says. Three parallel arrays hold the tensors whose offsets are usable."""
+
+    data: bytes
+    begins: "array[int]" = field(default_factory=lambda: array("Q"))
+    """data_offsets[0], relative to the end of the header."""
+    ends: "array[int]" = field(default_factory=lambda: array("Q"))
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    """Where the entry's key stands in `data`."""
+    sniffed: list[int] = field(default_factory=list)
+    """Indices of tensors of plain bytes."""
+    tensors: int = 0
+    texts: list[EmbeddedText] = field(default_factory=list)
+    duplicates: tuple[Duplicate, ...] = ()
+    duplicate_count: int = 0
+    end: int | None = None
+    """Where the JSON ends in `data`; None when it is not JSON."""
+    breach: BudgetExceeded | None = None
+    """Set where a limit ended the reading."""
+
+    def name(self, index: int) -> str:
+        """The name of a tensor, shortened for people."""
+        return name_at(self.data, self.keys[index])
+
+
+def name_at(data: bytes, offset: int) -> str:
+    """The key that begins at `offset`."""
+    end = data.find(b'"', offset + 1, offset + 600)
+    return shorten(visible(data[offset + 1 : end if end >= 0 else offset + 600].decode("utf-8", "replace")))
+
+
+def read_header(data: bytes, budget: Budget, problems: Problems) -> Header:
+    """Read the header's bytes; faults go to `problems`, with offsets in the file. Never raises on bad bytes."""
+    return _HeaderReader(data, budget, problems).read()
+
+
+class _HeaderReader:
+    def __init__(self, data: bytes, budget: Budget, problems: Problems) -> None:
+        self._header = Header(data)
+        self._reader = JsonReader(data, budget)
+        self._budget = budget
+        self._problems = problems
+
+    def read(self) -> Header:
+        header, reader = self._header, self._reader
+        self._check_encoding()
+        try:
+            self._entries()
+            header.end = reader.position
+        except JsonFault as fault:
+            self._problems.add("json", f"The header is not valid JSON: {fault.message}.", LENGTH_BYTES + fault.offset)
+        except BudgetExceeded as breach:
+            header.breach = breach
+        header.duplicates = tuple(Duplicate(item.path, LENGTH_BYTES + item.offset) for item in reader.duplicates)
+        header.duplicate_count = reader.duplicate_count
+        return header
+
+    def _check_encoding(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        data = self._header.data
+        step = 1 << 20
+        for start in range(0, len(data), step):
+            try:
+                decoder.decode(data[start : start + step], final=start + step >= len(data))
+            except UnicodeDecodeError as error:
+                offset = LENGTH_BYTES + min(start + max(error.start, 0), len(data) - 1)
+                self._problems.add("utf-8", "The header is not valid UTF-8.", offset)
+                return
+
+    def _entries(self) -> None:
+        reader, data = self._reader, self._header.data
+        reader.peek()
+        if reader.position:
+            self._problems.add(
+                "leading-blanks", "Blanks stand before the header's opening brace; not every reader accepts that.", 8
+            )
+        reader.expect(b"{")
+        seen: set[bytes] = set()
+        more = not reader.take(b"}")
+        while more:
+            if not len(seen) & 0xFFF:
+                self._budget.check_time()
+            found = _ENTRY.match(data, reader.position)
+            if found and found.group(1) != METADATA:
+                reader.position = found.end()
+                self._plain_entry(found, seen)
+            else:
+                self._other_entry(seen)
+            more = reader.take(b",")
+            if not more:
+                reader.expect(b"}")
+
+    def _plain_entry(self, found: "re.Match[bytes]", seen: set[bytes]) -> None:
+        name, dtype, shape, begin, end = found.groups()
+        offset = found.start(1) - 1
+        self._once(name, offset, seen)
+        sizes = map(int, shape.split(b",")) if shape else ()
+        self._tensor(dtype.decode(), sizes, int(begin), int(end), offset)
+
+    def _once(self, key: bytes, offset: int, seen: set[bytes]) -> None:
+        if key in seen:
+            self._reader.duplicate(key, offset)
+        seen.add(key)
+        if b"<" in key or b"{" in key:
+            self._text("the name of a tensor", key.decode("utf-8", "replace"), offset)
+
+    def _other_entry(self, seen: set[bytes]) -> None:
+        reader = self._reader
+        reader.peek()
+        offset = reader.position
+        key = reader.key()
+        self._once(key, offset, seen)
+        value = reader.member_value(key)
+        if key == METADATA:
+            self._metadata(value, offset)
+        else:
+            self._described(value, offset)
+
+    def _metadata(self, value: Json, offset: int) -> None:
+        if value is None:
+            return
+        if not isinstance(value, Members):
+            self._fault("metadata", "__metadata__ is not an object of strings.", offset)
+            return
+        for item in value.items:
+            key = item.key.decode("utf-8", "replace")
+            self._text(key, key, item.offset)
+            if isinstance(item.value, str):
+                self._text(key, item.value, item.offset)
+                continue
+            self._fault("metadata", f"The value of {_quoted(key)} in __metadata__ is not a string.", item.offset)
+            for text in _strings(item.value):
+                self._text(key, text, item.offset)
+
+    def _described(self, value: Json, offset: int) -> None:
+        """An entry in another form than the library writes."""
+        if isinstance(value, Members):
+            fields = value.last()
+            parts = [fields.pop(name, None) for name in (b"dtype", b"shape", b"data_offsets")]
+            for text in _strings(*fields.values()):
+                self._text("a tensor entry", text, offset)
+        elif isinstance(value, list) and len(value) == 3:
+            parts = value
+            self._fault("list-entry", "A tensor is described by a list; only some readers accept that.", offset)
+        else:
+            parts = [None]
+        if not self._typed(parts, offset):
+            self._header.tensors += 1
+            name = _quoted(name_at(self._header.data, offset))
+            self._fault("entry", f"The entry of {name} lacks a valid dtype, shape or data_offsets.", offset)
+
+    def _typed(self, parts: list[Json], offset: int) -> bool:
+        """Take a tensor when its three parts have the right types."""
+        if len(parts) != 3:
+            return False
+        dtype, shape, offsets = parts
+        sizes, span = _sizes(shape), _sizes(offsets)
+        if not isinstance(dtype, str) or sizes is None or span is None or len(span) != 2:
+            return False
+        self._tensor(dtype, sizes, span[0], span[1], offset)
+        return True
+
+    def _tensor(self, dtype: str, sizes: Iterable[int], begin: int, end: int, offset: int) -> None:
+        header = self._header
+        header.tensors += 1
+        self._check_span(dtype, sizes, begin, end, offset)
+        if begin > end:
+            return
+        if end >= _U64 >> 1:
+            self._fault("offset-overflow", "data_offsets are larger than any file can be.", offset)
+            return
+        if dtype in _SNIFFED:
+            header.sniffed.append(len(header.begins))
+        header.begins.append(begin)
+        header.ends.append(end)
+        header.keys.append(offset)
+
+    def _check_span(self, dtype: str, sizes: Iterable[int], begin: int, end: int, offset: int) -> None:
+        bits = DTYPE_BITS.get(dtype)
+        if bits is None:
+            self._fault("dtype", f"{_quoted(dtype)} is not a dtype of the format.", offset)
+            return
+        count = 1
+        for size in sizes:
+            count *= size
+            if count >= _U64:
+                break
+        bits *= count
+        if bits >= _U64:
+            self._fault("shape-overflow", "A shape multiplies to more than 64 bits can count.", offset)
+        elif bits & 7:
+            self._fault("sub-byte", f"A tensor of {dtype} does not end at a whole byte.", offset)
+        elif begin > end:
+            self._fault("reversed", f"A tensor ends before it begins: data_offsets [{begin}, {end}].", offset)
+        elif bits >> 3 != end - begin:
+            message = f"dtype and shape make {bits >> 3:,} bytes, data_offsets span {end - begin:,}"
+            self._fault("span", f"Tensor {_quoted(name_at(self._header.data, offset))}: {message}.", offset)
+
+    def _text(self, key: str, text: str, offset: int) -> None:
+        if len(self._header.texts) >= _KEPT_TEXTS:
+            return
+        if found := text_kind(text):
+            kind, start = found
+            excerpt = shorten(visible(text[start : start + 200]), 160)
+            key = shorten(visible(key), 80)
+            self._header.texts.append(EmbeddedText(key, kind, excerpt, LENGTH_BYTES + offset))
+
+    def _fault(self, code: str, message: str, offset: int) -> None:
+        self._problems.add(code, message, LENGTH_BYTES + offset)
+
+
+def _sizes(value: Json) -> list[int] | None:
+    """A list of u64, else None."""
+    if not isinstance(value, list):
+        return None
+    sizes = [item for item in value if isinstance(item, int) and not isinstance(item, bool) and 0 <= item < _U64]
+    return sizes if len(sizes) == len(value) else None
+
+
+def _strings(*values: Json) -> Iterator[str]:
+    """All strings in a value, keys included."""
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, Members):
+            for item in value.items:
+                yield item.key.decode("utf-8", "replace")
+                pending.append(item.value)
+
+
+def _quoted(text: str) -> str:
+    return f'"{shorten(visible(text), 80)}"'
