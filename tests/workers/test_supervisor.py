@@ -1,6 +1,8 @@
 """The supervisor outlives its children: one death costs one file, and that file is never reported as clean."""
 
+import importlib
 import os
+import pkgutil
 import signal
 import socket
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.make import pickle as pickle_samples
+from fixtures import make
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageState
@@ -219,9 +221,12 @@ def test_a_system_that_cannot_pass_descriptors_reads_in_its_own_process(
 
 def test_the_sandbox_changes_no_result(tmp_path: Path) -> None:
     """A table or module that is loaded only at first use would fail behind the sandbox."""
-    for number, sample in enumerate(pickle_samples.SAMPLES):
+    makers = [importlib.import_module(f"fixtures.make.{found.name}") for found in pkgutil.iter_modules(make.__path__)]
+    samples: list[make.Sample] = [sample for maker in makers for sample in getattr(maker, "SAMPLES", ())]
+    assert samples
+    for number, sample in enumerate(samples):
         (tmp_path / f"{number:03}-{Path(sample.path).name}").write_bytes(sample.build())
-    for path, outcome in scan(tmp_path, sha256=True).items():
+    for path, outcome in scan(tmp_path, jobs=2, sha256=True).items():
         data = (tmp_path / path).read_bytes()
         alone = Inspector(Limits()).inspect(Artifact(path, BytesSource(data)), sha256=True)
         assert outcome.result == alone, path
