@@ -224,11 +224,11 @@ def hidden_bytes(facts: SafetensorsFacts, context: Context) -> Iterator[Finding]
 
 
 def _hidden_message(item: HiddenBytes) -> str:
-    size = f"{item.length:,} bytes"
+    size = human_bytes(item.length)
     return {
-        "hole": f"{size} that are not all zero stand between the tensors and belong to none.",
-        "padding": f"{size} stand behind the JSON inside the header and are not spaces.",
-        "blanks": f"{size} of tabs or newlines stand behind the header's JSON, where the format asks for spaces.",
+        "hole": f"Between the tensors, {size} belong to none of them and are not all zero.",
+        "padding": f"Behind the JSON inside the header, {size} are not spaces.",
+        "blanks": f"Behind the header's JSON, {size} of blanks hold tabs or newlines; the format asks for spaces.",
     }[item.place]
 
 
@@ -317,5 +317,5 @@ def _some(items: Iterable[_T], count: int) -> Iterator[tuple[_T, str]]:
     """The first items, the last of them with a note on how many there are."""
     kept = list(items)[:_SHOWN]
     for number, item in enumerate(kept, 1):
-        more = f" There are {count:,} such places in all." if number == len(kept) and count > len(kept) else ""
+        more = f" At least {count - len(kept):,} more follow." if number == len(kept) < count else ""
         yield item, more

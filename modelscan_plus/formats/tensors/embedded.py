@@ -27,6 +27,8 @@ _BASE64_RUNS = 64
 """Runs of one text that are decoded, and of each the first 64 KiB."""
 _PICKLES = (PickleFormat(), TorchLegacyFormat())
 _PROGRAMS = frozenset("elf pe mach-o webassembly 7z rar hdf5".split())
+_PROGRAM_STARTS = frozenset((b"\x7f", b"M", b"\xca", b"\xfe", b"\xce", b"\xcf", b"\0", b"7", b"R", b"\x89"))
+"""First bytes of `_PROGRAMS`: most tensors need no closer look, and there can be a million."""
 _MARSHAL_CODE = re.compile(rb"[\xe3c][\0-\x40]\0{3}[\0-\x40]\0{3}[\0-\x40]\0{3}")
 _ZIP_METHODS = frozenset((0, 8, 9, 12, 14, 93, 95))
 
@@ -74,7 +76,7 @@ def source_kind(artifact: Artifact) -> str | None:
     view = View(artifact, head, b"")
     if found := next((known.name for known in _PICKLES if known.claims(view)), None):
         return found
-    kind = kinds.recognise(head) if head else None
+    kind = kinds.recognise(head) if head[:1] in _PROGRAM_STARTS else None
     return kind.name if kind and kind.name in _PROGRAMS else None
 
 

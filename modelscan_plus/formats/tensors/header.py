@@ -32,10 +32,13 @@ _KEPT_TEXTS = 100
 
 _NUMBER = rb"(?:0|[1-9][0-9]{0,18}+)"
 _ENTRY = re.compile(
-    rb'[ \n]*+"([^"\\\x00-\x1f]*+)": ?\{ ?"dtype": ?"([A-Z0-9_]{1,16})", ?"shape": ?\[('
-    rb"(?:" + _NUMBER + rb"(?:, ?" + _NUMBER + rb"){0,15})?)\], "
-    rb'?"data_offsets": ?\[(' + _NUMBER + rb"), ?(" + _NUMBER + rb")\] ?\}"
+    rb'[ \n]*+"(?P<name>[^"\\\x00-\x1f]*+)": ?\{(?:(?:(?<=\{)|, ?)"(?:'
+    rb'dtype": ?"(?P<dtype>[A-Z0-9_]{1,16})"'
+    rb'|shape": ?\[(?P<shape>(?:' + _NUMBER + rb"(?:, ?" + _NUMBER + rb"){0,15})?)\]"
+    rb'|data_offsets": ?\[(?P<begin>' + _NUMBER + rb"), ?(?P<end>" + _NUMBER + rb")\]"
+    rb")){3}\}"
 )
+"""Three fields; when each is there, each is there once."""
 
 
 @dataclass(slots=True)
@@ -122,7 +125,7 @@ class _HeaderReader:
             if not len(seen) & 0xFFF:
                 self._budget.check_time()
             found = _ENTRY.match(data, reader.position)
-            if found and found.group(1) != METADATA:
+            if found and None not in found.groups() and found["name"] != METADATA:
                 reader.position = found.end()
                 self._plain_entry(found, seen)
             else:
@@ -132,8 +135,8 @@ class _HeaderReader:
                 reader.expect(b"}")
 
     def _plain_entry(self, found: "re.Match[bytes]", seen: set[bytes]) -> None:
-        name, dtype, shape, begin, end = found.groups()
-        offset = found.start(1) - 1
+        name, dtype, shape, begin, end = found.group("name", "dtype", "shape", "begin", "end")
+        offset = found.start("name") - 1
         self._once(name, offset, seen)
         sizes = map(int, shape.split(b",")) if shape else ()
         self._tensor(dtype.decode(), sizes, int(begin), int(end), offset)
@@ -187,8 +190,8 @@ class _HeaderReader:
             parts = [None]
         if not self._typed(parts, offset):
             self._header.tensors += 1
-            name = _quoted(name_at(self._header.data, offset))
-            self._fault("entry", f"The entry of {name} lacks a valid dtype, shape or data_offsets.", offset)
+            name = name_at(self._header.data, offset)
+            self._fault("entry", f'The entry of "{name}" lacks a valid dtype, shape or data_offsets.', offset)
 
     def _typed(self, parts: list[Json], offset: int) -> bool:
         """Take a tensor when its three parts have the right types."""
@@ -235,7 +238,7 @@ class _HeaderReader:
             self._fault("reversed", f"A tensor ends before it begins: data_offsets [{begin}, {end}].", offset)
         elif bits >> 3 != end - begin:
             message = f"dtype and shape make {bits >> 3:,} bytes, data_offsets span {end - begin:,}"
-            self._fault("span", f"Tensor {_quoted(name_at(self._header.data, offset))}: {message}.", offset)
+            self._fault("span", f'Tensor "{name_at(self._header.data, offset)}": {message}.', offset)
 
     def _text(self, key: str, text: str, offset: int) -> None:
         if len(self._header.texts) >= _KEPT_TEXTS:

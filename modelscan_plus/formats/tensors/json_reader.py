@@ -13,14 +13,15 @@ from typing import NoReturn
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 
 MAX_DEPTH = 127
-MAX_VALUES = 4_000_000
-"""Values read one by one in the whole header; bounds time (one to two microseconds each)."""
+MAX_VALUES = 2_000_000
+"""Values read one by one in the whole header; bounds time (a few microseconds each)."""
 MAX_HELD = 1_000_000
 """Values below one member of the outermost object; bounds memory, as they are held together."""
 LONGEST_TEXT = 1 << 20
 """Bytes of one string value that are kept; keys are kept whole."""
 _KEPT_DUPLICATES = 100
 
+_BLANKS = frozenset((b" ", b"\t", b"\n", b"\r"))
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
@@ -90,10 +91,12 @@ class JsonReader:
 
     def peek(self) -> bytes:
         """The next byte that is no blank, b"" at the end; blanks before it are stepped over."""
-        found = _BLANK.match(self.data, self.position)
-        if found:
-            self.position = found.end()
-        return self.data[self.position : self.position + 1]
+        first = self.data[self.position : self.position + 1]
+        if first in _BLANKS:
+            found = _BLANK.match(self.data, self.position)
+            self.position = found.end() if found else self.position
+            first = self.data[self.position : self.position + 1]
+        return first
 
     def take(self, byte: bytes) -> bool:
         """Step over `byte` when it comes next."""
