@@ -61,7 +61,8 @@ def _base64_kind(text: str) -> tuple[str, int] | None:
         if number == _BASE64_RUNS:
             break
         raw = run.group()[: 1 << 16].replace("-", "+").replace("_", "/")
-        data = base64.b64decode(raw[: len(raw) & ~3])
+        raw = raw[:-1] if len(raw) % 4 == 1 else raw
+        data = base64.b64decode(raw + "=" * (-len(raw) % 4))
         kind = "marshal" if _MARSHAL_CODE.match(data) else source_kind(Artifact("", BytesSource(data), payload=True))
         if kind:
             return f"base64-{kind}", run.start()
