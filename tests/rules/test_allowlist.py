@@ -362,6 +362,7 @@ def test_standard_library_values() -> None:
     import fractions
     import functools
     import ipaddress
+    import math
     import pathlib
     import random
     import re
@@ -373,17 +374,11 @@ def test_standard_library_values() -> None:
         collections.Counter("ab"), collections.deque([1]), collections.defaultdict(list), collections.OrderedDict(a=1),
         functools.partial(int, base=2), re.compile("a+"), random.Random(1), complex(1, 2), bytearray(b"a"),
         slice(1), range(3),
-        {1}, frozenset({1}), b"\xff", ValueError("x"), types.SimpleNamespace(a=1), math_function(),
+        {1}, frozenset({1}), b"\xff", ValueError("x"), types.SimpleNamespace(a=1), math.sqrt,
     ]  # fmt: skip
     for protocol in (2, 3, 4, 5):
         record(objects, protocol)
     check()
-
-
-def math_function() -> object:
-    import math
-
-    return math.sqrt
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2])

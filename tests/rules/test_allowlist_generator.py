@@ -177,8 +177,15 @@ def test_a_constructor_that_does_more_is_not_to_be_called(policy: Policy, text: 
 
 
 def test_a_function_may_be_referred_to_unless_it_reaches_a_side_effect(policy: Policy) -> None:
-    text = "import os\ndef relu(x): return max(x, 0)\ndef bad(x): os.system(x)\ndef worse(x): bad(x)"
+    text = """
+        import os
+        def relu(x): return max(x, 0)
+        def _load_part(x): return x
+        def bad(x): os.system(x)
+        def worse(x): bad(x)
+    """
     assert permit_of(policy, text, "relu") is Permit.IMPORT
+    assert permit_of(policy, text, "_load_part") is Permit.NONE
     assert permit_of(policy, text, "bad") is Permit.NONE
     assert permit_of(policy, text, "worse") is Permit.NONE
 

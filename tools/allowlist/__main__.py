@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelscan_plus.rules.allowlist import Permit
-from tools.allowlist.build import build, judge, newest
+from tools.allowlist.build import build, judge, newest, opaque_bases
 from tools.allowlist.fetch import read_manifest, sources
 from tools.allowlist.merge import combine, read_seeds, write
 from tools.allowlist.policy import read_policy
@@ -51,7 +51,12 @@ def _build(cache: Path, refused: Path | None) -> int:
     for missing in built.missing:
         _say(f"no wheel: {missing}")
     if refused is not None:
-        refused.write_text("".join(f"{item.module}:{item.name}\t{item.why_not}\n" for item in built.refused), "utf-8")
+        lines = [
+            f"{module}:{name}\t{why}\n"
+            for (module, name), why in built.refused.items()
+            if name not in " ".join(table.modules.get(module, {}).values()).split()
+        ]
+        refused.write_text("".join(lines), "utf-8")
     return 1 if built.missing else 0
 
 
@@ -72,10 +77,12 @@ def _held_out(cache: Path, name: str, version: str) -> int:
         return 1
     wanted = {
         (verdict.module, verdict.name): verdict.permit
-        for verdict in judge(found, context, policy, policy.bases)
+        for verdict in judge(found, context, policy, opaque_bases(policy, seeds))
         if verdict.permit & Permit.REBUILD
     }
-    listed = sum(bool(built.merged.permits.get(key, Permit.NONE) & Permit.REBUILD) for key in wanted)
+    reviewed = {(module, name) for seed in seeds for module in seed.modules for name in seed.names}
+    permits = built.merged.permits
+    listed = sum(bool(permits.get(key, Permit.NONE) & Permit.REBUILD) or key in reviewed for key in wanted)
     print(f"{name} {version}: {listed:,} of {len(wanted):,} classes listed without it ({listed / len(wanted):.1%})")
     return 0
 

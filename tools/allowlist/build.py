@@ -20,8 +20,8 @@ class Built:
     merged: Merged
     read: dict[str, str]
     """Top-level package: distribution and the versions read."""
-    refused: list[Verdict]
-    """Classes that are not listed, with the reason, of the newest version of each library."""
+    refused: dict[tuple[str, str], str]
+    """Classes that are not listed: the first version that refuses them, and why."""
     missing: list[str]
     """Versions of which no wheel was to be had."""
 
@@ -37,6 +37,18 @@ def newest(libraries: Iterable[Library], cache: Path) -> dict[str, ParsedSources
     return context
 
 
+def opaque_bases(policy: Policy, seeds: Iterable[Seed]) -> frozenset[str]:
+    """Classes whose own hooks need no reading: those of policy.toml and those that a person reviewed."""
+    reviewed = {
+        f"{module}.{name}"
+        for seed in seeds
+        if seed.permit & (Permit.REBUILD | Permit.GUARDED)
+        for module in seed.modules
+        for name in seed.names
+    }
+    return policy.bases | reviewed
+
+
 def build(
     libraries: Iterable[Library],
     context: dict[str, ParsedSources],
@@ -46,14 +58,8 @@ def build(
     report: Callable[[str], None] = lambda line: None,
 ) -> Built:
     """Read every version of every library and merge what they say."""
-    built = Built(Merged(), {}, [], [])
-    opaque = policy.bases | {
-        f"{module}.{name}"
-        for seed in seeds
-        if seed.permit & (Permit.REBUILD | Permit.GUARDED)
-        for module in seed.modules
-        for name in seed.names
-    }
+    built = Built(Merged(), {}, {}, [])
+    opaque = opaque_bases(policy, seeds)
     for library in libraries:
         done = []
         for version in library.versions:
@@ -65,8 +71,10 @@ def build(
             built.merged.add(verdicts)
             done.append(version)
             report(f"{library.name} {version}: {len(verdicts):,} names")
-            if version == library.versions[-1]:
-                built.refused.extend(verdict for verdict in verdicts if verdict.why_not and not verdict.permit)
+            for verdict in verdicts:
+                if verdict.why_not and not verdict.permit:
+                    key = verdict.module, verdict.name
+                    built.refused.setdefault(key, f"{library.name} {version}: {verdict.why_not}")
         for package in library.packages:
             built.read[package] = f"{library.name} {' '.join(done)}"
     return built

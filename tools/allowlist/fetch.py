@@ -125,7 +125,7 @@ def _in_wheel(wheel: Path, packages: tuple[str, ...]) -> Iterator[tuple[str, str
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             if _wanted(member.filename, packages) and member.file_size <= _MEMBER:
-                yield member.filename, archive.read(member).decode("utf-8", "replace")
+                yield member.filename, archive.read(member).decode("utf-8-sig", "replace")
 
 
 def _installed(library: Library, version: str) -> Iterator[tuple[str, str]] | None:
@@ -137,4 +137,4 @@ def _installed(library: Library, version: str) -> Iterator[tuple[str, str]] | No
         return None
     paths = [path for path in distribution.files or () if _wanted(str(path), library.packages)]
     located = [(str(path), Path(str(path.locate()))) for path in paths]
-    return ((name, path.read_text("utf-8", "replace")) for name, path in located if path.stat().st_size <= _MEMBER)
+    return ((name, path.read_text("utf-8-sig", "replace")) for name, path in located if path.stat().st_size <= _MEMBER)

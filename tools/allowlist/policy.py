@@ -11,6 +11,9 @@ class Policy:
 
     excluded_parts: frozenset[str]
     excluded_prefixes: frozenset[str]
+    acting: tuple[str, ...]
+    """How the names of functions begin that act."""
+    excluded_starts: tuple[str, ...]
     import_effects: frozenset[str]
     bases: frozenset[str]
     """Dotted paths of bases without source that are harmless."""
@@ -21,6 +24,7 @@ class Policy:
     clean_libraries: frozenset[str]
     construct: frozenset[str]
     clean_methods: frozenset[str]
+    reviewed_setters: frozenset[str]
     strict_hooks: frozenset[str]
     container_hooks: frozenset[str]
     lenient_hooks: frozenset[str]
@@ -29,7 +33,7 @@ class Policy:
     def is_excluded(self, module: str) -> bool:
         """True for modules that no honest pickle names and whose functions do things."""
         parts = module.split(".")
-        if not self.excluded_parts.isdisjoint(parts) or any(part.startswith("test_") for part in parts):
+        if not self.excluded_parts.isdisjoint(parts) or any(part.startswith(self.excluded_starts) for part in parts):
             return True
         return _covered(module, self.excluded_prefixes)
 
@@ -71,6 +75,8 @@ def read_policy(path: Path) -> Policy:
     return Policy(
         excluded_parts=words("excluded", "parts"),
         excluded_prefixes=words("excluded", "prefixes"),
+        acting=tuple(sorted(words("functions", "acting"))),
+        excluded_starts=tuple(sorted(words("excluded", "starts"))),
         import_effects=words("excluded", "import_effects"),
         bases=words("bases", "names") | {f"builtins.{name}" for name in exceptions},
         sinks=words("sinks", "paths"),
@@ -80,6 +86,7 @@ def read_policy(path: Path) -> Policy:
         clean_libraries=words("clean", "libraries"),
         construct=words("clean", "construct"),
         clean_methods=words("clean", "methods"),
+        reviewed_setters=words("hooks", "reviewed_setters"),
         strict_hooks=words("hooks", "strict"),
         container_hooks=words("hooks", "container"),
         lenient_hooks=words("hooks", "lenient"),

@@ -103,6 +103,8 @@ class Reach:
             return self._method_call(function, frame)
         if isinstance(function, ast.Name):
             return self._name_call(function.id, call, frame)
+        if isinstance(function, ast.Lambda):
+            return _CLEAN  # its body is among the nodes of the caller
         if _is_own_type(function, frame.receiver) and frame.order:
             return self._construct(frame.order, frame.depth)
         return Reached(Level.DOUBT, f"calls {ast.unparse(function)[:60]}")
@@ -126,6 +128,8 @@ class Reach:
             return self._super(name, frame)
         path = dotted(function)
         root = path.partition(".")[0] if path else ""
+        if path and frame.order and path == f"{frame.receiver}.__class__":
+            return self._construct(frame.order, frame.depth)
         if path and frame.order and path == f"{frame.receiver}.{name}":
             return self._own_method(name, frame.order, frame)
         if path and root in frame.imports:

@@ -88,7 +88,8 @@ class Judge:
         called = f"{function.module}.{function.name}" in self._targets
         if called and self._constructing.function(function).level is Level.CLEAN:
             return Permit.IMPORT | Permit.CALL
-        return Permit.IMPORT
+        acts = function.name.lstrip("_").startswith(self._policy.acting)
+        return Permit.NONE if acts else Permit.IMPORT
 
     def cls(self, cls: Class) -> Verdict:
         """Whether a class may be rebuilt, and whether it may be called."""
@@ -117,7 +118,9 @@ class Judge:
                 return f"{reached.level.name} {hook} → {reached.why}"
         for cls in order.classes:
             for name, method in cls.methods.items():
-                if name.endswith(".setter") and self._loading.function(method, order).level is Level.SINK:
+                if not name.endswith(".setter") or name.removesuffix(".setter") in self._policy.reviewed_setters:
+                    continue
+                if self._loading.function(method, order).level is Level.SINK:
                     return f"SINK {name}"
         return ""
 
