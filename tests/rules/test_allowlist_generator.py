@@ -194,19 +194,19 @@ def test_a_target_of_reduce_may_be_called_when_it_is_clean(policy: Policy) -> No
     text = """
         def rebuild(a): return (a, 1)
         def reread(a): return open(a)
-        def call(f): return f()
+        def apply(f): return f()
         def other(a): return a
         class C:
             def __reduce__(self): return rebuild, (1,)
         class D:
             def __reduce__(self): return (reread, (1,))
         class E:
-            def __reduce__(self): return call, (1,)
+            def __reduce__(self): return apply, (1,)
     """
     found = verdicts(policy, {"lib.m": text})
     assert found["lib.m:rebuild"] == Permit.IMPORT | Permit.CALL
     assert found["lib.m:reread"] is Permit.NONE
-    assert found["lib.m:call"] is found["lib.m:other"] is Permit.IMPORT
+    assert found["lib.m:apply"] is found["lib.m:other"] is Permit.IMPORT
 
 
 def test_names_are_followed_through_re_exports_stars_and_other_libraries(policy: Policy) -> None:

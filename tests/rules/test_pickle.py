@@ -18,19 +18,20 @@ def worst(body: bytes) -> str:
     return found[0].severity.value if found else "none"
 
 
-EXECUTING = """builtins:eval builtins:exec builtins:compile builtins:__import__ builtins:open os:system os:popen posix:system
-nt:system subprocess:Popen subprocess:check_output subprocess:run pty:spawn runpy:run_path runpy:_run_code code:interact
-timeit:timeit timeit:main trace:Trace.run cProfile:run profile:Profile.run bdb:Bdb.run pdb:run doctest:debug_script
-idlelib.run:Executive.runcode lib2to3.pgen2.grammar:Grammar.loads ensurepip:_run_pip pip:main pip._internal:main
-pydoc:pipepager ctypes:CDLL _ctypes:dlopen importlib:import_module pkgutil:resolve_name marshal:loads pickle:loads
-_pickle:loads dill:loads torch:load torch.hub:load torch.serialization:load joblib:load numpy:load pandas:read_pickle
-types:FunctionType types:CodeType atexit:register _posixsubprocess:fork_exec site:main webbrowser:open
-socket:create_connection urllib.request:urlopen http.client:HTTPSConnection smtplib:SMTP ftplib:FTP shutil:rmtree
-tempfile:mktemp io:open _io:FileIO io:FileIO logging:FileHandler logging.config:listen multiprocessing.util:spawnv_passfds
-asyncio.unix_events:_UnixSubprocessTransport._start threading:Thread numpy.testing._private.utils:runstring
-numpy.f2py.crackfortran:getlincoef torch.utils.bottleneck.__main__:run_autograd_prof torch.utils.collect_env:run
-torch._dynamo.guards:GuardBuilder.get torch.fx.experimental.symbolic_shapes:ShapeEnv.evaluate_guards_expression
-uuid:_get_command_stdout _osx_support:_read_output _aix_support:_read_cmd_output imaplib:IMAP4_stream
+EXECUTING = """builtins:eval builtins:exec builtins:compile builtins:__import__ builtins:open os:system os:popen
+posix:system nt:system subprocess:Popen subprocess:check_output subprocess:run pty:spawn runpy:run_path
+runpy:_run_code code:interact timeit:timeit timeit:main trace:Trace.run cProfile:run profile:Profile.run bdb:Bdb.run
+pdb:run doctest:debug_script idlelib.run:Executive.runcode lib2to3.pgen2.grammar:Grammar.loads ensurepip:_run_pip
+pip:main pip._internal:main pydoc:pipepager ctypes:CDLL _ctypes:dlopen importlib:import_module pkgutil:resolve_name
+marshal:loads pickle:loads _pickle:loads dill:loads torch:load torch.hub:load torch.serialization:load joblib:load
+numpy:load pandas:read_pickle types:FunctionType types:CodeType atexit:register _posixsubprocess:fork_exec site:main
+webbrowser:open socket:create_connection urllib.request:urlopen http.client:HTTPSConnection smtplib:SMTP ftplib:FTP
+shutil:rmtree tempfile:mktemp io:open _io:FileIO io:FileIO logging:FileHandler logging.config:listen
+multiprocessing.util:spawnv_passfds asyncio.unix_events:_UnixSubprocessTransport._start threading:Thread
+numpy.testing._private.utils:runstring numpy.f2py.crackfortran:getlincoef
+torch.utils.bottleneck.__main__:run_autograd_prof torch.utils.collect_env:run torch._dynamo.guards:GuardBuilder.get
+torch.fx.experimental.symbolic_shapes:ShapeEnv.evaluate_guards_expression uuid:_get_command_stdout
+_osx_support:_read_output _aix_support:_read_cmd_output imaplib:IMAP4_stream
 test.support.script_helper:assert_python_ok __builtin__:eval __builtin__:execfile commands:getoutput popen2:popen2
 cloudpickle.cloudpickle:_make_function dill._dill:_create_code""".split()
 

@@ -26,10 +26,10 @@ def _identifier(name: str) -> bool:
 
 def plausible(facts: PickleFacts) -> bool:
     """True when an unpickler would have done something before it ended: called a name that can exist, or
-    imported one from the standard library."""
+    imported one from the standard library and gone on; two lines of text can look like a lone import."""
     for effect in facts.effects:
         if isinstance(effect, Global):
-            if effect.module.partition(".")[0] in STDLIB and _identifier(effect.name):
+            if facts.ended != "error" and effect.module.partition(".")[0] in STDLIB and _identifier(effect.name):
                 return True
         elif isinstance(effect, Call):
             function = effect.function

@@ -20,6 +20,7 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.formats.pickle import joblib
 from modelscan_plus.formats.pickle.facts import Anomaly, Effect, PickleFacts
+from modelscan_plus.formats.pickle.opcodes import OPCODES
 from modelscan_plus.formats.pickle.stream import LONGEST_LINE, Window
 from modelscan_plus.formats.pickle.values import (
     Blob,
@@ -208,7 +209,7 @@ class Machine:
                 raise _Fault("memo-missing", f"reads memo entry {code}, which was never stored") from None
             raise _Fault("unknown-opcode", f"byte 0x{buffer[position]:02x} is no pickle opcode") from None
         except (IndexError, struct.error):
-            if position >= len(buffer) or (position + 9 >= len(buffer) and base + len(buffer) >= self.source.size):
+            if position >= len(buffer) or OPCODES[buffer[position]][1]:
                 raise _Fault("truncated", "the data ends inside the pickle") from None
             raise _Fault("underflow", "takes more from the stack than is there") from None
         finally:
@@ -626,9 +627,10 @@ class Machine:
         start = self._here(position)
         module, behind = self._name_line(position + 1)
         name, behind = self._name_line(behind)
-        arguments = tuple(self._pop_mark())
         position = start - self._window.base
+        # Python's unpickler imports before it looks for the mark.
         function = self._global(module, name, position, "INST")
+        arguments = tuple(self._pop_mark())
         self._stack.append(self._call("INST", function, arguments, position))
         return behind
 
