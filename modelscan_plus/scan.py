@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -19,10 +20,10 @@ from modelscan_plus.core.coverage import Coverage, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, Severity, fingerprint
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report, Run, Summary, Target, Tool, Verdict
-from modelscan_plus.core.text import visible
+from modelscan_plus.core.text import inert, visible
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.policy.baseline import Baseline
-from modelscan_plus.policy.decide import decide
+from modelscan_plus.policy.decide import check_dates, decide
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
 from modelscan_plus.rules.paths import judge_path
@@ -32,6 +33,7 @@ from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
 from modelscan_plus.workers.supervisor import Outcome, Supervisor
 
+S = TypeVar("S", bound=msgspec.Struct)
 Progress = Callable[[str, int], None]
 """Called with the path of each finished file and its size in bytes."""
 
@@ -102,12 +104,14 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
     """The pipeline itself."""
     started = time.monotonic()
     now = (options.now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).replace(microsecond=0)
+    check_dates(options.policy, now.date())
     limits = options.policy.limits
     if options.seconds is not None:
         limits = msgspec.structs.replace(limits, seconds=options.seconds)
     sources = {f"t{number}": _source(given, options) for number, given in enumerate(targets, 1)}
     collected = _Collected()
-    with Supervisor(limits, jobs=options.jobs, sha256=options.sha256) as supervisor:
+    sha256 = options.sha256 or options.policy.needs_sha256
+    with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
         for outcome in supervisor.run(_entries(sources)):
             _collect(outcome, collected)
             if options.progress is not None:
@@ -153,18 +157,20 @@ def _collect(outcome: Outcome, collected: _Collected) -> None:
         collected.programs += _programs(result, outcome.key, path, len(collected.programs))
     offset = len(collected.programs) - (len(result.programs) if isinstance(result, FileResult) else 0)
     collected.findings += [_placed(finding, outcome.key, path, offset) for finding in findings]
-    collected.artifacts.append(artifact)
+    collected.artifacts.append(_inert(artifact))
     collected.bytes_read += artifact.coverage.bytes_read
 
 
 def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:
     return [
-        msgspec.structs.replace(
-            program,
-            id=f"p{offset + position}",
-            target=target,
-            artifact=path,
-            members=tuple(map(visible, program.members)),
+        _inert(
+            msgspec.structs.replace(
+                program,
+                id=f"p{offset + position}",
+                target=target,
+                artifact=path,
+                members=tuple(map(visible, program.members)),
+            )
         )
         for position, program in enumerate(result.programs, 1)
     ]
@@ -177,7 +183,7 @@ def _placed(finding: Finding, target: str, path: str, program_offset: int) -> Fi
     program = getattr(evidence, "program", None)
     if program is not None:
         evidence = msgspec.structs.replace(evidence, program=f"p{program_offset + int(program[1:])}")
-    return msgspec.structs.replace(
+    placed = msgspec.structs.replace(
         finding,
         target=target,
         artifact=path,
@@ -186,6 +192,22 @@ def _placed(finding: Finding, target: str, path: str, program_offset: int) -> Fi
         location=msgspec.structs.replace(finding.location, members=members),
         fingerprint=fingerprint(finding.rule, path, members, finding.subject),
     )
+    return _inert(placed)
+
+
+def _inert(value: S) -> S:
+    """The value without any character that a terminal, a browser or a JSON reader could stumble over."""
+    return msgspec.convert(_all_inert(msgspec.to_builtins(value)), type(value))
+
+
+def _all_inert(value: object) -> object:
+    if isinstance(value, str):
+        return inert(value)
+    if isinstance(value, dict):
+        return {key: _all_inert(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_all_inert(item) for item in value]
+    return value
 
 
 def _report(targets: list[Target], collected: _Collected, options: Options, now: datetime.datetime, run: Run) -> Report:

@@ -12,9 +12,9 @@ from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import Decision, Report
 from modelscan_plus.outputs import registry
 from modelscan_plus.outputs.console import Style, render_styled, terminal_width
+from modelscan_plus.rules.verdicts import NOTHING_TO_SCAN
 
 EXIT_CODES = {Decision.ALLOWED: 0, Decision.DENIED: 1, Decision.INCOMPLETE: 4}
-NOTHING_TO_SCAN = 3
 
 
 def colour_wanted() -> bool:
@@ -34,13 +34,19 @@ def write_outputs(report: Report, formats: Sequence[tuple[str, str | None]], ver
     for name, path in formats:
         if path is not None:
             write_file(Path(path), registry.render(name, report))
-    to_stdout = [name for name, path in formats if path is None]
-    for name in to_stdout or ["console"]:
-        if name == "console":
-            style = Style(colour=colour_wanted(), verbosity=verbosity, width=terminal_width())
-            click.echo(render_styled(report, style), nl=False, color=style.colour)
-        else:
-            click.echo(registry.render(name, report), nl=False)
+    name = next((name for name, path in formats if path is None), "console")
+    style = Style(colour=colour_wanted(), verbosity=verbosity, width=terminal_width())
+    text = render_styled(report, style) if name == "console" else registry.render(name, report)
+    try:
+        click.echo(text, nl=False, color=style.colour)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_stdout()  # the reader has seen enough; the exit code still says the verdict
+
+
+def drop_stdout() -> None:
+    """Let what is left for standard output vanish, after its reader went away."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_writable(formats: Sequence[tuple[str, str | None]]) -> None:
@@ -81,6 +87,7 @@ def _umask() -> int:
 
 def exit_code(report: Report, *, exit_zero: bool = False) -> int:
     """The exit code that stands for the report's verdict."""
-    if not report.artifacts:
-        return NOTHING_TO_SCAN
-    return 0 if exit_zero else EXIT_CODES[report.verdict.decision]
+    decision = report.verdict.decision
+    if decision is Decision.INCOMPLETE and all(r.code == NOTHING_TO_SCAN.id for r in report.verdict.reasons):
+        return 3
+    return 0 if exit_zero else EXIT_CODES[decision]

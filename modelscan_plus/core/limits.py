@@ -6,30 +6,33 @@ way on every machine.
 """
 
 import time
+from typing import Annotated
 
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Upper bounds for one top-level file. A policy's `[limits]` table may change any of them."""
 
-    max_depth: int = 8
+    max_depth: Count = 8
     """Levels of nesting: an archive in an archive is two."""
-    max_entries: int = 100_000
+    max_entries: Count = 100_000
     """Members of all archives together."""
-    max_opcodes: int = 20_000_000
+    max_opcodes: Count = 20_000_000
     """Pickle opcodes of all streams together."""
-    max_objects: int = 2_000_000
+    max_objects: Count = 2_000_000
     """Containers and calls that pickle streams build together."""
-    max_decompressed: int = 2 << 30
+    max_decompressed: Count = 2 << 30
     """Bytes that compressed members may expand to, together."""
-    max_header: int = 100_000_000
+    max_header: Count = 100_000_000
     """Bytes of one structured header (the safetensors library refuses more)."""
-    max_findings: int = 1_000
+    max_findings: Count = 1_000
     """Findings of one file; further ones are counted, not kept."""
-    seconds: float = 60.0
+    seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     """Wall-clock time for one file."""
-    memory: int = 448 << 20
+    memory: Count = 448 << 20
     """Bytes of address space the child may add while it reads."""
 
 

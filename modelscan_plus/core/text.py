@@ -28,6 +28,14 @@ def _visible_character(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def inert(text: str) -> str:
+    """`text` with the same characters escaped as in `visible`, but not the backslash: for text that a rule made, in
+    which names may have been made visible already. Line ends stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in "\\\n" else _visible_character(c) for c in text)
+
+
 def shorten(text: str, limit: int = 120) -> str:
     """`text` cut to `limit` characters, with an ellipsis in the middle where something was left out."""
     if len(text) <= limit:

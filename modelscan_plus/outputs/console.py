@@ -188,10 +188,10 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
         summary = report.summary
         size = sum(artifact.size for artifact in report.artifacts)
         counts = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in summary.by_coverage.items())
+        read = f"{human_bytes(summary.bytes_read)} read of " if summary.bytes_read < size else ""
+        files = f"{summary.artifacts:,} {_plural(summary.artifacts, 'file')}"
         text = (
-            f"{summary.artifacts:,} {_plural(summary.artifacts, 'file')} ({counts or 'none'}), "
-            f"{human_bytes(summary.bytes_read)} read of {human_bytes(size)}, "
-            f"policy {report.verdict.policy_name or 'default'}"
+            f"{files} ({counts or 'none'}), {read}{human_bytes(size)}, policy {report.verdict.policy_name or 'default'}"
         )
         yield _paint(style, _wrap(text, style, _INDENT), "bright_black")
 

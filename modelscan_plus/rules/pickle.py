@@ -225,6 +225,9 @@ UNVETTED_IMPORT = Rule(
     references=(_PICKLE_DOCS,),
 )
 
+ABOUT_UNKNOWN_CODE = (FOREIGN_CALL, UNVETTED_CLASS, UNVETTED_IMPORT)
+"""Rules about code that is merely unknown: a policy can vouch for it. For what is known to be harmful it cannot."""
+
 _BY_KIND: dict[Concern, Rule] = {
     Concern.DANGEROUS_CALL: DANGEROUS_CALL,
     Concern.LIBRARY_CALL: LIBRARY_CALL,

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import msgspec
 
-from modelscan_plus.rules import paths, pickle, tensors
+from modelscan_plus.rules import paths, pickle, tensors, verdicts
 from modelscan_plus.rules.interface import Rule
 
-FAMILIES: tuple[ModuleType, ...] = (pickle, paths, tensors)
+FAMILIES: tuple[ModuleType, ...] = (pickle, paths, tensors, verdicts)
 
 
 @functools.cache
@@ -29,3 +29,9 @@ def ruleset_digest() -> str:
         if table.is_file() and not table.name.endswith(".py"):
             digest.update(table.name.encode() + b"\0" + table.read_bytes())
     return "sha256:" + digest.hexdigest()
+
+
+def find_rule(given: str) -> Rule | None:
+    """The rule with this id or slug, in any case; None when there is none."""
+    wanted = given.strip().casefold()
+    return next((rule for rule in all_rules().values() if wanted in (rule.id.casefold(), rule.slug)), None)

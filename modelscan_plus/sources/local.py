@@ -20,6 +20,7 @@ from functools import partial
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.facts import PathFacts
+from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.sources.beneath import open_file, open_folder, special, unopened, vanished
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
@@ -63,8 +64,8 @@ class LocalSource:
         `max_size` is in bytes. `allowed_roots` are further folders into which links may lead.
         """
         self.given = given
-        self._include = tuple(map(_normal, include))
-        self._exclude = tuple(map(_normal, exclude))
+        self._include = tuple(map(normal, include))
+        self._exclude = tuple(map(normal, exclude))
         self._max_size = max_size
         self._more_roots = tuple(os.path.realpath(root) for root in allowed_roots)
         self._root = ""
@@ -164,10 +165,10 @@ class LocalSource:
         return Unopened(PathFacts("too-large", message), reason, "not_analysed", opened.size)
 
     def _selected(self, parts: Parts) -> bool:
-        return not self._excluded(parts) and (not self._include or _matches(parts, self._include))
+        return not self._excluded(parts) and (not self._include or matches(parts, self._include))
 
     def _excluded(self, parts: Parts) -> bool:
-        return bool(self._exclude) and _matches(parts, self._exclude)
+        return bool(self._exclude) and matches(parts, self._exclude)
 
 
 _GIT = Unopened(
@@ -191,18 +192,6 @@ def _read_folder(root: str, parts: Parts) -> _Listing:
     # A folder sorts as its contents do, with the slash, so that all paths of a target come in one order.
     names.sort(key=lambda name: os.fsencode(name) + (b"/" if name in folders else b""))
     return _Listing(tuple(folders), frozenset(links), tuple(names))
-
-
-def _matches(parts: Parts, patterns: Sequence[str]) -> bool:
-    from fnmatch import fnmatchcase
-
-    paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-    return any(fnmatchcase(place, pattern) for pattern in patterns for place in (paths if "/" in pattern else parts))
-
-
-def _normal(pattern: str) -> str:
-    """A glob without what changes nothing about where it matches."""
-    return pattern.removeprefix("./").removeprefix("**/").rstrip("/")
 
 
 def _note(name: str) -> PathFacts | None:

@@ -1,0 +1,5 @@
+"""`python -m modelscan_plus`."""
+
+from modelscan_plus.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""`modelscan-plus doctor`: what protects a scan on this machine, what is installed, which policy is in force."""
+
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+
+import click
+
+import modelscan_plus
+from modelscan_plus.policy.load import load_policy
+from modelscan_plus.rules.registry import all_rules, ruleset_digest
+from modelscan_plus.scan import default_jobs
+from modelscan_plus.workers import sandbox
+
+_LIBRARIES = ("click", "jinja2", "msgspec", "rich")
+
+
+@click.command("doctor")
+def command() -> None:
+    """Show the sandbox layers that hold here, the versions in use and the policy in force."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+    policy = load_policy(None)
+    facts = {
+        "version": f"modelscan-plus {modelscan_plus.__version__}",
+        "rules": f"{len(all_rules())}, {ruleset_digest()}",
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "libraries": versions,
+        "policy": f"{policy.name}, {policy.digest}",
+        "configuration": str(Path(click.get_app_dir("modelscan-plus"))),
+        "children": f"{default_jobs()} at a time",
+        "output": f"{sys.stdout.encoding}",
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:<15}{value}")
+    click.echo("sandbox")
+    layers = sandbox.describe()
+    for layer in layers:
+        click.echo(f"  {'on ' if layer.active else 'OFF'}  {layer.name:<18} {layer.detail}")
+    missing = [layer.name for layer in layers if not layer.active]
+    if missing:
+        click.echo(f"A layer that is off weakens the sandbox, not the analysis: {', '.join(missing)}.")
