@@ -24,6 +24,7 @@ from modelscan_plus.rules.interface import JUDGES, Context
 
 assert rules_registry.FAMILIES is not None  # importing the registry is what registers the judges
 
+_NO_MEMORY = "needs more memory than one file is given"
 _SNIFF_GAPS = 64
 """Unaccounted ranges that are looked at one by one; more of them are one range to the reader anyway."""
 
@@ -61,13 +62,17 @@ class Inspector:
         except BudgetExceeded as breach:
             self._gap(artifact, breach.code, breach.message)
         except MemoryError:
-            self._gap(artifact, "memory", "needs more memory than one file is given")
+            self._gap(artifact, "memory", _NO_MEMORY)
         except OSError as error:
             self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
+        self._keep_the_worst(self.budget.limits.max_findings)
+        if self.dropped:
+            # A policy may set aside all that is kept, and must not let in what it was never shown.
+            self._gap(artifact, "more-findings", f"{self.dropped:,} further findings are counted, not listed")
         return FileResult(
             formats=formats,
             coverage=self._coverage(artifact, formats),
-            findings=tuple(sorted(self.findings, key=Finding.sort_key)),
+            findings=tuple(self.findings),
             programs=tuple(self.programs),
             sha256=digest,
             dropped_findings=self.dropped,
@@ -115,6 +120,9 @@ class Inspector:
         except BudgetExceeded as breach:
             self._gap(artifact, breach.code, breach.message)
             regions.append(Region(0, artifact.source.size, "structure"))
+        except MemoryError:
+            self._gap(artifact, "memory", _NO_MEMORY)
+            regions.append(Region(0, artifact.source.size, "structure"))
         return regions
 
     def _descend(self, artifact: Artifact) -> None:
@@ -126,13 +134,19 @@ class Inspector:
         self._inspect(artifact)
 
     def _judge(self, artifact: Artifact, facts: Facts) -> None:
-        context = Context(artifact, programs=self.programs)
+        limit = self.budget.limits.max_findings
+        context = Context(artifact, programs=self.programs, room=limit - len(self.findings))
         for judge in JUDGES.get(type(facts), ()):
             for finding in judge(facts, context):
-                if len(self.findings) < self.budget.limits.max_findings:
-                    self.findings.append(finding)
-                else:
-                    self.dropped += 1
+                self.findings.append(finding)
+                if len(self.findings) >= 2 * limit:
+                    self._keep_the_worst(limit)
+        self.dropped += context.dropped
+
+    def _keep_the_worst(self, limit: int) -> None:
+        self.findings.sort(key=Finding.sort_key)
+        self.dropped += max(0, len(self.findings) - limit)
+        del self.findings[limit:]
 
     def _account(self, artifact: Artifact, regions: list[Region]) -> None:
         size = artifact.source.size

@@ -22,8 +22,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """Members of all archives together."""
     max_opcodes: Count = 20_000_000
     """Pickle opcodes of all streams together."""
-    max_objects: Count = 2_000_000
-    """Containers and calls that pickle streams build together."""
+    max_objects: Count = 4_000_000
+    """Objects that pickle streams build together: a tuple counts one, a container two, a call five."""
     max_decompressed: Count = 2 << 30
     """Bytes that compressed members may expand to, together."""
     max_header: Count = 100_000_000
@@ -63,6 +63,12 @@ class Budget:
         if self.entries < 0:
             raise BudgetExceeded("budget-entries", f"more than {self.limits.max_entries:,} archive members")
         self.check_time()
+
+    def take_objects(self, count: int) -> None:
+        """Charge `count` objects that a pickle builds."""
+        self.objects -= count
+        if self.objects < 0:
+            raise BudgetExceeded("budget-objects", f"builds more than {self.limits.max_objects:,} objects")
 
     def take_decompressed(self, count: int) -> None:
         """Charge `count` bytes of decompressed output."""

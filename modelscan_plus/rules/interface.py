@@ -51,6 +51,9 @@ class Context:
 
     artifact: Artifact
     programs: list[Program] = field(default_factory=list)
+    room: int = 1000
+    """How many more findings will be kept; a judge with many to make counts the rest in `dropped`, mildest first."""
+    dropped: int = 0
 
     def hex_window(self, offset: int, length: int = 1, around: int = 32) -> HexWindow:
         """The bytes around `[offset, offset + length)`, at most 16 lines' worth."""

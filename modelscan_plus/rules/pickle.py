@@ -8,7 +8,8 @@ high when called, an unknown package is high when called and medium when only re
 
 from collections.abc import Iterator
 
-from modelscan_plus.core.finding import BytesEvidence, Finding, Severity
+from modelscan_plus.core.finding import BytesEvidence, Finding, PickleEvidence, Severity
+from modelscan_plus.formats.pickle.disassemble import Disassembler
 from modelscan_plus.formats.pickle.facts import Anomaly, PickleFacts
 from modelscan_plus.formats.pickle.values import expanded_size
 from modelscan_plus.rules.interface import Context, Rule, judges
@@ -243,27 +244,39 @@ _BY_KIND: dict[Concern, Rule] = {
 }
 _DIFFERENCES = frozenset({"protocol", "frame-length", "text-encoding", "joblib-array"})
 _EXPANSION = 10**15
+_ALWAYS, _AT_MOST = 3, 400
+"""Findings of one pickle: some even where the file has no room left, since the worst of all are kept in the end."""
 
 
 @judges(PickleFacts)
 def pickle_effects(facts: PickleFacts, context: Context) -> Iterator[Finding]:
     """What the pickle does."""
     judgements = judge_effects(facts)
-    severities = {
-        judgement.effect.offset: judgement.severity or _BY_KIND[judgement.concern].severity for judgement in judgements
-    }
-    program = add_program(facts, context, severities) if judgements else None
+    if not judgements:
+        return
+    room = max(_ALWAYS, min(_AT_MOST, context.room))
+    if len(judgements) > room:
+        context.dropped += len(judgements) - room
+        judgements = sorted(judgements, key=lambda judgement: -_severity(judgement).rank)[:room]
+    severities = {judgement.effect.offset: _severity(judgement) for judgement in judgements}
+    program = add_program(facts, context, severities) if context.room > 0 else None
+    disassembler = Disassembler(context.artifact.source, facts.start)
     for judgement in judgements:
-        yield _finding(judgement, facts, context, program)
+        evidence = pickle_evidence(judgement, disassembler, context, program)
+        yield _finding(judgement, facts, context, evidence)
 
 
-def _finding(judgement: Judgement, facts: PickleFacts, context: Context, program: str | None) -> Finding:
+def _severity(judgement: Judgement) -> Severity:
+    return judgement.severity or _BY_KIND[judgement.concern].severity
+
+
+def _finding(judgement: Judgement, facts: PickleFacts, context: Context, evidence: PickleEvidence) -> Finding:
     reading = f" (as {facts.reading} reads the file)" if facts.reading == "pickle.load" else ""
     more = f"; {judgement.repeats:,} times" if judgement.repeats > 1 else ""
     return context.finding(
         _BY_KIND[judgement.concern],
         f"{judgement.message}{more}{reading}.",
-        pickle_evidence(judgement, facts, context, program),
+        evidence,
         subject=judgement.subject,
         offset=judgement.effect.offset,
         severity=judgement.severity,

@@ -3,7 +3,7 @@
 from modelscan_plus.core.finding import PickleEvidence, Severity
 from modelscan_plus.core.report import Program, ProgramLine
 from modelscan_plus.formats.pickle import render
-from modelscan_plus.formats.pickle.disassemble import disassemble
+from modelscan_plus.formats.pickle.disassemble import Disassembler
 from modelscan_plus.formats.pickle.facts import Effect, PickleFacts
 from modelscan_plus.formats.pickle.values import Call, Global
 from modelscan_plus.rules.interface import Context
@@ -52,7 +52,9 @@ def _line(effect: Effect, severities: dict[int, Severity]) -> ProgramLine:
     return ProgramLine(effect.offset, render.effect_line(effect), severity.value if severity else None)
 
 
-def pickle_evidence(judgement: Judgement, facts: PickleFacts, context: Context, program: str | None) -> PickleEvidence:
+def pickle_evidence(
+    judgement: Judgement, disassembler: Disassembler, context: Context, program: str | None
+) -> PickleEvidence:
     """How a person can check one judgement."""
     effect = judgement.effect
     function = effect.function if isinstance(effect, Call) else effect
@@ -62,7 +64,7 @@ def pickle_evidence(judgement: Judgement, facts: PickleFacts, context: Context, 
         opcode=effect.opcode if isinstance(effect, Call | Global) else "PERSID",
         import_offset=function.offset if isinstance(function, Global) else None,
         chain=_chain(effect),
-        disassembly=disassemble(context.artifact.source, facts.start, effect.offset),
+        disassembly=disassembler.around(effect.offset),
         hex=context.hex_window(effect.offset),
         program=program,
     )

@@ -1,6 +1,7 @@
 """A few opcodes as text, for the evidence of a finding. Walks without running; bounded."""
 
 import struct
+from bisect import bisect_left
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.finding import OpcodeLine
@@ -13,33 +14,60 @@ _TEXT = 80
 _WINDOW = 1 << 16
 
 
-def disassemble(
-    source: ByteSource, start: int, marked: int, *, before: int = 8, after: int = 3
-) -> tuple[OpcodeLine, ...]:
-    """The opcode at `marked` with a few on either side, found by walking from `start` (the pickle's first byte).
+class Disassembler:
+    """Opcodes of the pickle that begins at `start`, around any of its offsets.
 
-    A pickle that is long before `marked` is walked from close by, where the walk falls into step by itself or shows
-    at least the marked opcode.
+    The beginning is walked once to learn where opcodes start. Around an offset far behind it, or one that the walk
+    does not meet (where it lost step in raw data), lines begin at that offset.
     """
-    lines: list[OpcodeLine] = []
-    position = start
-    while position < source.size:
-        line, following = _line(source, position, marked)
-        if line is None:
-            break
-        lines.append(line)
-        if position > marked and len(lines) and _behind(lines, marked) > after:
-            break
-        if position < marked and len(lines) > before:
-            del lines[0]
-        position = following
-        if position - start > _WINDOW and position < marked:
-            return disassemble(source, marked, marked, before=0, after=after)
-    return tuple(lines[: before + after + 1])
+
+    def __init__(self, source: ByteSource, start: int) -> None:
+        self._source = source
+        self._start = start
+        self._offsets: list[int] | None = None
+
+    def around(self, marked: int, *, before: int = 8, after: int = 3) -> tuple[OpcodeLine, ...]:
+        """The opcode at `marked` with a few on either side."""
+        if self._offsets is None:
+            self._offsets = self._walk()
+        index = bisect_left(self._offsets, marked)
+        known = index < len(self._offsets) and self._offsets[index] == marked
+        position = self._offsets[max(0, index - before)] if known else marked
+        lines: list[OpcodeLine] = []
+        behind = 0
+        while behind <= after and position < self._source.size:
+            line, position = _line(self._source, position, marked)
+            if line is None:
+                break
+            behind += line.offset >= marked
+            lines.append(line)
+        return tuple(lines)
+
+    def _walk(self) -> list[int]:
+        data = self._source.pread(self._start, _WINDOW)
+        offsets: list[int] = []
+        position = 0
+        while position < len(data) and data[position] in OPCODES:
+            offsets.append(self._start + position)
+            position += 1 + _length(data, position + 1, OPCODES[data[position]][1])
+        return offsets
 
 
-def _behind(lines: list[OpcodeLine], marked: int) -> int:
-    return sum(line.offset > marked for line in lines)
+def _length(data: bytes, position: int, kind: str) -> int:
+    """Bytes of the argument at `position`; past the end of `data` where that cuts it off."""
+    if kind == "":
+        return 0
+    if kind in ("line", "lines"):
+        end = data.find(b"\n", position)
+        if kind == "lines" and end >= 0:
+            end = data.find(b"\n", end + 1)
+        return (len(data) if end < 0 else end + 1) - position
+    if kind in _FIXED:
+        return struct.calcsize(_FIXED[kind])
+    size = struct.calcsize(_SIZED[kind])
+    if position + size > len(data):
+        return len(data)
+    return size + max(0, int(struct.unpack_from(_SIZED[kind], data, position)[0]))
 
 
 def _line(source: ByteSource, position: int, marked: int) -> tuple[OpcodeLine | None, int]:

@@ -16,6 +16,8 @@ from modelscan_plus.formats.pickle.values import Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
 
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
+_PICKLE_WEIGHT = 60
+"""Objects that one pickle of many in a row counts for: it costs as much even when it is empty."""
 _STARTS = frozenset(OPCODES) - frozenset(b".01Rabeostu\x81\x85\x86\x87\x90\x92\x93\x94")
 """Opcodes with which a pickle can begin: those that need nothing on the stack."""
 
@@ -142,6 +144,7 @@ def _pickles(source: ByteSource, budget: Budget) -> Iterator[tuple[PickleFacts, 
     position = 0
     ordinal = 0
     while position < source.size:
+        budget.take_objects(_PICKLE_WEIGHT)
         machine = Machine(source, position, budget)
         facts = machine.run()
         if ordinal and facts.ended == "error" and not plausible(facts):
@@ -169,4 +172,7 @@ def _plain_reading(
         return
     facts = Machine(source, start, budget, joblib_arrays=False).run()
     if facts.end > array_at + 1 and any(effect.offset >= array_at for effect in facts.effects):
+        # Raw numbers are no opcodes, so this reading breaks off somewhere; only what it does before that counts.
+        ended = "stop" if facts.ended == "error" else facts.ended
+        facts = replace(facts, ended=ended, anomalies=() if ended == "stop" else facts.anomalies)
         yield replace(facts, ordinal=ordinal, reading="pickle.load", end=min(facts.end, end)), end

@@ -30,6 +30,7 @@ from modelscan_plus.formats.pickle.values import (
     Opaque,
     PersistentId,
     Value,
+    sequence,
     text_of,
 )
 
@@ -44,7 +45,11 @@ _NESTED = re.compile(
     rb"\x80[\x00-\x05]|\x8a\x0al\xfc|c[A-Za-z_][\w.]*\n|\(i[A-Za-z_]|\(c[A-Za-z_]|PK\x03\x04|\x1f\x8b\x08|BZh|\xfd7zXZ|x[\x01\x5e\x9c\xda]"
 )
 """Beginnings of pickles, zips and compressed streams."""
-_MAX_MARKS = 1_000_000
+_MAX_MARKS = 100_000
+_MAX_STACK = 2_000_000
+"""Values on the stack at a time; picklers write containers in batches of 1000."""
+_CALL_WEIGHT = 5
+"""Objects that a call counts for: what it costs in memory and in judging, compared with a tuple."""
 
 _U2 = struct.Struct("<H").unpack_from
 _U4 = struct.Struct("<I").unpack_from
@@ -77,7 +82,10 @@ class Machine:
         self._window = Window(source, start)
         self._stack: list[Value] = []
         self._marks: list[list[Value]] = []
-        self._memo: dict[int, Value] = {}
+        self._dense: list[Value] | None = []
+        """The memo while its entries come in order, as every pickler writes them: a twelfth of a dict's memory."""
+        self._sparse: dict[int, Value] = {}
+        """The memo from the first entry out of order on."""
         self._globals: dict[tuple[str, str], Global] = {}
         self._extensions: dict[int, tuple[str, str]] = {}
         self._effects: list[Effect] = []
@@ -102,7 +110,8 @@ class Machine:
             self._note(breach.code, self._end, breach.message)
         except MemoryError:
             ended = "memory"
-            self._stack, self._marks, self._memo = [], [], {}
+        if ended == "memory":  # only here, where the traceback no longer holds what is let go
+            self._stack, self._marks, self._dense, self._sparse = [], [], [], {}
             self._note("memory", self._end, "needs more memory than one file is given")
         self.budget.opcodes -= self._opcodes
         return PickleFacts(
@@ -124,7 +133,9 @@ class Machine:
         safe = len(buffer) - 300
         position = 0
         stack = self._stack
-        memo = self._memo
+        dense = self._dense
+        memo: list[Value] | dict[int, Value] = self._sparse if dense is None else dense
+        pairs = 0
         dispatch = _DISPATCH
         budget = self.budget
         count = 0
@@ -143,10 +154,17 @@ class Machine:
                             "budget-opcodes", f"more than {budget.limits.max_opcodes:,} pickle opcodes"
                         )
                     budget.check_time()
+                    self._spend(pairs)
+                    pairs = 0
+                    if len(self._stack) + sum(map(len, self._marks)) > _MAX_STACK:
+                        raise BudgetExceeded("budget-objects", f"more than {_MAX_STACK:,} values on the stack")
                     limit = min(limit + _CHECK_EVERY, budget.opcodes)
                 opcode = buffer[position]
                 if opcode == 0x94:  # MEMOIZE
-                    memo[len(memo)] = stack[-1]
+                    if dense is not None:
+                        dense.append(stack[-1])
+                    else:
+                        memo[len(memo)] = stack[-1]
                     position += 1
                 elif opcode == 0x4B:  # BININT1
                     stack.append(buffer[position + 1])
@@ -162,13 +180,23 @@ class Machine:
                     text = buffer[body:position]
                     stack.append(text.decode("ascii") if text.isascii() else self._decode(text))
                 elif opcode == 0x71:  # BINPUT
-                    memo[buffer[position + 1]] = stack[-1]
+                    index = buffer[position + 1]
+                    if dense is not None and index == len(dense):
+                        dense.append(stack[-1])
+                    else:
+                        memo = self._put(index)
+                        dense = self._dense
                     position += 2
                 elif opcode == 0x6A:  # LONG_BINGET
                     stack.append(memo[_U4(buffer, position + 1)[0]])
                     position += 5
                 elif opcode == 0x72:  # LONG_BINPUT
-                    memo[_U4(buffer, position + 1)[0]] = stack[-1]
+                    (index,) = _U4(buffer, position + 1)
+                    if dense is not None and index == len(dense):
+                        dense.append(stack[-1])
+                    else:
+                        memo = self._put(index)
+                        dense = self._dense
                     position += 5
                 elif opcode == 0x4A:  # BININT
                     stack.append(_I4(buffer, position + 1)[0])
@@ -185,6 +213,7 @@ class Machine:
                 elif opcode == 0x86:  # TUPLE2
                     right = stack.pop()
                     stack[-1] = (stack[-1], right)
+                    pairs += 1
                     position += 1
                 elif opcode == 0x28:  # MARK
                     self._marks.append(stack)
@@ -200,18 +229,13 @@ class Machine:
                 else:
                     position = dispatch[opcode](self, position)
                     stack = self._stack
+                    if dense is not self._dense:
+                        dense, memo = None, self._sparse
                     if buffer is not window.buffer:
                         buffer, base = window.buffer, window.base
                         safe = len(buffer) - 300
-        except KeyError as error:
-            code = error.args[0]
-            if buffer[position] in _MEMO_READS:
-                raise _Fault("memo-missing", f"reads memo entry {code}, which was never stored") from None
-            raise _Fault("unknown-opcode", f"byte 0x{buffer[position]:02x} is no pickle opcode") from None
-        except (IndexError, struct.error):
-            if position >= len(buffer) or OPCODES[buffer[position]][1]:
-                raise _Fault("truncated", "the data ends inside the pickle") from None
-            raise _Fault("underflow", "takes more from the stack than is there") from None
+        except (KeyError, IndexError, struct.error) as error:
+            raise _fault_at(buffer, position, error) from None
         finally:
             self._opcodes = count
             self._end = min(base + position, self.source.size)
@@ -223,10 +247,7 @@ class Machine:
             self._anomalies.append(Anomaly(code, offset, message))
 
     def _spend(self, objects: int = 1) -> None:
-        budget = self.budget
-        budget.objects -= objects
-        if budget.objects < 0:
-            raise BudgetExceeded("budget-objects", f"builds more than {budget.limits.max_objects:,} objects")
+        self.budget.take_objects(objects)
 
     def _here(self, position: int) -> int:
         return self._window.base + position
@@ -259,7 +280,7 @@ class Machine:
     def _call(
         self, opcode: str, function: Value, arguments: Value, position: int, keywords: Value | None = None
     ) -> Call:
-        self._spend()
+        self._spend(_CALL_WEIGHT)
         call = Call(opcode, function, arguments, self._here(position), keywords)
         call.index = len(self._effects)
         self._effects.append(call)
@@ -496,21 +517,24 @@ class Machine:
         return position + 1
 
     def _op_tuple1(self, position: int) -> int:
+        self._spend()
         self._stack[-1] = (self._stack[-1],)
         return position + 1
 
     def _op_tuple3(self, position: int) -> int:
+        self._spend()
         stack = self._stack
         stack[-3:] = [(stack[-3], stack[-2], stack[-1])]
         return position + 1
 
     def _op_tuple(self, position: int) -> int:
+        self._spend()
         items = self._pop_mark()
         self._stack.append(tuple(items))
         return position + 1
 
     def _container(self, kind: str, position: int) -> int:
-        self._spend()
+        self._spend(2)
         self._stack.append(Items(kind))
         return position + 1
 
@@ -598,14 +622,28 @@ class Machine:
 
     def _op_put(self, position: int) -> int:
         index, behind = self._index_line(position + 1)
-        self._memo[index] = self._stack[-1]
+        self._put(index)
         return behind
+
+    def _put(self, index: int) -> list[Value] | dict[int, Value]:
+        """Store the top of the stack under `index`; gives the memo, which is another one after a gap."""
+        dense = self._dense
+        if dense is not None and 0 <= index <= len(dense):
+            dense[index : index + 1] = [self._stack[-1]]
+            return dense
+        if dense is not None:
+            self._sparse = dict(enumerate(dense))
+            self._dense = None
+        self._sparse[index] = self._stack[-1]
+        return self._sparse
 
     def _op_get(self, position: int) -> int:
         index, behind = self._index_line(position + 1)
-        if index not in self._memo:
-            raise _Fault("memo-missing", f"reads memo entry {index}, which was never stored")
-        self._stack.append(self._memo[index])
+        memo = self._sparse if self._dense is None else self._dense
+        try:
+            self._stack.append(memo[index] if index >= 0 else self._sparse[index])
+        except LookupError:
+            raise _Fault("memo-missing", f"reads memo entry {index}, which was never stored") from None
         return behind
 
     def _op_global(self, position: int) -> int:
@@ -707,7 +745,10 @@ class Machine:
         self._spend()
         wanted = PersistentId(value, offset)
         self._effects.append(wanted)
-        self._stack.append(wanted)
+        # torch.load gives back the class in ("module", class, file, source), which torch.save writes for whole modules.
+        parts = sequence(value)
+        of_torch = parts is not None and len(parts) > 1 and text_of(parts[0]) == "module"
+        self._stack.append(parts[1] if parts and of_torch and isinstance(parts[1], Global) else wanted)
 
     def _extension(self, code: int, position: int, opcode: str, width: int) -> int:
         module, name = self._extensions.get(code, ("copyreg extension", str(code)))
@@ -740,7 +781,25 @@ def _number(line: bytes | Blob, special: dict[bytes, bool]) -> Value:
     raise _Fault("bad-number", "INT or LONG without a number")
 
 
-_MEMO_READS = frozenset(b"hj")
+_MEMO_READS = {0x68: 2, 0x6A: 5}
+"""BINGET and LONG_BINGET, with their lengths in bytes."""
+
+
+def _fault_at(buffer: bytes, position: int, error: Exception) -> _Fault:
+    """What is wrong where the loop met a `LookupError` or ran out of bytes."""
+    if position >= len(buffer):
+        return _Fault("truncated", "the data ends inside the pickle")
+    opcode = buffer[position]
+    length = _MEMO_READS.get(opcode)
+    if length is not None and position + length <= len(buffer):
+        index = int.from_bytes(buffer[position + 1 : position + length], "little")
+        return _Fault("memo-missing", f"reads memo entry {index}, which was never stored")
+    if isinstance(error, KeyError):
+        return _Fault("unknown-opcode", f"byte 0x{opcode:02x} is no pickle opcode")
+    if OPCODES[opcode][1]:
+        return _Fault("truncated", "the data ends inside the pickle")
+    return _Fault("underflow", "takes more from the stack than is there")
+
 
 _DISPATCH: dict[int, Callable[[Machine, int], int]] = {
     0x30: Machine._op_pop,

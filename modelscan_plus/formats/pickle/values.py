@@ -158,8 +158,9 @@ def sequence(value: Value) -> list[Value] | None:
     return None
 
 
-def expanded_size(root: Value, cap: int = 1 << 62) -> int:
-    """How many nodes `root` has when shared parts are counted each time they occur, at most `cap`.
+def expanded_size(root: Value, cap: int = 1 << 62, nodes: int = 400_000) -> int:
+    """How many nodes `root` has when shared parts are counted each time they occur, at most `cap`; 0 for unknown, where
+    it has more than `nodes` distinct parts.
 
     Linear in the number of distinct nodes and free of recursion; a cycle counts as one node.
     """
@@ -173,6 +174,8 @@ def expanded_size(root: Value, cap: int = 1 << 62) -> int:
         if done:
             sizes[id(node)] = min(cap, 1 + sum(sizes.get(id(child), 1) for child in children))
         elif id(node) not in sizes:
+            if len(sizes) >= nodes:
+                return 0
             sizes[id(node)] = 1
             stack.append((node, True))
             stack.extend((child, False) for child in children)
