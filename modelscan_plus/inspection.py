@@ -100,17 +100,20 @@ class Inspector:
             self._not_analysed(artifact, kind)
             return names
         regions: list[Region] = []
+        variants: dict[str, str] = {}
         for known in claiming:
-            regions += self._parse(known, artifact)
+            regions += self._parse(known, artifact, variants)
         self._account(artifact, regions)
-        return names
+        return tuple(variants.get(name, name) for name in names)
 
-    def _parse(self, known: Format, artifact: Artifact) -> list[Region]:
+    def _parse(self, known: Format, artifact: Artifact, variants: dict[str, str]) -> list[Region]:
         """Run one format over the artifact; its budget breaches end it, not the other formats' turn."""
         regions: list[Region] = []
         try:
             for parsed in known.parse(artifact, self.budget):
                 regions += parsed.regions
+                if parsed.variant:
+                    variants[known.name] = parsed.variant
                 for reason in parsed.gaps:
                     self.gaps[self._placed(artifact, reason)] = None
                 for facts in parsed.facts:
@@ -211,7 +214,7 @@ class Inspector:
         return msgspec.structs.replace(reason, message=f"{place}: {reason.message}")
 
     def _coverage(self, artifact: Artifact, formats: tuple[str, ...]) -> Coverage:
-        known = {format_.name for format_ in registry.FORMATS}
+        known = {name for format_ in registry.FORMATS for name in (format_.name, *format_.variants)}
         read = artifact.source.bytes_read
         reasons = tuple(self.gaps) + tuple(self.unread)
         if not reasons:

@@ -51,6 +51,8 @@ class Parsed:
     """Artifacts inside; may be lazy, and may raise `BudgetExceeded` while it is consumed."""
     gaps: tuple[CoverageReason, ...] = ()
     """What could not be read although a loader would interpret it."""
+    variant: str = ""
+    """One of the format's `variants`, where the content shows which it is; it then stands for the format's name."""
 
 
 class Format(ABC):
@@ -62,6 +64,8 @@ class Format(ABC):
     """For people."""
     extensions: tuple[str, ...]
     """Lower-case file name endings under which this content is expected, with the dot."""
+    variants: tuple[str, ...] = ()
+    """More exact names that parsing may find: a zip can be a "torch-zip"."""
     executable: bool
     """True when a loader of this format can run code from the file."""
     description: str

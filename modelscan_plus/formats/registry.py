@@ -1,6 +1,9 @@
 """The list of formats. Order matters only for display: every format that claims the bytes is parsed."""
 
 from modelscan_plus.formats import kinds
+from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
+from modelscan_plus.formats.archives.tar import TarFormat
+from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.interface import Format
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
@@ -11,6 +14,9 @@ FORMATS: tuple[Format, ...] = (
     TorchLegacyFormat(),
     SafetensorsFormat(),
     NpyFormat(),
+    ZipFormat(),
+    TarFormat(),
+    *(StreamFormat(codec) for codec in CODECS),
 )
 
 

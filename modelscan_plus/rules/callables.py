@@ -13,6 +13,10 @@ _ALIASES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle
 """Names of Python 2 that a Python 3 unpickler maps."""
 
 
+_TORCHSCRIPT = "__torch__"
+"""Classes of a TorchScript archive stand under this name, which only its own reader resolves; it is no package."""
+
+
 class Standing(enum.Enum):
     """How a name is known."""
 
@@ -87,6 +91,8 @@ def known(module: str, name: str) -> Known:
     allowed = permit(module, name) or permit(canonical, name)
     if allowed:
         return Known(module, name, Standing.PERMITTED, permit=allowed)
+    if module.partition(".")[0] == _TORCHSCRIPT:
+        return Known(module, name, Standing.PERMITTED, permit=Permit.IMPORT | Permit.REBUILD)
     if "." in name and (crossing := _crossing(module, name)):
         return crossing
     if does := danger.modules.get(canonical) or _package_effect(canonical):

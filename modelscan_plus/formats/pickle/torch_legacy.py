@@ -21,6 +21,11 @@ _ELEMENT_SIZES = {
 }  # fmt: skip
 
 
+def element_size(storage: str) -> int:
+    """Bytes per element of a storage class; 1 for an unknown one."""
+    return _ELEMENT_SIZES.get(storage, 1)
+
+
 def has_magic(head: bytes) -> bool:
     """True when the first pickle of the file is torch's magic number."""
     return _MAGIC in head[:32] and head[:1] in (b"\x80", b"\x8a")
@@ -54,5 +59,5 @@ def _element_sizes(program: PickleFacts) -> dict[str, int]:
         if parts and len(parts) >= 5 and text_of(parts[0]) == "storage" and isinstance(parts[1], Global):
             key = text_of(parts[2])
             if key is not None:
-                sizes[key] = _ELEMENT_SIZES.get(parts[1].name, 1)
+                sizes[key] = element_size(parts[1].name)
     return sizes

@@ -1,0 +1,262 @@
+"""Decompression under the budget, and a source that gives random access to its output.
+
+A codec is a function that makes a stream: an iterator over output chunks that ends where the compressed data ends.
+`consumed` then tells how much input it took, `fault` what was wrong with it. Nothing is written to disk: the sandbox
+has none. Output is kept up to `_KEPT` bytes; behind that a step back decompresses again from the start, which the
+budget sees.
+"""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Protocol
+
+from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.limits import Budget
+
+_INPUT = 1 << 16
+_OUTPUT = 1 << 18
+_KEPT = 24 << 20
+_BEHIND = 1 << 20
+_LZMA_MEMORY = 128 << 20
+"""Bytes that an xz or lzma decoder may take; files made with the strongest preset need 65 MiB."""
+
+
+class Decompressor(Protocol):
+    """What zlib's (wrapped), bz2's and lzma's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Zlib:
+    """zlib's decompressor with the interface of the others."""
+
+    def __init__(self, window: int) -> None:
+        self._inner = zlib.decompressobj(window)
+        self.eof = False
+        self.unused_data = b""
+        self.needs_input = True
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        output = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self.eof = self._inner.eof
+        self.unused_data = self._inner.unused_data
+        self.needs_input = not self._inner.unconsumed_tail and len(output) < max_length
+        return output
+
+
+Opener = Callable[[], Decompressor]
+
+
+def raw_deflate() -> Decompressor:
+    """Deflate without a header, as in zip members."""
+    return _Zlib(-15)
+
+
+def zlib_stream() -> Decompressor:
+    """Deflate with zlib's header and checksum."""
+    return _Zlib(15)
+
+
+def gzip_member() -> Decompressor:
+    """One gzip member, with its checksum."""
+    return _Zlib(31)
+
+
+def bzip2_stream() -> Decompressor:
+    """One bzip2 stream."""
+    return bz2.BZ2Decompressor()
+
+
+def xz_stream() -> Decompressor:
+    """One .xz stream."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY)
+
+
+def lzma_alone() -> Decompressor:
+    """The older .lzma format."""
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
+
+
+def lzma_raw(properties: bytes) -> Opener | None:
+    """LZMA1 with the five property bytes of a zip member; None when they are not valid or ask for too much memory."""
+    first = properties[0]
+    size = int.from_bytes(properties[1:5], "little")
+    if first >= 9 * 5 * 5 or size > _LZMA_MEMORY:
+        return None
+    settings = {"id": lzma.FILTER_LZMA1, "dict_size": max(size, 4096)}
+    settings |= {"lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
+
+
+class Stream:
+    """One run over compressed bytes `[start, end)` of `source`. `again` says whether another stream may follow."""
+
+    def __init__(
+        self,
+        source: ByteSource,
+        budget: Budget,
+        opener: Opener,
+        *,
+        start: int = 0,
+        end: int | None = None,
+        again: bytes = b"",
+    ) -> None:
+        self._source = source
+        self._budget = budget
+        self._opener = opener
+        self._again = again
+        self._position = start
+        self._end = source.size if end is None else min(end, source.size)
+        self.consumed = start
+        """Offset behind the last compressed byte that was used, once the run is over."""
+        self.fault = ""
+        """What ended the run early, "" when nothing did."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The output, in pieces of at most 256 KiB."""
+        pending = b""
+        while True:
+            pending, ended = yield from self._one(pending)
+            self.consumed = self._position - len(pending)
+            if not ended or not self._again:
+                return
+            if len(pending) < len(self._again):
+                pending += self._read(len(self._again) - len(pending))
+            if not pending.startswith(self._again):
+                return
+
+    def _one(self, data: bytes) -> Generator[bytes, None, tuple[bytes, bool]]:
+        """The output of one stream; returns the input behind it, and whether it came to its end."""
+        decoder = self._opener()
+        while True:
+            if not data and decoder.needs_input:
+                data = self._read(_INPUT)
+                if not data:
+                    self.fault = "the compressed data ends too early"
+                    return b"", False
+            try:
+                output = decoder.decompress(data, _OUTPUT)
+            except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
+                self.fault = _spoken(error)
+                return b"", False
+            data = b""
+            self._budget.take_decompressed(len(output))
+            if output:
+                yield output
+            if decoder.eof:
+                return decoder.unused_data, True
+
+    def _read(self, count: int) -> bytes:
+        data = self._source.pread(self._position, min(count, self._end - self._position))
+        self._position += len(data)
+        return data
+
+
+def _spoken(error: Exception) -> str:
+    text = str(error)
+    if "check" in text or "CRC" in text:
+        return "the checksum of the decompressed data is wrong"
+    if "emory" in text:
+        return "decompression asks for more memory than is given"
+    return "the compressed data is corrupt"
+
+
+class DecompressedSource(ByteSource):
+    """The output of a stream as a source. `size` bytes are promised; `finish` finds out what is really there."""
+
+    def __init__(self, make: Callable[[], Stream], size: int) -> None:
+        self._make = make
+        self.size = size
+        self.fault = ""
+        self.produced = 0
+        """Bytes of output that the longest run so far gave."""
+        self.crc = 0
+        """CRC-32 of the output, valid when `complete`."""
+        self.complete = False
+        """True when one run went through to the end without a fault."""
+        self.consumed = 0
+        self._kept = bytearray()
+        self._all_kept = True
+        self._stream = make()
+        self._chunks: Iterator[bytes] = self._stream.chunks()
+        self._position = 0
+        self._window = b""
+        self._first = True
+
+    def pread(self, offset: int, length: int) -> bytes:
+        length = min(length, self.size - offset)
+        if offset < 0 or length <= 0:
+            return b""
+        end = offset + length
+        while self._all_kept and self._position < end and self._advance():
+            pass
+        data = bytes(self._kept[offset:end]) if self._all_kept else self._from_window(offset, end)
+        self.bytes_read += len(data)
+        return data
+
+    def finish(self) -> None:
+        """Run to the end of the compressed data, wherever the declared size ends."""
+        while self._advance():
+            pass
+
+    def prefix(self) -> bytes:
+        """The beginning of the output, as much as is kept."""
+        return bytes(self._kept)
+
+    def measure(self) -> None:
+        """Make the size what is really there."""
+        self.finish()
+        self.size = self.produced
+
+    def _from_window(self, offset: int, end: int) -> bytes:
+        """Bytes `[offset, end)` once the output is too long to keep: from the prefix kept, or by running on."""
+        if end <= len(self._kept):
+            return bytes(self._kept[offset:end])
+        if offset < self._position - len(self._window):
+            self._restart()
+        parts = bytearray()
+        while True:
+            start = self._position - len(self._window)
+            if self._position > offset:
+                parts += self._window[max(0, offset + len(parts) - start) : end - start]
+            if self._position >= end or not self._advance():
+                return bytes(parts)
+
+    def _restart(self) -> None:
+        self._stream = self._make()
+        self._chunks = self._stream.chunks()
+        self._position = 0
+        self._window = b""
+        self._first = False
+
+    def _advance(self) -> bool:
+        """Take one more chunk; False at the end."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            if self._first:
+                self.fault = self._stream.fault
+                self.complete = not self.fault
+                self.consumed = self._stream.consumed
+            return False
+        # Parsers step back a little where one of their reads ends: more than the last chunk must be at hand.
+        self._window = (self._window if len(self._window) < 2 * _BEHIND else self._window[-_BEHIND:]) + chunk
+        self._position += len(chunk)
+        if self._first:
+            self.crc = zlib.crc32(chunk, self.crc)
+            self.produced = self._position
+            if len(self._kept) + len(chunk) <= _KEPT and self._all_kept:
+                self._kept += chunk
+            else:
+                self._all_kept = False
+        return True

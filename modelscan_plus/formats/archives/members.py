@@ -1,0 +1,194 @@
+"""The members of a zip: local headers, held against the central directory, and where each one's bytes stand.
+
+Local header (little endian, 30 bytes, then name and extra): `PK\\3\\4, u16 version, u16 flags, u16 method, u16 time,
+u16 date, u32 crc, u32 compressed, u32 size, u16 name length, u16 extra length`. With flag bit 3 the three numbers may
+be zero here and follow the data: `[PK\\7\\8] u32 crc, u32/u64 compressed, u32/u64 size`.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelscan_plus.core.bytesource import ByteSource, SliceSource
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.formats.archives import decompress
+from modelscan_plus.formats.archives.decompress import DecompressedSource, Opener, Stream
+from modelscan_plus.formats.archives.directory import Entry, decode_name, zip64_sizes
+from modelscan_plus.formats.archives.facts import Problems
+
+SIGNATURE = b"PK\3\4"
+HEADER = struct.Struct("<4s5H3L2H")
+_DESCRIPTOR = b"PK\7\x08"
+ENCRYPTED, HAS_DESCRIPTOR = 1, 8
+_FULL32 = 0xFFFFFFFF
+STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
+_METHODS = {9: "Deflate64", 93: "Zstandard", 94: "MP3", 95: "xz", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES"}
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A local header."""
+
+    name: str
+    raw_name: bytes
+    flags: int
+    method: int
+    crc: int
+    compressed: int
+    size: int
+    data: int
+    """Offset of the first byte of the member's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member with its data."""
+
+    name: str
+    start: int
+    """Of its local header."""
+    data: int
+    stop: int
+    """Behind its data and data descriptor."""
+    source: ByteSource
+    crc: int | None
+    """What the archive says; None when it is not known."""
+
+
+def read_local(source: ByteSource, offset: int) -> Local | None:
+    """The local header at `offset`, or None when none stands there."""
+    header = source.read_exact(offset, HEADER.size)
+    if header is None or not header.startswith(SIGNATURE):
+        return None
+    _, _, flags, method, _, _, crc, compressed, size, name_length, extra_length = HEADER.unpack(header)
+    rest = source.read_exact(offset + HEADER.size, name_length + extra_length)
+    if rest is None:
+        return None
+    name, large = rest[:name_length], zip64_sizes(rest[name_length:])
+    if len(large) == 2:
+        size = large[0] if size == _FULL32 else size
+        compressed = large[1] if compressed == _FULL32 else compressed
+    data = offset + HEADER.size + name_length + extra_length
+    return Local(decode_name(name, flags), name, flags, method, crc, compressed, size, data)
+
+
+def compare(entry: Entry, local: Local, problems: Problems) -> None:
+    """Note where the local header tells another story than the directory."""
+    pairs = [("encrypted", entry.flags & ENCRYPTED, local.flags & ENCRYPTED), ("method", entry.method, local.method)]
+    # With a data descriptor a header that is written before the data is known holds zeros, or 0xFFFFFFFF in ZIP64.
+    streamed = bool(local.flags & HAS_DESCRIPTOR)
+    for what, central, here in (
+        ("CRC-32", entry.crc, local.crc),
+        ("compressed size", entry.compressed, local.compressed),
+        ("size", entry.size, local.size),
+    ):
+        if not (streamed and here in (0, _FULL32)):
+            pairs.append((what, central, here))
+    if entry.raw_name != local.raw_name:
+        accounts = ("central directory", entry.name, "local header", local.name)
+        problems.add("names", "its local header has another name", entry.offset, entry.name, accounts)
+    for what, central, here in pairs:
+        if central != here:
+            accounts = ("central directory", f"{what} {central:,}", "local header", f"{what} {here:,}")
+            problems.add("headers", f"its local header has another {what}", entry.offset, entry.name, accounts)
+
+
+def opener_of(source: ByteSource, method: int, data: int) -> tuple[Opener, int] | CoverageReason:
+    """How to decompress, and bytes of method data before it; or why that is not possible."""
+    if method == DEFLATED:
+        return decompress.raw_deflate, 0
+    if method == BZIP2:
+        return decompress.bzip2_stream, 0
+    if method == LZMA:
+        header = source.pread(data, 9)
+        opener = decompress.lzma_raw(header[4:9]) if len(header) == 9 and header[2:4] == b"\5\0" else None
+        if opener is not None:
+            return opener, 9
+        return CoverageReason("unsupported", "its LZMA settings are not valid, or ask for too much memory", True)
+    return CoverageReason("unsupported", f"its compression, {_METHODS.get(method, method)}, is not supported", True)
+
+
+def member(
+    source: ByteSource, entry: Entry, local: Local, budget: Budget, problems: Problems
+) -> Member | CoverageReason:
+    """The member with its data as the directory describes it."""
+    data, length = local.data, entry.compressed
+    if data + length > source.size:
+        problems.add("outside", "its data runs past the end of the archive", entry.offset, entry.name)
+        length = max(0, source.size - data)
+    stop = data + length
+    if local.flags & HAS_DESCRIPTOR or entry.flags & HAS_DESCRIPTOR:
+        stop += _descriptor_length(source, stop, entry)
+    if (entry.flags | local.flags) & ENCRYPTED:
+        problems.add("encrypted", "it is encrypted", entry.offset, entry.name)
+        return CoverageReason("encrypted", "it is encrypted; nobody without the password knows what it is", True)
+    if entry.method == STORED:
+        if entry.compressed != entry.size:
+            accounts = ("stored", f"{entry.compressed:,} bytes", "size", f"{entry.size:,} bytes")
+            problems.add("sizes", "it is stored, but has two sizes", entry.offset, entry.name, accounts)
+        return Member(entry.name, entry.offset, data, stop, SliceSource(source, data, length), entry.crc)
+    found = opener_of(source, entry.method, data)
+    if isinstance(found, CoverageReason):
+        return found
+    opener, skip = found
+    made = DecompressedSource(_stream(source, budget, opener, data + skip, data + length), entry.size)
+    return Member(entry.name, entry.offset, data, stop, made, entry.crc)
+
+
+def _stream(source: ByteSource, budget: Budget, opener: Opener, start: int, end: int) -> Callable[[], Stream]:
+    return lambda: Stream(source, budget, opener, start=start, end=end)
+
+
+def _descriptor_length(source: ByteSource, offset: int, entry: Entry) -> int:
+    """Bytes of the data descriptor at `offset`: with or without signature, 32 or 64 bits wide."""
+    data = source.pread(offset, 24)
+    prefix = 4 if data.startswith(_DESCRIPTOR) else 0
+    for form in ("<LQQ", "<LLL"):
+        size = struct.calcsize(form)
+        if len(data) >= prefix + size and struct.unpack_from(form, data, prefix) == (
+            entry.crc,
+            entry.compressed,
+            entry.size,
+        ):
+            return prefix + size
+    return 0
+
+
+def sequential(source: ByteSource, offset: int, stop: int, budget: Budget) -> Member | None:
+    """The member at `offset` as a reader sees it that goes by local headers alone; None when there is none."""
+    local = read_local(source, offset)
+    if local is None or local.flags & ENCRYPTED:
+        return None
+    known = not (local.flags & HAS_DESCRIPTOR and local.compressed in (0, _FULL32))
+    end = local.data + local.compressed if known else stop
+    if end > stop:
+        return None
+    if local.method == STORED:
+        if not known:
+            end = _next_signature(source, local.data, stop)
+        return Member(local.name, offset, local.data, end, SliceSource(source, local.data, end - local.data), None)
+    found = opener_of(source, local.method, local.data)
+    if isinstance(found, CoverageReason):
+        return None
+    opener, skip = found
+    made = DecompressedSource(_stream(source, budget, opener, local.data + skip, end), 1 << 62)
+    made.measure()
+    if not known:
+        end = max(local.data, made.consumed)
+        behind = source.pread(end, 4)
+        end += 16 if behind == _DESCRIPTOR else 0
+    return Member(local.name, offset, local.data, end, made, None)
+
+
+def _next_signature(source: ByteSource, offset: int, stop: int) -> int:
+    """Where the next header or descriptor begins, at most `stop`."""
+    while offset < stop:
+        data = source.pread(offset, min(1 << 20, stop - offset))
+        hits = [at for at in (data.find(mark) for mark in (_DESCRIPTOR, SIGNATURE, b"PK\1\2")) if at >= 0]
+        if hits:
+            return offset + min(hits)
+        if len(data) < 4:
+            break
+        offset += len(data) - 3
+    return stop

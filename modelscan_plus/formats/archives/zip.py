@@ -1,0 +1,257 @@
+"""The zip format, read as its readers read it, all of them.
+
+A zip tells everything twice: local headers before each member, the central directory at the end. Readers that go by
+the one can be shown another archive than readers that go by the other (directory.py, members.py hold them together).
+Every member is handed on, also one that only a local header knows.
+"""
+
+import re
+import stat
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import visible
+from modelscan_plus.formats.archives.decompress import DecompressedSource
+from modelscan_plus.formats.archives.directory import END_SIGNATURE, End, Entry, find_ends, read_entries
+from modelscan_plus.formats.archives.facts import Problems
+from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, member, read_local, sequential
+from modelscan_plus.formats.archives.names import leads_out, link_leads_out
+from modelscan_plus.formats.identity import unexplained
+from modelscan_plus.formats.interface import Format, Parsed, Region, View
+
+_CHECKED = 16 << 20
+"""Bytes of a stored member up to which its CRC-32 is computed; reading larger tensors for that alone would cost more
+than it tells."""
+_MAX_GAPS = 100
+_RAW = re.compile(
+    r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+|version|byteorder"
+    r"|archive_format|archive_version|\.format_version|\.storage_alignment|\.data/(?:serialization_id|version))$"
+)
+"""Members of PyTorch's archives that its readers take as numbers or as one short word."""
+
+TORCH, TORCHSCRIPT, EXPORTED, NPZ = "torch-zip", "torchscript", "pt2", "npz"
+
+
+class ZipFormat(Format):
+    """Zip archives, and what is made of them: torch checkpoints, TorchScript, npz, .keras, .mar, …"""
+
+    name = "zip"
+    title = "Zip archive"
+    variants = (TORCH, TORCHSCRIPT, EXPORTED, NPZ)
+    extensions = (".zip", ".pt", ".pth", ".bin", ".ckpt", ".pt2", ".npz", ".keras", ".mar", ".jar", ".whl", ".skops")
+    executable = True
+    description = (
+        "Every member, wherever it is listed: in the central directory, in a second one, or by its local header alone. "
+        "Local headers are compared with the directory, ZIP64 and end records with each other. Stored, Deflate, bzip2 "
+        "and LZMA members are read; others, and encrypted ones, are reported as gaps. CRC-32 is checked for members "
+        "that are decompressed and for stored ones up to 16 MiB. By its members an archive is called `torch-zip`, "
+        "`torchscript`, `pt2` or `npz`; TorchScript's own code is not analysed and is reported as a gap."
+    )
+
+    def claims(self, view: View) -> bool:
+        if view.head.startswith(SIGNATURE):
+            local = read_local(view.artifact.source, 0)
+            if local is not None and local.raw_name:
+                return True
+        if view.artifact.payload or END_SIGNATURE not in view.tail:
+            return False
+        ends = find_ends(view.artifact.source, Problems())
+        return any(_plausible(view.artifact.source, end) for end in ends)
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        problems = Problems()
+        source = artifact.source
+        ends = [end for end in find_ends(source, problems) if _plausible(source, end)]
+        if not ends:
+            yield from _without_directory(artifact, budget, problems)
+            return
+        end = ends[0]
+        entries = read_entries(source, end, budget, problems)
+        archive = _Archive(artifact, budget, problems, entries)
+        archive.regions.append(Region(end.start, end.size, "structure"))
+        archive.regions.append(Region(end.start + end.size, end.stop - end.start - end.size, "structure"))
+        archive.locate()
+        archive.local_only()
+        archive.other_directories(ends[1:])
+        variant = _variant({entry.name for entry in entries})
+        gaps = archive.gaps + ([_SCRIPT] if variant == TORCHSCRIPT else [])
+        yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), variant=variant)
+        late = Problems()
+        yield Parsed(nested=archive.nested(late, raw=variant in (TORCH, TORCHSCRIPT, EXPORTED)))
+        yield Parsed(late.facts())
+
+
+_SCRIPT = CoverageReason(
+    "torchscript-code",
+    "the TorchScript code inside is not analysed; torch.jit.load runs it when the model is called",
+    True,
+)
+
+
+def _plausible(source: ByteSource, end: End) -> bool:
+    if end.size == 0:
+        return end.entries == 0 and end.stop == source.size
+    return source.pread(end.start, 4) == b"PK\1\2"
+
+
+def _variant(names: set[str]) -> str:
+    """The more exact name of the format that these members make, "" for none."""
+    bases = [name.removesuffix("data.pkl") for name in names if name == "data.pkl" or name.endswith("/data.pkl")]
+    for base in bases:
+        return (
+            TORCHSCRIPT if any(name.startswith((f"{base}code/", f"{base}constants.pkl")) for name in names) else TORCH
+        )
+    if any(name.rpartition("/")[2] == "archive_format" for name in names):
+        return EXPORTED
+    return NPZ if names and all(name.endswith(".npy") for name in names) else ""
+
+
+class _Archive:
+    """One archive while it is taken apart."""
+
+    def __init__(self, artifact: Artifact, budget: Budget, problems: Problems, entries: list[Entry]) -> None:
+        self._artifact = artifact
+        self._budget = budget
+        self._problems = problems
+        self._entries = entries
+        self._members: list[tuple[Member, int]] = []
+        """With the mode bits of each."""
+        self.regions: list[Region] = []
+        self.gaps: list[CoverageReason] = []
+
+    def locate(self) -> None:
+        """Find every member of the directory and hold it against its local header."""
+        self._duplicates()
+        for entry in self._entries:
+            self._take(entry)
+        self._overlaps()
+
+    def _take(self, entry: Entry) -> None:
+        source, problems = self._artifact.source, self._problems
+        outside = leads_out(entry.name)
+        if outside is not None:
+            problems.add("leaves", outside, entry.position, entry.name)
+        local = read_local(source, entry.offset)
+        if local is None:
+            problems.add(
+                "no-local-header", "there is no local header where the directory says", entry.offset, entry.name
+            )
+            self.gaps.append(_gap(entry.name, "malformed", "its local header is missing"))
+            return
+        compare(entry, local, problems)
+        found = member(source, entry, local, self._budget, problems)
+        if isinstance(found, CoverageReason):
+            self.gaps.append(_gap(entry.name, found.code, found.message))
+            stop = min(source.size, local.data + entry.compressed)
+            self.regions.append(Region(entry.offset, stop - entry.offset, "nested"))
+            return
+        self.regions.append(Region(found.start, found.stop - found.start, "nested"))
+        if not (entry.name.endswith("/") and entry.size == 0):
+            self._members.append((found, entry.mode))
+
+    def _duplicates(self) -> None:
+        by_name: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self._entries:
+            by_name[entry.name].append(entry)
+        for name, same in by_name.items():
+            if len({(entry.crc, entry.size) for entry in same}) > 1:
+                first, last = (f"{entry.size:,} bytes, CRC-32 {entry.crc:08x}" for entry in (same[0], same[-1]))
+                text = f"{len(same)} members of different content share this name"
+                self._problems.add("duplicate", text, same[-1].position, name, ("first", first, "last", last))
+
+    def _overlaps(self) -> None:
+        """Members that share bytes: the way to a bomb that no count of levels catches."""
+        ordered = sorted(self._members, key=lambda pair: pair[0].start)
+        reach, owner = 0, ""
+        seen: set[tuple[int, str]] = set()
+        for found, _ in ordered:
+            if found.start < reach and (found.start, found.name) not in seen:
+                text = f"it shares bytes with {visible(owner)}"
+                self._problems.add("overlap", text, found.start, found.name)
+            seen.add((found.start, found.name))
+            if found.stop > reach:
+                reach, owner = found.stop, found.name
+
+    def local_only(self) -> None:
+        """Members between and before the listed ones that readers of local headers would meet."""
+        source = self._artifact.source
+        for start, stop in unexplained(self.regions, source.size)[:_MAX_GAPS]:
+            position = start
+            while position < stop and source.pread(position, 4) == SIGNATURE:
+                self._budget.take_entries(1)
+                found = sequential(source, position, stop, self._budget)
+                if found is None or found.stop <= position:
+                    break
+                self._problems.add(
+                    "local-only", "it has a local header, but does not stand in the directory", position, found.name
+                )
+                self.regions.append(Region(position, found.stop - position, "nested"))
+                self._members.append((found, 0))
+                position = found.stop
+
+    def other_directories(self, ends: list[End]) -> None:
+        """Further end records outside the members, as readers that search differently would take them."""
+        source = self._artifact.source
+        inside = [(region.start, region.start + region.length) for region in self.regions if region.kind == "nested"]
+        for end in ends:
+            if any(start <= end.position < stop for start, stop in inside):
+                continue
+            self._problems.add("end-records", "there is a second end record with another directory", end.position)
+            known = {(entry.name, entry.offset) for entry in self._entries}
+            others = read_entries(source, end, self._budget, Problems())
+            self.regions.append(Region(end.start, end.stop - end.start, "structure"))
+            for entry in others:
+                if (entry.name, entry.offset) not in known:
+                    self._take(entry)
+
+    def nested(self, late: Problems, *, raw: bool) -> Iterator[Artifact]:
+        """Every member; its checksum is compared when whoever took it is through with it."""
+        for found, mode in self._members:
+            link = stat.S_ISLNK(mode)
+            if link and link_leads_out(found.name, found.source.pread(0, 4096).decode("utf-8", "surrogateescape")):
+                late.add("leaves", "it is a link that leads out of the archive's folder", found.start, found.name)
+            payload = link or (raw and _RAW.search(found.name) is not None)
+            yield self._artifact.member(found.name, found.source, payload=payload)
+            self._verify(found, late, payload=payload)
+
+    def _verify(self, found: Member, late: Problems, *, payload: bool) -> None:
+        source = found.source
+        crc: int | None = None
+        if isinstance(source, DecompressedSource):
+            promised = source.size
+            source.finish()
+            if source.fault:
+                late.add("corrupt", source.fault, found.start, found.name)
+                return
+            if source.produced != promised and found.crc is not None:
+                accounts = ("directory", f"{promised:,} bytes", "data", f"{source.produced:,} bytes")
+                late.add("sizes", "its data decompresses to another size", found.start, found.name, accounts)
+            crc = source.crc if source.complete else None
+        elif source.size <= (_CHECKED >> 4 if payload else _CHECKED):
+            crc = zlib.crc32(source.pread(0, source.size))
+        if crc is not None and found.crc is not None and crc != found.crc:
+            accounts = ("directory", f"{found.crc:08x}", "data", f"{crc:08x}")
+            late.add("checksum", "its CRC-32 does not fit its data", found.start, found.name, accounts)
+
+
+def _gap(name: str, code: str, message: str) -> CoverageReason:
+    return CoverageReason(code, f"{visible(name)}: {message}", executable=True)
+
+
+def _without_directory(artifact: Artifact, budget: Budget, problems: Problems) -> Iterator[Parsed]:
+    """What readers of local headers make of a zip whose end is missing."""
+    source = artifact.source
+    problems.add("no-directory", "there is no central directory; the archive is cut off or was never finished", 0)
+    gap = CoverageReason("malformed", "the zip has no central directory", executable=True)
+    yield Parsed(problems.facts(), gaps=(gap,))
+    position = 0
+    while (found := sequential(source, position, source.size, budget)) is not None and found.stop > position:
+        budget.take_entries(1)
+        region = Region(position, found.stop - position, "nested")
+        yield Parsed(regions=(region,), nested=[artifact.member(found.name, found.source)])
+        position = found.stop
