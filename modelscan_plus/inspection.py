@@ -4,12 +4,14 @@ This is the middle of the way of the data (DESIGN: formats → facts → rules);
 outputs behind it.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Finding
@@ -81,6 +83,10 @@ class Inspector:
     def _inspect(self, artifact: Artifact) -> tuple[str, ...]:
         source = artifact.source
         head = source.pread(0, HEAD)
+        if len(head) < min(HEAD, source.size):
+            self._gap(artifact, "malformed", "there is less data than its archive promises")
+            artifact = dataclasses.replace(artifact, source=BytesSource(head))
+            source = artifact.source
         tail = head if source.size <= HEAD else source.pread(max(0, source.size - TAIL), TAIL)
         view = View(artifact=artifact, head=head, tail=tail)
         claiming = [known for known in registry.FORMATS if known.claims(view)]

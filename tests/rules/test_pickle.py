@@ -85,17 +85,24 @@ IMPORT = asm.call(asm.name("importlib", "import_module"), asm.text("os"))
         asm.call(asm.name("functools", "reduce"), asm.name("posix", "system"), asm.items(TRUE)),
         asm.call(asm.name("collections", "defaultdict"), asm.name("posix", "system")),
         asm.call(asm.name("string", "Formatter.get_field"), asm.text("0.x.__globals__[os]"), asm.items()),
-        asm.call(asm.name("copyreg", "_reconstructor"), asm.name("subprocess", "Popen"), asm.name("builtins", "object"), b"N"),
+        asm.call(
+            asm.name("copyreg", "_reconstructor"), asm.name("subprocess", "Popen"), asm.name("builtins", "object"), b"N"
+        ),
         asm.call(
             asm.name("torch._tensor", "_rebuild_from_type_v2"),
-            asm.name("posix", "system"), asm.name("torch", "Tensor"), asm.items(TRUE), b"}",
+            asm.name("posix", "system"),
+            asm.name("torch", "Tensor"),
+            asm.items(TRUE),
+            b"}",
         ),
         asm.call(asm.name("numpy.random._pickle", "__generator_ctor"), asm.name("posix", "system")),
-        asm.call(asm.name("torch.storage", "_load_from_bytes"), asm.raw(asm.pickle(asm.call(asm.name("os", "system"), TRUE)))),
+        asm.call(
+            asm.name("torch.storage", "_load_from_bytes"), asm.raw(asm.pickle(asm.call(asm.name("os", "system"), TRUE)))
+        ),
         asm.call(asm.name("_codecs", "encode"), asm.text("x"), asm.text("zip")),
         asm.call(asm.name("builtins", "bytearray"), asm.number(2_000_000_000)),
     ],
-)  # fmt: skip
+)
 def test_an_indirection_is_followed(body: bytes) -> None:
     assert worst(body) in ("critical", "high")
 
@@ -108,12 +115,22 @@ def test_an_indirection_is_followed(body: bytes) -> None:
         asm.call(asm.name("_codecs", "encode"), asm.text("x"), asm.text("latin1")),
         asm.call(asm.name("builtins", "bytearray"), asm.raw(b"abc")),
         asm.call(asm.name("builtins", "set"), b"]"),
-        asm.call(asm.name("copyreg", "_reconstructor"), asm.name("sklearn.svm._classes", "SVC"), asm.name("builtins", "object"), b"N"),
+        asm.call(
+            asm.name("copyreg", "_reconstructor"),
+            asm.name("sklearn.svm._classes", "SVC"),
+            asm.name("builtins", "object"),
+            b"N",
+        ),
         asm.call(asm.name("functools", "partial"), asm.name("builtins", "int")),
         asm.call(asm.name("datetime", "datetime"), asm.raw(b"\x07\xe6\x01\x01\x00\x00\x00\x00\x00\x00")),
-        asm.call(asm.name("copy_reg", "_reconstructor"), asm.name("sklearn.svm._classes", "SVC"), asm.name("__builtin__", "object"), b"N"),
+        asm.call(
+            asm.name("copy_reg", "_reconstructor"),
+            asm.name("sklearn.svm._classes", "SVC"),
+            asm.name("__builtin__", "object"),
+            b"N",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_honest_pickles_do_stays_silent(body: bytes) -> None:
     assert not above_info(inspect(asm.pickle(body)))
 

@@ -139,7 +139,7 @@ _ACTIONS: dict[str, Callable[[], list[str]]] = {
 _ESCAPES: dict[str, Callable[[], object]] = {
     "read a file": lambda: os.close(os.open("/etc/passwd", os.O_RDONLY)),
     "list a folder": lambda: os.listdir("/"),
-    "write a file": lambda: os.close(os.open("/tmp/escaped", os.O_WRONLY | os.O_CREAT, 0o600)),  # noqa: S108
+    "write a file": lambda: os.close(os.open("/tmp/escaped", os.O_WRONLY | os.O_CREAT, 0o600)),
     "reach the network": _has_network,
     "signal the parent": lambda: os.kill(os.getppid(), 0),
     "raise the memory limit": lambda: _raise_memory_limit(),

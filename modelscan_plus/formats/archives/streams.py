@@ -4,6 +4,7 @@ joblib tells the compression of a pickle by its first bytes and then reads it wi
 that those modules accept counts: several gzip members or bzip2 and xz streams in a row give one output.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from modelscan_plus.formats.archives import decompress
 from modelscan_plus.formats.archives.decompress import DecompressedSource, Opener, Stream
 from modelscan_plus.formats.interface import HEAD, Format, Parsed, Region, View
 
-_ZFILE = b"ZF0x"
+_ZFILE = re.compile(rb"ZF0x[0-9a-f]{1,16}L? {1,17}x")
 _ZFILE_HEADER = 21
 """`ZF` and the length in hexadecimal, filled with blanks to 19 characters (joblib/numpy_pickle_compat.py)."""
 _UNKNOWN = 1 << 62
@@ -60,7 +61,7 @@ CODECS = (
     Codec("lzma", "LZMA alone", (".lzma",), decompress.lzma_alone, _is_lzma, trial=True),
     Codec("zlib", "zlib", (".z", ".zlib"), decompress.zlib_stream, _is_zlib, trial=True),
     Codec("joblib-zfile", "joblib before 0.10, compressed", (), decompress.zlib_stream,
-          lambda head: head.startswith(_ZFILE) and len(head) > _ZFILE_HEADER, skip=_ZFILE_HEADER),
+          lambda head: _ZFILE.match(head) is not None, skip=_ZFILE_HEADER),
 )  # fmt: skip
 
 

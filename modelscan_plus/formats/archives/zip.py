@@ -83,7 +83,7 @@ class ZipFormat(Format):
         yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), variant=variant)
         late = Problems()
         yield Parsed(nested=archive.nested(late, raw=variant in (TORCH, TORCHSCRIPT, EXPORTED)))
-        yield Parsed(late.facts())
+        yield Parsed(late.facts(), gaps=tuple(archive.late_gaps))
 
 
 _SCRIPT = CoverageReason(
@@ -123,6 +123,8 @@ class _Archive:
         """With the mode bits of each."""
         self.regions: list[Region] = []
         self.gaps: list[CoverageReason] = []
+        self.late_gaps: list[CoverageReason] = []
+        """Found only while members are read."""
 
     def locate(self) -> None:
         """Find every member of the directory and hold it against its local header."""
@@ -227,6 +229,7 @@ class _Archive:
             source.finish()
             if source.fault:
                 late.add("corrupt", source.fault, found.start, found.name)
+                self.late_gaps.append(_gap(found.name, "malformed", source.fault))
                 return
             if source.produced != promised and found.crc is not None:
                 accounts = ("directory", f"{promised:,} bytes", "data", f"{source.produced:,} bytes")
