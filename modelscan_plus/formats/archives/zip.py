@@ -8,7 +8,7 @@ Every member is handed on, also one that only a local header knows.
 import re
 import stat
 import zlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.artifact import Artifact
@@ -119,8 +119,8 @@ class _Archive:
         self._budget = budget
         self._problems = problems
         self._entries = entries
-        self._members: list[tuple[Member, int]] = []
-        """With the mode bits of each."""
+        self._members: deque[tuple[Member, int]] = deque()
+        """With the mode bits of each; let go one by one, since each may hold megabytes of output."""
         self.regions: list[Region] = []
         self.gaps: list[CoverageReason] = []
         self.late_gaps: list[CoverageReason] = []
@@ -213,7 +213,8 @@ class _Archive:
 
     def nested(self, late: Problems, *, raw: bool) -> Iterator[Artifact]:
         """Every member; its checksum is compared when whoever took it is through with it."""
-        for found, mode in self._members:
+        while self._members:
+            found, mode = self._members.popleft()
             link = stat.S_ISLNK(mode)
             if link and link_leads_out(found.name, found.source.pread(0, 4096).decode("utf-8", "surrogateescape")):
                 late.add("leaves", "it is a link that leads out of the archive's folder", found.start, found.name)

@@ -1,0 +1,179 @@
+"""Reports for the tests of outputs: small, large, hostile, empty."""
+
+from collections import Counter
+
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
+from modelscan_plus.core.finding import (
+    BytesEvidence,
+    ComparisonEvidence,
+    Evidence,
+    Finding,
+    HexWindow,
+    Location,
+    OpcodeLine,
+    PickleEvidence,
+    Severity,
+    TextEvidence,
+)
+from modelscan_plus.core.report import (
+    ArtifactReport,
+    Decision,
+    Program,
+    ProgramLine,
+    Reason,
+    Report,
+    Run,
+    Summary,
+    Suppressed,
+    Target,
+    Tool,
+    Verdict,
+)
+
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    "\"><img src='http://127.0.0.1:{port}/x' onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "{{ 7*7 }}{% raw %}",
+    "evil\u202etxt.exe\x1b[2J\x00\u2028",
+    "]]><!--<svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+]
+WINDOW = HexWindow(offset=16, data=bytes(range(48)).hex(), mark_start=5, mark_length=20)
+
+
+def pickle_evidence(text: str = "posix.system", program: str | None = "p1") -> PickleEvidence:
+    return PickleEvidence(
+        callable=text,
+        arguments="'true'",
+        opcode="REDUCE",
+        import_offset=10,
+        chain=(f"STACK_GLOBAL at byte 10: from {text}", "REDUCE at byte 21: v1"),
+        disassembly=(OpcodeLine(10, "STACK_GLOBAL"), OpcodeLine(21, "REDUCE", text, marked=True)),
+        hex=WINDOW,
+        program=program,
+    )
+
+
+def finding(
+    number: int = 1,
+    severity: Severity = Severity.CRITICAL,
+    rule: str = "MSP1001",
+    text: str = "posix.system",
+    evidence: Evidence | None = None,
+    artifact: str = "model.pkl",
+) -> Finding:
+    return Finding(
+        id=f"f{number}",
+        rule=rule,
+        slug="pickle-dangerous-call",
+        title="A title",
+        severity=severity,
+        default_severity=Severity.CRITICAL,
+        target="t1",
+        artifact=artifact,
+        location=Location(members=("archive/data.pkl",), offset=21, length=4),
+        message=f"calls {text}",
+        evidence=evidence or pickle_evidence(text),
+        remediation="Do not load it.",
+        cwe=("CWE-502",),
+        references=("https://docs.python.org/3/library/pickle.html",),
+        subject=text,
+        fingerprint=f"{number:032x}",
+    )
+
+
+def report(*findings: Finding, decision: Decision = Decision.DENIED, text: str = "model.pkl") -> Report:
+    gap = CoverageReason("budget-opcodes", f"too much in {text}", executable=True)
+    artifacts = (
+        ArtifactReport("t1", text, 1234, ("pickle",), Coverage(CoverageState.ANALYSED, (), 1234), "ab" * 32),
+        ArtifactReport("t1", "part.pkl", 99, ("pickle",), Coverage(CoverageState.PARTIAL, (gap,), 9)),
+        ArtifactReport(
+            "t1",
+            "logo.png",
+            5,
+            ("png",),
+            Coverage(CoverageState.NOT_ANALYSED, (CoverageReason("no-analyser", "a picture"),), 5),
+        ),
+    )
+    return Report(
+        tool=Tool("modelscan-plus", "0.1.0", "sha256:" + "0" * 64),
+        now="2026-11-23T12:00:00Z",
+        verdict=Verdict(
+            decision, "full", (Reason("MSP9001", f"because of {text}"),), "sha256:" + "1" * 64, "builtin:default"
+        ),
+        targets=(Target("t1", text, "path", decision),),
+        artifacts=artifacts,
+        findings=findings,
+        suppressed=(Suppressed(finding(99, text=text), f"accepted {text}", "policy", "a@corp", "2026-12-31"),),
+        programs=(
+            Program(
+                "p1",
+                "t1",
+                "model.pkl",
+                ("archive/data.pkl",),
+                0,
+                (
+                    ProgramLine(10, f"from {text} import x"),
+                    ProgramLine(21, f"v1 = x({text!r})", "critical"),
+                ),
+                3,
+            ),
+        ),
+        notes=(Reason("MSP9006", f"a suppression of {text} matched nothing"),),
+        summary=Summary(
+            3,
+            dict(Counter(entry.severity.value for entry in findings)),
+            {"analysed": 1, "partial": 1, "not_analysed": 1},
+            1300,
+            ("MSP1009",),
+        ),
+        run=Run(1.5, {"python": "3.11"}, ("landlock",)),
+    )
+
+
+def every_kind() -> Report:
+    """One finding for each kind of evidence."""
+    kinds: list[Evidence] = [
+        pickle_evidence(), BytesEvidence("a note", WINDOW),
+        ComparisonEvidence("sizes", "left", "1", "right", "2", WINDOW),
+        TextEvidence("a text"), BytesEvidence("no window"),
+    ]  # fmt: skip
+    return report(*(finding(number, evidence=kind) for number, kind in enumerate(kinds, 1)))
+
+
+def large(count: int = 2000) -> Report:
+    """Many findings of all severities in several files."""
+    severities = list(Severity)
+    made = [
+        finding(
+            number,
+            severities[number * 5 // (count + 1)],
+            "MSP1001" if number % 2 else "MSP1003",
+            f"module{number}.call",
+            artifact=f"file-{number % 7}.pkl",
+        )
+        for number in range(1, count + 1)
+    ]
+    return report(*made)
+
+
+def hostile(port: int = 9) -> Report:
+    """Every string that a model could bring is an attack."""
+    texts = [text.replace("{port}", str(port)) for text in HOSTILE]
+    made = [finding(number, text=text, artifact=text) for number, text in enumerate(texts, 1)]
+    return report(*made, text="".join(texts))
+
+
+def empty() -> Report:
+    """Nothing was there."""
+    return Report(
+        tool=Tool("modelscan-plus", "0.1.0", "sha256:0"),
+        now="2026-11-23T12:00:00Z",
+        verdict=Verdict(Decision.INCOMPLETE, "full", (Reason("MSP9003", "nothing to scan"),), "sha256:1"),
+        targets=(Target("t1", "empty", "path", Decision.INCOMPLETE),),
+        artifacts=(),
+        findings=(),
+        summary=Summary(0, {}, {}, 0),
+    )
