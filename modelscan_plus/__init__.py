@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from modelscan_plus.core.errors import UsageError as UsageError
     from modelscan_plus.core.report import Decision as Decision
     from modelscan_plus.core.report import Report as Report
-    from modelscan_plus.scan import require_allowed as require_allowed
-    from modelscan_plus.scan import scan as scan
+    from modelscan_plus.pipeline import require_allowed as require_allowed
+    from modelscan_plus.pipeline import scan as scan
 
 __version__ = "0.1.0"
 __all__ = ["Decision", "NotAllowed", "Report", "UsageError", "require_allowed", "scan"]
@@ -22,8 +22,8 @@ _HOMES = {
     "NotAllowed": "core.errors",
     "Report": "core.report",
     "UsageError": "core.errors",
-    "require_allowed": "scan",
-    "scan": "scan",
+    "require_allowed": "pipeline",
+    "scan": "pipeline",
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 import modelscan_plus
+from modelscan_plus.pipeline import default_jobs
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.rules.registry import all_rules, ruleset_digest
-from modelscan_plus.scan import default_jobs
 from modelscan_plus.workers import sandbox
 
 _LIBRARIES = ("click", "jinja2", "msgspec", "rich")

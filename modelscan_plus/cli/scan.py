@@ -12,7 +12,7 @@ from modelscan_plus.cli import common
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.outputs.registry import FORMATS, parse_format
-from modelscan_plus.scan import Options, Progress, default_jobs, scan_targets
+from modelscan_plus.pipeline import Options, Progress, default_jobs, scan_targets
 
 _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 

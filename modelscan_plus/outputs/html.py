@@ -24,7 +24,7 @@ from modelscan_plus.core.text import human_bytes, inert
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.registry import all_rules
 
-DETAIL_BYTES = 2_500_000
+DETAIL_BYTES = 1_500_000
 """HTML of findings in full; behind it, mildest last, they stand as rows only, and the page says so."""
 JSON_BYTES = 2_000_000
 """Embedded JSON; a larger report is not embedded, and the page says so."""

@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all the set-up that they need; everything else builds on the same environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test test-all lint bench fuzz docs allowlist clean
+
+# pip resolves only when what it should install has changed.
+$(VENV)/.installed: pyproject.toml setup.cfg
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --editable ".[all]"
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install --editable ".[all,test]"
+	touch $@
+
+# Writes the sample models, scans them, leaves the reports. The verdict is "denied", as it should be.
+demo: $(VENV)/.installed
+	mkdir -p demo
+	$(BIN)/python -m fixtures.make demo/models
+	$(BIN)/modelscan-plus scan demo/models --format html=demo/report.html --format json=demo/report.json --hash --exit-zero
+	@echo "Open demo/report.html in a browser."
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Every Python at hand, each in an environment of its own.
+test-all: test
+	$(BIN)/python tools/test_all.py
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python tools/bench.py --peers
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python tools/fuzz.py --runs 20000
+
+docs: $(VENV)/.installed
+	$(BIN)/python tools/build_docs.py
+
+# Reads the sources of the libraries in tools/allowlist/sources.toml; needs a package index.
+allowlist: $(VENV)/.installed
+	$(BIN)/python -m tools.allowlist
+
+clean:
+	rm -rf demo build dist *.egg-info
