@@ -41,7 +41,9 @@ def main() -> int:
     pythons = interpreters()
     results = {version: run(version, path) for version, path in pythons.items()}
     for version in VERSIONS:
-        print(f"Python {version}: {'not here' if version not in results else 'passed' if results[version] else 'FAILED'}")
+        print(
+            f"Python {version}: {'not here' if version not in results else 'passed' if results[version] else 'FAILED'}"
+        )
     return 0 if results and all(results.values()) else 1
 
 

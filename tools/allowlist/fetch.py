@@ -83,7 +83,7 @@ def fetch(library: Library, version: str, cache: Path) -> Path | None:
         platforms = [option for tag in _platforms(library) for option in ("--platform", tag)]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         command += ["--python-version", python, *platforms, "--dest", str(folder), f"{library.name}=={version}"]
-        if subprocess.run(command, capture_output=True, check=False).returncode == 0:  # noqa: S603 — names of sources.toml
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             return next(folder.glob("*.whl"), None)
     return None
 
