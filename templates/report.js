@@ -1,40 +1,62 @@
 "use strict";
 (() => {
   const one = (selector) => document.querySelector(selector);
-  const list = one("#list");
-  const rows = list ? Array.from(list.children) : [];
+
+  const opening = new Set(); // findings that printing opens, not the reader
 
   // Theme: follows the system until the button is used; nothing is stored.
-  const theme = one("#theme");
+  const theme = one("button#theme");
   const isDark = () => {
-    const set = document.documentElement.dataset.theme;
-    return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   };
   const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
   theme.hidden = false;
   nameTheme();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheme);
   theme.addEventListener("click", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
     nameTheme();
   });
 
-  // Copying and downloading.
+  // Copy buttons, which are of no use without this script; those inside a finding when it is opened.
+  const offerCopies = (root) => {
+    for (const code of root.querySelectorAll("code.copied:not(.offered)")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.textContent = "Copy";
+      button.setAttribute("aria-label", `Copy ${code.textContent}`);
+      code.classList.add("offered");
+      code.after(" ", button);
+    }
+  };
+  document.querySelectorAll("section:not([aria-labelledby='findings'])").forEach(offerCopies);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button.copy");
     if (!button) return;
+    const code = button.previousElementSibling;
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
+      await navigator.clipboard.writeText(code.textContent);
       button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
     } catch {
-      button.textContent = button.dataset.copy;
+      getSelection().selectAllChildren(code);
     }
   });
-  const data = one("#report");
-  const download = one("#download");
+
+  // The embedded report as a file.
+  const data = one("script#report");
+  const download = one("button#download");
+  const reportText = async () => {
+    if (data.type === "application/json") return data.textContent;
+    const packed = Uint8Array.from(atob(data.textContent), (character) => character.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+  };
   if (data && download) {
     download.hidden = false;
-    download.addEventListener("click", () => {
-      const text = JSON.stringify(JSON.parse(data.textContent), null, 2) + "\n";
+    download.addEventListener("click", async () => {
+      const text = JSON.stringify(JSON.parse(await reportText()), null, 2) + "\n";
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
       link.download = "modelscan-plus-report.json";
@@ -43,81 +65,155 @@
     });
   }
 
-  // Filters. The text that is searched is made when somebody searches.
-  const form = one("#filters");
-  if (form) {
-    form.hidden = false;
-    const fields = { q: one("#q"), severity: one("#severity"), rule: one("#rule"), file: one("#file"), order: one("#order") };
-    const count = one("#count");
+  // Findings for whose evidence the page had no room show it as the embedded report has it.
+  let evidence = null; // by id, a promise
+  const explain = async (finding) => {
+    const brief = finding.querySelector(".brief");
+    if (!data || !brief || finding.querySelector("pre")) return;
+    const box = document.createElement("pre");
+    box.className = "code";
+    box.tabIndex = 0;
+    brief.append(box);
+    evidence ??= reportText().then((text) => new Map(JSON.parse(text).findings.map((each) => [each.id, each.evidence])));
+    const code = document.createElement("code");
+    code.textContent = JSON.stringify((await evidence).get(finding.id), null, 2).replace(
+      /[\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu,
+      (character) => `\\u{${character.codePointAt(0).toString(16)}}`,
+    );
+    box.append(code);
+  };
+
+  // Filter, sort and keyboard, when there are findings.
+  const list = one("div#list");
+  let showAll = () => {};
+  if (list) {
+    const rows = Array.from(list.children); // worst first, as the page was made
+    const form = one("form#filters");
+    const heads = one("div#heads");
+    const count = one("p#count");
+    const text = one("input#q");
+    const facets = ["severity", "rule", "file"].map((name) => [name, one(`select#${name}`)]);
+    const sorted = { key: "severity", reversed: false };
+
     const texts = new Map();
     const textOf = (row) => {
       if (!texts.has(row)) texts.set(row, row.firstElementChild.textContent.toLowerCase());
       return texts.get(row);
     };
-    const apply = () => {
-      const words = fields.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
+    const tell = () => {
+      const shown = rows.filter((row) => !row.hidden).length.toLocaleString("en");
+      const all = rows.length.toLocaleString("en");
+      const order = sorted.key === "severity" && !sorted.reversed ? "" : `, by ${sorted.key}${sorted.reversed ? ", reversed" : ""}`;
+      const number = shown === all ? all : `${shown} of ${all}`;
+      count.textContent = `${number} ${rows.length === 1 ? "finding" : "findings"}${order}`;
+    };
+    const filter = () => {
+      const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const row of rows) {
-        const fits = (!fields.severity.value || row.dataset.severity === fields.severity.value)
-          && (!fields.rule.value || row.dataset.rule === fields.rule.value)
-          && (!fields.file.value || row.dataset.file === fields.file.value)
+        const fits = facets.every(([name, select]) => !select.value || row.dataset[name] === select.value)
           && words.every((word) => textOf(row).includes(word));
-        row.hidden = !fits;
-        shown += fits;
+        if (row.hidden === fits) row.hidden = !fits;
       }
-      count.textContent = shown === rows.length
-        ? `${rows.length.toLocaleString("en")} findings`
-        : `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} findings`;
+      tell();
+    };
+    const keys = {
+      severity: (row, position) => position,
+      message: (row) => row.querySelector(".what").firstChild.data.toLowerCase(),
+      file: (row) => Number(row.dataset.file),
+      rule: (row) => row.dataset.rule,
     };
     const sort = () => {
-      const key = fields.order.value;
-      const ordered = key === "severity" ? rows : Array.from(rows).sort((left, right) => {
-        const [a, b] = [left.dataset[key], right.dataset[key]];
-        return a < b ? -1 : a > b ? 1 : right.dataset.rank - left.dataset.rank;
-      });
-      list.append(...ordered);
+      const entries = rows.map((row, position) => [keys[sorted.key](row, position), position, row]);
+      const sign = sorted.reversed ? -1 : 1;
+      entries.sort(([a, i], [b, j]) => sign * (a < b ? -1 : a > b ? 1 : 0) || i - j);
+      list.append(...entries.map(([, , row]) => row));
+      markOrder();
+      tell();
     };
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", (event) => (event.target === fields.order ? sort() : apply()));
-    const clear = () => {
-      for (const name of ["q", "severity", "rule", "file"]) fields[name].value = "";
-      apply();
+    const markOrder = () => {
+      for (const button of heads.children) {
+        const active = button.dataset.sort === sorted.key;
+        button.setAttribute("aria-pressed", String(active));
+        button.dataset.direction = active ? (sorted.reversed ? "up" : "down") : "";
+      }
     };
-    one("#clear").addEventListener("click", clear);
-    apply();
+    showAll = () => {
+      text.value = "";
+      for (const [, select] of facets) select.value = "";
+      filter();
+    };
 
-    // Keyboard: / searches, j and k walk, Escape clears.
+    form.hidden = heads.hidden = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", filter);
+    one("button#clear").addEventListener("click", showAll);
+    heads.addEventListener("click", (event) => {
+      const key = event.target.closest("button")?.dataset.sort;
+      if (!key) return;
+      sorted.reversed = sorted.key === key && !sorted.reversed;
+      sorted.key = key;
+      sort();
+    });
+    markOrder();
+    tell();
+
+    // The arrows walk only from a row that has the focus: elsewhere they scroll.
+    const step = (key, onRow) => {
+      if (key === "j" || (key === "ArrowDown" && onRow)) return 1;
+      return key === "k" || (key === "ArrowUp" && onRow) ? -1 : 0;
+    };
+    const walk = (by, from) => {
+      let row = from ?? (by > 0 ? list.firstElementChild : list.lastElementChild);
+      if (from) row = by > 0 ? row.nextElementSibling : row.previousElementSibling;
+      while (row?.hidden) row = by > 0 ? row.nextElementSibling : row.previousElementSibling;
+      row?.firstElementChild.focus();
+    };
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
-      if (event.key === "Escape" && document.activeElement === fields.q) {
-        clear();
-        fields.q.blur();
-      } else if (typing) {
+      const active = document.activeElement;
+      if (event.key === "Escape" && form.contains(active)) {
+        showAll();
+        active.blur();
         return;
-      } else if (event.key === "/") {
-        event.preventDefault();
-        fields.q.focus();
-      } else if (event.key === "j" || event.key === "k") {
-        const visible = Array.from(list.children).filter((row) => !row.hidden);
-        const at = visible.indexOf(document.activeElement.closest(".finding"));
-        const next = event.key === "j" ? Math.min(at + 1, visible.length - 1) : Math.max(at - 1, 0);
-        if (visible[next]) visible[next].firstElementChild.focus();
       }
+      if (/^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName)) return;
+      const by = step(event.key, active.matches(".finding > summary"));
+      if (by) walk(by, active.closest(".finding"));
+      else if (event.key === "/") text.focus();
+      else return;
+      event.preventDefault();
     });
+    list.addEventListener("toggle", (event) => {
+      if (!event.target.open || !event.target.id) return;
+      offerCopies(event.target);
+      explain(event.target);
+      if (opening.delete(event.target)) return;
+      history.replaceState(null, "", `#${event.target.id}`);
+    }, true);
   }
 
-  // Deep links open what they lead to.
+  // Deep links open what they lead to, and lift the filter that would hide it.
   const reveal = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     if (!target) return;
-    target.hidden = false;
+    if (target.hidden) showAll();
     if (target.tagName === "DETAILS") target.open = true;
     target.scrollIntoView();
+    target.querySelector("summary")?.focus({ preventScroll: true });
   };
   addEventListener("hashchange", reveal);
   reveal();
-  list?.addEventListener("toggle", (event) => {
-    if (event.target.open && event.target.id) history.replaceState(null, "", `#${event.target.id}`);
-  }, true);
+
+  // On paper nothing can be opened; what was closed is closed again.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = Array.from(document.querySelectorAll("details:not([open])"));
+    for (const details of closed) {
+      opening.add(details);
+      details.open = true;
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const details of closed) details.open = false;
+  });
 })();

@@ -2,7 +2,8 @@
 
 Everything that comes from a model is data to this page: Jinja escapes it, characters that act on text are written as
 escapes, and a content security policy by hashes lets only the page's own script and style work, should both fail.
-The same report gives the same bytes.
+The same report gives the same bytes. Each part of the page has a budget, worst entries come first, and the page says
+what it leaves out, so no report makes a page above `PAGE_BYTES`.
 """
 
 import base64
@@ -10,28 +11,42 @@ import functools
 import hashlib
 import importlib.resources
 import json
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jinja2
 import msgspec
 from markupsafe import Markup
 
-from modelscan_plus.core.finding import Finding, HexWindow, PickleEvidence, Severity
+from modelscan_plus.core.finding import Finding, PickleEvidence, Severity, TextEvidence
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Report
-from modelscan_plus.core.text import human_bytes, inert
+from modelscan_plus.core.text import human_bytes, inert, shorten
+from modelscan_plus.outputs.hexdump import HexRow, hex_rows
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.registry import all_rules
 
-DETAIL_BYTES = 1_500_000
-"""HTML of findings in full; behind it, mildest last, they stand as rows only, and the page says so."""
-JSON_BYTES = 2_000_000
-"""Embedded JSON; a larger report is not embedded, and the page says so."""
-MAX_ROWS = 5_000
-"""Rows of the other tables."""
+PAGE_BYTES = 5_000_000
+"""No page is larger. What follows are the shares of its parts, in bytes of HTML; about 250 kB stay for the frame."""
+FINDING_BYTES = 2_900_000
+PROGRAM_BYTES = 450_000
+ARTIFACT_BYTES = 450_000
+GAP_BYTES = 250_000
+SUPPRESSED_BYTES = 250_000
+JSON_BYTES = 450_000
+"""Share of the embedded report: as JSON when it fits, else compressed, else not at all."""
+
+_LINES = 300
+"""Lines of one program that are shown."""
 _EXCERPT = 4
 """Lines of a program shown on either side of a finding."""
+_FACETS = 200
+"""Values that a filter offers."""
+_REASONS, _NOTES, _TARGETS = 20, 100, 50
+"""Entries of the short lists."""
+_TEXT = 2_000
+"""Characters of one entry of the short lists."""
 
 _WORDS = {
     Decision.ALLOWED: ("Allowed", "✓", "This model may come in."),
@@ -42,144 +57,184 @@ _STATES = {"partial": "partly analysed", "not_analysed": "not analysed", "unread
 
 
 @dataclass(frozen=True, slots=True)
-class HexRow:
-    """Sixteen bytes: their offset, and runs of (hexadecimal, text, marked)."""
+class Fragments:
+    """The entries of one part of the page, and how many did not fit."""
 
-    offset: str
-    runs: tuple[tuple[str, bool], ...]
-    text: tuple[tuple[str, bool], ...]
+    shown: list[Markup]
+    left_out: int
+    detailed: int = 0
+    """How many of those shown, from the first, are shown in full."""
 
 
 @dataclass(frozen=True, slots=True)
-class FindingView:
-    """One finding with what the template needs beside it."""
+class Detail:
+    """What the template needs beside a finding to explain it."""
 
-    finding: Finding
-    place: str
+    kind: str
+    """Of the evidence: pickle, bytes, comparison or text."""
     rule: Rule | None
     excerpt: tuple[ProgramLine, ...]
+    program: str | None
+    """Id of the decompiled program, when it is on the page."""
     hex_rows: tuple[HexRow, ...]
+
+
+class Programs:
+    """The decompiled programs of a report, to find lines in."""
+
+    def __init__(self, programs: Sequence[Program], on_page: int) -> None:
+        self._by_id = {program.id: program for program in programs}
+        self._on_page = {program.id for program in programs[:on_page]}
+        self._line_at = {
+            (program.id, line.offset): number
+            for program in programs
+            for number, line in reversed(list(enumerate(program.lines)))
+        }
+
+    def excerpt(self, program: str | None, offset: int | None) -> tuple[ProgramLine, ...]:
+        """The lines around the one at `offset`, the first ones when no line is there."""
+        if program not in self._by_id:
+            return ()
+        lines = self._by_id[program].lines
+        at = None if offset is None else self._line_at.get((program, offset))
+        return lines[: 2 * _EXCERPT] if at is None else lines[max(0, at - _EXCERPT) : at + _EXCERPT + 1]
+
+    def link(self, program: str | None) -> str | None:
+        """The id of the program if it is on the page."""
+        return program if program in self._on_page else None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The whole report as text that cannot end its script element."""
+
+    type: str
+    text: Markup
 
 
 def render(report: Report) -> str:
     """The page."""
-    environment = _environment()
     style, script = _asset("report.css"), _asset("report.js")
-    findings, rows_only = _findings(report)
-    embedded = _embedded(report)
     word, sign, sentence = _WORDS[report.verdict.decision]
-    incomplete = sorted(
+    given = {target.id: target.given for target in report.targets} if len(report.targets) > 1 else {}
+    gaps = sorted(
         (artifact for artifact in report.artifacts if artifact.coverage.incomplete),
         key=lambda artifact: not artifact.coverage.executable_gap,
     )
-    used = {finding.rule for finding in (*report.findings, *(entry.finding for entry in report.suppressed))}
-    used |= {reason.code for reason in (*report.verdict.reasons, *report.notes)}
-    return environment.get_template(
-        "report.html.j2"
-    ).render(
+    files = {path: number for number, path in enumerate(sorted({finding.artifact for finding in report.findings}))}
+    programs = _fragments(
+        "program.html.j2", [{"program": program, "limit": _LINES} for program in report.programs], PROGRAM_BYTES
+    )
+    suppressed = [{"entry": entry, "place": _place(entry.finding)} for entry in report.suppressed]
+    rules = _rules(report)
+    page = _environment().get_template("report.html.j2")
+    return page.render(
         report=report,
         policy=_policy(style, script),
-        style=Markup(style),  # noqa: S704 - our own file; its hash is in the policy
-        script=Markup(script),  # noqa: S704 - our own file; its hash is in the policy
+        style=_ours(style),
+        script=_ours(script),
         word=word,
         sign=sign,
         sentence=sentence,
-        findings=findings,
-        rows_only=rows_only,
-        rules=[rule for rule in all_rules().values() if rule.id in used],
+        limit={"reasons": _REASONS, "notes": _NOTES, "targets": _TARGETS},
         counts=[(severity, report.summary.by_severity.get(severity.value, 0)) for severity in Severity],
-        files=_facet(finding.artifact for finding in report.findings),
-        fired=_facet(finding.rule for finding in report.findings),
-        incomplete=incomplete[:MAX_ROWS],
-        incomplete_count=len(incomplete),
-        executable_gaps=sum(artifact.coverage.executable_gap for artifact in incomplete),
-        artifacts=report.artifacts[:MAX_ROWS],
-        size=human_bytes(sum(artifact.size for artifact in report.artifacts)),
-        given={target.id: target.given for target in report.targets},
-        embedded=embedded,
+        size=sum(artifact.size for artifact in report.artifacts),
+        gaps=_fragments("gap.html.j2", [{"artifact": artifact, "given": given} for artifact in gaps], GAP_BYTES),
+        executable_gaps=sum(artifact.coverage.executable_gap for artifact in gaps),
+        findings=_findings(report, files, Programs(report.programs, len(programs.shown))),
+        files=_facet((files[finding.artifact], finding.artifact) for finding in report.findings),
+        fired=_facet((finding.rule, finding.rule) for finding in report.findings),
+        suppressed=_fragments("suppressed.html.j2", suppressed, SUPPRESSED_BYTES),
+        programs=programs,
+        artifacts=_fragments(
+            "artifact.html.j2",
+            [{"artifact": artifact, "given": given} for artifact in report.artifacts],
+            ARTIFACT_BYTES,
+        ),
+        rules=rules,
+        helped={rule.id for rule in rules},
+        embedded=_embedded(report),
     )
 
 
-def _findings(report: Report) -> tuple[list[Markup], int]:
-    """Each finding as HTML, and how many of them are rows only."""
-    full = _environment().get_template("finding.html.j2")
-    programs = {program.id: program for program in report.programs}
-    parts: list[Markup] = []
-    spent, rows_only = 0, 0
-    for finding in report.findings:
-        detailed = spent < DETAIL_BYTES
-        part = full.render(view=_view(finding, report, programs), detailed=detailed)
-        spent += len(part)
-        rows_only += not detailed
-        parts.append(Markup(part))  # noqa: S704 - rendered by our own template with escaping on
-    return parts, rows_only
+def _fragments(template: str, entries: Sequence[Mapping[str, object]], budget: int) -> Fragments:
+    """The first entries that fit into `budget` bytes."""
+    loaded = _environment().get_template(template)
+    shown: list[Markup] = []
+    for entry in entries:
+        text = loaded.render(entry)
+        budget -= _size(text)
+        if budget < 0:
+            break
+        shown.append(_ours(text))
+    return Fragments(shown, len(entries) - len(shown))
 
 
-def _view(finding: Finding, report: Report, programs: dict[str, Program]) -> FindingView:
+def _findings(report: Report, files: Mapping[str, int], programs: Programs) -> Fragments:
+    """A row for each finding, as far as there is room; then evidence for as many as possible, from the worst."""
+    entries: list[dict[str, object]] = [
+        {
+            "f": finding,
+            "place": _place(finding),
+            "file": files[finding.artifact],
+            "known": finding.rule in all_rules(),
+            "detail": None,
+        }
+        for finding in report.findings
+    ]
+    rows = _fragments("finding.html.j2", entries, FINDING_BYTES)
+    template = _environment().get_template("finding.html.j2")
+    left = FINDING_BYTES - sum(map(_size, rows.shown))
+    detailed = 0
+    for position, row in enumerate(rows.shown):
+        full = template.render(entries[position] | {"detail": _detail(report.findings[position], programs)})
+        left -= _size(full) - _size(row)
+        if left < 0:
+            break
+        rows.shown[position] = _ours(full)
+        detailed += 1
+    return Fragments(rows.shown, rows.left_out, detailed)
+
+
+def _detail(finding: Finding, programs: Programs) -> Detail:
     evidence = finding.evidence
-    window = getattr(evidence, "hex", None)
-    program = programs.get(evidence.program or "") if isinstance(evidence, PickleEvidence) else None
-    return FindingView(
-        finding=finding,
-        place=" › ".join((finding.artifact, *finding.location.members)),
+    window = None if isinstance(evidence, TextEvidence) else evidence.hex
+    program = evidence.program if isinstance(evidence, PickleEvidence) else None
+    return Detail(
+        kind=str(evidence.__struct_config__.tag),
         rule=all_rules().get(finding.rule),
-        excerpt=_excerpt(program, finding.location.offset) if program else (),
+        excerpt=programs.excerpt(program, finding.location.offset),
+        program=programs.link(program),
         hex_rows=tuple(hex_rows(window)) if window is not None else (),
     )
 
 
-def _excerpt(program: Program, offset: int | None) -> tuple[ProgramLine, ...]:
-    """The lines of the program around the one at `offset`."""
-    at = next((number for number, line in enumerate(program.lines) if line.offset == offset), None)
-    if at is None:
-        return program.lines[: 2 * _EXCERPT]
-    return program.lines[max(0, at - _EXCERPT) : at + _EXCERPT + 1]
+def _place(finding: Finding) -> str:
+    return " › ".join((finding.artifact, *finding.location.members))
 
 
-def hex_rows(window: HexWindow) -> Iterator[HexRow]:
-    """The window in rows of sixteen bytes, cut into runs that are marked or not."""
-    try:
-        data = bytes.fromhex(window.data)
-    except ValueError:
-        return  # a report that somebody edited
-    first = window.mark_start
-    marked = range(first, first + window.mark_length)
-    for start in range(0, len(data), 16):
-        row = data[start : start + 16]
-        flags = [start + position in marked for position in range(len(row))]
-        cells = [f"{byte:02x} " for byte in row]
-        characters = [chr(byte) if 32 <= byte < 127 else "·" for byte in row]
-        padding = [("   " * (16 - len(row)), False)] if len(row) < 16 else []
-        yield HexRow(
-            f"{window.offset + start:08x}",
-            (*_runs(cells, flags), *padding),
-            tuple(_runs(characters, flags)),
-        )
+def _rules(report: Report) -> list[Rule]:
+    """The rules that this report mentions."""
+    used = {finding.rule for finding in (*report.findings, *(entry.finding for entry in report.suppressed))}
+    used |= {reason.code for reason in (*report.verdict.reasons, *report.notes)}
+    return [rule for rule in all_rules().values() if rule.id in used]
 
 
-def _runs(parts: Sequence[str], flags: Sequence[bool]) -> list[tuple[str, bool]]:
-    runs: list[tuple[str, bool]] = []
-    for part, flag in zip(parts, flags, strict=True):
-        if runs and runs[-1][1] == flag:
-            runs[-1] = (runs[-1][0] + part, flag)
-        else:
-            runs.append((part, flag))
-    return runs
+def _facet(values: Iterable[tuple[int | str, str]]) -> list[tuple[int | str, str, int]]:
+    """(value, label, count) of the most frequent values, at most `_FACETS`."""
+    frequent = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0][1]))[:_FACETS]
+    return [(value, shorten(label, 80), count) for (value, label), count in frequent]
 
 
-def _facet(values: Iterable[str]) -> list[tuple[str, int]]:
-    """The values with their counts, most frequent first, at most 200."""
-    return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))[:200]
-
-
-def _embedded(report: Report) -> Markup | None:
-    """The report as JSON that cannot end its script element, None when it is too large."""
-    text = json.dumps(msgspec.to_builtins(report), separators=(",", ":"))  # ASCII alone: no character that acts on text
-    if len(text) > JSON_BYTES:
-        return None
+def _embedded(report: Report) -> Embedded | None:
+    """The report as JSON in ASCII, or that JSON compressed (zlib, base64), None when even that is too large."""
+    text = json.dumps(msgspec.to_builtins(report), separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - every character that HTML could act on has just been escaped
+    if len(text) <= JSON_BYTES:
+        return Embedded("application/json", _ours(text))
+    packed = base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+    return Embedded("application/zlib", _ours(packed)) if len(packed) <= JSON_BYTES else None
 
 
 def _policy(style: str, script: str) -> str:
@@ -192,6 +247,15 @@ def _policy(style: str, script: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8"))
+
+
+def _ours(text: str) -> Markup:
+    """Text that is HTML already: our own files, what our templates rendered with escaping on, escaped JSON."""
+    return Markup(text)  # noqa: S704 - the one place where text is taken as HTML; see the docstring
 
 
 @functools.cache
@@ -209,10 +273,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters["bytes"] = human_bytes
-    environment.filters["state"] = lambda state: _STATES.get(state, str(state))
-    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
-    environment.filters["gap"] = _gap_word
+    environment.filters |= {
+        "bytes": human_bytes,
+        "grouped": lambda number: f"{number:,}",
+        "plural": lambda word, count: word if count == 1 else f"{word}s",
+        "state": lambda state: _STATES.get(state, str(state)),
+        "sentence": lambda text: text[:1].upper() + text[1:],
+        "short": lambda text: shorten(text, _TEXT),
+        "gap": _gap_word,
+        "https": _links,
+    }
     return environment
 
 
@@ -222,3 +292,8 @@ def _finalize(value: object) -> object:
 
 def _gap_word(artifact: ArtifactReport) -> str:
     return "could run code" if artifact.coverage.executable_gap else "no loader runs it"
+
+
+def _links(addresses: Sequence[str]) -> list[str]:
+    """Addresses that may become links: a report that somebody edited may hold any text."""
+    return [address for address in addresses if address.startswith("https://")]

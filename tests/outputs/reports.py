@@ -1,6 +1,9 @@
 """Reports for the tests of outputs: small, large, hostile, empty."""
 
+import hashlib
 from collections import Counter
+
+import msgspec
 
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import (
@@ -164,6 +167,25 @@ def hostile(port: int = 9) -> Report:
     texts = [text.replace("{port}", str(port)) for text in HOSTILE]
     made = [finding(number, text=text, artifact=text) for number, text in enumerate(texts, 1)]
     return report(*made, text="".join(texts))
+
+
+def monstrous() -> Report:
+    """Every part has more, and longer, entries than a page has room for, and they do not compress."""
+    many = 1500
+    texts = [hashlib.shake_256(str(number).encode()).hexdigest(1000) for number in range(many)]
+    findings = tuple(finding(number, text=text, artifact=text) for number, text in enumerate(texts))
+    lines = tuple(ProgramLine(number, f"v{number} = f('{'x' * 200}')", "high") for number in range(400))
+    gap = Coverage(CoverageState.PARTIAL, tuple(CoverageReason("long", text, executable=True) for text in texts[:20]))
+    whole = report(*findings)
+    return msgspec.structs.replace(
+        whole,
+        verdict=msgspec.structs.replace(whole.verdict, reasons=tuple(Reason("MSP9001", text) for text in texts)),
+        targets=tuple(Target(f"t{number}", text, "path", Decision.DENIED) for number, text in enumerate(texts)),
+        artifacts=tuple(ArtifactReport("t1", text, 1, ("zip",) * 999, gap, text[:64]) for text in texts[:200]),
+        suppressed=tuple(Suppressed(entry, entry.subject, "policy") for entry in findings),
+        programs=tuple(Program(f"p{number}", "t1", "model.pkl", (), 0, lines) for number in range(1, 30)),
+        notes=tuple(Reason("MSP9006", text) for text in texts),
+    )
 
 
 def empty() -> Report:

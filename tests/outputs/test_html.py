@@ -4,13 +4,15 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from html.parser import HTMLParser
 
 import msgspec
 
 from modelscan_plus.core.finding import HexWindow
 from modelscan_plus.core.report import Decision, Run, from_json
-from modelscan_plus.outputs.html import hex_rows, render
+from modelscan_plus.outputs.hexdump import hex_rows
+from modelscan_plus.outputs.html import PAGE_BYTES, render
 from tests.outputs import reports
 
 
@@ -44,8 +46,23 @@ def test_the_verdict_and_its_reason_come_first() -> None:
 
 def test_every_kind_of_evidence_is_shown() -> None:
     page = render(reports.every_kind())
-    for text in ("from model.pkl import x", "REDUCE at byte 21", "a note", "a text", "left", "right", "no window"):
-        assert text in page
+    for text in (
+        "<code>posix.system</code> by REDUCE, imported at byte 10",
+        "<code>&#39;true&#39;</code>",
+        "<li>REDUCE at byte 21: v1</li>",
+        "<mark><i>21</i>v1 = x(&#39;model.pkl&#39;)<b>critical</b>\n</mark>",
+        "<mark><i>21</i>REDUCE posix.system\n</mark>",
+        "<i>00000010</i>00 01 02 03 04 <mark>05 06",
+        "Bytes: a note",
+        "Two accounts that disagree: sizes",
+        "<dt>left</dt><dd>1</dd>",
+        "<dt>right</dt><dd>2</dd>",
+        "<code>a text</code>",
+        "<p>No window</p>",
+        "21 (0x15), 4 bytes",
+        "archive/data.pkl",
+    ):
+        assert text in page, text
 
 
 def test_the_policy_names_exactly_the_style_and_the_script_of_the_page() -> None:
@@ -93,13 +110,53 @@ def test_the_same_report_gives_the_same_page() -> None:
     assert render(reports.empty()) == render(reports.empty())
 
 
-def test_a_large_report_stays_small_and_says_what_it_leaves_out() -> None:
-    page = render(reports.large(5000))
-    assert len(page) < 8_000_000
-    assert page.count('class="finding"') == 5000
-    assert "are shown without their evidence" in page
+def test_two_thousand_findings_all_have_a_row_and_the_worst_have_evidence() -> None:
+    page = render(reports.large(2000))
+    assert len(page.encode()) <= PAGE_BYTES
+    assert page.count('class="finding"') == 2000
+    detailed = page.count('class="why"')
+    assert 100 < detailed < 2000
+    assert f"{detailed:,} of 2,000 findings, the worst, are shown with their evidence" in page
+    assert page.index('class="body brief"') > page.rindex('class="why"')
+    assert "To keep this page small" not in render(reports.large(100))
+
+
+def test_a_report_above_its_share_is_embedded_compressed() -> None:
+    report = reports.large(2000)
+    packed = re.search(r'<script type="application/zlib" id="report">([^<]*)</script>', render(report))
+    assert packed is not None
+    assert from_json(zlib.decompress(base64.b64decode(packed.group(1)))) == report
+
+
+def test_no_report_makes_a_page_above_the_limit_and_all_that_is_left_out_is_counted() -> None:
+    report = reports.monstrous()
+    page = render(report)
+    assert len(page.encode()) <= PAGE_BYTES
+    for part in ("files", "programs", "findings that were set aside"):
+        assert re.search(rf"[1-9][0-9,]* more {part} would not fit", page), part
+    left_out = re.search(r"the mildest ([0-9,]+) not at all", page)
+    assert left_out is not None
+    shown = page.count('class="finding"')
+    assert shown + int(left_out.group(1).replace(",", "")) == len(report.findings)
     assert "too large to be embedded" in page
-    assert "are shown without their evidence" not in render(reports.large(100))
+    assert page.count("<li>and ") >= 2
+
+
+def test_links_of_an_edited_report_lead_only_to_https() -> None:
+    edited = msgspec.structs.replace(
+        reports.finding(rule="MSP1999"), references=("javascript:alert(1)", "http://a.example", "https://b.example/x")
+    )
+    links = [attributes["href"] for tag, attributes in Elements(render(reports.report(edited))).found if tag == "a"]
+    assert "https://b.example/x" in links
+    assert not any("alert" in (link or "") or "a.example" in (link or "") for link in links)
+
+
+def test_links_inside_the_page_lead_somewhere() -> None:
+    for report in (reports.every_kind(), reports.large(2000), reports.empty()):
+        elements = Elements(render(report)).found
+        ids = {attributes["id"] for _, attributes in elements if "id" in attributes}
+        links = {attributes.get("href") or "" for tag, attributes in elements if tag == "a"}
+        assert {link[1:] for link in links if link.startswith("#")} <= ids
 
 
 def test_an_empty_report_says_so() -> None:
@@ -116,8 +173,8 @@ def test_ids_are_unique() -> None:
 def test_hex_rows_mark_what_is_meant() -> None:
     rows = list(hex_rows(HexWindow(offset=16, data=bytes(range(20)).hex(), mark_start=14, mark_length=4)))
     assert [row.offset for row in rows] == ["00000010", "00000020"]
-    assert rows[0].runs[-1] == ("0e 0f ", True)
-    assert rows[1].runs[0] == ("10 11 ", True)
+    assert rows[0].digits[-1] == ("0e 0f ", True)
+    assert rows[1].digits[0] == ("10 11 ", True)
     assert list(hex_rows(HexWindow(offset=0, data="zz"))) == []
 
 

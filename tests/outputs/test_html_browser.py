@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelscan_plus.core.report import Report
+from modelscan_plus.core.report import Report, from_json
 from modelscan_plus.outputs.html import render
 from tests.outputs import reports
 
@@ -85,10 +85,10 @@ def test_the_policy_stops_what_escaping_would_have_missed(browser: object, tmp_p
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(open_page: Open, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 360)])
+def test_axe_finds_no_violation(open_page: Open, scheme: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    page = open_page(reports.every_kind(), scheme=scheme)
+    page = open_page(reports.every_kind(), scheme=scheme, width=width)
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     page.wait_for_timeout(200)
     found = axe.Axe().run(page).response["violations"]
@@ -108,9 +108,37 @@ def test_two_thousand_findings_are_filtered_and_sorted(open_page: Open) -> None:
     page.select_option("#rule", "MSP1003")
     assert 0 < shown(page) < high
     page.click("#clear")
-    page.select_option("#order", "file")
-    files = page.evaluate("[...document.querySelectorAll('.finding')].map(row => row.dataset.file)")
+    page.select_option("#file", label="file-3.pkl (286)")
+    assert shown(page) == 286
+    assert page.problems == []
+
+
+def test_columns_sort_both_ways(open_page: Open) -> None:
+    page = open_page(reports.large(60))
+
+    def column(selector: str) -> list[str]:
+        return list(page.locator(f".finding {selector}").all_text_contents())
+
+    worst_first = column(".chip")
+    page.get_by_role("button", name="File").click()
+    files = [place.split(" ")[0] for place in column(".where")]
     assert files == sorted(files)
+    assert "by file" in page.inner_text("#count")
+    page.get_by_role("button", name="File").click()
+    files = [place.split(" ")[0] for place in column(".where")]
+    assert files == sorted(files, reverse=True)
+    page.get_by_role("button", name="Rule").click()
+    assert column(".rule") == sorted(column(".rule"))
+    page.get_by_role("button", name="Finding").click()
+    assert column(".what") == sorted(column(".what"))
+    page.get_by_role("button", name="Severity").click()
+    assert column(".chip") == worst_first
+
+
+def test_evidence_that_the_page_had_no_room_for_comes_from_the_embedded_report(open_page: Open) -> None:
+    page = open_page(reports.large(2000), fragment="#f2000")
+    page.wait_for_selector("#f2000 pre code:not(:empty)")
+    assert "module2000.call" in page.inner_text("#f2000 pre")
     assert page.problems == []
 
 
@@ -120,6 +148,21 @@ def test_deep_links_open_a_finding_and_its_program(open_page: Open) -> None:
     assert page.evaluate("document.getElementById('f200').getBoundingClientRect().top < innerHeight")
     page.evaluate("location.hash = 'p1'")
     page.wait_for_function("document.getElementById('p1').open")
+
+
+def test_a_deep_link_lifts_the_filter_that_hides_its_finding(open_page: Open) -> None:
+    page = open_page(reports.large(30))
+    page.fill("#q", "module3.")
+    assert shown(page) == 1
+    page.evaluate("location.hash = 'f20'")
+    page.wait_for_function("document.getElementById('f20').open")
+    assert shown(page) == 30
+
+
+def test_opening_a_finding_makes_its_link(open_page: Open) -> None:
+    page = open_page(reports.large(5))
+    page.locator("#f3 summary").click()
+    page.wait_for_function("location.hash === '#f3'")
 
 
 def test_the_keyboard_suffices(open_page: Open) -> None:
@@ -134,6 +177,15 @@ def test_the_keyboard_suffices(open_page: Open) -> None:
     assert shown(page) == 1
     page.keyboard.press("Escape")
     assert shown(page) == 20
+
+
+def test_arrows_walk_between_rows_that_are_shown(open_page: Open) -> None:
+    page = open_page(reports.large(20))
+    page.select_option("#rule", "MSP1003")
+    page.locator("#f2 summary").focus()
+    for key, expected in (("ArrowDown", "f4"), ("ArrowDown", "f6"), ("ArrowUp", "f4"), ("k", "f2"), ("k", "f2")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.parentElement.id") == expected
 
 
 @pytest.mark.parametrize("width", [360, 700, 1200])
@@ -157,20 +209,43 @@ def test_without_scripts_everything_is_there(browser: object, tmp_path: Path) ->
     page.goto((tmp_path / "report.html").as_uri())
     page.locator(".finding summary").first.click()
     assert page.locator(".finding .why").first.is_visible()
-    assert not page.locator("#filters").is_visible()
+    assert page.locator(".finding pre.hex").first.is_visible()
+    assert page.locator("#filters, #heads, button >> visible=true").count() == 0
     context.close()
 
 
-def test_the_download_is_the_report(open_page: Open, tmp_path: Path) -> None:
-    page = open_page(reports.hostile())
+def test_digests_can_be_copied(open_page: Open) -> None:
+    page = open_page(reports.every_kind())
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#f1 summary").click()
+    for place, expected in (("#f1 .facts", f"{1:032x}"), (".glance", "sha256:" + "1" * 64), ("td.sum", "ab" * 32)):
+        page.locator(f"{place} button.copy").first.click()
+        page.locator(f"{place} button.copy", has_text="Copied").first.wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == expected
+
+
+@pytest.mark.parametrize("report", [reports.hostile(), reports.large(2000)], ids=["plain", "compressed"])
+def test_the_download_is_the_report(open_page: Open, tmp_path: Path, report: Report) -> None:
+    page = open_page(report)
     with page.expect_download() as download:
         page.click("#download")
     download.value.save_as(tmp_path / "saved.json")
-    assert b'"decision": "denied"' in (tmp_path / "saved.json").read_bytes()
+    assert from_json((tmp_path / "saved.json").read_bytes()) == report
 
 
-def test_it_prints_with_its_details(open_page: Open) -> None:
-    page = open_page(reports.every_kind())
+def test_print_shows_what_is_closed_on_the_screen(open_page: Open) -> None:
+    page = open_page(reports.every_kind(), scheme="dark")
     page.emulate_media(media="print")
-    assert len(page.pdf()) > 10_000
-    assert not page.locator("#filters").is_visible()
+    assert page.evaluate("[...document.querySelectorAll('.finding .why')].every(each => each.checkVisibility())")
+    assert page.evaluate("document.querySelectorAll('.finding[open]').length") == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("#filters, #heads, button >> visible=true").count() == 0
+
+
+def test_printing_opens_and_closes_again(open_page: Open) -> None:
+    page = open_page(reports.every_kind())
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.querySelectorAll('.finding:not([open])').length") == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.querySelectorAll('.finding[open]').length") == 0
+    assert page.evaluate("location.hash") == ""
