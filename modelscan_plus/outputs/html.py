@@ -122,8 +122,11 @@ def render(report: Report) -> str:
         key=lambda artifact: not artifact.coverage.executable_gap,
     )
     files = {path: number for number, path in enumerate(sorted({finding.artifact for finding in report.findings}))}
+    ordered = sorted(report.programs, key=lambda program: -_rank(program))
     programs = _fragments(
-        "program.html.j2", [{"program": program, "limit": _LINES} for program in report.programs], PROGRAM_BYTES
+        "program.html.j2",
+        [{"program": program, "worst": _worst(program), "limit": _LINES} for program in ordered],
+        PROGRAM_BYTES,
     )
     suppressed = [{"entry": entry, "place": _place(entry.finding)} for entry in report.suppressed]
     rules = _rules(report)
@@ -141,7 +144,7 @@ def render(report: Report) -> str:
         size=sum(artifact.size for artifact in report.artifacts),
         gaps=_fragments("gap.html.j2", [{"artifact": artifact, "given": given} for artifact in gaps], GAP_BYTES),
         executable_gaps=sum(artifact.coverage.executable_gap for artifact in gaps),
-        findings=_findings(report, files, Programs(report.programs, len(programs.shown))),
+        findings=_findings(report, files, Programs(ordered, len(programs.shown))),
         files=_facet((files[finding.artifact], finding.artifact) for finding in report.findings),
         fired=_facet((finding.rule, finding.rule) for finding in report.findings),
         suppressed=_fragments("suppressed.html.j2", suppressed, SUPPRESSED_BYTES),
@@ -211,6 +214,17 @@ def _detail(finding: Finding, programs: Programs) -> Detail:
 
 def _place(finding: Finding) -> str:
     return " › ".join((finding.artifact, *finding.location.members))
+
+
+def _worst(program: Program) -> str | None:
+    """The worst severity of its lines."""
+    marked = {line.severity for line in program.lines}
+    return next((severity.value for severity in Severity if severity.value in marked), None)
+
+
+def _rank(program: Program) -> int:
+    worst = _worst(program)
+    return -1 if worst is None else Severity(worst).rank
 
 
 def _rules(report: Report) -> list[Rule]:

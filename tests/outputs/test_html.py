@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 
 import msgspec
 
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import HexWindow
-from modelscan_plus.core.report import Decision, Run, from_json
+from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Run, from_json
 from modelscan_plus.outputs.hexdump import hex_rows
 from modelscan_plus.outputs.html import PAGE_BYTES, render
 from tests.outputs import reports
@@ -157,6 +158,22 @@ def test_links_inside_the_page_lead_somewhere() -> None:
         ids = {attributes["id"] for _, attributes in elements if "id" in attributes}
         links = {attributes.get("href") or "" for tag, attributes in elements if tag == "a"}
         assert {link[1:] for link in links if link.startswith("#")} <= ids
+
+
+def test_programs_with_the_worst_lines_come_first() -> None:
+    report = reports.report(reports.finding())
+    harmless = Program("p2", "t1", "first.pkl", (), 0, (ProgramLine(2, "import collections"),))
+    page = render(msgspec.structs.replace(report, programs=(harmless, *report.programs)))
+    assert page.index('id="p1"') < page.index('id="p2"')
+
+
+def test_what_is_left_unread_on_purpose_is_said_beside_the_file() -> None:
+    report = reports.report()
+    reason = CoverageReason("tensor-data", "weights are not read")
+    artifact = ArtifactReport(
+        "t1", "w.safetensors", 9, ("safetensors",), Coverage(CoverageState.ANALYSED, (reason,), 5)
+    )
+    assert "<small>weights are not read</small>" in render(msgspec.structs.replace(report, artifacts=(artifact,)))
 
 
 def test_an_empty_report_says_so() -> None:
