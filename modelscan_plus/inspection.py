@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import BytesSource
+from modelscan_plus.core.bytesource import BytesSource, end_of_zeros
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Finding
@@ -161,7 +161,7 @@ class Inspector:
         size = artifact.source.size
         for start, stop in unexplained(regions, size)[:_SNIFF_GAPS]:
             position = "prefix" if start == 0 else "tail" if stop == size else "gap"
-            zeros = self._all_zero(artifact, start, stop)
+            zeros = end_of_zeros(artifact.source, start, stop) == stop
             kind = None if zeros else kinds.recognise(artifact.source.pread(start, min(HEAD, stop - start)))
             self._judge(
                 artifact,
@@ -174,15 +174,6 @@ class Inspector:
                     executable=bool(kind and kind.executable),
                 ),
             )
-
-    def _all_zero(self, artifact: Artifact, start: int, stop: int) -> bool:
-        while start < stop:
-            chunk = artifact.source.pread(start, min(1 << 20, stop - start))
-            if not chunk or chunk.count(0) != len(chunk):
-                return False
-            self.budget.check_time()
-            start += len(chunk)
-        return True
 
     def _hash(self, artifact: Artifact) -> str:
         digest = hashlib.sha256()

@@ -1,6 +1,7 @@
 """With MODELSCAN_PLUS_NO_SKIPS set, as in CI, a skip whose reason is not in allowed_skips.toml is a failure."""
 
 import os
+import signal
 import tomllib
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: p
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what runs in its background like this
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 STRICT = bool(os.environ.get("MODELSCAN_PLUS_NO_SKIPS"))
 
 

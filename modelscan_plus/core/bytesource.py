@@ -66,6 +66,26 @@ class FileSource(ByteSource):
         return data
 
 
+SEARCHED = 256 << 20
+"""Bytes up to which a gap is read only to see what is in it; a sparse file can claim terabytes."""
+
+
+def end_of_zeros(source: ByteSource, start: int, stop: int) -> int:
+    """Offset of the first byte in `[start, stop)` that is not zero, `stop` when there is none.
+
+    Looks at `SEARCHED` bytes at most, and gives the offset behind them when all those are zero.
+    """
+    stop = min(stop, start + SEARCHED)
+    while start < stop:
+        data = source.pread(start, min(1 << 20, stop - start))
+        if not data:
+            return start
+        if data.count(0) != len(data):
+            return start + len(data) - len(data.lstrip(b"\0"))
+        start += len(data)
+    return stop
+
+
 def _pread(fd: int, length: int, offset: int) -> bytes:
     if hasattr(os, "pread"):
         return os.pread(fd, length, offset)

@@ -181,7 +181,9 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
     text, colour = _DECISIONS[report.verdict.decision]
     reasons = report.verdict.reasons
     first = reasons[0].message if reasons else ""
-    yield f"{_paint(style, text, colour, bold=True)}  {first}"
+    # Wrapped without the colour, whose characters would count.
+    wrapped = _wrap(f"{text}  {first}", style, hanging=_INDENT)
+    yield _paint(style, text, colour, bold=True) + wrapped.removeprefix(text)
     for reason in reasons[1 : None if style.verbosity > 0 else 4]:
         yield _wrap(reason.message, style, _INDENT)
     if style.verbosity >= 0:
@@ -204,12 +206,12 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _wrap(text: str, style: Style, indent: str = "") -> str:
+def _wrap(text: str, style: Style, indent: str = "", *, hanging: str = "") -> str:
     return textwrap.fill(
         text,
         width=style.width,
         initial_indent=indent,
-        subsequent_indent=indent + ("     " if text.startswith(("Why: ", "Do:  ")) else ""),
+        subsequent_indent=indent + ("     " if text.startswith(("Why: ", "Do:  ")) else hanging),
         break_long_words=False,
         break_on_hyphens=False,
     )

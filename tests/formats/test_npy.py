@@ -189,7 +189,8 @@ def test_missing_data_is_a_fault_and_surplus_data_is_not_accounted_for() -> None
 )
 def test_sizes_that_cannot_be_meant_are_shape_bombs(shape: str, severity: str) -> None:
     result = inspect(npy(described("'<f8'", shape), bytes(16)), "a.npy")
-    assert [(item.rule, item.severity) for item in result.findings] == [("MSP3102", severity)]
+    above = [(item.rule, item.severity) for item in result.findings if item.severity != "info"]
+    assert above == [("MSP3102", severity)]
 
 
 def test_a_header_larger_than_numpy_reads_by_default_is_still_read() -> None:

@@ -151,7 +151,7 @@ def test_memo_cannot_be_confused() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "code"),
-    [({"max_opcodes": 100}, "budget-opcodes"), ({"max_objects": 10}, "budget-objects")],
+    [({"max_opcodes": 100}, "budget-opcodes"), ({"max_objects": 60}, "budget-objects")],
 )
 def test_a_breach_keeps_what_was_seen(limits: dict[str, int], code: str) -> None:
     data = asm.PROTO4 + asm.call(asm.name("m", "f")) + b"]" * 1000 + b"."

@@ -78,7 +78,11 @@ def test_a_gadget_is_not_listed(entry: str) -> None:
     joblib.externals transformers.pipelines nltk.app cloudpickle""".split(),
 )
 def test_nothing_of_a_dangerous_package_is_listed(package: str) -> None:
-    assert not [module for module in allow_list().modules if module == package or module.startswith(f"{package}.")]
+    reviewed = {
+        "torch.jit._pickle"
+    }  # five functions that give back what they are given; TorchScript archives call them
+    modules = allow_list().modules.keys() - reviewed
+    assert not [module for module in modules if module == package or module.startswith(f"{package}.")]
 
 
 @pytest.mark.parametrize(

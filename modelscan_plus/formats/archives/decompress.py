@@ -13,12 +13,14 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 from modelscan_plus.core.bytesource import ByteSource
-from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.limits import Budget, BudgetExceeded
 
 _INPUT = 1 << 16
 _OUTPUT = 1 << 18
 _KEPT = 24 << 20
 _BEHIND = 1 << 20
+_BOMB_SIZE, _BOMB_RATIO = 256 << 20, 2000
+"""Output above which, and ratio to the input above which, only a bomb expands; Deflate reaches 1032 at most."""
 _LZMA_MEMORY = 128 << 20
 """Bytes that an xz or lzma decoder may take; files made with the strongest preset need 65 MiB."""
 
@@ -116,7 +118,8 @@ class Stream:
         self._budget = budget
         self._opener = opener
         self._again = again
-        self._position = start
+        self._start = self._position = start
+        self._produced = 0
         self._end = source.size if end is None else min(end, source.size)
         self.consumed = start
         """Offset behind the last compressed byte that was used, once the run is over."""
@@ -152,6 +155,9 @@ class Stream:
                 return b"", False
             data = b""
             self._budget.take_decompressed(len(output))
+            self._produced += len(output)
+            if self._produced > _BOMB_SIZE and self._produced > _BOMB_RATIO * (self._position - self._start):
+                raise BudgetExceeded("budget-ratio", f"expands to more than {_BOMB_RATIO:,} times its size")
             if output:
                 yield output
             if decoder.eof:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelscan_plus.core.bytesource import ByteSource, SliceSource
+from modelscan_plus.core.bytesource import SEARCHED, ByteSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.archives import decompress
@@ -183,6 +183,7 @@ def sequential(source: ByteSource, offset: int, stop: int, budget: Budget) -> Me
 
 def _next_signature(source: ByteSource, offset: int, stop: int) -> int:
     """Where the next header or descriptor begins, at most `stop`."""
+    stop = min(stop, offset + SEARCHED)
     while offset < stop:
         data = source.pread(offset, min(1 << 20, stop - offset))
         hits = [at for at in (data.find(mark) for mark in (_DESCRIPTOR, SIGNATURE, b"PK\1\2")) if at >= 0]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import ByteSource, BytesSource
+from modelscan_plus.core.bytesource import ByteSource, BytesSource, end_of_zeros
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.archives import decompress
@@ -110,7 +110,7 @@ class StreamFormat(Format):
             end = source.size
             gaps = (CoverageReason("malformed", f"{codec.title}: {output.fault}", executable=True),)
         elif codec.name == "gzip":
-            end = _behind_zeros(source, end)  # Python's gzip skips them
+            end = end_of_zeros(source, end, source.size)  # Python's gzip skips them
         nested = artifact.member(_inner_name(artifact, codec), output)
         yield Parsed(regions=(Region(0, end, "nested"),), nested=[nested], gaps=gaps)
 
@@ -124,14 +124,6 @@ def _begins(head: ByteSource, codec: Codec, *, whole: bool) -> bool:
         return True
     cut_off = "ends too early" in stream.fault
     return produced > 0 and (not stream.fault or (cut_off and not whole))
-
-
-def _behind_zeros(source: ByteSource, position: int) -> int:
-    data = source.pread(position, 1 << 16)
-    while data and data.count(0) == len(data):
-        position += len(data)
-        data = source.pread(position, 1 << 16)
-    return position + len(data) - len(data.lstrip(b"\0"))
 
 
 def _inner_name(artifact: Artifact, codec: Codec) -> str:

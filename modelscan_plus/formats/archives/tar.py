@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import ByteSource, SliceSource
+from modelscan_plus.core.bytesource import ByteSource, SliceSource, end_of_zeros
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import visible
@@ -93,7 +93,10 @@ class TarFormat(Format):
                 batch, regions = [], []
         yield Parsed(regions=tuple(regions), nested=batch)
         variant = "torch-tar" if {"pickle", "storages", "tensors"} <= names else ""
-        end = Region(walk.position, _zeros_end(artifact.source, walk.position) - walk.position, "structure")
+        # Two blocks of zeros end the archive, more of them fill its last record.
+        stop = end_of_zeros(artifact.source, walk.position, artifact.source.size)
+        stop = stop if stop == artifact.source.size else stop // BLOCK * BLOCK
+        end = Region(walk.position, stop - walk.position, "structure")
         yield Parsed(problems.facts(), (end,), gaps=tuple(walk.gaps), variant=variant)
 
 
@@ -245,14 +248,3 @@ def _nested(artifact: Artifact, header: _Header, walk: _Walk) -> Iterator[Artifa
             yield from torch_tar.pieces(artifact, name, source, walk.budget)
         else:
             yield artifact.member(name, source)
-
-
-def _zeros_end(source: ByteSource, position: int) -> int:
-    """Behind the zero blocks that end the archive and fill its last record."""
-    while position < source.size:
-        data = source.pread(position, 1 << 16)
-        if data.count(0) == len(data):
-            position += len(data)
-            continue
-        return position + (len(data) - len(data.lstrip(b"\0"))) // BLOCK * BLOCK
-    return source.size

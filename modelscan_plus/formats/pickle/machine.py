@@ -48,8 +48,8 @@ _NESTED = re.compile(
 _MAX_MARKS = 100_000
 _MAX_STACK = 2_000_000
 """Values on the stack at a time; picklers write containers in batches of 1000."""
-_CALL_WEIGHT = 5
-"""Objects that a call counts for: what it costs in memory and in judging, compared with a tuple."""
+_CALL_WEIGHT, _IMPORT_WEIGHT = 5, 20
+"""Objects that a call and a name's first import count for: what they cost in memory and in judging, in tuples."""
 
 _U2 = struct.Struct("<H").unpack_from
 _U4 = struct.Struct("<I").unpack_from
@@ -271,7 +271,7 @@ class Machine:
         if known is not None:
             known.count += 1
             return known
-        self._spend()
+        self._spend(_IMPORT_WEIGHT)
         new = Global(module, name, self._here(position), opcode)
         self._globals[module, name] = new
         self._effects.append(new)

@@ -1,6 +1,6 @@
 """A window over a `ByteSource` for the opcode machine: sequential, with cheap skips over literal bodies."""
 
-from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.bytesource import SEARCHED, ByteSource
 
 WINDOW = 1 << 18
 """Bytes fetched at a time; the first fetch is smaller, so that a peek at a file costs little."""
@@ -33,12 +33,13 @@ class Window:
         self.buffer = self.source.pread(self.base, length)
 
     def find_newline(self, position: int) -> int | None:
-        """Absolute offset of the next newline at or after `position`, None when there is none."""
+        """Absolute offset of the next newline from `position` on, None when none is within `SEARCHED` bytes."""
         found = self.buffer.find(b"\n", position)
         if found >= 0:
             return self.base + found
         offset = self.base + len(self.buffer)
-        while chunk := self.source.pread(offset, WINDOW):
+        stop = offset + SEARCHED
+        while offset < stop and (chunk := self.source.pread(offset, WINDOW)):
             found = chunk.find(b"\n")
             if found >= 0:
                 return offset + found
