@@ -157,13 +157,13 @@ def _collect(outcome: Outcome, collected: _Collected) -> None:
         collected.programs += _programs(result, outcome.key, path, len(collected.programs))
     offset = len(collected.programs) - (len(result.programs) if isinstance(result, FileResult) else 0)
     collected.findings += [_placed(finding, outcome.key, path, offset) for finding in findings]
-    collected.artifacts.append(_inert(artifact))
+    collected.artifacts.append(inert_copy(artifact))
     collected.bytes_read += artifact.coverage.bytes_read
 
 
 def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:
     return [
-        _inert(
+        inert_copy(
             msgspec.structs.replace(
                 program,
                 id=f"p{offset + position}",
@@ -192,10 +192,10 @@ def _placed(finding: Finding, target: str, path: str, program_offset: int) -> Fi
         location=msgspec.structs.replace(finding.location, members=members),
         fingerprint=fingerprint(finding.rule, path, members, finding.subject),
     )
-    return _inert(placed)
+    return inert_copy(placed)
 
 
-def _inert(value: S) -> S:
+def inert_copy(value: S) -> S:
     """The value without any character that a terminal, a browser or a JSON reader could stumble over."""
     return msgspec.convert(_all_inert(msgspec.to_builtins(value)), type(value))
 

@@ -1,8 +1,9 @@
 """`python tools/fuzz.py --runs N`: throw broken files at the inspection and see that it never throws back.
 
 Two thirds of the inputs are mutated sample models (fixtures/make), the rest random streams with the beginning of some
-format. Each is inspected in this process, with small limits: the result must be a `FileResult` that survives JSON, and
-no exception may escape. Whatever fails is written to a folder, with its traceback. The same seed gives the same inputs.
+format. Each is inspected in this process, with small limits: the result must survive the way to the parent and into
+JSON, and no exception may escape. Whatever fails is written to a folder, with its traceback. The same seed gives the
+same inputs.
 """
 
 import argparse
@@ -24,7 +25,9 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.registry import FORMATS
-from modelscan_plus.inspection import FileResult, Inspector
+from modelscan_plus.inspection import Inspector
+from modelscan_plus.pipeline import inert_copy
+from modelscan_plus.workers.interface import HEADER, Reply, decode, encode
 
 LIMITS = Limits(
     max_entries=2_000,
@@ -109,8 +112,11 @@ def failure(data: bytes, name: str) -> str | None:
     started = time.monotonic()
     try:
         result = Inspector(LIMITS).inspect(Artifact(name, BytesSource(data)))
-        if msgspec.json.decode(msgspec.json.encode(result), type=FileResult) != result:
-            return "the result is another one after a round trip through JSON"
+        frame = encode(Reply(result))
+        if decode(frame[HEADER.size :], Reply).result != result:
+            return "the result is another one on the parent's side"
+        for finding in result.findings:
+            msgspec.json.encode(inert_copy(finding))
     except Exception:
         return traceback.format_exc()
     seconds = time.monotonic() - started
