@@ -19,6 +19,7 @@ from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.machine import Machine
 from modelscan_plus.formats.pickle.opcodes import OPCODES
 from modelscan_plus.formats.pickle.values import Blob, Call, Global, Items
+from tests.samples import inspect
 
 
 def run(data: bytes, **limits: Any) -> PickleFacts:
@@ -158,6 +159,13 @@ def test_a_breach_keeps_what_was_seen(limits: dict[str, int], code: str) -> None
     facts = run(data, **limits)
     assert facts.ended == code
     assert calls(facts) == ["m.f"]
+
+
+def test_bytes_that_could_be_pickles_are_looked_into_or_named_as_a_gap() -> None:
+    inner = asm.raw(asm.pickle(b"N"))
+    assert inspect(asm.pickle(inner * 3 + b"N")).coverage.reasons == ()
+    reasons = inspect(asm.pickle(inner * 10_001 + b"N")).coverage.reasons
+    assert [reason.code for reason in reasons] == ["budget-payloads"]
 
 
 def test_a_joblib_array_is_stepped_over() -> None:

@@ -39,5 +39,7 @@ class PickleFacts(Facts):
     """Names the readers of this interpretation where readers differ: "pickle.load", "joblib.load"; "" for all."""
     payloads: tuple[tuple[int, int], ...] = ()
     """(offset, length) of bytes literals that look like a pickle or an archive themselves."""
+    payloads_omitted: int = 0
+    """Further ones that are only counted."""
     ordinal: int = 0
     """Position among the pickles of the artifact."""

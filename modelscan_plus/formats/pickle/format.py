@@ -136,6 +136,11 @@ def _parsed(facts: PickleFacts, artifact: Artifact) -> Parsed:
     elif facts.ended != "stop":
         gaps = (CoverageReason(facts.ended, last, executable=True),)
         end = artifact.source.size
+    if facts.payloads_omitted:
+        message = (
+            f"{facts.payloads_omitted:,} more bytes literals look like pickles or archives; they were not looked into"
+        )
+        gaps += (CoverageReason("budget-payloads", message, executable=True),)
     return Parsed((facts,), (Region(facts.start, end - facts.start, "structure"),), nested=nested, gaps=gaps)
 
 

@@ -57,6 +57,7 @@ class Machine(Operations):
             result=self._result,
             opcodes=self._opcodes,
             payloads=tuple(self._payloads),
+            payloads_omitted=self._payloads_omitted,
         )
 
     def _loop(self) -> None:  # noqa: C901 - one loop on purpose: a call per opcode would double its time

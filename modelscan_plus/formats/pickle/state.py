@@ -14,7 +14,7 @@ _LITERAL = 1024
 INT_DIGITS = 4300
 _MAX_ANOMALIES = 32
 _HEAD = 64
-_MAX_PAYLOADS = 1_000
+_MAX_PAYLOADS = 10_000
 _NESTED = re.compile(
     rb"\x80[\x00-\x05]|\x8a\x0al\xfc|c[A-Za-z_][\w.]*\n|\(i[A-Za-z_]|\(c[A-Za-z_]|PK\x03\x04|\x1f\x8b\x08|BZh|\xfd7zXZ"
     rb"|x[\x01\x5e\x9c\xda]"
@@ -65,6 +65,7 @@ class State:
         self._effects: list[Effect] = []
         self._anomalies: list[Anomaly] = []
         self._payloads: list[tuple[int, int]] = []
+        self._payloads_omitted = 0
         self._protocol = 0
         self._frame_end: int | None = None
         self._opcodes = 0
@@ -158,8 +159,11 @@ class State:
 
     def _sniff(self, head: bytes, start: int, length: int) -> None:
         """Remember a bytes literal that may be a pickle or an archive: some callables unpickle their argument."""
-        if length > 3 and _NESTED.match(head) and len(self._payloads) < _MAX_PAYLOADS:
-            self._payloads.append((start, length))
+        if length > 3 and _NESTED.match(head):
+            if len(self._payloads) < _MAX_PAYLOADS:
+                self._payloads.append((start, length))
+            else:
+                self._payloads_omitted += 1
 
     def _line(self, position: int) -> tuple[bytes | Blob, int]:
         """The text up to the next newline, and the position behind it."""
