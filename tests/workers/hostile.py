@@ -60,7 +60,7 @@ def _hog() -> list[str]:
 
 
 def _keep() -> list[str]:
-    _kept.append(bytearray(40 << 20))
+    _kept.append(bytearray(180 << 20))  # more than the heap of the parent can have left over
     return []
 
 
