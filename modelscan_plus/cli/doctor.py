@@ -11,7 +11,7 @@ import modelscan_plus
 from modelscan_plus.pipeline import default_jobs
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.rules.registry import all_rules, ruleset_digest
-from modelscan_plus.workers import sandbox
+from modelscan_plus.workers.layers import describe
 
 _LIBRARIES = ("click", "jinja2", "msgspec", "rich")
 
@@ -34,7 +34,7 @@ def command() -> None:
     for name, value in facts.items():
         click.echo(f"{name:<15}{value}")
     click.echo("sandbox")
-    layers = sandbox.describe()
+    layers = describe()
     for layer in layers:
         click.echo(f"  {'on ' if layer.active else 'OFF'}  {layer.name:<18} {layer.detail}")
     missing = [layer.name for layer in layers if not layer.active]

@@ -1,10 +1,13 @@
 """The progress display of long scans, on stderr. Rich is imported only once the work takes longer than a blink."""
 
+import signal
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from signal import _HANDLER
+
     from rich.progress import Progress, TaskID
 
 _BLINK = 0.7
@@ -19,15 +22,24 @@ class FileProgress:
         self._drawn = 0.0
         self._files = 0
         self._bytes = 0
+        self._last = ""
+        self._previous: _HANDLER = None
         self._display: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
+        if hasattr(signal, "setitimer"):
+            # A single large file reports nothing for a while; the clock shows that work goes on.
+            self._previous = signal.signal(signal.SIGALRM, lambda *_: self._draw())
+            signal.setitimer(signal.ITIMER_REAL, _BLINK, 0.2)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._previous)
         if self._display is not None:
             self._display.stop()
 
@@ -35,19 +47,21 @@ class FileProgress:
         """One more file is done."""
         self._files += 1
         self._bytes += size
+        self._last = path
         now = time.monotonic()
-        if now - self._started < _BLINK or now - self._drawn < 0.1:
-            return
-        self._drawn = now
+        if now - self._started >= _BLINK and now - self._drawn >= 0.1:
+            self._draw()
+
+    def _draw(self) -> None:
+        from modelscan_plus.core.text import human_bytes, shorten, visible
+
+        self._drawn = time.monotonic()
         if self._display is None:
             self._open()
         if self._display is not None and self._task is not None:
-            from modelscan_plus.core.text import human_bytes, shorten, visible
-
-            name = shorten(visible(path), 50)
-            self._display.update(
-                self._task, description=f"{self._files:,} files, {human_bytes(self._bytes)}  {name}", refresh=True
-            )
+            done = f"{self._files:,} {'file' if self._files == 1 else 'files'}, {human_bytes(self._bytes)}"
+            text = f"{done} done  {shorten(visible(self._last), 50)}"
+            self._display.update(self._task, description=text, refresh=True)
 
     def _open(self) -> None:
         from rich.console import Console

@@ -9,7 +9,6 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.workers import landlock
@@ -26,16 +25,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_DESCRIPTORS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of the sandbox on this machine."""
-
-    name: str
-    active: bool
-    detail: str
-
-
-_LAYERS: dict[str, str] = {
+LAYERS: dict[str, str] = {
     "network-namespace": "the child has no network interface",
     "no-capabilities": "the child holds no privileges, also where the scan runs as root",
     "no-new-privs": "no program that the child could start would gain privileges",
@@ -60,20 +50,7 @@ def apply(limits: Limits) -> tuple[str, ...]:
         "not-dumpable": lambda: _prctl(_PR_SET_DUMPABLE, 0),
         "parent-death-signal": lambda: _prctl(_PR_SET_PDEATHSIG, 9),
     }
-    return tuple(name for name in _LAYERS if steps[name]())
-
-
-def describe() -> list[Layer]:
-    """Every layer and whether it holds here, found out by a child that does nothing else."""
-    from modelscan_plus.workers.supervisor import Supervisor, available
-
-    if not available():
-        detail = "this system cannot hand open files to a child; files are read in the process of the scan itself"
-        return [Layer(name, active=False, detail=detail) for name in ("child-process", *_LAYERS)]
-    with Supervisor(Limits(), jobs=1) as supervisor:
-        active = supervisor.probe()
-    layers = [Layer("child-process", active=True, detail="each file is read in a process that can be killed")]
-    return layers + [Layer(name, name in active, meaning) for name, meaning in _LAYERS.items()]
+    return tuple(name for name in LAYERS if steps[name]())
 
 
 def limit_cpu(seconds: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.sources.local import LocalSource
-from modelscan_plus.workers import landlock, sandbox
+from modelscan_plus.workers import landlock, layers
 from modelscan_plus.workers.supervisor import Supervisor
 from tests.workers.hostile import PREFIX, misbehaving
 
@@ -67,10 +67,10 @@ def test_a_fresh_interpreter_gets_no_tokens(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_describe_names_every_layer_and_whether_it_holds() -> None:
-    layers = {layer.name: layer for layer in sandbox.describe()}
-    assert layers["child-process"].active
-    assert layers["landlock"].active == (landlock.abi() > 0)
-    assert all(layer.detail for layer in layers.values())
+    found = {layer.name: layer for layer in layers.describe()}
+    assert found["child-process"].active
+    assert found["landlock"].active == (landlock.abi() > 0)
+    assert all(layer.detail for layer in found.values())
 
 
 def test_a_missing_layer_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,13 +78,11 @@ def test_a_missing_layer_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(process, "can_fork", lambda: True)
     monkeypatch.setattr(landlock, "abi", lambda: 0)
-    layers = {layer.name: layer.active for layer in sandbox.describe()}
-    assert not layers["landlock"]
-    assert layers["rlimits"]
+    found = {layer.name: layer.active for layer in layers.describe()}
+    assert not found["landlock"]
+    assert found["rlimits"]
 
 
 def test_a_system_without_children_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from modelscan_plus.workers import supervisor
-
-    monkeypatch.setattr(supervisor, "available", lambda: False)
-    assert not any(layer.active for layer in sandbox.describe())
+    monkeypatch.setattr(layers, "available", lambda: False)
+    assert not any(layer.active for layer in layers.describe())
