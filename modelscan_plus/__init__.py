@@ -6,6 +6,8 @@ modelscan_plus.require_allowed("model.pt")          # raises NotAllowed before a
 
 from typing import TYPE_CHECKING, Any
 
+from modelscan_plus.core.version import VERSION
+
 if TYPE_CHECKING:
     from modelscan_plus.core.errors import NotAllowed as NotAllowed
     from modelscan_plus.core.errors import UsageError as UsageError
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from modelscan_plus.pipeline import require_allowed as require_allowed
     from modelscan_plus.pipeline import scan as scan
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Decision", "NotAllowed", "Report", "UsageError", "require_allowed", "scan"]
 
 _HOMES = {

@@ -15,12 +15,12 @@ from typing import TypeVar
 
 import msgspec
 
-import modelscan_plus
 from modelscan_plus.core.coverage import Coverage, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, Severity, fingerprint
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report, Run, Summary, Target, Tool, Verdict
 from modelscan_plus.core.text import inert, visible
+from modelscan_plus.core.version import VERSION
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
@@ -223,7 +223,7 @@ def _report(targets: list[Target], collected: _Collected, options: Options, now:
     )
     findings = _numbered(outcome.findings)
     return Report(
-        tool=Tool(name="modelscan-plus", version=modelscan_plus.__version__, ruleset=ruleset_digest()),
+        tool=Tool(name="modelscan-plus", version=VERSION, ruleset=ruleset_digest()),
         now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         verdict=Verdict(
             decision=outcome.decision,

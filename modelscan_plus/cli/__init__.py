@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import click
 
-import modelscan_plus
 from modelscan_plus.core.errors import ModelscanPlusError, UsageError
+from modelscan_plus.core.version import VERSION
 
 NAME = "modelscan-plus"
 COMMANDS = {
@@ -46,7 +46,7 @@ class _LazyGroup(click.Group):
     epilog="Exit codes: 0 allowed, 1 denied, 2 wrong use, 3 nothing to scan, 4 incomplete, 5 our own failure, "
     "130 interrupted. Every option has an environment variable: MODELSCAN_PLUS_FAIL_ON is --fail-on.",
 )
-@click.version_option(modelscan_plus.__version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s")
+@click.version_option(VERSION, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s")
 def group() -> None:
     """Decide whether a machine-learning model may come in, without running any of it."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-import modelscan_plus
+from modelscan_plus.core.version import VERSION
 from modelscan_plus.pipeline import default_jobs
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.rules.registry import all_rules, ruleset_digest
@@ -22,7 +22,7 @@ def command() -> None:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
     policy = load_policy(None)
     facts = {
-        "version": f"modelscan-plus {modelscan_plus.__version__}",
+        "version": f"modelscan-plus {VERSION}",
         "rules": f"{len(all_rules())}, {ruleset_digest()}",
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "libraries": versions,
