@@ -46,7 +46,7 @@ docs: $(VENV)/.installed
 
 # Reads the sources of the libraries in tools/allowlist/sources.toml; needs a package index.
 allowlist: $(VENV)/.installed
-	$(BIN)/python -m tools.allowlist
+	$(BIN)/python -m tools.allowlist build
 
 clean:
 	rm -rf demo build dist *.egg-info
