@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.make import assemble as asm
 from fixtures.make.archives import HONEST, PAYLOAD, tar_of, torch_zip, zip_of
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
@@ -195,6 +196,14 @@ def test_a_bomb_ends_partial_and_its_beginning_is_looked_into() -> None:
 def test_text_that_begins_like_a_stream_is_text() -> None:
     for text in (b"x^2 + y^2 = z^2\n", b"ZF0x is a prefix of old files\n", b"BZh9 is how bzip2 begins\n"):
         assert inspect(text, "notes.txt").formats == ("text",)
+
+
+def test_numbers_that_begin_like_a_stream_are_numbers() -> None:
+    for magic in (b"\x1f\x8b\x08\0", b"BZh91AY&SY", b"\xfd7zXZ\0"):
+        result = inspect(asm.pickle(asm.raw(magic + random.Random(1).randbytes(200))))
+        assert result.findings == ()
+        assert result.coverage.state is CoverageState.ANALYSED
+    assert "MSP1001" in rules(asm.pickle(asm.raw(gzip.compress(PAYLOAD))))
 
 
 def test_nesting_is_bounded() -> None:

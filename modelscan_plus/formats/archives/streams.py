@@ -81,10 +81,13 @@ class StreamFormat(Format):
         )
 
     def claims(self, view: View) -> bool:
-        codec = self._codec
-        if not codec.test(view.head) or (codec.trial and view.artifact.payload):
+        codec, payload = self._codec, view.artifact.payload
+        if not codec.test(view.head) or (codec.trial and payload):
             return False
-        return not codec.trial or _begins(BytesSource(view.head), codec, whole=view.artifact.source.size <= HEAD)
+        # Raw numbers can begin with any few bytes; what a loader takes as numbers is a stream only if it unpacks.
+        return not (codec.trial or payload) or _begins(
+            BytesSource(view.head[codec.skip :]), codec, whole=view.artifact.source.size <= HEAD
+        )
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         codec, source = self._codec, artifact.source
