@@ -22,6 +22,8 @@ _REACHING = frozenset(
 )
 """Attributes that no honest getattr in a model asks for."""
 
+_NUMPY_RECONSTRUCT = {(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")}
+
 Guard = Callable[[Sequence[Value]], str | None]
 
 
@@ -154,6 +156,16 @@ def _rebuild_from_type(items: Sequence[Value]) -> str | None:
     return judge_arguments(function.module, function.name, items[2], None)
 
 
+def _created_array(items: Sequence[Value]) -> str | None:
+    """dill._dill._create_array(function, arguments, state, attributes) calls its first argument on its second."""
+    function = items[0] if items else None
+    if not isinstance(function, Global) or len(items) < 3:
+        return "call something that cannot be read from the stream"
+    if (function.module, function.name) not in _NUMPY_RECONSTRUCT:
+        return f"call {function.dotted}"
+    return judge_arguments(function.module, function.name, items[1], None) or _plain(items[2:])
+
+
 def _size(items: Sequence[Value]) -> str | None:
     if any(isinstance(item, int) and abs(item) > _SIZE for item in items):
         return "ask for more than 256 MiB at once"
@@ -194,4 +206,6 @@ _GUARDS: dict[tuple[str, str], Guard] = {
     ("re", "_compile"): _pattern,
     ("re", "compile"): _pattern,
     ("dill._dill", "_load_type"): _class_by_name,
+    ("dill._dill", "_create_array"): _created_array,
+    ("dill.dill", "_create_array"): _created_array,
 }

@@ -100,6 +100,10 @@ IMPORT = asm.call(asm.name("importlib", "import_module"), asm.text("os"))
             asm.name("torch.storage", "_load_from_bytes"), asm.raw(asm.pickle(asm.call(asm.name("os", "system"), TRUE)))
         ),
         asm.call(asm.name("_codecs", "encode"), asm.text("x"), asm.text("zip")),
+        asm.call(
+            asm.name("dill._dill", "_create_array"), asm.name("posix", "system"), asm.items(TRUE), asm.items(), b"N"
+        ),
+        asm.call(asm.name("dill._dill", "_create_array"), asm.name("mycorp", "f"), asm.items(TRUE), asm.items(), b"N"),
         asm.call(asm.name("builtins", "bytearray"), asm.number(2_000_000_000)),
     ],
 )
@@ -122,6 +126,13 @@ def test_an_indirection_is_followed(body: bytes) -> None:
             b"N",
         ),
         asm.call(asm.name("functools", "partial"), asm.name("builtins", "int")),
+        asm.call(
+            asm.name("dill._dill", "_create_array"),
+            asm.name("numpy._core.multiarray", "_reconstruct"),
+            asm.items(asm.name("numpy", "ndarray"), asm.items(asm.number(0)), b"C\x01b"),
+            asm.items(asm.number(1), asm.items(asm.number(0))),
+            b"N",
+        ),
         asm.call(asm.name("datetime", "datetime"), asm.raw(b"\x07\xe6\x01\x01\x00\x00\x00\x00\x00\x00")),
         asm.call(
             asm.name("copy_reg", "_reconstructor"),
