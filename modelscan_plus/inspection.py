@@ -20,7 +20,8 @@ from modelscan_plus.core.report import Program
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats import kinds, registry
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
-from modelscan_plus.formats.interface import HEAD, TAIL, Format, Region, View
+from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import MAX_SUMMARIES, Stated
 from modelscan_plus.rules import registry as rules_registry
 from modelscan_plus.rules.interface import JUDGES, Context
 
@@ -40,6 +41,8 @@ class FileResult(msgspec.Struct, frozen=True):
     programs: tuple[Program, ...] = ()
     sha256: str | None = None
     dropped_findings: int = 0
+    summaries: tuple[Stated, ...] = ()
+    """For the rules that look at the whole tree."""
 
 
 class Inspector:
@@ -49,6 +52,7 @@ class Inspector:
         self.budget = Budget(limits, deadline)
         self.findings: list[Finding] = []
         self.programs: list[Program] = []
+        self.summaries: list[Stated] = []
         self.gaps: dict[CoverageReason, None] = {}
         self.unread: dict[CoverageReason, None] = {}
         self.dropped = 0
@@ -78,6 +82,7 @@ class Inspector:
             programs=tuple(self.programs),
             sha256=digest,
             dropped_findings=self.dropped,
+            summaries=tuple(self.summaries),
         )
 
     def _inspect(self, artifact: Artifact) -> tuple[str, ...]:
@@ -123,6 +128,7 @@ class Inspector:
                     variants[known.name] = parsed.variant
                 for reason in parsed.gaps:
                     self.gaps[self._placed(artifact, reason)] = None
+                self._summarise(artifact, parsed)
                 for facts in parsed.facts:
                     self._judge(artifact, facts)
                 for nested in parsed.nested:
@@ -134,6 +140,12 @@ class Inspector:
             self._gap(artifact, "memory", _NO_MEMORY)
             regions.append(Region(0, artifact.source.size, "structure"))
         return regions
+
+    def _summarise(self, artifact: Artifact, parsed: Parsed) -> None:
+        room = MAX_SUMMARIES - len(self.summaries)
+        if len(parsed.summaries) > room:
+            self._gap(artifact, "more-summaries", "too many parts for the rules that look at the whole tree")
+        self.summaries += [Stated(artifact.members, summary) for summary in parsed.summaries[:room]]
 
     def _descend(self, artifact: Artifact) -> None:
         limit = self.budget.limits.max_depth

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from modelscan_plus.core.coverage import Coverage, CoverageState
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, Severity, fingerprint
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report, Run, Summary, Target, Tool, Verdict
@@ -28,6 +28,7 @@ from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
 from modelscan_plus.rules.paths import judge_path
 from modelscan_plus.rules.registry import ruleset_digest
+from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
 from modelscan_plus.sources.interface import Entry, Source, Unopened
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
@@ -65,6 +66,8 @@ class _Collected:
     artifacts: list[ArtifactReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
+    trees: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    """By target, the files by path."""
     bytes_read: int = 0
 
 
@@ -117,6 +120,8 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
             if options.progress is not None:
                 options.progress(outcome.path, outcome.size)
         sandbox = supervisor.sandbox
+    for key, source in sources.items():
+        _judge_tree(Tree(key, source.kind, collected.trees.get(key, {}), source.revision), collected)
     given = [
         Target(id=key, given=visible(targets[index]), kind=source.kind, decision=Decision.INCOMPLETE)
         for index, (key, source) in enumerate(sources.items())
@@ -156,9 +161,34 @@ def _collect(outcome: Outcome, collected: _Collected) -> None:
         artifact = ArtifactReport(outcome.key, path, outcome.size, result.formats, result.coverage, result.sha256)
         collected.programs += _programs(result, outcome.key, path, len(collected.programs))
     offset = len(collected.programs) - (len(result.programs) if isinstance(result, FileResult) else 0)
-    collected.findings += [_placed(finding, outcome.key, path, offset) for finding in findings]
+    placed = [_placed(finding, outcome.key, path, offset) for finding in findings]
+    summaries = result.summaries if isinstance(result, FileResult) else ()
+    collected.trees.setdefault(outcome.key, {})[path] = TreeFile(
+        path, artifact.size, artifact.formats, artifact.coverage, artifact.sha256, summaries, tuple(placed)
+    )
+    collected.findings += placed
     collected.artifacts.append(inert_copy(artifact))
     collected.bytes_read += artifact.coverage.bytes_read
+
+
+def _judge_tree(tree: Tree, collected: _Collected) -> None:
+    """Add what only all files of a target together show."""
+    found, dropped = judge_tree(tree)
+    # A raised finding has its place already.
+    placed = [
+        finding if finding.fingerprint else _placed(finding, tree.target, finding.artifact, 0) for finding in found
+    ]
+    collected.findings = merged(collected.findings, placed)
+    if dropped:
+        # As with a file's own findings: what a policy was never shown must not pass.
+        reason = CoverageReason("more-findings", f"{dropped:,} further findings about the target as a whole", True)
+        for position, artifact in enumerate(collected.artifacts):
+            if artifact.target == tree.target:
+                coverage = Coverage(
+                    CoverageState.PARTIAL, (*artifact.coverage.reasons, reason), artifact.coverage.bytes_read
+                )
+                collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
+                break
 
 
 def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:

@@ -1,10 +1,13 @@
 """Helpers for tests: inspect bytes in this process, without children."""
 
+import msgspec
+
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult, Inspector
+from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
 
 
 def inspect(data: bytes, name: str = "model.pkl", limits: Limits | None = None) -> FileResult:
@@ -20,3 +23,22 @@ def rules(data: bytes, name: str = "model.pkl") -> set[str]:
 def above_info(result: FileResult) -> list[Finding]:
     """Findings that an honest file must not have."""
     return [finding for finding in result.findings if finding.severity is not Severity.INFO]
+
+
+def tree_of(files: dict[str, bytes], kind: str = "path") -> Tree:
+    """The tree that a folder with these files makes."""
+    made = {}
+    for path, data in files.items():
+        result = inspect(data, path.rpartition("/")[2])
+        findings = tuple(msgspec.structs.replace(finding, target="t1", artifact=path) for finding in result.findings)
+        made[path] = TreeFile(
+            path, len(data), result.formats, result.coverage, summaries=result.summaries, findings=findings
+        )
+    return Tree("t1", kind, made)
+
+
+def inspect_tree(files: dict[str, bytes]) -> list[Finding]:
+    """What the files and the tree that they make have in findings, as in a report."""
+    tree = tree_of(files)
+    found = [msgspec.structs.replace(finding, target="t1") for finding in judge_tree(tree)[0]]
+    return merged([finding for file in tree.files.values() for finding in file.findings], found)

@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from fixtures.make import Sample
-from fixtures.make.__main__ import all_samples
+from fixtures.make import Sample, TreeSample
+from fixtures.make.__main__ import all_samples, all_trees
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.formats.registry import FORMATS
@@ -14,9 +14,10 @@ from modelscan_plus.inspection import FileResult
 from modelscan_plus.rules import verdicts
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.registry import all_rules
-from tests.samples import inspect
+from tests.samples import inspect, inspect_tree, tree_of
 
 SAMPLES = all_samples()
+TREES = all_trees()
 RULES = all_rules()
 
 COVERED_ELSEWHERE = {
@@ -55,8 +56,8 @@ def test_a_rule_explains_itself(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", FROM_BYTES)
 def test_a_rule_has_a_sample_that_fires_it_and_a_near_miss(rule: str) -> None:
-    assert any(rule in sample.fires for sample in SAMPLES), "no sample fires it"
-    assert any(rule in sample.near for sample in SAMPLES), "no sample is its near-miss"
+    assert any(rule in sample.fires for sample in [*SAMPLES, *TREES]), "no sample fires it"
+    assert any(rule in sample.near for sample in [*SAMPLES, *TREES]), "no sample is its near-miss"
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
@@ -82,8 +83,22 @@ def test_an_honest_sample_is_quiet_and_analysed(sample: Sample) -> None:
     assert result.coverage.state is CoverageState.ANALYSED
 
 
+@pytest.mark.parametrize("sample", TREES, ids=lambda sample: sample.path)
+def test_a_sample_folder_fires_what_it_says_and_not_what_it_is_near_to(sample: TreeSample) -> None:
+    found = inspect_tree(sample.build())
+    fired = {finding.rule for finding in found}
+    assert set(sample.fires) <= fired
+    assert not set(sample.near) & fired
+    assert set(sample.fires) | set(sample.near) <= RULES.keys()
+    assert sample.build() == sample.build()
+    if not sample.fires:
+        assert [finding for finding in found if finding.severity.rank > Severity.LOW.rank] == []
+        files = tree_of(sample.build()).files.values()
+        assert {file.path for file in files if file.coverage.state is not CoverageState.ANALYSED} == set()
+
+
 def test_sample_paths_are_unique() -> None:
-    paths = [sample.path for sample in SAMPLES]
+    paths = [sample.path for sample in [*SAMPLES, *TREES]]
     assert len(set(paths)) == len(paths)
 
 

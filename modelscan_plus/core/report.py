@@ -94,6 +94,59 @@ class Program(msgspec.Struct, frozen=True):
     """Harmless lines that were left out."""
 
 
+class LoaderFile(msgspec.Struct, frozen=True):
+    """A file that a loader opens."""
+
+    path: str
+    why: str
+    """By which of its own rules: "first choice", "index", "glob *.bin", "configuration", …"""
+    worst: str | None = None
+    """The worst severity found in it."""
+
+
+class LoaderCode(msgspec.Struct, frozen=True):
+    """Code that a loader runs."""
+
+    path: str
+    """A file of the target, or "other/repo--module" for code that comes from elsewhere."""
+    reached_by: str
+    """The chain from the loader to it: "config.json auto_map.AutoModel → modeling_x.Model"."""
+    when: str
+    """"always", "trust_remote_code" (only when the user sets it) or "opened" (the file's own format runs code)."""
+    present: bool = True
+    """False where the target does not hold it."""
+
+
+class LoaderView(msgspec.Struct, frozen=True):
+    """What one loader would do with one target."""
+
+    target: str
+    loader: str
+    """"transformers", "diffusers", "sentence-transformers", "peft", "timm", "vllm", "torch.load", …"""
+    opens: tuple[LoaderFile, ...] = ()
+    """In the order in which it looks, as far as it gets."""
+    fallbacks: tuple[LoaderFile, ...] = ()
+    """What the same loader opens instead where options or missing files make it."""
+    ignores: tuple[str, ...] = ()
+    """Weights and code of the target that it does not touch."""
+    runs: tuple[LoaderCode, ...] = ()
+    folder: str = ""
+    """The folder of the target that is the model, "" for its root."""
+    omitted: int = 0
+    """Files that were left out of these lists."""
+
+
+class TemplateReport(msgspec.Struct, frozen=True):
+    """A chat template, to be compared with the one that somebody reviewed."""
+
+    target: str
+    artifact: str
+    members: tuple[str, ...]
+    sha256: str
+    length: int
+    """In characters."""
+
+
 class Suppressed(msgspec.Struct, frozen=True):
     """A finding that policy or baseline set aside; it stays visible."""
 
@@ -138,7 +191,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...] = ()
     programs: tuple[Program, ...] = ()
-    loaders: tuple[dict[str, str], ...] = ()
+    loaders: tuple[LoaderView, ...] = ()
+    templates: tuple[TemplateReport, ...] = ()
     signatures: tuple[dict[str, str], ...] = ()
     probes: tuple[dict[str, str], ...] = ()
     notes: tuple[Reason, ...] = ()

@@ -14,6 +14,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.formats.summaries import Summary
 
 HEAD = 4096
 """Bytes of the start that `claims` is given."""
@@ -51,6 +52,8 @@ class Parsed:
     """Artifacts inside; may be lazy, and may raise `BudgetExceeded` while it is consumed."""
     gaps: tuple[CoverageReason, ...] = ()
     """What could not be read although a loader would interpret it."""
+    summaries: tuple[Summary, ...] = ()
+    """What rules over the whole tree need to know about the artifact (formats/summaries.py)."""
     variant: str = ""
     """One of the format's `variants`, where the content shows which it is; it then stands for the format's name."""
 

@@ -88,6 +88,13 @@ def _where(error: Exception) -> str:
 def _encode_reply(result: FileResult, *, retire: bool) -> bytes:
     """The frame; findings are counted instead of sent where there are more than a frame can hold."""
     frame = encode(Reply(result, retire))
+    if len(frame) > MAX_REPLY and result.summaries:
+        reason = CoverageReason("more-summaries", "the summary of its parts is too long", executable=True)
+        coverage = msgspec.structs.replace(
+            result.coverage, state=CoverageState.PARTIAL, reasons=(*result.coverage.reasons, reason)
+        )
+        result = msgspec.structs.replace(result, summaries=(), coverage=coverage)
+        frame = encode(Reply(result, retire))
     while len(frame) > MAX_REPLY:
         keep = len(result.findings) // 2
         dropped = result.dropped_findings + len(result.findings) - keep

@@ -1,0 +1,100 @@
+"""What a child says about one file for rules that look at several files at once.
+
+Facts are judged where they are made, in the child, and are gone with it. Some judgements need a whole tree: which code
+a config reaches, whether two weight files hold the same tensors, which files a loader would open. For those a format
+adds summaries to its `Parsed`; they travel to the parent as JSON, and rules/tree.py hands them to the rules.
+
+A summary is small (its maker bounds it), typed, and holds no judgement. To add one: a struct here with a tag of its
+own, its name in `Summary`, and a rule with `@judges_tree`.
+"""
+
+import msgspec
+
+MAX_SUMMARIES = 4_000
+"""Summaries of one top-level file; further ones are dropped and the file is then partly analysed."""
+
+
+class CodeReference(msgspec.Struct, frozen=True):
+    """A configuration names code by which a loader builds something."""
+
+    key: str
+    """Where it stands: "auto_map.AutoModel", "_class_name", "modules[0].type", "unet[1]", …"""
+    value: str
+    """As written: "modeling_x.Model", "other/repo--modeling_x.Model", "custom_st.Transformer"."""
+
+
+class ConfigSummary(msgspec.Struct, frozen=True, tag="config"):
+    """A JSON object that configures loaders."""
+
+    keys: tuple[str, ...] = ()
+    """The outermost keys, at most 400."""
+    code: tuple[CodeReference, ...] = ()
+    """References to code, at most 200."""
+    strings: dict[str, str] = {}
+    """Some values by key, where a rule or a loader needs them: "_class_name", "base_model_name_or_path",
+    "architecture", "revision", "library_name", "transformers_weights", …"""
+    trust_remote_code: bool = False
+    """The file asks loaders to run remote code."""
+    components: dict[str, tuple[str, str]] = {}
+    """Of a model_index.json: component, then library and class."""
+    modules: tuple[tuple[str, str], ...] = ()
+    """Of a modules.json: path and type of each."""
+    weight_map: tuple[str, ...] = ()
+    """Of an index: the files named in it, each once, sorted, at most 10,000."""
+
+
+class PythonImport(msgspec.Struct, frozen=True):
+    """An import statement that could lead to another file of the tree."""
+
+    module: str
+    """Dotted, with leading dots for a relative import."""
+    names: tuple[str, ...] = ()
+
+
+class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
+    """A Python source file."""
+
+    imports: tuple[PythonImport, ...] = ()
+    """At most 1,000."""
+    classes: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    parsed: bool = True
+    """False where the source could not be parsed."""
+
+
+class TensorNames(msgspec.Struct, frozen=True, tag="tensors"):
+    """The tensors of one weight file."""
+
+    format: str
+    """"safetensors", "pickle" or "gguf"."""
+    tensors: dict[str, tuple[int, ...]]
+    """Shape by name; at most 20,000 names of at most 300 characters."""
+    complete: bool = True
+    """False where some were left out, or where the reader could not tell."""
+
+
+class TemplateSummary(msgspec.Struct, frozen=True, tag="template"):
+    """A chat template."""
+
+    sha256: str
+    """Of its text in UTF-8."""
+    length: int
+    """In characters."""
+    parsed: bool = True
+
+
+class TextSummary(msgspec.Struct, frozen=True, tag="text"):
+    """A text file of another kind."""
+
+    role: str
+    """What its name and content make of it: "requirements", "setup-py", "markdown", "shell", "lfs-pointer", …"""
+
+
+Summary = ConfigSummary | PythonSummary | TensorNames | TemplateSummary | TextSummary
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """A summary and where in the file it belongs."""
+
+    members: tuple[str, ...]
+    summary: Summary
