@@ -6,7 +6,7 @@ outputs behind it.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -27,6 +27,7 @@ from modelscan_plus.rules.interface import JUDGES, Context
 
 assert rules_registry.FAMILIES is not None  # importing the registry is what registers the judges
 
+Listener = Callable[[Artifact, tuple[str, ...]], None]
 _NO_MEMORY = "needs more memory than one file is given"
 _SNIFF_GAPS = 64
 """Unaccounted ranges that are looked at one by one; more of them are one range to the reader anyway."""
@@ -48,8 +49,10 @@ class FileResult(msgspec.Struct, frozen=True):
 class Inspector:
     """Inspects one top-level file with one budget."""
 
-    def __init__(self, limits: Limits, deadline: float | None = None) -> None:
-        self.budget = Budget(limits, deadline)
+    def __init__(self, limits: Limits, listener: Listener | None = None) -> None:
+        """`listener` is told of every artifact on the way down, with the formats that claim it."""
+        self.budget = Budget(limits)
+        self._listener = listener
         self.findings: list[Finding] = []
         self.programs: list[Program] = []
         self.summaries: list[Stated] = []
@@ -98,6 +101,8 @@ class Inspector:
         claiming = [known for known in registry.FORMATS if known.claims(view)]
         kind = None if claiming else kinds.recognise(head)
         names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
+        if self._listener is not None:
+            self._listener(artifact, names)
         self._judge(
             artifact,
             IdentityFacts(

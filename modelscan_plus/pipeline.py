@@ -18,7 +18,19 @@ import msgspec
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, Severity, fingerprint
-from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report, Run, Summary, Target, Tool, Verdict
+from modelscan_plus.core.limits import Limits
+from modelscan_plus.core.report import (
+    ArtifactReport,
+    Decision,
+    Program,
+    Reason,
+    Report,
+    Run,
+    Summary,
+    Target,
+    Tool,
+    Verdict,
+)
 from modelscan_plus.core.text import inert, visible
 from modelscan_plus.core.version import VERSION
 from modelscan_plus.inspection import FileResult
@@ -57,6 +69,8 @@ class Options:
     now: datetime.datetime | None = None
     """Decides expiry dates and stands in the report; None for the clock."""
     progress: Progress | None = None
+    engines: tuple[str, ...] = ()
+    """Names of the engines that are asked for a second opinion."""
 
 
 @dataclass(slots=True)
@@ -69,6 +83,8 @@ class _Collected:
     trees: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
     """By target, the files by path."""
     bytes_read: int = 0
+    engines: dict[str, str] = field(default_factory=dict)
+    notes: list[Reason] = field(default_factory=list)
 
 
 def scan(
@@ -122,6 +138,8 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
         sandbox = supervisor.sandbox
     for key, source in sources.items():
         _judge_tree(Tree(key, source.kind, collected.trees.get(key, {}), source.revision), collected)
+    for name in options.engines:
+        _second_opinion(name, _entries(sources), limits, options.jobs, collected)
     given = [
         Target(id=key, given=visible(targets[index]), kind=source.kind, decision=Decision.INCOMPLETE)
         for index, (key, source) in enumerate(sources.items())
@@ -191,6 +209,27 @@ def _judge_tree(tree: Tree, collected: _Collected) -> None:
                 break
 
 
+def _second_opinion(
+    name: str, entries: Iterator[tuple[str, Entry]], limits: Limits, jobs: int, collected: _Collected
+) -> None:
+    """Ask an engine and put what it says beside what we found."""
+    from modelscan_plus import opinions
+    from modelscan_plus.engines.merge import merge, with_listings
+
+    opinion = opinions.ask(name, entries, limits, jobs)
+    remarks: list[Finding] = []
+    listed: list[Program] = []
+    for outcome, result in opinions.results(opinion):
+        path = visible(outcome.path)
+        remarks += [_placed(finding, outcome.key, path, 0) for finding in result.findings]
+        listed += _programs(result, outcome.key, path, 0)
+    collected.findings = merge(collected.findings, remarks)
+    collected.programs = with_listings(collected.programs, listed)
+    collected.notes.append(inert_copy(opinions.note(opinion)))
+    if opinion.version is not None:
+        collected.engines[name] = opinion.version
+
+
 def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:
     return [
         inert_copy(
@@ -253,7 +292,7 @@ def _report(targets: list[Target], collected: _Collected, options: Options, now:
     )
     findings = _numbered(outcome.findings)
     return Report(
-        tool=Tool(name="modelscan-plus", version=VERSION, ruleset=ruleset_digest()),
+        tool=Tool(name="modelscan-plus", version=VERSION, ruleset=ruleset_digest(), engines=collected.engines),
         now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         verdict=Verdict(
             decision=outcome.decision,
@@ -269,7 +308,7 @@ def _report(targets: list[Target], collected: _Collected, options: Options, now:
         findings=findings,
         suppressed=outcome.suppressed,
         programs=tuple(collected.programs),
-        notes=outcome.notes,
+        notes=(*outcome.notes, *collected.notes),
         summary=Summary(
             artifacts=len(collected.artifacts),
             by_severity=_counts(finding.severity.value for finding in findings),

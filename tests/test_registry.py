@@ -26,6 +26,7 @@ COVERED_ELSEWHERE = {
     "MSP9103": "tests/rules/test_paths.py: a file changes while it is read",
     "MSP9104": "tests/rules/test_paths.py: a policy file is found by its name in a target",
 }
+COVERED_ELSEWHERE["MSP9301"] = "tests/engines/test_opinions.py: other scanners object"
 """Rules about names in a file system or about the scan itself: no sample's bytes can fire them."""
 COVERED_ELSEWHERE |= dict.fromkeys(
     (value.id for value in vars(verdicts).values() if isinstance(value, Rule)),

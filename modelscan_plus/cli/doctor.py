@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from modelscan_plus.core.version import VERSION
+from modelscan_plus.engines.registry import ENGINES
 from modelscan_plus.pipeline import default_jobs
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.rules.registry import all_rules, ruleset_digest
@@ -33,6 +34,11 @@ def command() -> None:
     }
     for name, value in facts.items():
         click.echo(f"{name:<15}{value}")
+    click.echo("engines")
+    for engine in (make() for make in ENGINES):
+        installed = engine.version()
+        detail = f"{engine.title}; {engine.needs}" + ("" if installed else '; pip install "modelscan-plus[engines]"')
+        click.echo(f"  {installed or 'absent':<8} {engine.name:<14} {detail}")
     click.echo("sandbox")
     layers = describe()
     for layer in layers:

@@ -32,6 +32,9 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @click.option("--hash", "sha256", is_flag=True, help="Put the SHA-256 of every file into the report.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@click.option(
+    "--engine", "engines", multiple=True, metavar="NAME", help="Second opinion: fickling, modelscan; repeatable."
+)
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
@@ -49,6 +52,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     sha256: bool,
+    engines: tuple[str, ...],
     jobs: int | None,
     timeout: float | None,
     max_size: str | None,
@@ -65,6 +69,7 @@ def command(
     from modelscan_plus.policy.baseline import make_baseline, read_baseline
     from modelscan_plus.policy.load import load_policy
 
+    asked = _engines(engines)
     if targets.count("-") > 1:
         raise UsageError("standard input (-) can be given once")
     wanted = [parse_format(text) for text in formats]
@@ -82,12 +87,21 @@ def command(
             max_size=_size(max_size) if max_size else None,
             now=_time(now) if now else None,
             progress=progress,
+            engines=asked,
         )
         report = scan_targets(targets, options)
     if write_baseline:
         common.write_file(Path(write_baseline), make_baseline(report).decode("utf-8"))
     common.write_outputs(report, wanted, verbosity=-1 if quiet else int(verbose))
     sys.exit(common.exit_code(report, exit_zero=exit_zero))
+
+
+def _engines(given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given:
+        return ()
+    from modelscan_plus.engines.registry import parse_names
+
+    return parse_names(given)
 
 
 def _size(text: str) -> int:

@@ -118,6 +118,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     default_severity: Severity
     confidence: Confidence = Confidence.HIGH
     source: str = "self"
+    confirmed_by: tuple[str, ...] = ()
+    """Engines that object to the same thing, where `--engine` asked them."""
     target: str = ""
     artifact: str = ""
     location: Location = Location()

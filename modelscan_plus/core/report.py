@@ -36,6 +36,8 @@ class Tool(msgspec.Struct, frozen=True):
     version: str
     ruleset: str
     """"sha256:…" over every rule declaration and data table."""
+    engines: dict[str, str] = {}
+    """Versions of the engines that gave second opinions, by name."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -92,6 +94,8 @@ class Program(msgspec.Struct, frozen=True):
     lines: tuple[ProgramLine, ...]
     omitted: int = 0
     """Harmless lines that were left out."""
+    second_listing: tuple[str, ...] = ()
+    """The same pickle as fickling decompiles it, where it was asked and its imports agree with ours."""
 
 
 class LoaderFile(msgspec.Struct, frozen=True):

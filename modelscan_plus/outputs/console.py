@@ -98,6 +98,8 @@ def _finding(finding: Finding, style: Style, *, explain: bool) -> Iterator[str]:
     if isinstance(evidence, PickleEvidence) and len(evidence.chain) > 1:
         for step in evidence.chain:
             yield f"{_INDENT}  {_paint(style, shorten(step, style.width - 8), 'bright_black')}"
+    if finding.confirmed_by:
+        yield f"{_INDENT}Also objected to by {' and '.join(finding.confirmed_by)}."
     if explain:
         rule = all_rules().get(finding.rule)
         if rule is not None:

@@ -73,6 +73,7 @@ class Context:
         length: int | None = None,
         severity: Severity | None = None,
         confidence: Confidence = Confidence.HIGH,
+        source: str = "self",
     ) -> Finding:
         """A finding of `rule` in this artifact. `subject` names what was found, free of offsets."""
         return Finding(
@@ -82,6 +83,7 @@ class Context:
             severity=severity or rule.severity,
             default_severity=rule.severity,
             confidence=confidence,
+            source=source,
             location=Location(members=self.artifact.members, offset=offset, length=length),
             message=message,
             evidence=evidence,

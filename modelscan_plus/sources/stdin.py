@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
@@ -30,14 +31,15 @@ class StdinSource:
         """`max_size` is in bytes; `stream` replaces standard input."""
         self._max_size = DEFAULT_MAX_SIZE if max_size is None else max_size
         self._stream = stream
+        self._spooled: tuple[int, int] | None = None
 
     def entries(self) -> Iterator[Entry]:
-        """The stream, as an entry named "stdin". It can be opened once."""
+        """The stream, as an entry named "stdin". It is spooled at the first opening."""
         yield Entry("stdin", self._open)
 
     def _open(self) -> Opened | Unopened:
         try:
-            spooled = self._spool(self._stream or sys.stdin.buffer)
+            spooled = self._spooled or self._spool(self._stream or sys.stdin.buffer)
         except (OSError, ValueError, AttributeError) as error:  # unreadable, closed, or absent (pythonw)
             message = f"standard input could not be read: {error}"
             return Unopened(None, CoverageReason("read-error", message, executable=True))
@@ -45,8 +47,10 @@ class StdinSource:
             message = f"standard input gave more than the {human_bytes(self._max_size)} allowed; set --max-size"
             reason = CoverageReason("too-large", message, executable=True)
             return Unopened(PathFacts("too-large", message), reason, "not_analysed", self._max_size)
-        fd, size = spooled
-        return Opened(fd, size, lambda: False)
+        if self._spooled is None:
+            self._spooled = spooled
+            weakref.finalize(self, os.close, spooled[0])
+        return Opened(os.dup(spooled[0]), spooled[1], lambda: False)
 
     def _spool(self, stream: BinaryIO) -> tuple[int, int] | None:
         """A descriptor with everything that `stream` gives, and the number of bytes; None when there is too much."""

@@ -9,7 +9,8 @@ import gc
 import os
 import signal
 import socket
-from typing import NoReturn
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -33,9 +34,14 @@ from modelscan_plus.workers.interface import (
     frame_length,
 )
 
+if TYPE_CHECKING:
+    from modelscan_plus.engines.examiner import Examiner
+
 _CPU_MARGIN = 10.0
 """Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
 _CODECS = "ascii latin-1 utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 cp437 unicode_escape raw_unicode_escape"
+_OWN_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""Where this package is imported from; the one entry of `sys.path` that may be the working directory."""
 _PRELOAD = b"cbuiltins\nset\n)R."
 """A pickle that makes the rules load the tables they keep: behind the sandbox no file can be opened."""
 
@@ -51,6 +57,7 @@ def preload() -> None:
 def serve(channel: socket.socket) -> None:
     """Answer until the parent hangs up."""
     setup = decode(_receive(channel), Setup)
+    examiner = _examiner(setup)
     statm = _open_statm()
     layers = sandbox.apply(setup.limits)
     channel.sendall(encode(Hello(layers)))
@@ -59,17 +66,35 @@ def serve(channel: socket.socket) -> None:
         task, fd = message
         sandbox.limit_cpu(setup.limits.seconds + _CPU_MARGIN)
         try:
-            result = inspect(task, fd, setup)
+            result = inspect(task, fd, setup, examiner)
         finally:
             os.close(fd)
         grown = _address_space(statm) - before > setup.limits.memory // 8
         channel.sendall(_encode_reply(result, retire=grown))
 
 
-def inspect(task: Task, fd: int, setup: Setup) -> FileResult:
+def _examiner(setup: Setup) -> "Examiner | None":
+    """The engine that this child is for, imported while files can still be opened; None for our own rules."""
+    if not setup.engine:
+        return None
+    from modelscan_plus.engines.examiner import Examiner
+
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", ".", here) or entry == _OWN_ROOT]
+    examiner = Examiner(setup.engine)
+    examiner.inspect(Artifact("preload.pkl", BytesSource(_PRELOAD)), setup.limits)
+    return examiner
+
+
+def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | None" = None) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
     artifact = Artifact(task.name, FileSource(fd, task.size))
     try:
+        if examiner is not None:
+            return examiner.inspect(artifact, setup.limits)
         return Inspector(setup.limits).inspect(artifact, sha256=setup.sha256)
     except Exception as error:
         # A fault of ours must not pass for a clean file, nor take the other files with it.

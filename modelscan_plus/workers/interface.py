@@ -28,6 +28,8 @@ class Setup(msgspec.Struct, frozen=True):
 
     limits: Limits
     sha256: bool
+    engine: str = ""
+    """Name of the engine that gives its opinion instead of our own rules."""
 
 
 class Hello(msgspec.Struct, frozen=True):

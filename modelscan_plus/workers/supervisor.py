@@ -50,8 +50,9 @@ def available() -> bool:
 class Supervisor:
     """Runs entries through at most `jobs` children. A context manager: on leaving it no child is left."""
 
-    def __init__(self, limits: Limits, jobs: int = 1, *, sha256: bool = False) -> None:
-        self._setup = Setup(limits, sha256)
+    def __init__(self, limits: Limits, jobs: int = 1, *, sha256: bool = False, engine: str = "") -> None:
+        """`engine` names one whose opinion is asked instead of our own rules."""
+        self._setup = Setup(limits, sha256, engine)
         self._jobs = max(1, jobs)
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
