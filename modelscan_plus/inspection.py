@@ -5,8 +5,7 @@ outputs behind it.
 """
 
 import dataclasses
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
@@ -24,6 +23,7 @@ from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region,
 from modelscan_plus.formats.summaries import MAX_SUMMARIES, Stated
 from modelscan_plus.rules import registry as rules_registry
 from modelscan_plus.rules.interface import JUDGES, Context
+from modelscan_plus.trust.hashing import hash_source
 
 assert rules_registry.FAMILIES is not None  # importing the registry is what registers the judges
 
@@ -66,14 +66,14 @@ class Inspector:
         digest: str | None = None
         try:
             formats = self._inspect(artifact)
-            if sha256:
-                digest = self._hash(artifact)
         except BudgetExceeded as breach:
             self._gap(artifact, breach.code, breach.message)
         except MemoryError:
             self._gap(artifact, "memory", _NO_MEMORY)
         except OSError as error:
             self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
+        if sha256:
+            digest = self._hash(artifact)
         self._keep_the_worst(self.budget.limits.max_findings)
         if self.dropped:
             # A policy may set aside all that is kept, and must not let in what it was never shown.
@@ -193,18 +193,13 @@ class Inspector:
                 ),
             )
 
-    def _hash(self, artifact: Artifact) -> str:
-        digest = hashlib.sha256()
-        for chunk in self._chunks(artifact):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def _chunks(self, artifact: Artifact) -> Iterator[bytes]:
-        offset = 0
-        while chunk := artifact.source.pread(offset, 1 << 20):
-            self.budget.check_time()
-            yield chunk
-            offset += len(chunk)
+    def _hash(self, artifact: Artifact) -> str | None:
+        """The digest, whatever became of the analysis: the name of what was not analysed is wanted most."""
+        try:
+            return hash_source(artifact.source)
+        except OSError as error:
+            self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
+            return None
 
     def _not_analysed(self, artifact: Artifact, kind: kinds.Kind | None) -> None:
         if artifact.payload or artifact.source.size == 0:

@@ -38,12 +38,14 @@ from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
+from modelscan_plus.rules.integrity import NO_TREE_DIGEST
 from modelscan_plus.rules.paths import judge_path
 from modelscan_plus.rules.registry import ruleset_digest
 from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
 from modelscan_plus.sources.interface import Entry, Source, Unopened
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
+from modelscan_plus.trust.tree import CHANGED, Collector, Measured, unhashed
 from modelscan_plus.workers.supervisor import Outcome, Supervisor
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -82,6 +84,8 @@ class _Collected:
     programs: list[Program] = field(default_factory=list)
     trees: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
     """By target, the files by path."""
+    hashed: dict[str, Collector] = field(default_factory=dict)
+    """By target, the files with their digests."""
     bytes_read: int = 0
     engines: dict[str, str] = field(default_factory=dict)
     notes: list[Reason] = field(default_factory=list)
@@ -140,10 +144,18 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
         _judge_tree(Tree(key, source.kind, collected.trees.get(key, {}), source.revision), collected)
     for name in options.engines:
         _second_opinion(name, _entries(sources), limits, options.jobs, collected)
+    trees = {key: hashed.refuse_names() for key, hashed in collected.hashed.items()} if sha256 else {}
     given = [
-        Target(id=key, given=visible(targets[index]), kind=source.kind, decision=Decision.INCOMPLETE)
+        Target(
+            id=key,
+            given=visible(targets[index]),
+            kind=source.kind,
+            decision=Decision.INCOMPLETE,
+            digest=trees[key].digest if key in trees else None,
+        )
         for index, (key, source) in enumerate(sources.items())
     ]
+    collected.notes += [note for target in given if (note := _no_digest(target, trees.get(target.id)))]
     run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox)
     return _report(given, collected, options, now, run)
 
@@ -187,6 +199,27 @@ def _collect(outcome: Outcome, collected: _Collected) -> None:
     collected.findings += placed
     collected.artifacts.append(inert_copy(artifact))
     collected.bytes_read += artifact.coverage.bytes_read
+    _collect_digest(outcome, collected.hashed.setdefault(outcome.key, Collector()))
+
+
+def _collect_digest(outcome: Outcome, hashed: Collector) -> None:
+    if isinstance(outcome.result, Unopened):
+        hashed.refuse(outcome.path, unhashed(outcome.result))
+    elif outcome.result.sha256 is None:
+        hashed.refuse(outcome.path, "it could not be read to its end")
+    elif any(facts.kind == "changed" for facts in outcome.facts):
+        hashed.refuse(outcome.path, CHANGED)
+    else:
+        hashed.file(outcome.path, outcome.size, outcome.result.sha256, outcome.link)
+
+
+def _no_digest(target: Target, tree: Measured | None) -> Reason | None:
+    """Why a target has no digest although its files were hashed."""
+    if tree is None or not tree.refused:
+        return None
+    path, why = next(iter(sorted(tree.refused.items())))
+    more = f" (and {len(tree.refused) - 1:,} more)" if len(tree.refused) > 1 else ""
+    return Reason(NO_TREE_DIGEST.id, inert(f"{target.given} has no digest: {visible(path)}: {why}{more}"))
 
 
 def _judge_tree(tree: Tree, collected: _Collected) -> None:

@@ -20,6 +20,8 @@ class Opened:
     size: int
     changed: Callable[[], bool]
     """After reading: True when the file is no longer the one that was opened (size, mtime_ns, inode)."""
+    link: str = ""
+    """Where it leads, when the name is a link to another file of the same target: the file has a second name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from modelscan_plus.core.coverage import CoverageReason
@@ -150,7 +150,8 @@ class LocalSource:
             return _outside(shown)
         inner = tuple(os.path.relpath(real, root).split(os.sep))
         if not stat.S_ISDIR(status.st_mode):
-            return self._limited(open_file(root, inner))
+            opened = self._limited(open_file(root, inner))
+            return replace(opened, link=shown) if root == self._root and isinstance(opened, Opened) else opened
         if root != self._root or ".git" in inner:
             return _outside(shown)
         return Unopened(None, CoverageReason("link-to-folder", "its files are listed under their own path"), "analysed")

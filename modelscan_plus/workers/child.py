@@ -20,6 +20,7 @@ from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import Finding, PickleEvidence
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult, Inspector
+from modelscan_plus.trust.hashing import HashedSource
 from modelscan_plus.workers import sandbox
 from modelscan_plus.workers.interface import (
     HEADER,
@@ -64,7 +65,7 @@ def serve(channel: socket.socket) -> None:
     before = _address_space(statm)
     while (message := _receive_task(channel)) is not None:
         task, fd = message
-        sandbox.limit_cpu(setup.limits.seconds + _CPU_MARGIN)
+        sandbox.limit_cpu(setup.seconds_for(task.size) + _CPU_MARGIN)
         try:
             result = inspect(task, fd, setup, examiner)
         finally:
@@ -91,7 +92,8 @@ def _examiner(setup: Setup) -> "Examiner | None":
 
 def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | None" = None) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
-    artifact = Artifact(task.name, FileSource(fd, task.size))
+    source = HashedSource(fd, task.size) if setup.sha256 else FileSource(fd, task.size)
+    artifact = Artifact(task.name, source)
     try:
         if examiner is not None:
             return examiner.inspect(artifact, setup.limits)

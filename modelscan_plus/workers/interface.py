@@ -15,6 +15,7 @@ import msgspec
 
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
+from modelscan_plus.trust.hashing import seconds_to_hash
 
 MAX_REPLY = 64 << 20
 """Bytes of one frame that the parent takes from a child."""
@@ -30,6 +31,10 @@ class Setup(msgspec.Struct, frozen=True):
     sha256: bool
     engine: str = ""
     """Name of the engine that gives its opinion instead of our own rules."""
+
+    def seconds_for(self, size: int) -> float:
+        """Time for a file of `size` bytes: its analysis is limited by itself, hashing it takes what its size takes."""
+        return self.limits.seconds + (seconds_to_hash(size) if self.sha256 else 0)
 
 
 class Hello(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -40,6 +40,8 @@ class Outcome:
     result: FileResult | Unopened
     facts: tuple[PathFacts, ...] = ()
     """What is to be judged about the path itself (rules/paths.py)."""
+    link: str = ""
+    """As in `Opened`."""
 
 
 def available() -> bool:
@@ -192,7 +194,7 @@ class Supervisor:
         changed = job.opened.changed()
         job.close()
         if not changed:
-            done[job.number] = _outcome(job.key, job.entry, job.opened.size, result)
+            done[job.number] = replace(_outcome(job.key, job.entry, job.opened.size, result), link=job.opened.link)
             return
         if isinstance(result, FileResult):
             result = _distrusted(result)

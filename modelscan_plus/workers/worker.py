@@ -57,7 +57,7 @@ class Worker:
         self.job: Job | None = None
         self.layers: tuple[str, ...] | None = None
         self.deadline = time.monotonic() + _STARTUP
-        self._seconds = setup.limits.seconds + GRACE
+        self._setup = setup
         self._heard = bytearray()
         try:
             self._send(encode(setup))
@@ -75,7 +75,7 @@ class Worker:
         self._send(encode(job.task()), job.opened.fd)
         self.job = job
         if self.layers is not None:
-            self.deadline = time.monotonic() + self._seconds
+            self._set_deadline()
 
     def hear(self) -> Reply | None:
         """Take in what the child said; its reply once that is complete. Raises EOFError, OSError, ProtocolError."""
@@ -92,8 +92,12 @@ class Worker:
             if self.layers is not None:
                 return self._reply(body)
             self.layers = decode(body, Hello).layers
-            self.deadline = time.monotonic() + self._seconds
+            self._set_deadline()
         return None
+
+    def _set_deadline(self) -> None:
+        size = self.job.opened.size if self.job is not None else 0
+        self.deadline = time.monotonic() + self._setup.seconds_for(size) + GRACE
 
     def _reply(self, body: bytearray) -> Reply:
         reply = decode(body, Reply)

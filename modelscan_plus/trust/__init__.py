@@ -1,0 +1,1 @@
+"""Hashes, tree digests, the lock file, the import log, signatures and attestations."""
