@@ -4,6 +4,7 @@ from modelscan_plus.formats import kinds
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
+from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.interface import Format
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
@@ -14,6 +15,7 @@ FORMATS: tuple[Format, ...] = (
     TorchLegacyFormat(),
     SafetensorsFormat(),
     NpyFormat(),
+    OnnxFormat(),
     ZipFormat(),
     TarFormat(),
     *(StreamFormat(codec) for codec in CODECS),

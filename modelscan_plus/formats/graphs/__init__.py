@@ -1,0 +1,1 @@
+"""Computation graphs: ONNX, and the protocol-buffer reader under it."""
