@@ -14,6 +14,7 @@ NAME = "modelscan-plus"
 COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
     "explain": "Explain a rule: why it matters, what to do, a bad and a good example.",
+    "verify-bundle": "Verify one Sigstore bundle over one file, as sigstore-conformance asks for it.",
     "report": "Render a JSON report again, in any format.",
     "policy": "Check a policy, show what is in force, print its JSON Schema.",
     "formats": "List the formats: analysed, and only recognised.",
@@ -30,7 +31,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"modelscan_plus.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"modelscan_plus.cli.{cmd_name.replace('-', '_')}").command
         # Variables are named after the option alone: MODELSCAN_PLUS_POLICY serves every command that has --policy.
         command.context_settings.setdefault("auto_envvar_prefix", "MODELSCAN_PLUS")
         return command

@@ -1,0 +1,1 @@
+"""Trusted roots that are shipped; `roots.json` says where each comes from."""
