@@ -14,6 +14,7 @@ NAME = "modelscan-plus"
 COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
     "explain": "Explain a rule: why it matters, what to do, a bad and a good example.",
+    "verify": "Verify who signed a file or folder, and that it is as they signed it.",
     "verify-bundle": "Verify one Sigstore bundle over one file, as sigstore-conformance asks for it.",
     "report": "Render a JSON report again, in any format.",
     "policy": "Check a policy, show what is in force, print its JSON Schema.",

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -83,6 +84,15 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def moment(text: str, option: str) -> datetime:
+    """The time that an option gives; raises `UsageError`."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text}: write a date or time such as 2026-11-23 or 2026-11-23T12:00:00Z") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def exit_code(report: Report, *, exit_zero: bool = False) -> int:

@@ -63,6 +63,7 @@ def _shown(policy: Policy) -> str:
         *(("path", f"{place.glob}: {_spoken(place.fail_on, place.on_incomplete)}") for place in policy.paths),
         *(("pickle allow", name) for name in policy.pickle_allow),
         *(("suppress", f"{entry.spoken()} until {entry.expires}: {entry.reason}") for entry in policy.suppress),
+        *(("signature", f"{it.match}: {it.spoken()}, root {it.root}") for it in policy.signatures),
         ("limits", f"{policy.limits.seconds:g} s, {policy.limits.memory >> 20} MB a file; -f json shows all"),
     ]
     return "".join(f"{name:<16}{value}\n" for name, value in rows)

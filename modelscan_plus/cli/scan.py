@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -85,7 +84,7 @@ def command(
             jobs=jobs or default_jobs(),
             seconds=timeout,
             max_size=_size(max_size) if max_size else None,
-            now=_time(now) if now else None,
+            now=common.moment(now, "--now") if now else None,
             progress=progress,
             engines=asked,
         )
@@ -110,14 +109,6 @@ def _size(text: str) -> int:
         return int(float(number) * _SIZES[unit])
     except (KeyError, ValueError, OverflowError):
         raise UsageError(f"--max-size {text}: write a number with k, M, G or T, for example 2G") from None
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--now {text}: write a date or time such as 2026-11-23 or 2026-11-23T12:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @contextmanager

@@ -151,6 +151,42 @@ class TemplateReport(msgspec.Struct, frozen=True):
     """In characters."""
 
 
+class SignatureReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One signature: who signed what, when, by which root; or why it is not accepted."""
+
+    target: str
+    path: str
+    """The file that holds it, relative to the target; "" for one that is missing."""
+    state: str
+    """"verified" (by somebody whom the policy or the user named), "rejected", or "unchecked" (nobody said who must have
+    signed, so it proves nothing)."""
+    method: str = ""
+    """"keyless", "key" or "certificate"."""
+    signer: str = ""
+    """Identity, name in the certificate, or SHA-256 of the key. In an unchecked signature: who it claims to be of."""
+    issuer: str = ""
+    """Who vouched for the identity."""
+    times: tuple[str, ...] = ()
+    """Proven times of signing, RFC 3339."""
+    log: str = ""
+    log_index: int | None = None
+    """Where it stands in a transparency log."""
+    root: str = ""
+    root_sha256: str = ""
+    root_dated: str = ""
+    """The trusted root that was used, and the day as of which somebody vouched for it."""
+    covers: str = ""
+    """In words: "3 files, 12.0 MB", "the file model.onnx", "a statement of the type …"."""
+    left_out: tuple[str, ...] = ()
+    """Unsigned notes that pass, and what whoever verifies lets pass unsigned."""
+    cause: str = ""
+    """A stable word, when it was rejected: "bad-signature", "unsigned-file", …"""
+    message: str = ""
+    """Why it was rejected or not checked."""
+    problems: tuple[str, ...] = ()
+    """Files that are not as they were signed, the first hundred: "path: what is wrong"."""
+
+
 class Suppressed(msgspec.Struct, frozen=True):
     """A finding that policy or baseline set aside; it stays visible."""
 
@@ -197,7 +233,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[Program, ...] = ()
     loaders: tuple[LoaderView, ...] = ()
     templates: tuple[TemplateReport, ...] = ()
-    signatures: tuple[dict[str, str], ...] = ()
+    signatures: tuple[SignatureReport, ...] = ()
     probes: tuple[dict[str, str], ...] = ()
     notes: tuple[Reason, ...] = ()
     """Things the user should know that are no findings: ignored policy files, unused or expired suppressions."""

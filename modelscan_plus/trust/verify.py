@@ -236,7 +236,7 @@ def _times(bundle: Bundle, root: TrustedRoot | None, logged: Logged | None) -> t
     if logged is not None:
         for moment in times:
             logged.check_window(moment)
-    return tuple(sorted(times))
+    return tuple(sorted(set(times)))
 
 
 def _check_signature(bundle: Bundle, signer: Signer, content: Content | None) -> None:

@@ -1,0 +1,242 @@
+"""`modelscan-plus verify`: who signed this, and is it what they signed?"""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from modelscan_plus.cli import common
+from modelscan_plus.core.errors import MissingExtra, UsageError
+from modelscan_plus.core.report import SignatureReport
+
+if TYPE_CHECKING:
+    from modelscan_plus.trust.expected import Expected
+    from modelscan_plus.trust.root import TrustedRoot
+    from modelscan_plus.trust.target import Request
+
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The options that say who must have signed."""
+
+    identity: str | None
+    issuer: str | None
+    key: str | None
+    certificate_chain: tuple[str, ...]
+    san: str | None
+    subject: str | None
+
+    @property
+    def nothing(self) -> bool:
+        return not any((self.identity, self.issuer, self.key, self.certificate_chain, self.san, self.subject))
+
+
+@click.command("verify")
+@click.argument("target", type=click.Path())
+@click.option("--signature", metavar="FILE", help="The bundle (default: model.sig and the like, beside or in TARGET).")
+@click.option("--identity", metavar="ID", help="Who must have signed, exactly: e-mail address or workflow.")
+@click.option("--issuer", metavar="URL", help="The OpenID issuer that must vouch for that identity, exactly.")
+@click.option("--key", metavar="PEM", help="The public key that must have signed.")
+@click.option(
+    "--certificate-chain", multiple=True, metavar="PEM", help="Certificates of the authority you trust; repeatable."
+)
+@click.option("--san", metavar="NAME", help="Subject alternative name that the signer's certificate must have.")
+@click.option("--subject", metavar="DN", help='Whole subject of a certificate without such names ("CN=release").')
+@click.option("--trusted-root", metavar="FILE", help="Trusted root (default: that of the public Sigstore instance).")
+@click.option("--trusted-root-sha256", metavar="HEX", help="The SHA-256 that --trusted-root must have.")
+@click.option("--policy", metavar="FILE", help="Take who must sign from this policy's [[signatures.require]].")
+@click.option(
+    "--ignore-paths", "--ignore", multiple=True, metavar="GLOB", help="What may stand in TARGET unsigned; repeatable."
+)
+@click.option("--now", metavar="TIME", help="Time at which certificates without proven time must be valid.")
+@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Threads that hash (default: one per processor).")
+@click.option("--format", "-f", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    target: str,
+    signature: str | None,
+    identity: str | None,
+    issuer: str | None,
+    key: str | None,
+    certificate_chain: tuple[str, ...],
+    san: str | None,
+    subject: str | None,
+    trusted_root: str | None,
+    trusted_root_sha256: str | None,
+    policy: str | None,
+    ignore_paths: tuple[str, ...],
+    now: str | None,
+    jobs: int | None,
+    format_: str,
+) -> None:
+    """Verify the signature of TARGET, a file or folder, offline.
+
+    Takes Sigstore bundles over a file, in-toto statements, and OpenSSF model signatures over a folder. Who must have
+    signed is always said: --identity with --issuer, --key, --certificate-chain with --san, or a policy. Everything in
+    a signed folder must be signed; --ignore-paths .git lets something pass. Exit code: 0 verified, 1 not.
+    """
+    moment = common.moment(now, "--now") if now else datetime.now(UTC)
+    asked = _Asked(
+        identity=identity, issuer=issuer, key=key, certificate_chain=certificate_chain, san=san, subject=subject
+    )
+    try:
+        from modelscan_plus.trust.target import find_signature, verify_target
+    except ImportError:
+        raise MissingExtra("verifying signatures", "sign") from None
+    requests = _requests(
+        target,
+        signature or find_signature(target),
+        asked,
+        root=_Root(trusted_root, trusted_root_sha256),
+        policy=policy,
+        ignore=ignore_paths,
+        now=moment,
+        jobs=jobs,
+    )
+    result = next((result for result in map(verify_target, requests[:-1]) if result.state == "verified"), None)
+    result = result or verify_target(requests[-1])
+    click.echo(_as_json(result) if format_ == "json" else _as_text(target, result, moment), nl=False)
+    sys.exit(0 if result.state == "verified" else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The options that name a trusted root."""
+
+    file: str | None
+    sha256: str | None
+
+
+def _requests(
+    target: str,
+    signature: str,
+    asked: _Asked,
+    *,
+    root: _Root,
+    policy: str | None,
+    ignore: tuple[str, ...],
+    now: datetime,
+    jobs: int | None,
+) -> "list[Request]":
+    """What to try: the signer that the options name, or each that the policy accepts for this target."""
+    from modelscan_plus.pipeline import default_jobs
+    from modelscan_plus.trust.required import expected_of, root_of
+    from modelscan_plus.trust.target import Request
+
+    def request(expected: "Expected", trusted: "TrustedRoot", passing: tuple[str, ...], limit: int | None) -> Request:
+        return Request(
+            path=target,
+            signature=signature,
+            expected=expected,
+            root=trusted,
+            max_root_age_days=limit,
+            now=now,
+            ignore=passing,
+            jobs=jobs or default_jobs(),
+        )
+
+    if not asked.nothing:
+        return [request(_expected(asked), _root(root), ignore, None)]
+    if policy is None:
+        raise UsageError(
+            "say who must have signed: --identity and --issuer, --key, --certificate-chain and --san, or --policy"
+        )
+    from modelscan_plus.policy.load import load_policy
+
+    required = [entry for entry in load_policy(policy).signatures if entry.applies(target)]
+    if not required:
+        raise UsageError(f"the policy requires no signature of {target}; say who must have signed it")
+    return [
+        request(
+            expected_of(entry),
+            _root(root) if root.file else root_of(entry),
+            (*entry.ignore_paths, *ignore),
+            entry.max_root_age_days,
+        )
+        for entry in required
+    ]
+
+
+def _expected(asked: _Asked) -> "Expected":
+    from modelscan_plus.trust.content import read_file
+    from modelscan_plus.trust.expected import ByCertificate, ByKey, Keyless, anchors_from_pem
+    from modelscan_plus.trust.keys import PublicKey
+    from modelscan_plus.trust.reasons import Rejected
+
+    keyless, chain = asked.identity or asked.issuer, asked.certificate_chain or asked.san or asked.subject
+    if sum(bool(way) for way in (keyless, asked.key, chain)) != 1:
+        raise UsageError("--identity with --issuer, --key, and --certificate-chain exclude each other")
+    try:
+        if asked.key:
+            return ByKey(PublicKey.from_pem(read_file(asked.key, 1 << 16, "the key"), asked.key))
+        if chain:
+            if not asked.certificate_chain or not (asked.san or asked.subject):
+                raise UsageError("--certificate-chain needs --san (or --subject), and the other way round")
+            read = [read_file(file, 1 << 20, "the certificate chain") for file in asked.certificate_chain]
+            anchors = tuple(
+                anchor
+                for file, data in zip(asked.certificate_chain, read, strict=True)
+                for anchor in anchors_from_pem(data, file)
+            )
+            return ByCertificate(anchors, asked.san, asked.subject)
+    except Rejected as error:
+        raise UsageError(error.message) from None
+    if not asked.identity or not asked.issuer:
+        raise UsageError("--identity and --issuer belong together: an identity means something by who vouches for it")
+    return Keyless(asked.identity, asked.issuer)
+
+
+def _root(given: _Root) -> "TrustedRoot":
+    from modelscan_plus.trust.content import read_file
+    from modelscan_plus.trust.reasons import Rejected
+    from modelscan_plus.trust.root import MAX_ROOT, read_root, shipped_root
+
+    if given.file is None:
+        if given.sha256 is not None:
+            raise UsageError("--trusted-root-sha256 pins the file of --trusted-root, which is not given")
+        return shipped_root()
+    try:
+        return read_root(read_file(given.file, MAX_ROOT, "the trusted root"), name=given.file, sha256=given.sha256)
+    except Rejected as error:
+        raise UsageError(error.message) from None
+
+
+def _as_json(result: SignatureReport) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+
+
+def _as_text(target: str, result: SignatureReport, now: datetime) -> str:
+    from modelscan_plus.core.text import visible
+
+    if result.state != "verified":
+        rows = [f"not verified: {result.message} [{result.cause}]"]
+        rows += [f"  {problem}" for problem in result.problems[1:_LISTED]]
+        if len(result.problems) > _LISTED:
+            rows.append(f"  … and {len(result.problems) - _LISTED:,} more")
+        return "".join(f"{row}\n" for row in rows)
+    rows = [f"verified: {visible(target)} is as it was signed ({result.covers})"]
+    rows += [f"  {name:<10}{text}" for name, text in signature_lines(result, now)]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def signature_lines(result: SignatureReport, now: datetime) -> list[tuple[str, str]]:
+    """Who, when, where logged, by which root: rows of a label and a text."""
+    who = {"keyless": result.signer, "key": f"key {result.signer}", "certificate": f"certificate of {result.signer}"}
+    rows = [("signer", who.get(result.method, result.signer))]
+    if result.issuer:
+        rows.append(("issuer", result.issuer))
+    rows.append(("time", ", ".join(result.times) or "not proven: the signature says who, not when"))
+    if result.log:
+        rows.append(("log", f"{result.log}, entry {result.log_index}"))
+    if result.root:
+        dated = date.fromisoformat(result.root_dated) if result.root_dated else None
+        age = f", of {dated}, {(now.date() - dated).days} days old" if dated else ", of no stated day"
+        rows.append(("root", f"{result.root}{age}, sha256 {result.root_sha256}"))
+    if result.left_out:
+        rows.append(("unsigned", f"{', '.join(result.left_out[:5])}{' …' if len(result.left_out) > 5 else ''}"))
+    return rows
