@@ -88,7 +88,7 @@ def resolve_text(text: str) -> None:
     file = parse(text.encode(), "test.toml")
     from modelscan_plus.policy.load import _merged
 
-    _merged([file], "test.toml")
+    _merged([(file, Path())], "test.toml")
 
 
 def test_policies_that_extend_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
