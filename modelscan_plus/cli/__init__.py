@@ -13,6 +13,8 @@ from modelscan_plus.core.version import VERSION
 NAME = "modelscan-plus"
 COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
+    "lock": "Keep and check model.lock.json: exactly which files were let in.",
+    "log": "Show and check the import log.",
     "explain": "Explain a rule: why it matters, what to do, a bad and a good example.",
     "verify": "Verify who signed a file or folder, and that it is as they signed it.",
     "verify-bundle": "Verify one Sigstore bundle over one file, as sigstore-conformance asks for it.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from modelscan_plus.cli.progress import progress_wanted as progress_wanted
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import Decision, Report
 from modelscan_plus.outputs import registry
@@ -23,11 +24,6 @@ def colour_wanted() -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
-
-
-def progress_wanted() -> bool:
-    """True when stderr is a terminal that a progress bar may draw on."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def write_outputs(report: Report, formats: Sequence[tuple[str, str | None]], verbosity: int) -> None:
@@ -62,6 +58,17 @@ def check_writable(formats: Sequence[tuple[str, str | None]]) -> None:
             raise UsageError(f"--format: the folder {folder} does not exist")
         if Path(path).is_dir() or not os.access(folder, os.W_OK):
             raise UsageError(f"--format: cannot write {path}")
+
+
+def check_log(log: Path, targets: Sequence[str]) -> None:
+    """Raise `UsageError` before a long scan when its outcome could not be logged after it."""
+    from modelscan_plus.trust.journal import append
+    from modelscan_plus.trust.lock_check import refuse_inside
+
+    for target in targets:
+        if os.path.exists(target):
+            refuse_inside(log, target, "--log")
+    append(log, [])
 
 
 def write_file(path: Path, text: str) -> None:

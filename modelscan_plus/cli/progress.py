@@ -1,6 +1,8 @@
 """The progress display of long scans, on stderr. Rich is imported only once the work takes longer than a blink."""
 
+import os
 import signal
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
 
 _BLINK = 0.7
 """Seconds of work that need no display."""
+
+
+def progress_wanted() -> bool:
+    """True when stderr is a terminal that a progress bar may draw on."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 class FileProgress:
@@ -72,3 +79,46 @@ class FileProgress:
         self._display = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
         self._display.start()
         self._task = self._display.add_task("", total=None)
+
+
+class ByteProgress:
+    """Counts hashed bytes of a number that is known. Where this is used nothing forks, so Rich may have its thread."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._total = 0
+        self._done = 0
+        self._display: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._display is not None:
+            self._display.stop()
+
+    def begin(self, count: int) -> None:
+        """So many more bytes are to come."""
+        self._total += count
+
+    def advance(self, count: int) -> None:
+        """So many more bytes are done."""
+        self._done += count
+        if time.monotonic() - self._started < _BLINK:
+            return
+        if self._display is None:
+            self._open()
+        if self._display is not None and self._task is not None:
+            self._display.update(self._task, total=self._total, completed=self._done)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        self._display = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._display.start()
+        self._task = self._display.add_task("", total=self._total)

@@ -38,6 +38,8 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
 @click.option("--offline", is_flag=True, help="Use no network (local targets never do).")
+@click.option("--log", metavar="FILE", help="Import log to append the decision to.")
+@click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
 @click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
 @click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
@@ -57,6 +59,8 @@ def command(
     max_size: str | None,
     now: str | None,
     offline: bool,
+    log: str | None,
+    actor: str | None,
     exit_zero: bool,
     quiet: bool,
     verbose: bool,
@@ -73,6 +77,8 @@ def command(
         raise UsageError("standard input (-) can be given once")
     wanted = [parse_format(text) for text in formats]
     common.check_writable(wanted)
+    if log:
+        common.check_log(Path(log), targets)
     with _progress(shown=not quiet and common.progress_wanted()) as progress:
         options = Options(
             policy=load_policy(policy),
@@ -80,7 +86,7 @@ def command(
             fail_on=Severity(fail_on) if fail_on else None,
             include=include,
             exclude=exclude,
-            sha256=sha256,
+            sha256=sha256 or log is not None,
             jobs=jobs or default_jobs(),
             seconds=timeout,
             max_size=_size(max_size) if max_size else None,
@@ -89,6 +95,11 @@ def command(
             engines=asked,
         )
         report = scan_targets(targets, options)
+    if log:
+        from modelscan_plus.trust.recording import record
+
+        # Before any output: who reads the report may rely on its being in the log.
+        report = record(Path(log), report, on_behalf=actor)
     if write_baseline:
         common.write_file(Path(write_baseline), make_baseline(report).decode("utf-8"))
     common.write_outputs(report, wanted, verbosity=-1 if quiet else int(verbose))

@@ -29,6 +29,12 @@ def seconds_to_hash(size: int) -> float:
     return size / SLOWEST
 
 
+def processors() -> int:
+    """How many files are worth hashing at once here, at most 8."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, count))
+
+
 class HashedSource(FileSource):
     """An open file that is hashed with the bytes that its parsers read, as long as they read on from where they were.
 

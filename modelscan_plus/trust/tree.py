@@ -48,8 +48,10 @@ class Measured:
 
     @property
     def digest(self) -> str | None:
-        """ "sha256:…", or None when something was refused or nothing is there."""
-        return tree_digest(self.files) if self.files and not self.refused else None
+        """ "sha256:…", or None when something was refused or not hashed, or nothing is there."""
+        if not self.files or self.refused or not all(file.sha256 for file in self.files.values()):
+            return None
+        return tree_digest(self.files)
 
     @property
     def size(self) -> int:
