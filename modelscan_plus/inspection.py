@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import BytesSource, end_of_zeros
+from modelscan_plus.core.bytesource import BytesSource, SliceSource, end_of_zeros
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Finding
@@ -29,6 +29,7 @@ assert rules_registry.FAMILIES is not None  # importing the registry is what reg
 
 Listener = Callable[[Artifact, tuple[str, ...]], None]
 _NO_MEMORY = "needs more memory than one file is given"
+_MAX_MEMBERS = 100_000
 _SNIFF_GAPS = 64
 """Unaccounted ranges that are looked at one by one; more of them are one range to the reader anyway."""
 
@@ -44,6 +45,28 @@ class FileResult(msgspec.Struct, frozen=True):
     dropped_findings: int = 0
     summaries: tuple[Stated, ...] = ()
     """For the rules that look at the whole tree."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Parts:
+    """What parsing an artifact gave so far, whichever format it was."""
+
+    regions: list[Region] = dataclasses.field(default_factory=list)
+    variants: dict[str, str] = dataclasses.field(default_factory=dict)
+    parsed: set[str] = dataclasses.field(default_factory=set)
+    members: dict[int, int] = dataclasses.field(default_factory=dict)
+    """Where artifacts that stand in this one unchanged begin and end."""
+
+    def note(self, artifact: Artifact, nested: Artifact) -> None:
+        """Remember a member that is a range of the artifact's own bytes."""
+        source = nested.source
+        if isinstance(source, SliceSource) and source.parent is artifact.source and len(self.members) < _MAX_MEMBERS:
+            self.members[source.start] = source.start + source.size
+
+    def __contains__(self, extent: tuple[int, int]) -> bool:
+        """True when a member begins where `extent` does and holds all of it: it is inspected there, as what it is."""
+        start, stop = extent
+        return self.members.get(start, -1) >= stop
 
 
 class Inspector:
@@ -103,6 +126,11 @@ class Inspector:
         names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
         if self._listener is not None:
             self._listener(artifact, names)
+        parts = _Parts()
+        for known in sorted(claiming, key=lambda known: known.extent(view)[0]):
+            if known.extent(view) not in parts:
+                self._parse(known, artifact, parts)
+        claiming = [known for known in claiming if known.name in parts.parsed]
         self._judge(
             artifact,
             IdentityFacts(
@@ -116,35 +144,31 @@ class Inspector:
         if not claiming:
             self._not_analysed(artifact, kind)
             return names
-        regions: list[Region] = []
-        variants: dict[str, str] = {}
-        for known in claiming:
-            regions += self._parse(known, artifact, variants)
-        self._account(artifact, regions)
-        return tuple(variants.get(name, name) for name in names)
+        self._account(artifact, parts.regions)
+        return tuple(parts.variants.get(known.name, known.name) for known in claiming)
 
-    def _parse(self, known: Format, artifact: Artifact, variants: dict[str, str]) -> list[Region]:
+    def _parse(self, known: Format, artifact: Artifact, parts: "_Parts") -> None:
         """Run one format over the artifact; its budget breaches end it, not the other formats' turn."""
-        regions: list[Region] = []
+        parts.parsed.add(known.name)
         try:
             for parsed in known.parse(artifact, self.budget):
-                regions += parsed.regions
+                parts.regions += parsed.regions
                 if parsed.variant:
-                    variants[known.name] = parsed.variant
+                    parts.variants[known.name] = parsed.variant
                 for reason in parsed.gaps:
                     self.gaps[self._placed(artifact, reason)] = None
                 self._summarise(artifact, parsed)
                 for facts in parsed.facts:
                     self._judge(artifact, facts)
                 for nested in parsed.nested:
+                    parts.note(artifact, nested)
                     self._descend(nested)
         except BudgetExceeded as breach:
             self._gap(artifact, breach.code, breach.message)
-            regions.append(Region(0, artifact.source.size, "structure"))
+            parts.regions.append(Region(0, artifact.source.size, "structure"))
         except MemoryError:
             self._gap(artifact, "memory", _NO_MEMORY)
-            regions.append(Region(0, artifact.source.size, "structure"))
-        return regions
+            parts.regions.append(Region(0, artifact.source.size, "structure"))
 
     def _summarise(self, artifact: Artifact, parsed: Parsed) -> None:
         room = MAX_SUMMARIES - len(self.summaries)

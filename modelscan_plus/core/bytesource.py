@@ -97,14 +97,14 @@ class SliceSource(ByteSource):
     """The window `[start, start + length)` of another source, clipped to that source's end."""
 
     def __init__(self, parent: ByteSource, start: int, length: int) -> None:
-        self._parent = parent
-        self._start = max(0, min(start, parent.size))
-        self.size = max(0, min(length, parent.size - self._start))
+        self.parent = parent
+        self.start = max(0, min(start, parent.size))
+        self.size = max(0, min(length, parent.size - self.start))
 
     def pread(self, offset: int, length: int) -> bytes:
         length = min(length, self.size - offset)
         if offset < 0 or length <= 0:
             return b""
-        data = self._parent.pread(self._start + offset, length)
+        data = self.parent.pread(self.start + offset, length)
         self.bytes_read += len(data)
         return data

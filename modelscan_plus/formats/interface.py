@@ -78,6 +78,10 @@ class Format(ABC):
     def claims(self, view: View) -> bool:
         """True when some real loader would take these bytes for this format."""
 
+    def extent(self, view: View) -> tuple[int, int]:
+        """The half-open range of bytes that a claim is about; part of all for what may stand among other bytes."""
+        return 0, view.artifact.source.size
+
     @abstractmethod
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         """Read the artifact. Usually one `Parsed`; several where parts should survive a later budget breach."""

@@ -61,6 +61,11 @@ def _is_lfs_pointer(head: bytes) -> bool:
     return head.startswith(b"version https://git-lfs.github.com/spec/") and b"\noid sha256:" in head[:400]
 
 
+def _is_compress(head: bytes) -> bool:
+    """Magic, then a byte with the longest code in bits (9 to 16), two bits that are zero, and block mode."""
+    return head.startswith(b"\x1f\x9d") and len(head) > 3 and 9 <= head[2] & 31 <= 16 and not head[2] & 0x60
+
+
 def _is_text(head: bytes) -> bool:
     sample = head[:4096]
     if not sample:
@@ -85,9 +90,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
     Kind("tflite", "TensorFlow Lite", True, lambda head: head[4:8] == b"TFL3", (".tflite",)),
     Kind("executorch", "ExecuTorch program", True, lambda head: head[4:8] in (b"ET12", b"ET13"), (".pte",)),
-    Kind("zstandard", "Zstandard", True, _starts(b"\x28\xb5\x2f\xfd"), (".zst",)),
-    Kind("lz4", "LZ4 frame", True, _starts(b"\x04\x22\x4d\x18"), (".lz4",)),
-    Kind("7z", "7-Zip", True, _starts(b"7z\xbc\xaf\x27\x1c"), (".7z",)),
+    Kind("lz4-legacy", "LZ4, legacy frame", True, _starts(b"\x02\x21\x4c\x18"), (".lz4",)),
+    Kind("lzip", "lzip", True, _starts(b"LZIP\1"), (".lz",)),
+    Kind("lzop", "lzop", True, _starts(b"\x89LZO\0\r\n\x1a\n"), (".lzo",)),
+    Kind("compress", "Unix compress (LZW)", True, _is_compress, (".z",)),
+    Kind("cabinet", "Windows cabinet", True, _starts(b"MSCF\0\0\0\0"), (".cab",)),
+    Kind("cpio", "cpio archive", True, _starts(b"070701", b"070702", b"070707"), (".cpio",)),
+    Kind("ar", "ar archive", True, _starts(b"!<arch>\n"), (".a", ".deb", ".lib")),
     Kind("rar", "RAR", True, _starts(b"Rar!\x1a\x07"), (".rar",)),
     Kind("python-bytecode", "Python bytecode", True, lambda head: head[2:4] == b"\r\n" and head[16:17] == b"\xe3"),
     Kind("png", "PNG image", False, _starts(b"\x89PNG\r\n\x1a\n"), (".png",)),

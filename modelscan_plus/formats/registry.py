@@ -1,6 +1,7 @@
 """The list of formats. Order matters only for display: every format that claims the bytes is parsed."""
 
 from modelscan_plus.formats import kinds
+from modelscan_plus.formats.archives.sevenzip import SevenZipFormat
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
@@ -18,6 +19,7 @@ FORMATS: tuple[Format, ...] = (
     OnnxFormat(),
     ZipFormat(),
     TarFormat(),
+    SevenZipFormat(),
     *(StreamFormat(codec) for codec in CODECS),
 )
 

@@ -19,6 +19,7 @@ from modelscan_plus.core.bytesource import BytesSource, FileSource
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import Finding, PickleEvidence
 from modelscan_plus.core.limits import Limits
+from modelscan_plus.formats.archives import optional
 from modelscan_plus.inspection import FileResult, Inspector
 from modelscan_plus.trust.hashing import HashedSource
 from modelscan_plus.workers import sandbox
@@ -52,6 +53,7 @@ def preload() -> None:
     """Load everything that is otherwise loaded at first use. The parent does it before it forks."""
     for name in _CODECS.split():
         "".encode(name)
+    optional.preload()
     Inspector(Limits()).inspect(Artifact("preload", BytesSource(_PRELOAD)))
 
 

@@ -10,9 +10,10 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
-from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.bytesource import ByteSource, end_of_zeros
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 
 _INPUT = 1 << 16
@@ -85,24 +86,76 @@ def xz_stream() -> Decompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY)
 
 
+def xz_or_lzma() -> Decompressor:
+    """Either of the two, as Python's lzma.open takes what follows a stream."""
+    return lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=_LZMA_MEMORY)
+
+
 def lzma_alone() -> Decompressor:
     """The older .lzma format."""
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
 
 
-def lzma_raw(properties: bytes) -> Opener | None:
-    """LZMA1 with the five property bytes of a zip member; None when they are not valid or ask for too much memory."""
+def lzma1_filter(properties: bytes) -> dict[str, int] | None:
+    """The filter that five property bytes describe; None when they are not valid."""
     first = properties[0]
-    size = int.from_bytes(properties[1:5], "little")
-    if first >= 9 * 5 * 5 or size > _LZMA_MEMORY:
+    if first >= 9 * 5 * 5:
         return None
-    settings = {"id": lzma.FILTER_LZMA1, "dict_size": max(size, 4096)}
-    settings |= {"lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
-    return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
+    settings = {"id": lzma.FILTER_LZMA1, "dict_size": max(int.from_bytes(properties[1:5], "little"), 4096)}
+    return settings | {"lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
+
+
+def lzma_raw(properties: bytes, size: int | None) -> Opener | None:
+    """LZMA1 with the five property bytes of a zip member; None when they are not valid or ask for too much memory.
+
+    `size` ends the output of a stream that has no end marker; None where there is one.
+    """
+    settings = lzma1_filter(properties)
+    if settings is None or settings["dict_size"] > _LZMA_MEMORY:
+        return None
+    try:
+        lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
+    except (ValueError, lzma.LZMAError):
+        return None
+    if size is None:
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])
+    return lambda: Sized(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings]), size)
+
+
+class Sized:
+    """A decompressor that ends after `size` bytes of output, for streams that do not say themselves where they end."""
+
+    def __init__(self, inner: Decompressor, size: int) -> None:
+        self._inner = inner
+        self._left = size
+        self.eof = False
+        self.unused_data = b""
+
+    @property
+    def needs_input(self) -> bool:
+        return self._inner.needs_input
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        output = b"" if self._left == 0 else self._inner.decompress(data, min(max_length, self._left))
+        self._left -= len(output)
+        self.eof = self._left == 0 or self._inner.eof
+        self.unused_data = self._inner.unused_data if self._inner.eof else b""
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What readers of a format do behind the end of a stream: where another one begins, its output is appended."""
+
+    begins: Callable[[bytes], bool]
+    """Given the first 16 bytes that follow; what then does not unpack is no stream."""
+    opener: Opener
+    padded: bool = False
+    """True where zeros may stand between two streams."""
 
 
 class Stream:
-    """One run over compressed bytes `[start, end)` of `source`. `again` says whether another stream may follow."""
+    """One run over compressed bytes `[start, end)` of `source`, and over the streams that follow each other there."""
 
     def __init__(
         self,
@@ -112,12 +165,12 @@ class Stream:
         *,
         start: int = 0,
         end: int | None = None,
-        again: bytes = b"",
+        following: Following | None = None,
     ) -> None:
         self._source = source
         self._budget = budget
         self._opener = opener
-        self._again = again
+        self._following = following
         self._start = self._position = start
         self._produced = 0
         self._end = source.size if end is None else min(end, source.size)
@@ -128,20 +181,29 @@ class Stream:
 
     def chunks(self) -> Iterator[bytes]:
         """The output, in pieces of at most 256 KiB."""
-        pending = b""
-        while True:
-            pending, ended = yield from self._one(pending)
+        pending, ended = yield from self._one(b"", self._opener)
+        self.consumed = self._position - len(pending)
+        while ended and self._following is not None and self._more(self._following):
+            produced = self._produced
+            pending, ended = yield from self._one(b"", self._following.opener)
+            if not ended and self._produced == produced:
+                self.fault = ""  # it only looked like another stream
+                return
             self.consumed = self._position - len(pending)
-            if not ended or not self._again:
-                return
-            if len(pending) < len(self._again):
-                pending += self._read(len(self._again) - len(pending))
-            if not pending.startswith(self._again):
-                return
 
-    def _one(self, data: bytes) -> Generator[bytes, None, tuple[bytes, bool]]:
+    def _more(self, following: Following) -> bool:
+        """Move to where another stream begins, if one does."""
+        position = self.consumed
+        if following.padded:
+            position = end_of_zeros(self._source, position, self._end)
+        if not following.begins(self._source.pread(position, min(16, self._end - position))):
+            return False
+        self._position = position
+        return True
+
+    def _one(self, data: bytes, opener: Opener) -> Generator[bytes, None, tuple[bytes, bool]]:
         """The output of one stream; returns the input behind it, and whether it came to its end."""
-        decoder = self._opener()
+        decoder = opener()
         while True:
             if not data and decoder.needs_input:
                 data = self._read(_INPUT)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from modelscan_plus.core.bytesource import SEARCHED, ByteSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.archives import decompress
+from modelscan_plus.formats.archives import decompress, optional
 from modelscan_plus.formats.archives.decompress import DecompressedSource, Opener, Stream
 from modelscan_plus.formats.archives.directory import Entry, decode_name, zip64_sizes
 from modelscan_plus.formats.archives.facts import Problems
@@ -20,10 +20,11 @@ from modelscan_plus.formats.archives.facts import Problems
 SIGNATURE = b"PK\3\4"
 HEADER = struct.Struct("<4s5H3L2H")
 _DESCRIPTOR = b"PK\7\x08"
-ENCRYPTED, HAS_DESCRIPTOR = 1, 8
+ENCRYPTED, END_MARKER, HAS_DESCRIPTOR = 1, 2, 8
+"""Flag bits; the second says that an LZMA stream ends by itself."""
 _FULL32 = 0xFFFFFFFF
-STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
-_METHODS = {9: "Deflate64", 93: "Zstandard", 94: "MP3", 95: "xz", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES"}
+STORED, DEFLATED, BZIP2, LZMA, ZSTANDARD, XZ = 0, 8, 12, 14, 93, 95
+_METHODS = {9: "Deflate64", 94: "MP3", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,23 @@ def compare(entry: Entry, local: Local, problems: Problems) -> None:
             problems.add("headers", f"its local header has another {what}", entry.offset, entry.name, accounts)
 
 
-def opener_of(source: ByteSource, method: int, data: int) -> tuple[Opener, int] | CoverageReason:
-    """How to decompress, and bytes of method data before it; or why that is not possible."""
+def opener_of(source: ByteSource, method: int, data: int, size: int | None) -> tuple[Opener, int] | CoverageReason:
+    """How to decompress, and bytes of method data before it; or why that is not possible.
+
+    `size` is that of the output, where it is known and the data has no end marker of its own.
+    """
     if method == DEFLATED:
         return decompress.raw_deflate, 0
     if method == BZIP2:
         return decompress.bzip2_stream, 0
+    if method == XZ:
+        return decompress.xz_stream, 0
+    if method == ZSTANDARD:
+        absent = optional.missing("Zstandard")
+        return CoverageReason("missing-extra", absent, True) if absent else (optional.zstd_frame, 0)
     if method == LZMA:
         header = source.pread(data, 9)
-        opener = decompress.lzma_raw(header[4:9]) if len(header) == 9 and header[2:4] == b"\5\0" else None
+        opener = decompress.lzma_raw(header[4:9], size) if len(header) == 9 and header[2:4] == b"\5\0" else None
         if opener is not None:
             return opener, 9
         return CoverageReason("unsupported", "its LZMA settings are not valid, or ask for too much memory", True)
@@ -128,7 +137,7 @@ def member(
             accounts = ("stored", f"{entry.compressed:,} bytes", "size", f"{entry.size:,} bytes")
             problems.add("sizes", "it is stored, but has two sizes", entry.offset, entry.name, accounts)
         return Member(entry.name, entry.offset, data, stop, SliceSource(source, data, length), entry.crc)
-    found = opener_of(source, entry.method, data)
+    found = opener_of(source, entry.method, data, None if entry.flags & END_MARKER else entry.size)
     if isinstance(found, CoverageReason):
         return found
     opener, skip = found
@@ -168,7 +177,7 @@ def sequential(source: ByteSource, offset: int, stop: int, budget: Budget) -> Me
         if not known:
             end = _next_signature(source, local.data, stop)
         return Member(local.name, offset, local.data, end, SliceSource(source, local.data, end - local.data), None)
-    found = opener_of(source, local.method, local.data)
+    found = opener_of(source, local.method, local.data, local.size if known and not local.flags & END_MARKER else None)
     if isinstance(found, CoverageReason):
         return None
     opener, skip = found

@@ -63,6 +63,14 @@ class ZipFormat(Format):
         ends = find_ends(view.artifact.source, Problems())
         return any(_plausible(view.artifact.source, end) for end in ends)
 
+    def extent(self, view: View) -> tuple[int, int]:
+        source = view.artifact.source
+        if view.head.startswith(SIGNATURE):
+            return 0, source.size
+        ends = [end for end in find_ends(source, Problems()) if _plausible(source, end)]
+        # With a second directory it is not clear which of them a reader takes.
+        return (ends[0].shift, ends[0].stop) if len(ends) == 1 else (0, source.size)
+
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         problems = Problems()
         source = artifact.source
