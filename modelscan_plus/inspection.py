@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import BytesSource, SliceSource, end_of_zeros
+from modelscan_plus.core.bytesource import BytesSource, ReadFailed, SliceSource, end_of_zeros
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Finding
@@ -30,6 +30,8 @@ assert rules_registry.FAMILIES is not None  # importing the registry is what reg
 Listener = Callable[[Artifact, tuple[str, ...]], None]
 _NO_MEMORY = "needs more memory than one file is given"
 _MAX_MEMBERS = 100_000
+_REMOTE_TAIL = 512
+"""Bytes of the end that are fetched of a remote file whose name and first bytes agree on a format without code."""
 _SNIFF_GAPS = 64
 """Unaccounted ranges that are looked at one by one; more of them are one range to the reader anyway."""
 
@@ -81,6 +83,9 @@ class Inspector:
         self.summaries: list[Stated] = []
         self.gaps: dict[CoverageReason, None] = {}
         self.unread: dict[CoverageReason, None] = {}
+        self.skipped: dict[CoverageReason, None] = {}
+        self.names: tuple[str, ...] = ()
+        """Formats of the file itself, known even when reading it ends early."""
         self.dropped = 0
 
     def inspect(self, artifact: Artifact, *, sha256: bool = False) -> FileResult:
@@ -94,7 +99,9 @@ class Inspector:
         except MemoryError:
             self._gap(artifact, "memory", _NO_MEMORY)
         except OSError as error:
-            self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
+            code = error.code if isinstance(error, ReadFailed) else "read-error"
+            self._gap(artifact, code, f"reading failed: {error.strerror or error}")
+            formats = self.names
         if sha256:
             digest = self._hash(artifact)
         self._keep_the_worst(self.budget.limits.max_findings)
@@ -119,13 +126,15 @@ class Inspector:
             artifact = dataclasses.replace(artifact, source=BytesSource(head))
             source = artifact.source
         # Nothing looks for an end in a payload, and a checkpoint has thousands of them.
-        tail = head if source.size <= HEAD or artifact.payload else source.pread(max(0, source.size - TAIL), TAIL)
+        tail = head if source.size <= HEAD or artifact.payload else self._tail(artifact, head)
         view = View(artifact=artifact, head=head, tail=tail)
         claiming = [known for known in registry.FORMATS if known.claims(view)]
         kind = None if claiming else kinds.recognise(head)
         names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
         if self._listener is not None:
             self._listener(artifact, names)
+        if not artifact.members:
+            self.names = names
         parts = _Parts()
         for known in sorted(claiming, key=lambda known: known.extent(view)[0]):
             if known.extent(view) not in parts:
@@ -158,6 +167,8 @@ class Inspector:
                 for reason in parsed.gaps:
                     self.gaps[self._placed(artifact, reason)] = None
                 self._summarise(artifact, parsed)
+                for reason in parsed.skipped:
+                    self.skipped[self._placed(artifact, reason)] = None
                 for facts in parsed.facts:
                     self._judge(artifact, facts)
                 for nested in parsed.nested:
@@ -175,6 +186,19 @@ class Inspector:
         if len(parsed.summaries) > room:
             self._gap(artifact, "more-summaries", "too many parts for the rules that look at the whole tree")
         self.summaries += [Stated(artifact.members, summary) for summary in parsed.summaries[:room]]
+
+    def _tail(self, artifact: Artifact, head: bytes) -> bytes:
+        """The end of the file, where a zip would have its directory; of a remote one no more than it takes."""
+        source, length = artifact.source, TAIL
+        if source.remote:
+            view = View(artifact=artifact, head=head, tail=b"")
+            expected = registry.expected(artifact.name)
+            claiming = [known for known in registry.FORMATS if known.name in expected and known.claims(view)]
+            if claiming and (artifact.members or not any(known.executable for known in claiming)):
+                length = 0 if artifact.members else _REMOTE_TAIL
+                message = f"of the end only {length} bytes were looked at for an archive behind the data"
+                self.skipped[self._placed(artifact, CoverageReason("remote-tail", message))] = None
+        return source.pread(max(0, source.size - length), length)
 
     def _descend(self, artifact: Artifact) -> None:
         limit = self.budget.limits.max_depth
@@ -252,7 +276,8 @@ class Inspector:
         read = artifact.source.bytes_read
         reasons = tuple(self.gaps) + tuple(self.unread)
         if not reasons:
-            return Coverage(CoverageState.ANALYSED, (), read)
+            return Coverage(CoverageState.ANALYSED, _fold(tuple(self.skipped)), read)
+        reasons += tuple(self.skipped)
         if formats and not known.isdisjoint(formats):
             return Coverage(CoverageState.PARTIAL, _fold(reasons), read)
         state = CoverageState.PARTIAL if self.gaps and formats else CoverageState.NOT_ANALYSED

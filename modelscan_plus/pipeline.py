@@ -38,6 +38,7 @@ from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
+from modelscan_plus.rules.hub import remote_notes
 from modelscan_plus.rules.integrity import NO_TREE_DIGEST
 from modelscan_plus.rules.paths import judge_path
 from modelscan_plus.rules.registry import ruleset_digest
@@ -68,6 +69,8 @@ class Options:
     """Deadline of one file; None for the policy's."""
     max_size: int | None = None
     """Bytes above which a file is not opened."""
+    offline: bool = False
+    """Ask nobody over a network; a target that needs it is an error."""
     now: datetime.datetime | None = None
     """Decides expiry dates and stands in the report; None for the clock."""
     progress: Progress | None = None
@@ -135,16 +138,21 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
     collected = _Collected()
     sha256 = options.sha256 or options.policy.needs_sha256
     with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
+        if any(source.remote for source in sources.values()):
+            supervisor.prepare()  # before there are threads, connections and a token that a child could inherit
         for outcome in supervisor.run(_entries(sources)):
             _collect(outcome, collected)
             if options.progress is not None:
                 options.progress(outcome.path, outcome.size)
         sandbox = supervisor.sandbox
     for key, source in sources.items():
-        _judge_tree(Tree(key, source.kind, collected.trees.get(key, {}), source.revision), collected)
+        tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, tuple(source.facts()))
+        _judge_tree(tree, collected)
+    local = {key: source for key, source in sources.items() if not source.remote}
     for name in options.engines:
-        _second_opinion(name, _entries(sources), limits, options.jobs, collected)
-    trees = {key: hashed.refuse_names() for key, hashed in collected.hashed.items()} if sha256 else {}
+        _second_opinion(name, _entries(local), limits, options.jobs, collected)
+    hashed = {key: hashed for key, hashed in collected.hashed.items() if key in local}
+    trees = {key: files.refuse_names() for key, files in hashed.items()} if sha256 else {}
     given = [
         Target(
             id=key,
@@ -152,17 +160,33 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
             kind=source.kind,
             decision=Decision.INCOMPLETE,
             digest=trees[key].digest if key in trees else None,
+            revision=source.revision,
         )
         for index, (key, source) in enumerate(sources.items())
     ]
     collected.notes += [note for target in given if (note := _no_digest(target, trees.get(target.id)))]
+    for target in given:
+        if target.id not in local:
+            collected.notes += remote_notes(target, [a for a in collected.artifacts if a.target == target.id])
     run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox)
-    return _report(given, collected, options, now, run)
+    scope = "remote" if any(source.remote for source in sources.values()) else "full"
+    return _report(given, collected, options, now, run, scope)
 
 
 def _source(given: str, options: Options) -> Source:
     if given == "-":
         return StdinSource(max_size=options.max_size)
+    if given.startswith(("hf:", "http://", "https://")):
+        from modelscan_plus.sources.hub.source import HubSource  # the client is an extra, and its import costs
+
+        return HubSource(
+            given,
+            include=options.include,
+            exclude=options.exclude,
+            max_size=options.max_size,
+            seconds=options.seconds or options.policy.limits.seconds,
+            offline=options.offline,
+        )
     return LocalSource(given, include=options.include, exclude=options.exclude, max_size=options.max_size)
 
 
@@ -312,7 +336,14 @@ def _all_inert(value: object) -> object:
     return value
 
 
-def _report(targets: list[Target], collected: _Collected, options: Options, now: datetime.datetime, run: Run) -> Report:
+def _report(
+    targets: list[Target],
+    collected: _Collected,
+    options: Options,
+    now: datetime.datetime,
+    run: Run,
+    scope: str,
+) -> Report:
     policy = options.policy
     outcome = decide(
         policy,
@@ -329,7 +360,7 @@ def _report(targets: list[Target], collected: _Collected, options: Options, now:
         now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         verdict=Verdict(
             decision=outcome.decision,
-            scope="full",
+            scope=scope,
             reasons=outcome.reasons,
             policy=policy.digest,
             policy_name=policy.name,

@@ -27,6 +27,10 @@ COVERED_ELSEWHERE = {
     "MSP9103": "tests/rules/test_paths.py: a file changes while it is read",
     "MSP9104": "tests/rules/test_paths.py: a policy file is found by its name in a target",
 }
+COVERED_ELSEWHERE |= dict.fromkeys(
+    ("MSP5001", "MSP5002", "MSP5003", "MSP5004", "MSP5005", "MSP5006", "MSP5007", "MSP5009"),
+    "tests/rules/test_hub.py: facts of a hub or a cache, not of bytes",
+)
 COVERED_ELSEWHERE["MSP9301"] = "tests/engines/test_opinions.py: other scanners object"
 """Rules about names in a file system or about the scan itself: no sample's bytes can fire them."""
 COVERED_ELSEWHERE |= dict.fromkeys(

@@ -37,7 +37,7 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
-@click.option("--offline", is_flag=True, help="Use no network (local targets never do).")
+@click.option("--offline", is_flag=True, help="Use no network: a target on a hub is an error.")
 @click.option("--log", metavar="FILE", help="Import log to append the decision to.")
 @click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
@@ -67,6 +67,8 @@ def command(
 ) -> None:
     """Scan files and folders ("-" reads standard input) and decide whether they may come in.
 
+    hf:org/model[@revision], hf:datasets/… and hf:spaces/… are read on Hugging Face without downloading the weights.
+
     Nothing of a model is run. Exit code: 0 allowed, 1 denied, 3 nothing to scan, 4 incomplete.
     """
     from modelscan_plus.policy.baseline import make_baseline, read_baseline
@@ -90,6 +92,7 @@ def command(
             jobs=jobs or default_jobs(),
             seconds=timeout,
             max_size=_size(max_size) if max_size else None,
+            offline=offline,
             now=common.moment(now, "--now") if now else None,
             progress=progress,
             engines=asked,

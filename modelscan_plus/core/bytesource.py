@@ -14,6 +14,9 @@ class ByteSource(ABC):
 
     size: int
     bytes_read: int = 0
+    remote: bool = False
+    """True where every separate range is a journey over a network: parsers then leave out what no loader of the
+    format interprets, and state it (`Parsed.skipped`)."""
 
     @abstractmethod
     def pread(self, offset: int, length: int) -> bytes:
@@ -25,6 +28,15 @@ class ByteSource(ABC):
             return None
         data = self.pread(offset, length)
         return data if len(data) == length else None
+
+
+class ReadFailed(OSError):
+    """A source cannot give the bytes that it has. `code` becomes the coverage reason: "rate-limited", "changed", …"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class BytesSource(ByteSource):
@@ -98,6 +110,7 @@ class SliceSource(ByteSource):
 
     def __init__(self, parent: ByteSource, start: int, length: int) -> None:
         self.parent = parent
+        self.remote = parent.remote
         self.start = max(0, min(start, parent.size))
         self.size = max(0, min(length, parent.size - self.start))
 

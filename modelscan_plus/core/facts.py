@@ -15,6 +15,7 @@ class PathFacts(Facts):
 
     kind: str
     """"fifo", "device", "socket", "link-outside", "link-broken", "link-loop", "permission", "vanished", "changed",
-    "too-large" or "policy-file" (a policy or baseline inside the target, which is never obeyed)."""
+    "too-large", "blob-differs" (a file of a cache that is not what its name says) or "policy-file" (a policy or
+    baseline inside the target, which is never obeyed)."""
     detail: str
     """For example where a link points; may hold surrogate escapes."""

@@ -54,6 +54,8 @@ class Parsed:
     """What could not be read although a loader would interpret it."""
     summaries: tuple[Summary, ...] = ()
     """What rules over the whole tree need to know about the artifact (formats/summaries.py)."""
+    skipped: tuple[CoverageReason, ...] = ()
+    """What of a remote file was left unread because no loader interprets it: stated, and no gap."""
     variant: str = ""
     """One of the format's `variants`, where the content shows which it is; it then stands for the format's name."""
 

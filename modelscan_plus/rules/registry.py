@@ -7,10 +7,10 @@ from types import ModuleType
 
 import msgspec
 
-from modelscan_plus.rules import archives, engines, identity, integrity, paths, pickle, tensors, verdicts
+from modelscan_plus.rules import archives, engines, hub, identity, integrity, paths, pickle, tensors, verdicts
 from modelscan_plus.rules.interface import Rule
 
-FAMILIES: tuple[ModuleType, ...] = (pickle, archives, identity, tensors, integrity, paths, verdicts, engines)
+FAMILIES: tuple[ModuleType, ...] = (pickle, archives, identity, tensors, integrity, hub, paths, verdicts, engines)
 
 
 @functools.cache

@@ -4,24 +4,27 @@ A source lists; it opens lazily, one file at a time, and never reads. What canno
 `PathFacts` with a coverage reason, so that it is reported and the rest goes on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from modelscan_plus.core.coverage import CoverageReason
-from modelscan_plus.core.facts import PathFacts
+from modelscan_plus.core.facts import Facts, PathFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open regular file. The taker closes `fd`."""
+    """An open regular file, or the end of a socket that gives ranges of a remote one. The taker closes `fd`."""
 
     fd: int
     size: int
     changed: Callable[[], bool]
-    """After reading: True when the file is no longer the one that was opened (size, mtime_ns, inode)."""
+    """After reading: True when the file is no longer the one that was opened (size, mtime_ns, inode; or what a
+    server says that it is)."""
     link: str = ""
     """Where it leads, when the name is a link to another file of the same target: the file has a second name."""
+    fetched: Callable[[], int] | None = None
+    """Set for a remote file: the bytes that came over the network so far. `fd` is then a socket (workers/ranges.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Source(Protocol):
     kind: str
     """As in the report's `targets[].kind`: "path", "stdin", …"""
     revision: str | None
+    """The exact version that is scanned, for example a commit; known once `entries` has begun."""
+    remote: bool
+    """True where bytes come over a network, and by threads."""
 
     def entries(self) -> Iterator[Entry]:
         """Every file below the target, in a stable order; raises `UsageError` when the target does not exist."""
+
+    def facts(self) -> Iterable[Facts]:
+        """What the source itself knows about the target; asked after the last entry."""

@@ -49,6 +49,7 @@ class LocalSource:
 
     kind = "path"
     revision: str | None = None
+    remote = False
 
     def __init__(
         self,
@@ -94,6 +95,10 @@ class LocalSource:
         elif self._selected((name,)):
             self._root, last = os.path.split(real)
             yield Entry(name, partial(self._open, (last,)), _note(name))
+
+    def facts(self) -> tuple[()]:
+        """Nothing: what is to be said stands beside the entries."""
+        return ()
 
     def _walk(self) -> Iterator[Entry]:
         """Depth first without recursion; at most two descriptors are open at any time."""

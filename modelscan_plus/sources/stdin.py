@@ -26,6 +26,7 @@ class StdinSource:
 
     kind = "stdin"
     revision: str | None = None
+    remote = False
 
     def __init__(self, *, max_size: int | None = None, stream: BinaryIO | None = None) -> None:
         """`max_size` is in bytes; `stream` replaces standard input."""
@@ -36,6 +37,10 @@ class StdinSource:
     def entries(self) -> Iterator[Entry]:
         """The stream, as an entry named "stdin". It is spooled at the first opening."""
         yield Entry("stdin", self._open)
+
+    def facts(self) -> tuple[()]:
+        """Nothing."""
+        return ()
 
     def _open(self) -> Opened | Unopened:
         try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import BytesSource, FileSource
+from modelscan_plus.core.bytesource import ByteSource, BytesSource, FileSource
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import Finding, PickleEvidence
 from modelscan_plus.core.limits import Limits
@@ -35,6 +35,7 @@ from modelscan_plus.workers.interface import (
     encode,
     frame_length,
 )
+from modelscan_plus.workers.ranges import RangeSource
 
 if TYPE_CHECKING:
     from modelscan_plus.engines.examiner import Examiner
@@ -76,6 +77,12 @@ def serve(channel: socket.socket) -> None:
         channel.sendall(_encode_reply(result, retire=grown))
 
 
+def _source(task: Task, fd: int, *, sha256: bool) -> ByteSource:
+    if task.ranges:
+        return RangeSource(fd, task.size)
+    return HashedSource(fd, task.size) if sha256 else FileSource(fd, task.size)
+
+
 def _examiner(setup: Setup) -> "Examiner | None":
     """The engine that this child is for, imported while files can still be opened; None for our own rules."""
     if not setup.engine:
@@ -94,12 +101,12 @@ def _examiner(setup: Setup) -> "Examiner | None":
 
 def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | None" = None) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
-    source = HashedSource(fd, task.size) if setup.sha256 else FileSource(fd, task.size)
-    artifact = Artifact(task.name, source)
+    sha256 = setup.sha256 and not task.ranges  # to hash a remote file is to download it
+    artifact = Artifact(task.name, _source(task, fd, sha256=sha256))
     try:
         if examiner is not None:
             return examiner.inspect(artifact, setup.limits)
-        return Inspector(setup.limits).inspect(artifact, sha256=setup.sha256)
+        return Inspector(setup.limits).inspect(artifact, sha256=sha256)
     except Exception as error:
         # A fault of ours must not pass for a clean file, nor take the other files with it.
         reason = CoverageReason("internal-error", f"a parser or rule failed: {_where(error)}", executable=True)

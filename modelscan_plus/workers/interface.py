@@ -48,6 +48,8 @@ class Task(msgspec.Struct, frozen=True):
 
     name: str
     size: int
+    ranges: bool = False
+    """The descriptor is no file but a socket that gives ranges of one (workers/ranges.py)."""
 
 
 class Reply(msgspec.Struct, frozen=True):

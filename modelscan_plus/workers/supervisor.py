@@ -84,6 +84,11 @@ class Supervisor:
             self._wait({})
         return self.sandbox
 
+    def prepare(self) -> None:
+        """Start all children now: while there is one thread they can be forked, later ones are new interpreters."""
+        while len(self._workers) < self._jobs:
+            self._start_worker()
+
     def run(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[Outcome]:
         """Open and inspect every entry, and give the outcomes in the order of the entries."""
         done: dict[int, Outcome] = {}
@@ -192,6 +197,9 @@ class Supervisor:
     @staticmethod
     def _finish(job: Job, result: FileResult | Unopened, done: dict[int, Outcome]) -> None:
         changed = job.opened.changed()
+        if job.opened.fetched is not None and isinstance(result, FileResult):
+            coverage = msgspec.structs.replace(result.coverage, bytes_read=job.opened.fetched())
+            result = msgspec.structs.replace(result, coverage=coverage)
         job.close()
         if not changed:
             done[job.number] = replace(_outcome(job.key, job.entry, job.opened.size, result), link=job.opened.link)

@@ -39,7 +39,7 @@ class Job:
 
     def task(self) -> Task:
         """What the child is told; of the path only the name."""
-        return Task(self.entry.path.rpartition("/")[2], self.opened.size)
+        return Task(self.entry.path.rpartition("/")[2], self.opened.size, ranges=self.opened.fetched is not None)
 
     def close(self) -> None:
         """Close the file; once, however often it is called."""

@@ -95,6 +95,20 @@ def compare(entry: Entry, local: Local, problems: Problems) -> None:
             problems.add("headers", f"its local header has another {what}", entry.offset, entry.name, accounts)
 
 
+def fills(entry: Entry, following: int) -> bool:
+    """True when nothing but the stored member fits between its local header and `following`, as writers lay it out.
+
+    The local header's extra field is empty, or PyTorch's: it brings the data to a multiple of 64, with or without the
+    ZIP64 sizes. Behind the data stands a descriptor of one of the known lengths, or none.
+    """
+    if entry.method != STORED or entry.compressed != entry.size or entry.flags & ENCRYPTED:
+        return False
+    start = entry.offset + HEADER.size + len(entry.raw_name)
+    extras = {0, *(-(start + large + 4) % 64 + large + 4 for large in (0, 20, 28))}
+    room = following - start - entry.size
+    return any(room == extra + descriptor for extra in extras for descriptor in (0, 12, 16, 20, 24))
+
+
 def opener_of(source: ByteSource, method: int, data: int, size: int | None) -> tuple[Opener, int] | CoverageReason:
     """How to decompress, and bytes of method data before it; or why that is not possible.
 

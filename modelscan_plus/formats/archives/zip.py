@@ -15,11 +15,11 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.core.text import visible
+from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
 from modelscan_plus.formats.archives.directory import END_SIGNATURE, End, Entry, find_ends, read_entries
 from modelscan_plus.formats.archives.facts import Problems
-from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, member, read_local, sequential
+from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, member, read_local, sequential
 from modelscan_plus.formats.archives.names import leads_out, link_leads_out
 from modelscan_plus.formats.identity import unexplained
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
@@ -28,6 +28,10 @@ _CHECKED = 16 << 20
 """Bytes of a stored member up to which its CRC-32 is computed; reading larger tensors for that alone would cost more
 than it tells."""
 _MAX_GAPS = 100
+_STORAGE = re.compile(
+    r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+)$"
+)
+"""Members that hold the numbers of one tensor: those of `_RAW` that can be large and many."""
 _RAW = re.compile(
     r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+|version|byteorder"
     r"|archive_format|archive_version|\.format_version|\.storage_alignment|\.data/(?:serialization_id|version))$"
@@ -80,17 +84,21 @@ class ZipFormat(Format):
             return
         end = ends[0]
         entries = read_entries(source, end, budget, problems)
+        variant = _variant({entry.name for entry in entries})
+        raw = variant in (TORCH, TORCHSCRIPT, EXPORTED)
         archive = _Archive(artifact, budget, problems, entries)
+        if raw and source.remote:
+            archive.leave_storages(end.start)
         archive.regions.append(Region(end.start, end.size, "structure"))
         archive.regions.append(Region(end.start + end.size, end.stop - end.start - end.size, "structure"))
         archive.locate()
         archive.local_only()
         archive.other_directories(ends[1:])
-        variant = _variant({entry.name for entry in entries})
         gaps = archive.gaps + ([_SCRIPT] if variant == TORCHSCRIPT else [])
-        yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), variant=variant)
+        skipped = tuple(archive.skipped)
+        yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), skipped=skipped, variant=variant)
         late = Problems()
-        yield Parsed(nested=archive.nested(late, raw=variant in (TORCH, TORCHSCRIPT, EXPORTED)))
+        yield Parsed(nested=archive.nested(late, raw=raw))
         yield Parsed(late.facts(), gaps=tuple(archive.late_gaps))
 
 
@@ -133,12 +141,34 @@ class _Archive:
         self.gaps: list[CoverageReason] = []
         self.late_gaps: list[CoverageReason] = []
         """Found only while members are read."""
+        self.skipped: list[CoverageReason] = []
+        self._left: set[int] = set()
+        """Positions of the directory entries whose members are not looked at."""
+
+    def leave_storages(self, stop: int) -> None:
+        """In a remote checkpoint, leave tensors unread that fill exactly the room between their neighbours.
+
+        Each costs a journey for its local header and one for its first bytes, and no loader takes it for anything but
+        numbers. What does not fit its room to the byte, as writers lay it out, is read like every other member.
+        """
+        ordered = sorted(self._entries, key=lambda entry: entry.offset)
+        size = 0
+        for entry, following in zip(ordered, [*(entry.offset for entry in ordered[1:]), stop], strict=True):
+            if _STORAGE.search(entry.name) and fills(entry, following):
+                self._left.add(entry.position)
+                self.regions.append(Region(entry.offset, following - entry.offset, "inert"))
+                size += entry.size
+        if self._left:
+            count = len(self._left)
+            message = f"{count:,} tensor storages ({human_bytes(size)}) were left unread, with their local headers"
+            self.skipped.append(CoverageReason("remote-storages", message))
 
     def locate(self) -> None:
         """Find every member of the directory and hold it against its local header."""
         self._duplicates()
         for entry in self._entries:
-            self._take(entry)
+            if entry.position not in self._left:
+                self._take(entry)
         self._overlaps()
 
     def _take(self, entry: Entry) -> None:
@@ -244,6 +274,8 @@ class _Archive:
                 accounts = ("directory", f"{promised:,} bytes", "data", f"{source.produced:,} bytes")
                 late.add("sizes", "its data decompresses to another size", found.start, found.name, accounts)
             crc = source.crc if source.complete else None
+        elif source.remote and 2 * source.bytes_read < source.size:
+            return  # few of its bytes were needed; fetching the rest for this alone is not worth it
         elif source.size <= (_CHECKED >> 4 if payload else _CHECKED):
             crc = zlib.crc32(source.pread(0, source.size))
         if crc is not None and found.crc is not None and crc != found.crc:

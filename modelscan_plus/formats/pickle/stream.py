@@ -5,6 +5,8 @@ from modelscan_plus.core.bytesource import SEARCHED, ByteSource
 WINDOW = 1 << 18
 """Bytes fetched at a time; the first fetch is smaller, so that a peek at a file costs little."""
 FIRST = 1 << 14
+HOP = 1 << 12
+"""Bytes of the first fetch behind a skip in a remote file; they double while reading goes straight on."""
 LONGEST_LINE = 1 << 20
 """Bytes of one text argument that are looked at for its newline before the line is skipped as a blob."""
 
@@ -27,9 +29,11 @@ class Window:
 
     def move(self, position: int, at_least: int = 0) -> None:
         """Make `position` the buffer's first byte, with `at_least` bytes behind it where the source has them."""
+        if self.source.remote and position > len(self.buffer):
+            self._next = HOP
         self.base += position
         length = max(self._next, at_least)
-        self._next = WINDOW
+        self._next = min(2 * length, WINDOW) if self.source.remote else WINDOW
         self.buffer = self.source.pread(self.base, length)
 
     def find_newline(self, position: int) -> int | None:

@@ -27,6 +27,8 @@ LIBRARY_CAP = 100_000_000
 """Bytes of header above which the library refuses a file."""
 _HOLE_BYTES = 64 << 20
 """Bytes of holes that are looked at; beyond that a hole counts as filled."""
+_REMOTE_SNIFFED = 32
+"""Byte tensors of a remote file whose first bytes are looked at: each is a journey."""
 _BLANKS = b" \t\n\r"
 
 
@@ -115,6 +117,11 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
     yield Parsed((facts,), tuple(regions), gaps=gaps)
     if header.breach is not None:
         raise header.breach
+    if source.remote and len(header.sniffed) > _REMOTE_SNIFFED:
+        rest = len(header.sniffed) - _REMOTE_SNIFFED
+        del header.sniffed[_REMOTE_SNIFFED:]
+        message = f"the first bytes of {rest:,} more U8 and I8 tensors were not looked at"
+        yield Parsed(skipped=(CoverageReason("remote-byte-tensors", message),))
     yield from _byte_tensors(artifact, header, start, budget)
 
 

@@ -1,0 +1,281 @@
+"""`scan hf:…`: the answers of a local scan, for few bytes and few requests."""
+
+import json
+import time
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from fixtures.make.__main__ import all_samples
+from modelscan_plus import pipeline
+from modelscan_plus.core.coverage import CoverageState
+from modelscan_plus.core.report import ArtifactReport, Decision, Report, canonical_digest
+from modelscan_plus.policy.load import load_policy
+from tests.cli.commands import run
+from tests.hub import sparse
+from tests.hub.server import TOKEN, Content, Faults, File, Hub
+
+GB = 1_000_000_000
+
+
+def scan(*targets: str, offline: bool = False, seconds: float | None = None, jobs: int = 2) -> Report:
+    options = pipeline.Options(policy=load_policy(None), offline=offline, seconds=seconds, jobs=jobs)
+    return pipeline.scan_targets(targets, options)
+
+
+def publish(hub: Hub, files: dict[str, Content | bytes], name: str = "org/model", **settings: object) -> str:
+    repo = hub.repo(name)
+    for key, value in settings.items():
+        setattr(repo, key, value)
+    return repo.commit(
+        {
+            path: File(
+                content if isinstance(content, Content) else Content(content), lfs=not path.endswith((".json", ".txt"))
+            )
+            for path, content in files.items()
+        }
+    )
+
+
+def only(report: Report) -> ArtifactReport:
+    (artifact,) = report.artifacts
+    return artifact
+
+
+def rules(report: Report) -> set[str]:
+    return {finding.rule for finding in report.findings if finding.artifact != "."}
+
+
+def ranges(hub: Hub) -> int:
+    return len(hub.asked("cdn", "GET"))
+
+
+def test_a_torch_checkpoint_of_2_gb_takes_three_ranges(hub: Hub) -> None:
+    publish(hub, {"pytorch_model.bin": sparse.torch_zip(291, 2 * GB, sparse.state(291, sparse.PAYLOAD))})
+    report = scan("hf:org/model")
+    assert report.verdict.decision is Decision.DENIED
+    assert report.verdict.scope == "remote"
+    assert "MSP1001" in rules(report)
+    assert only(report).formats == ("torch-zip",)
+    assert only(report).coverage.state is CoverageState.ANALYSED
+    assert [reason.code for reason in only(report).coverage.reasons] == ["remote-storages"]
+    assert ranges(hub) <= 3
+    assert hub.body_bytes() <= 200_000
+    assert only(report).coverage.bytes_read == hub.body_bytes()
+
+
+def test_four_shards_take_less_than_300_kb_and_a_second(hub: Hub) -> None:
+    hub.hub_latency, hub.cdn_latency = 0.06, 0.03
+    publish(hub, {f"model-{number}-of-4.safetensors": sparse.safetensors(500_000_000) for number in range(4)})
+    scan("hf:org/model")  # imports and the server's own hashing are not what is measured
+    hub.log.clear()
+    started = time.monotonic()
+    report = scan("hf:org/model")
+    assert time.monotonic() - started < 2  # 1 s where nothing else runs; `make bench-hub` measures it
+    assert report.verdict.decision is Decision.ALLOWED
+    assert hub.body_bytes() <= 300_000
+    assert len(hub.asked("hub", "HEAD")) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "limit"),
+    [
+        ("model.pkl", sparse.blobs(75, 4 << 20), 2_000_000),
+        ("model.joblib", sparse.joblib(75, 4 << 20), 2_000_000),
+        ("legacy.pt", sparse.legacy(314_000_000), 200_000),
+    ],
+)
+def test_long_pickles_are_read_by_hops(hub: Hub, name: str, content: Content, limit: int) -> None:
+    publish(hub, {name: content})
+    report = scan("hf:org/model")
+    assert "MSP1001" in rules(report)
+    assert hub.body_bytes() <= limit
+    assert only(report).coverage.state is CoverageState.ANALYSED
+
+
+def test_all_samples_have_the_findings_of_a_local_scan(hub: Hub, tmp_path: Path) -> None:
+    samples = {sample.path: sample.build() for sample in all_samples()}
+    publish(hub, dict(samples))
+    for path, data in samples.items():
+        place = tmp_path / "local" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    remote, local = scan("hf:org/model"), scan(str(tmp_path / "local"))
+    assert {(f.artifact, f.rule, f.subject) for f in remote.findings if f.artifact != "."} == {
+        (f.artifact, f.rule, f.subject) for f in local.findings if f.artifact != "."
+    }
+    assert {a.path: a.coverage.state for a in remote.artifacts} == {a.path: a.coverage.state for a in local.artifacts}
+
+
+def test_real_checkpoints_of_torch_tile_and_leave_their_storages_unread(hub: Hub, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    file = tmp_path / "model.pt"
+    weights = {f"layer{number}.weight": torch.zeros(number * 1000 + 3) for number in range(40)}
+    torch.save(weights, file)
+    publish(hub, {"model.pt": file.read_bytes()})
+    report = scan("hf:org/model")
+    assert [reason.code for reason in only(report).coverage.reasons] == ["remote-storages"]
+    assert "40 tensor storages" in only(report).coverage.reasons[0].message
+    assert rules(report) == rules(scan(str(file)))
+    assert ranges(hub) <= 3
+
+
+def test_a_member_that_only_a_local_header_knows_is_found(hub: Hub) -> None:
+    publish(hub, {"model.pt": sparse.torch_zip(20, 100_000_000, sparse.state(20), lie=True)})
+    report = scan("hf:org/model")
+    assert {"MSP2001", "MSP1001"} <= rules(report)
+    assert report.verdict.decision is Decision.DENIED
+
+
+def test_the_report_is_the_same_each_time(hub: Hub) -> None:
+    publish(hub, {"a.pkl": sparse.blobs(3, 1 << 20), "b.safetensors": sparse.safetensors(1_000_000), "c.json": b"{}"})
+    first, second = scan("hf:org/model"), scan("hf:org/model", jobs=4)
+    assert canonical_digest(first.__class__(**{**_fields(first), "now": second.now})) == canonical_digest(second)
+
+
+def _fields(report: Report) -> dict[str, object]:
+    return {name: getattr(report, name) for name in report.__struct_fields__}
+
+
+def test_two_thousand_files_take_four_calls_and_one_resolve_each(hub: Hub) -> None:
+    publish(
+        hub,
+        {f"data/{number:04}.safetensors": b"\x02\0\0\0\0\0\0\0{}" for number in range(1990)}
+        | {f"{number}.pkl": b"\x80\x04N." for number in range(10)},
+    )
+    report = scan("hf:org/model", jobs=2)
+    assert len(report.artifacts) == 2000
+    assert len(hub.asked("hub", "", "/api/")) <= 4
+    assert len(hub.asked("hub", "", "/resolve/")) == 2000
+
+
+def test_include_exclude_and_max_size_choose(hub: Hub) -> None:
+    publish(
+        hub, {"a.json": b"{}", "b.pkl": b"\x80\x04N.", "c/d.pkl": b"\x80\x04N.", "big.pkl": sparse.blobs(1, 1 << 20)}
+    )
+    options = pipeline.Options(policy=load_policy(None), include=("*.pkl",), exclude=("c",), max_size=1000)
+    report = pipeline.scan_targets(["hf:org/model"], options)
+    assert [(a.path, a.coverage.state.value) for a in report.artifacts] == [
+        ("b.pkl", "analysed"),
+        ("big.pkl", "not_analysed"),
+    ]
+    assert not hub.asked("cdn", "", "big.pkl")
+
+
+def test_a_fault_in_one_file_leaves_the_others(hub: Hub) -> None:
+    publish(hub, {"bad.pkl": sparse.blobs(5, 1 << 20), "good.safetensors": sparse.safetensors(1_000_000)})
+    hub.faults["bad.pkl"] = Faults(limited=lambda n: n > 0, retry_after=99_999)
+    report = scan("hf:org/model")
+    bad, good = report.artifacts
+    assert bad.coverage.state is CoverageState.PARTIAL
+    assert bad.coverage.reasons[0].code == "rate-limited"
+    assert good.coverage.state is CoverageState.ANALYSED
+    assert report.verdict.decision is Decision.INCOMPLETE
+
+
+def test_a_file_that_changes_on_the_way_is_distrusted(hub: Hub) -> None:
+    publish(hub, {"model.pkl": sparse.blobs(5, 1 << 20)})
+    hub.faults["model.pkl"] = Faults(etags=lambda n: f"e{n}")
+    report = scan("hf:org/model")
+    assert "MSP9103" in rules(report)
+    assert report.verdict.decision is Decision.DENIED
+
+
+def test_branches_tags_pull_requests_and_addresses_are_resolved(hub: Hub) -> None:
+    old = publish(hub, {"a.json": b"{}"})
+    new = publish(hub, {"b.json": b"{}"})
+    repo = hub.repo("org/model")
+    repo.refs["refs/pr/1"] = repo.refs["v1.0"] = old
+    for given, commit in (
+        ("hf:org/model", new),
+        ("hf:org/model@main", new),
+        ("hf:org/model@v1.0", old),
+        ("hf:org/model@refs/pr/1", old),
+        (f"hf:org/model@{old}", old),
+        (f"{hub.url}/org/model", new),
+        (f"{hub.url}/org/model/tree/v1.0", old),
+        (f"{hub.url}/org/model/tree/refs%2Fpr%2F1", old),
+        (f"{hub.url}/org/model/blob/main/b.json", new),
+    ):
+        assert scan(given).targets[0].revision == commit, given
+
+
+def test_datasets_and_spaces(hub: Hub) -> None:
+    for kind in ("dataset", "space"):
+        hub.repo("org/thing", kind).commit(
+            {"x.pkl": File(Content(b"\x80\x04N."), lfs=True), "y.json": File(Content(b"{}"))}
+        )
+        report = scan(f"hf:{kind}s/org/thing")
+        assert [artifact.path for artifact in report.artifacts] == ["x.pkl", "y.json"]
+
+
+def cli(hub: Hub, *arguments: str, **environment: str) -> tuple[int, str]:
+    done = run(*arguments, HF_ENDPOINT=hub.url, **environment)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "words"),
+    [
+        ("hf:org/none", {}, ["no such model", "log in"]),
+        ("hf:org/secret", {"private": True}, ["no such model", "log in"]),
+        ("hf:org/off", {"disabled": True}, ["disabled"]),
+        ("hf:org/model@nowhere", {}, ["no revision nowhere", "refs/pr/N"]),
+        ("hf:org/model/x/y", {}, ["not a repository", "hf:org/model@revision"]),
+        ("hf:../etc", {}, ["not a repository"]),
+        ("https://example.org/org/model", {}, ["no address of"]),
+    ],
+)
+def test_errors_say_what_to_do(hub: Hub, target: str, settings: dict[str, bool], words: list[str]) -> None:
+    for name in ("org/model", "org/secret", "org/off"):
+        publish(hub, {"a.json": b"{}"}, name, **(settings if name == target[3:] else {}))
+    code, output = cli(hub, "scan", target)
+    assert code == 2
+    assert all(word in output for word in words), output
+
+
+def test_gated_and_private_repositories_open_with_a_token(hub: Hub) -> None:
+    publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)}, gated=True)
+    code, output = cli(hub, "scan", "hf:org/model")
+    assert code == 4
+    assert "gated" in output
+    assert cli(hub, "scan", "hf:org/model", HF_TOKEN=TOKEN)[0] == 0
+    assert all(not request.authorization for request in hub.asked("cdn"))
+
+
+def test_offline_asks_nobody(hub: Hub) -> None:
+    for code, output in (
+        cli(hub, "scan", "hf:org/model", "--offline"),
+        cli(hub, "scan", "hf:org/model", HF_HUB_OFFLINE="1"),
+    ):
+        assert code == 2
+        assert "go online" in output
+    assert hub.log == []
+
+
+def test_a_rate_limit_of_the_api_ends_soon_and_is_named(hub: Hub) -> None:
+    publish(hub, {"a.json": b"{}"})
+    hub.api_faults = Faults(limited=lambda n: True, retry_after=3600)
+    started = time.monotonic()
+    code, output = cli(hub, "scan", "hf:org/model")
+    assert code == 5
+    assert "limits your requests" in output
+    assert "HF_TOKEN" in output
+    assert time.monotonic() - started < 10
+
+
+def test_the_console_says_how_much_was_read_and_what_is_unknown(hub: Hub) -> None:
+    publish(hub, {"model.safetensors": sparse.safetensors(100_000_000)})
+    code, output = cli(hub, "scan", "hf:org/model")
+    assert code == 0
+    assert "read of 100.0 MB" in output
+    assert "fetch" in output
+
+
+def test_json_has_scope_and_commit(hub: Hub, tmp_path: Path) -> None:
+    commit = publish(hub, {"model.safetensors": sparse.safetensors(1_000_000)})
+    cli(hub, "scan", "hf:org/model", "--format", f"json={tmp_path / 'r.json'}")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["verdict"]["scope"] == "remote"
+    assert report["targets"][0] | {"kind": "hub", "revision": commit} == report["targets"][0]
+    assert PurePosixPath(report["artifacts"][0]["path"]).name == "model.safetensors"
