@@ -196,7 +196,8 @@ class Inspector:
             claiming = [known for known in registry.FORMATS if known.name in expected and known.claims(view)]
             if claiming and (artifact.members or not any(known.executable for known in claiming)):
                 length = 0 if artifact.members else _REMOTE_TAIL
-                message = f"of the end only {length} bytes were looked at for an archive behind the data"
+                end = f"of its end only {length} bytes were" if length else "its end was not"
+                message = f"{end} looked at for an archive behind the data"
                 self.skipped[self._placed(artifact, CoverageReason("remote-tail", message))] = None
         return source.pread(max(0, source.size - length), length)
 

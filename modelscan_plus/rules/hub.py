@@ -30,8 +30,8 @@ REMOTE_SCAN = Rule(
         "the data where no loader looks. Whoever downloads later trusts the server to send the same bytes again."
     ),
     fix=(
-        "Download with `modelscan-plus fetch`, which compares every file with the commit that was scanned and scans all "
-        "of it before anything lands."
+        "Download with `modelscan-plus fetch`, which compares every file with the scanned commit and scans all of "
+        "it before anything lands."
     ),
     bad="scan hf:org/model: 183.3 kB read of 2.0 GB",
     good="fetch hf:org/model models/model: every byte hashed and scanned",
@@ -148,8 +148,8 @@ TAMPERED_BLOB = Rule(
     title="A cached file is not what its name says",
     severity=Severity.HIGH,
     why=(
-        "Caches name a file by the hash of its content, and loaders believe the name without looking. The bytes of this "
-        "one have another hash: it was changed after the download, or the download was never complete."
+        "Caches name a file by the hash of its content, and loaders believe the name without looking. The bytes of "
+        "this one have another hash: it was changed after the download, or the download was never complete."
     ),
     fix="Delete the blob and download it again. If it had been whole once, find out who can write to the cache.",
     bad="blobs/9c1e…: the SHA-256 of its bytes is 41b0…",
@@ -176,9 +176,9 @@ def remote_notes(target: Target, artifacts: Sequence[ArtifactReport]) -> list[Re
     size = sum(artifact.size for artifact in artifacts)
     commit = f" at commit {target.revision[:12]}" if target.revision else ""
     message = (
-        f"{target.given}{commit} was scanned remotely: {human_bytes(read)} read of {human_bytes(size)}. Not known: whether "
-        "a download gives the same bytes (hashes need all of them; modelscan-plus fetch compares them), what stands in "
-        "tensors, and what second opinions and probes would say"
+        f"{target.given}{commit} was scanned remotely: {human_bytes(read)} read of {human_bytes(size)}. Not known: "
+        "whether a download gives the same bytes (hashes need all of them; modelscan-plus fetch compares them), "
+        "what stands in tensors, and what second opinions and probes would say"
     )
     return [Reason(REMOTE_SCAN.id, message)]
 

@@ -10,7 +10,7 @@ from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.interface import JUDGES, Context, Rule, judges
 
 SPECIAL_FILE = Rule(
     id="MSP9101",
@@ -78,7 +78,9 @@ POLICY_FILE = Rule(
 
 def judge_path(path: str, facts: PathFacts) -> Iterator[Finding]:
     """The findings about the file at `path`."""
-    yield from path_findings(facts, Context(Artifact(path, BytesSource(b""))))
+    context = Context(Artifact(path, BytesSource(b"")))
+    for judge in JUDGES[PathFacts]:
+        yield from judge(facts, context)
 
 
 @judges(PathFacts)

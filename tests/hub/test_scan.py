@@ -58,7 +58,7 @@ def test_a_torch_checkpoint_of_2_gb_takes_three_ranges(hub: Hub) -> None:
     assert "MSP1001" in rules(report)
     assert only(report).formats == ("torch-zip",)
     assert only(report).coverage.state is CoverageState.ANALYSED
-    assert [reason.code for reason in only(report).coverage.reasons] == ["remote-storages"]
+    assert "remote-storages" in [reason.code for reason in only(report).coverage.reasons]
     assert ranges(hub) <= 3
     assert hub.body_bytes() <= 200_000
     assert only(report).coverage.bytes_read == hub.body_bytes()
@@ -167,7 +167,7 @@ def test_a_fault_in_one_file_leaves_the_others(hub: Hub) -> None:
     hub.faults["bad.pkl"] = Faults(limited=lambda n: n > 0, retry_after=99_999)
     report = scan("hf:org/model")
     bad, good = report.artifacts
-    assert bad.coverage.state is CoverageState.PARTIAL
+    assert bad.coverage.executable_gap
     assert bad.coverage.reasons[0].code == "rate-limited"
     assert good.coverage.state is CoverageState.ANALYSED
     assert report.verdict.decision is Decision.INCOMPLETE

@@ -16,6 +16,8 @@ from modelscan_plus.formats.pickle.values import Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
 
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
+_REMOTE_PEEK = 1 << 16
+"""Bytes of a remote file that decide whether it is a pickle."""
 _PICKLE_WEIGHT = 60
 """Objects that one pickle of many in a row counts for: it costs as much even when it is empty."""
 _STARTS = frozenset(OPCODES) - frozenset(b".01Rabeostu\x81\x85\x86\x87\x90\x92\x93\x94")
@@ -81,7 +83,11 @@ class PickleFormat(Format):
             return False
         if plausible(_peek(BytesSource(head), 0)):
             return True
-        return _worth(_peek(view.artifact.source, 0), view.artifact.source)
+        source = view.artifact.source
+        if source.remote:
+            # "PK" could be a text argument, and looking for its end could take all of the file.
+            source = SliceSource(source, 0, _REMOTE_PEEK)
+        return _worth(_peek(source, 0), source)
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         for facts, _ in _pickles(artifact.source, budget):

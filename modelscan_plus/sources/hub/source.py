@@ -141,7 +141,7 @@ class HubSource:
             reason = CoverageReason("too-large", message, executable=True)
             return Unopened(PathFacts("too-large", message), reason, "not_analysed", file.size)
         remote.restart_clock()
-        return Opened(serve(remote), file.size, lambda: remote.changed, lambda: remote.fetched)
+        return Opened(serve(remote), file.size, lambda: remote.changed, fetched=lambda: remote.fetched)
 
     def _wanted(self, path: str) -> bool:
         parts = path.split("/")
