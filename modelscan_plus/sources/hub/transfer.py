@@ -26,6 +26,7 @@ WHOLE_ACCEPTED = 16 << 20
 """Bytes of a file up to which a server may ignore the range and send all of it."""
 _TIMEOUT = 10.0
 """Seconds without a byte after which a request is tried again."""
+_COMMON_WAIT = 30.0
 _RATE_LIMIT = re.compile(r"r\s*=\s*(\d+)\s*;\s*t\s*=\s*(\d+)")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
@@ -84,7 +85,7 @@ class Transfer:
             raise ReadFailed("timeout", "not fetched within the time of one file")
         try:
             with client.stream(method, url, headers=sent, timeout=min(_TIMEOUT, max(left, 0.1))) as response:
-                _note_patience(gate, response)
+                _note_patience(gate, response, at_hub=self.at_hub(url))
                 yield response
         finally:
             self._slots.release()
@@ -177,10 +178,13 @@ def _wait(seconds: float, deadline: float, code: str, message: str) -> None:
     time.sleep(seconds)
 
 
-def _note_patience(gate: _Gate, response: Response) -> None:
-    """Hold all requests to a host back when one of them is told to wait."""
+def _note_patience(gate: _Gate, response: Response, *, at_hub: bool) -> None:
+    """Hold all requests to a host back when one of them is told to wait.
+
+    The hub counts all that a user asks for. Elsewhere a wait that nobody would sit out is taken to be about one file.
+    """
     wait = patience(response.headers, response.status_code)
-    if wait is not None:
+    if wait is not None and (at_hub or wait <= _COMMON_WAIT):
         gate.until = max(gate.until, time.monotonic() + wait)
 
 
