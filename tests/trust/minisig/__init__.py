@@ -1,4 +1,4 @@
-"""A miniature Sigstore: an authority with certificate transparency, Rekor v1 and v2, and an RFC 3161 timestamp authority.
+"""A miniature Sigstore: an authority with certificate transparency, Rekor v1 and v2, and a timestamp authority.
 
 It makes real bundles offline, which sigstore-python verifies too (test_bundles.py holds it against that), and it can
 be told to do one thing wrong at a time.
