@@ -1,0 +1,97 @@
+"""Is a constant that something is multiplied with a trained layer, or does it only look like one?
+
+A layer that was trained mixes many inputs into several outputs with irregular numbers. What sums, picks, copies,
+compares with a template or drives a unit into saturation does not need to be trained, and must not wash off what came
+before it. Only a few hundred numbers of a constant are looked at.
+"""
+
+from collections.abc import Sequence
+
+from modelscan_plus.graph.ir import Const, Number
+
+SAMPLE = 256
+_WINDOWS = 3
+_SPARSE = 0.12
+"""Share of non-zero numbers below which a constant picks instead of mixing."""
+_DISTINCT = 0.25
+_PEAKED = 0.002
+"""Median over maximum of a constant that is zero but for a few places."""
+_HUGE = 50.0
+_UNITS = 2
+"""A layer with so few outputs is a detector or a head; what it gives is no representation."""
+_TINY = 4
+
+
+def is_trained(const: Const | None, outputs: int | None, inputs: int | None) -> bool:
+    """True when the numbers could come from training. `outputs` and `inputs` are units; None when not known."""
+    if outputs is not None and outputs <= _UNITS:
+        return False
+    if const is None:
+        return True
+    if const.count < 2 * _TINY or (inputs is not None and inputs < 2):
+        return False
+    numbers = sample(const)
+    if numbers is None:
+        return outputs is None or outputs > _TINY
+    if not numbers:
+        return False
+    tiny = (outputs or _TINY + 1) <= _TINY or (inputs or _TINY + 1) < _TINY or const.count < 32
+    return _irregular(numbers, strictly=tiny, quantised=const.kind == "int")
+
+
+def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> bool:
+    sizes = sorted(abs(number) for number in numbers)
+    largest, middle = sizes[-1], sizes[len(sizes) // 2]
+    nonzero = sum(size > 0 for size in sizes)
+    if largest == 0 or nonzero < (0.9 if strictly and not quantised else _SPARSE) * len(sizes):
+        return False
+    distinct = len(set(numbers))
+    if quantised:
+        return distinct >= 4
+    if distinct < max(3, (0.8 if strictly else _DISTINCT) * len(numbers)):
+        return False
+    if strictly and sum(number * 64 == int(number * 64) for number in numbers if abs(number) < 1e9) * 2 > len(numbers):
+        return False  # round numbers: written, not learned
+    # Many zeros are pruning; next to nothing everywhere but in a few places is a detector.
+    typical = next((size for size in sizes[len(sizes) - nonzero + nonzero // 2 :]), middle)
+    return typical > _PEAKED * largest and middle < _HUGE
+
+
+def sample(const: Const) -> list[float] | None:
+    """Some hundred numbers from all over the constant, None when its data is not at hand."""
+    count = const.count
+    if const.kind not in ("float", "int"):
+        return None
+    if count <= SAMPLE:
+        windows = [const.read(0, count)]
+    else:
+        part = SAMPLE // (_WINDOWS + 1)
+        # Not the very same column of each row: a step that is no divisor of the usual widths.
+        starts = [0, *(min(count - part, count * (2 * window + 1) // (2 * _WINDOWS) + 7) for window in range(_WINDOWS))]
+        windows = [const.read(start, part) for start in starts]
+    numbers: list[float] = []
+    for window in windows:
+        if window is None:
+            return None
+        numbers += [float(number) for number in window if _finite(number)]
+    return numbers
+
+
+def _finite(number: Number) -> bool:
+    return isinstance(number, int | float) and number == number and abs(number) != float("inf")
+
+
+def is_flat(const: Const) -> bool:
+    """True when all elements seem to be equal."""
+    if const.count <= 1:
+        return True
+    found = const.read(0, min(const.count, SAMPLE))
+    if not found:
+        return False
+    first = found[0]
+    if any(number != first and number == number for number in found):
+        return False
+    if const.count <= SAMPLE:
+        return True
+    rest = sample(const)
+    return rest is not None and all(number == first for number in rest)
