@@ -105,9 +105,7 @@ def _binary(op: str, flows: Sequence[Flow | None]) -> Vals | None:
         else:
             return None
     apply = _BINARY[op]
-    return tuple(
-        None if a is None or b is None else apply(_num(a), _num(b)) for a, b in zip(left, right, strict=True)
-    )
+    return tuple(None if a is None or b is None else apply(_num(a), _num(b)) for a, b in zip(left, right, strict=True))
 
 
 def _gather(node: Node, flows: Sequence[Flow | None]) -> Vals | None:

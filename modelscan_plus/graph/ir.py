@@ -77,6 +77,8 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
+    batched: set[int] = field(default_factory=set)
+    """Inputs whose first dimension is a batch of any size."""
     truncated: str = ""
     """Why not everything was lowered, "" when it was."""
 

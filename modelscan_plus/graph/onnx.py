@@ -5,6 +5,7 @@ the body of Loop and Scan stands twice, joined with the values before it. All of
 a function that calls itself, or calls others exponentially often, ends the lowering and not the scan.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -112,6 +113,8 @@ class _Lowering:
                     number = graph.value(info.name, kind_of(info.elem_type), _dims(info))
                     scope[-1][info.name] = number
                     graph.inputs.append(number)
+                    if _batched(info):
+                        graph.batched.add(number)
             self._declared = {info.name: info for info in (*main.value_info, *main.output)}
             self._nodes(main.node, scope, (), {})
         except _Full:
@@ -242,10 +245,14 @@ class _Lowering:
                 scope,
             )
             return
-        inner = {name: self._find(given, scope) for name, given in zip(function.input, node.input, strict=False) if given}
+        inner = {
+            name: self._find(given, scope) for name, given in zip(function.input, node.input, strict=False) if given
+        }
         here = dict({attribute.name: attribute for attribute in function.attribute_proto})
         for attribute in node.attribute:
-            here[attribute.name] = bound.get(attribute.ref_attr_name, attribute) if attribute.ref_attr_name else attribute
+            here[attribute.name] = (
+                bound.get(attribute.ref_attr_name, attribute) if attribute.ref_attr_name else attribute
+            )
         self._stack.append(function.key)
         frame: Scope = [inner, {}]
         self._nodes(function.node, frame, (*path, node.name or function.name), here)
@@ -308,7 +315,9 @@ class _Lowering:
             if not output:
                 continue
             if place < len(before):
-                self._emit("identity", (states[place] if place < len(states) else -1,), (output,), {}, "", "Loop", path, scope)
+                self._emit(
+                    "identity", (states[place] if place < len(states) else -1,), (output,), {}, "", "Loop", path, scope
+                )
             else:
                 last = after[place + 1] if place + 1 < len(after) else -1
                 self._emit("collect", (last, trips, conditions[-1]), (output,), {}, node.name, "Loop", path, scope)
@@ -338,7 +347,9 @@ class _Lowering:
             if not output:
                 continue
             if place < len(before):
-                self._emit("identity", (states[place] if place < len(states) else -1,), (output,), {}, "", "Scan", path, scope)
+                self._emit(
+                    "identity", (states[place] if place < len(states) else -1,), (output,), {}, "", "Scan", path, scope
+                )
             else:
                 last = after[place] if place < len(after) else -1
                 self._emit("collect", (last,), (output,), {}, node.name, "Scan", path, scope)
@@ -364,9 +375,7 @@ _Special = Callable[["_Lowering", onnx.Node, Scope, tuple[str, ...], Mapping[str
 _SPECIAL: dict[str, _Special] = {"If": _Lowering._if, "Loop": _Lowering._loop, "Scan": _Lowering._scan}
 
 
-def _attributes(
-    node: onnx.Node, bound: Mapping[str, onnx.Attribute]
-) -> Iterable[tuple[onnx.Attribute, Attribute]]:
+def _attributes(node: onnx.Node, bound: Mapping[str, onnx.Attribute]) -> Iterable[tuple[onnx.Attribute, Attribute]]:
     for attribute in node.attribute:
         given = bound.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
         if given is None:
@@ -387,6 +396,17 @@ def _attributes(
             case AttributeType.TENSOR if given.t is not None:
                 found = first_values(given.t, 64)
                 yield attribute, tuple(float(value) if isinstance(value, int | float) else 0.0 for value in found or ())
+
+
+_OTHER_AXIS = re.compile(r"seq|len|time|frame|token|past|height|width|channel|^[tlhwc]$", re.IGNORECASE)
+"""Names of dimensions that are no batch."""
+
+
+def _batched(info: onnx.ValueInfo) -> bool:
+    shape = info.shape
+    if not shape:
+        return False
+    return shape[0] is None or (isinstance(shape[0], str) and _OTHER_AXIS.search(shape[0]) is None)
 
 
 def _dims(info: onnx.ValueInfo) -> Dims | None:

@@ -32,7 +32,9 @@ class Flow:
         "flat",
         "gained",
         "gate",
+        "kind",
         "lax",
+        "lead",
         "lives",
         "mixed",
         "narrow",
@@ -75,6 +77,10 @@ class Flow:
         """Only inputs of a single element have an influence, which the caller sets."""
         self.empty = 0
         """1: true where a count is zero; -1: true where it is not."""
+        self.kind = ""
+        """Of its elements, as in `Const`; "" where that is not known."""
+        self.lead = False
+        """Its first dimension is the batch."""
         self.rows = 0
         """1: one row of the batch, picked by its number; 2: rows of the batch in another order."""
         self.flat: bool | None = None

@@ -95,3 +95,15 @@ def is_flat(const: Const) -> bool:
         return True
     rest = sample(const)
     return rest is not None and all(number == first for number in rest)
+
+
+def is_range(const: Const) -> bool:
+    """True when the numbers are those of positions: each by the same amount larger than the one before."""
+    if const.kind not in ("int", "float") or const.count < _TINY:
+        return False
+    found = const.read(0, min(const.count, SAMPLE))
+    if not found or len(found) < _TINY or not all(isinstance(number, int | float) for number in found):
+        return False
+    first, second = float(found[0]), float(found[1])
+    step = second - first
+    return step != 0 and all(float(number) == first + place * step for place, number in enumerate(found))

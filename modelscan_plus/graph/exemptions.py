@@ -1,0 +1,120 @@
+"""What honest models do that looks like a gate on the network. Each has a name, a test, and a reason.
+
+Some need no predicate because the analysis itself tells them apart: padding and other masks by position are never
+narrow; an index of the end token or a length is a count, no step; centring and scaling by the input's own mean
+(RevIN) and clamps from below are not step-like; imputation is a guard of the value itself; what detection and
+decoding do afterwards is as deep as what they change.
+"""
+
+from collections.abc import Sequence
+
+from modelscan_plus.graph.flow import Analysis
+from modelscan_plus.graph.state import Flow
+
+ATTENTION = "attention mask"
+_STEPS = 40
+"""Nodes that a search ahead looks at."""
+_WEIGHT_FREE = frozenset({"copy", "layout", "arith", "smooth", "select", "cast", "join", "norm"})
+
+
+def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> str:
+    """The exemption that explains why this gate is combined with network values, "" for none."""
+    if not gate.narrow and not gate.payload and masks_attention(analysis, number):
+        return ATTENTION
+    if guards_a_division(analysis, number, gate):
+        return "guard of a division"
+    return ""
+
+
+def speaks_for_choice(
+    analysis: Analysis, number: int, gate: Flow, content: Flow, sides: Sequence[tuple[int, Flow]]
+) -> str:
+    """The same for a choice between values."""
+    flat = all(analysis.flat(flow) for _, flow in sides if not flow.data)
+    if not gate.narrow and flat and masks_attention(analysis, number):
+        return ATTENTION
+    if gate.root == content.root and gate.root >= 0:
+        return "guard of the value itself"
+    if fills_the_empty(analysis, gate, sides):
+        return "fill where nothing is"
+    return ""
+
+
+def masks_attention(analysis: Analysis, number: int) -> bool:
+    """True when the result meets a softmax by way of weight-free operators, and that weights other network values."""
+    graph = analysis.graph
+    seen: set[int] = set()
+    ahead = [number]
+    while ahead and len(seen) < _STEPS:
+        current = ahead.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        for out in graph.nodes[current].outs:
+            for reader in analysis.readers(out) if out >= 0 else ():
+                op = graph.nodes[reader].op
+                if op == "softmax" and _weights_values(analysis, reader):
+                    return True
+                if analysis.classes[op] == "attention":
+                    return True
+                if analysis.classes[op] in _WEIGHT_FREE:
+                    ahead.append(reader)
+    return False
+
+
+def _weights_values(analysis: Analysis, number: int) -> bool:
+    graph = analysis.graph
+    ahead = [number]
+    for _ in range(8):
+        if not ahead:
+            return False
+        node = graph.nodes[ahead.pop(0)]
+        for out in node.outs:
+            for reader in analysis.readers(out) if out >= 0 else ():
+                other = graph.nodes[reader]
+                if other.op in ("matmul", "einsum"):
+                    operands = [graph.values[value] for value in other.ins if value >= 0]
+                    if len(operands) == 2 and all(value.const is None for value in operands):
+                        return True
+                elif analysis.classes[other.op] in ("copy", "layout", "select", "arith", "cast"):
+                    ahead.append(reader)
+    return False
+
+
+def guards_a_division(analysis: Analysis, number: int, gate: Flow) -> bool:
+    """True when the gate is added to what is then divided by: no division by zero."""
+    node = analysis.graph.nodes[number]
+    if node.op not in ("add", "max") or gate.payload:
+        return False
+    for out in node.outs:
+        for reader in analysis.readers(out) if out >= 0 else ():
+            other = analysis.graph.nodes[reader]
+            if other.op == "div" and len(other.ins) > 1 and other.ins[1] == out and gate.empty:
+                return True
+    return False
+
+
+def fills_the_empty(analysis: Analysis, gate: Flow, sides: Sequence[tuple[int, Flow]]) -> bool:
+    """True when one number stands in where a count is zero: the mean of nothing, the last of no tokens."""
+    if not gate.empty or len(sides) != 2:
+        return False
+    filled = sides[0][1] if gate.empty > 0 else sides[1][1]
+    return not filled.data and not filled.gate and analysis.flat(filled)
+
+
+def goes_on(analysis: Analysis, number: int) -> bool:
+    """True when a layer with weights follows: the network learned with it."""
+    graph = analysis.graph
+    seen: set[int] = set()
+    ahead = [number]
+    while ahead and len(seen) < _STEPS:
+        current = ahead.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        for out in graph.nodes[current].outs:
+            for reader in analysis.readers(out) if out >= 0 else ():
+                if analysis.classes[graph.nodes[reader].op] in ("trunk", "always_trunk"):
+                    return True
+                ahead.append(reader)
+    return False

@@ -1,0 +1,203 @@
+"""One pass over a graph in order: what is known about each value, and where a gate meets the network.
+
+A backdoor in a graph has to turn the input into a few numbers, make them step-like, and combine the result with
+content that does not come from the network. The pass carries these three along (state.py), each operator class has
+its transfer function (transfer.py), and where a gate and the network's values meet, merges.py decides what it is.
+The time is linear in the nodes; constants are read only where the answer depends on them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from modelscan_plus.graph.fold import SMALL
+from modelscan_plus.graph.ir import Const, Graph, Node
+from modelscan_plus.graph.operators import operators
+from modelscan_plus.graph.sites import Effect, Outcome, Site
+from modelscan_plus.graph.state import Flow, per_sample
+from modelscan_plus.graph.weights import is_flat
+
+_MASK_BITS = 62
+
+
+class Analysis:
+    """The pass, and what it found."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.flows: list[Flow | None] = [None] * len(graph.values)
+        self.outcome = Outcome()
+        self.classes = operators().classes
+        self._readers: list[list[int]] | None = None
+
+    def run(self) -> Outcome:
+        """Walk over all nodes, then look at the outputs."""
+        from modelscan_plus.graph.transfer import TRANSFER
+
+        for place, number in enumerate(self.graph.inputs):
+            self.flows[number] = self._input(place, number)
+        flows = self.flows
+        classes = self.classes
+        for number, node in enumerate(self.graph.nodes):
+            ins = [self.flow(value) if value >= 0 else None for value in node.ins]
+            results = TRANSFER[classes[node.op]](self, number, node, ins)
+            if isinstance(results, Flow):
+                for out in node.outs:
+                    if out >= 0:
+                        flows[out] = results
+            else:
+                for out, result in zip(node.outs, results, strict=False):
+                    if out >= 0:
+                        flows[out] = result
+        from modelscan_plus.graph.outputs import judge_outputs
+
+        judge_outputs(self)
+        return self.outcome
+
+    def flow(self, value: int) -> Flow:
+        """What is known about a value; constants are met here for the first time."""
+        found = self.flows[value]
+        if found is None:
+            found = self.flows[value] = self._constant(value)
+        return found
+
+    def _input(self, place: int, number: int) -> Flow:
+        value = self.graph.values[number]
+        flow = Flow(number)
+        flow.data = 1 << min(place, _MASK_BITS)
+        flow.kind = value.kind
+        flow.dims = value.dims
+        flow.lead = number in self.graph.batched
+        dims = value.dims
+        if dims is not None and not flow.lead:
+            flow.control = len(dims) == 0 or dims == (1,)
+        if dims is not None:
+            flow.narrow = (len(dims) <= 1 and dims in ((), (1,), (None,))) or (len(dims) > 1 and per_sample(dims) == 1)
+            flow.count = flow.kind == "int" and len(dims) <= 1
+        return flow
+
+    def _constant(self, number: int) -> Flow:
+        value = self.graph.values[number]
+        flow = Flow(number)
+        const = value.const
+        if const is None:
+            flow.dims, flow.kind = value.dims, value.kind
+            return flow
+        flow.const, flow.dims, flow.kind = const, const.dims, const.kind
+        if const.count <= SMALL:
+            found = const.read(0, const.count)
+            if found is not None and len(found) == const.count:
+                flow.vals = tuple(found)
+        return flow
+
+    def flat(self, flow: Flow) -> bool:
+        """True when all elements of a fixed value are equal, as far as that is known."""
+        if flow.flat is None:
+            if flow.vals is not None and None not in flow.vals:
+                flow.flat = len(set(flow.vals)) <= 1
+            elif flow.const is not None:
+                flow.flat = is_flat(flow.const)
+            elif flow.flat is None:
+                flow.flat = flow.dims is not None and all(size == 1 for size in flow.dims)
+        return flow.flat
+
+    def scalar(self, flow: Flow | None) -> float | None:
+        """The one number that a fixed value consists of, None for anything else."""
+        if flow is None or not flow.fixed:
+            return None
+        vals: Sequence[object] | None = flow.vals
+        if vals is None and flow.const is not None and self.flat(flow):
+            vals = flow.const.read(0, 1)
+        if not vals or any(value != vals[0] for value in vals):
+            return None
+        return float(vals[0]) if isinstance(vals[0], int | float) else None
+
+    def site(
+        self,
+        effect: Effect,
+        node: int,
+        gate: int,
+        content: int,
+        payload: int = -1,
+        depth: int = 0,
+        *,
+        certain: bool = True,
+    ) -> None:
+        """Note a place."""
+        self.outcome.sites.append(Site(effect, node, gate, content, payload, depth, certain))
+
+    def exempt(self, name: str) -> None:
+        """Note that a named exemption spoke for a place."""
+        self.outcome.exempt[name] = self.outcome.exempt.get(name, 0) + 1
+
+    def readers(self, value: int) -> list[int]:
+        """The nodes that read a value."""
+        if self._readers is None:
+            self._readers = self.graph.consumers()
+        return self._readers[value]
+
+
+def join(ins: Iterable[Flow | None], root: int) -> Flow:
+    """What is known about a value that depends on all of `ins`."""
+    out = Flow(root)
+    strict, lax, step, gate = -1, 0, 3, 0
+    narrow = count = control = True
+    flows = [flow for flow in ins if flow is not None]
+    loud = [flow for flow in flows if flow.data and not flow.faint]
+    for flow in flows:
+        out.shape |= flow.shape
+        out.lives |= flow.lives
+        if flow.random:
+            out.random = True
+        if flow.place:
+            out.place = True
+        if not flow.data:
+            if (flow.shape or flow.random) and flow.gate > gate:
+                gate = flow.gate
+            if flow.payload:
+                out.payload = True
+            continue
+        out.data |= flow.data
+        if flow.rows > out.rows:
+            out.rows = flow.rows
+        if flow.lead:
+            out.lead = True
+        if flow.faint and loud:
+            continue
+        if strict < 0 or flow.strict < strict:
+            strict = flow.strict
+        if flow.lax > lax:
+            lax = flow.lax
+        if flow.step < step:
+            step = flow.step
+        if flow.gate:
+            if flow.gate > gate:
+                gate = flow.gate
+            if flow.compared:
+                out.compared = True
+            if flow.payload:
+                out.payload = True
+        narrow = narrow and flow.narrow
+        count = count and flow.count
+        control = control and flow.control
+        if flow.gained:
+            out.gained = True
+        if flow.mixed:
+            out.mixed = True
+    if strict >= 0:
+        out.strict, out.lax, out.step = strict, lax, step
+        out.narrow, out.count, out.control = narrow, count, control
+        out.faint = not loud
+    out.gate = gate
+    if len(flows) == 1 or sum(1 for flow in flows if flow.data) == 1:
+        out.root = next((flow.root for flow in flows if flow.data), root)
+    out.kind = flows[0].kind if flows else ""
+    return out
+
+
+def first_out(node: Node) -> int:
+    """The first output of a node that is used."""
+    return next((value for value in node.outs if value >= 0), -1)
+
+
+def same_const(flow: Flow) -> Const | None:
+    """The constant behind a fixed value that only rearranges it."""
+    return flow.const if flow.fixed else None

@@ -1,0 +1,365 @@
+"""Transfer functions of what moves elements: indexing, joining, positions, shapes, loops; and rows of the batch."""
+
+from collections.abc import Sequence
+
+from modelscan_plus.graph.flow import Analysis, first_out
+from modelscan_plus.graph.fold import fold
+from modelscan_plus.graph.ir import Dims, Node
+from modelscan_plus.graph.merges import meets, mix_rows, source
+from modelscan_plus.graph.shapes import infer, int_list, integer
+from modelscan_plus.graph.sites import Effect
+from modelscan_plus.graph.state import HARD, Flow, few
+from modelscan_plus.graph.weights import is_trained, sample
+
+Ins = Sequence[Flow | None]
+Result = Flow | list[Flow]
+_TABLE = 8
+"""Rows of a table up to which looking something up is choosing."""
+
+
+def _result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
+    from modelscan_plus.graph.transfer import result
+
+    return result(analysis, node, ins)
+
+
+def on_first_axis(node: Node, ins: Ins) -> bool:
+    """True when a flip or roll moves the first axis."""
+    axes = int_list(node, ins, "dims", 1 if node.given != "roll" else 2)
+    return axes is not None and 0 in axes
+
+
+def keeps_rows(node: Node, ins: Ins, dims: Dims | None) -> bool:
+    """True when the first dimension is still the batch after the layout changed."""
+    if node.op == "reshape":
+        shape = int_list(node, ins, "shape", 1)
+        return shape is None or (len(shape) > 0 and shape[0] in (0, -1, None))
+    if node.op == "transpose":
+        order = int_list(node, ins, "perm", 1)
+        return order is not None and len(order) > 0 and order[0] == 0
+    if node.op == "flatten":
+        return integer(node, "axis", 1) != 0 and integer(node, "start_dim", 1) != 0
+    if node.op in ("squeeze", "unsqueeze"):
+        axes = int_list(node, ins, "axes", 1)
+        return axes is None or 0 not in axes
+    return node.op != "swap"
+
+
+def rows_reduced(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
+    """Reducing the batch to one row mixes it."""
+    if not first.lead:
+        return
+    axes = int_list(node, ins, "axes", 1)
+    if node.op == "cumsum":
+        axis = int_list(node, ins, "axis", 1)
+        out.rows = 2 if axis == (0,) else out.rows
+        return
+    if axes is None and node.attrs.get("axes") is None and len(ins) < 2:
+        out.lead = False
+    elif axes is not None and 0 in axes and first.dims is not None and len(first.dims) > 1:
+        out.lead, out.rows = False, 1
+
+
+def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Where something is: an index is no step, whatever it was made of."""
+    first = ins[0] if ins else None
+    out = _result(analysis, node, ins)
+    if first is None:
+        return out
+    out.vals = None
+    if node.op == "one_hot":
+        return _one_hot(first, out)
+    rows = first.lead and integer(node, "axis", -1 if node.op == "topk" else 0) == 0
+    if node.op in ("topk", "reduce_pair", "unique"):
+        out.narrow = first.narrow or (few(out.dims) and out.dims != first.dims and out.dims is not None)
+        if out.narrow and first.step == HARD:
+            out.gate = max(out.gate, HARD)
+        out.step = first.step
+        index = out.copy()
+        index.step, index.count, index.kind = 0, True, "int"
+        index.dims = out.dims
+        if node.op == "unique":
+            out.lives |= first.data
+        if rows and node.op == "topk":
+            out.rows = index.rows = 2
+        return [out, index, index, index]
+    out.step, out.count, out.kind = 0, True, "int"
+    if node.op in ("nonzero", "nms"):
+        out.lives |= first.data
+        out.narrow = first.narrow and bool(first.gate)
+        out.lead = False
+    elif node.op in ("argmax", "argmin"):
+        out.narrow = first.narrow or few(out.dims)
+        if rows:
+            out.lead, out.rows = False, 1
+    return out
+
+
+def _one_hot(first: Flow, out: Flow) -> Flow:
+    out.step, out.count, out.kind = HARD, False, "float"
+    out.narrow = first.narrow
+    if first.gate:
+        out.payload = True
+    elif first.narrow and first.strict == 0 and first.data:
+        out.narrow = False
+    return out
+
+
+def shape(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Dimensions: of an input they are no data, of what was selected by data they are."""
+    first = ins[0] if ins else None
+    out = Flow(first_out(node))
+    if first is None:
+        return out
+    out.dims, out.vals, out.kind = infer(node, "shape", ins), fold(node, ins), "int"
+    out.data = first.lives
+    out.count = True
+    if first.lives:
+        out.strict, out.lax, out.gate, out.compared = first.strict, first.lax, first.gate, first.compared
+        out.narrow = True
+        if first.place:
+            out.gate = 0
+    if out.vals is None or None in out.vals:
+        out.shape = first.shape | first.data
+    return out
+
+
+def generate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Tensors of one number, ranges, chance."""
+    out = Flow(first_out(node))
+    whole = _result(analysis, node, ins)
+    out.dims, out.vals = whole.dims, whole.vals
+    if node.op in ("random", "random_like", "draw"):
+        first = ins[0] if ins else None
+        out.random = True
+        out.narrow = few(out.dims) if node.op == "random" else first is not None and first.narrow
+        if node.op == "random_like" and first is not None:
+            out.dims = first.dims
+            out.narrow = first.narrow or few(first.dims)
+        if node.op == "draw" and first is not None:
+            out.data, out.strict, out.lax, out.step = first.data, first.strict, first.lax, HARD
+            out.gate = HARD if first.narrow and not first.data else 0
+        return out
+    for flow in ins:
+        if flow is None:
+            continue
+        out.shape |= flow.shape | (flow.data if node.op == "fill_like" else 0)
+        out.lives |= flow.lives | (flow.data if node.op != "fill_like" else 0)
+        if flow.data and node.op != "fill_like":
+            out.gate, out.strict, out.lax, out.compared = flow.gate, flow.strict, flow.lax, flow.compared
+    if node.op == "range":
+        out.place, out.kind = True, "int"
+        if ins and ins[0] is not None and ins[0].data and "turn" not in node.attrs:
+            out.data = ins[0].data
+        return out
+    out.flat = node.op != "eye" or None
+    if node.op == "fill_like" and node.given in ("EyeLike",):
+        out.flat = False
+    return out
+
+
+def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Picking elements: by fixed numbers it makes few of many, by a gate it selects."""
+    first = ins[0] if ins else None
+    if first is None:
+        return _result(analysis, node, ins)
+    if node.op in ("gather", "embedding", "sequence_at"):
+        return _gather(analysis, number, node, ins)
+    out = _result(analysis, node, ins)
+    out.kind = first.kind
+    controls = [(value, flow) for value, flow in zip(node.ins[1:], ins[1:], strict=False) if flow is not None]
+    for value, control in controls:
+        if control.data and control.gate and control.compared and meets(analysis, control, first):
+            analysis.site(source(control, Effect.SELECTION), number, value, node.ins[0], depth=control.strict)
+            out.gate, out.payload = 0, False
+    if any(control.data for _, control in controls):
+        out.lives |= sum({control.data for _, control in controls}) and out.data
+        if first.fixed and any(control.gate for _, control in controls):
+            out.payload = True
+        return out
+    if first.fixed:
+        out.const, out.flat = first.const, first.flat
+        return [out] * max(1, len(node.outs)) if node.op == "split" else out
+    out.step, out.count, out.place = first.step, first.count, first.place
+    if node.op in ("slice", "split"):
+        _narrowed(first, out)
+        if node.op == "slice":
+            _row_slice(node, ins, first, out)
+    if node.op == "split":
+        if first.lead and integer(node, "axis", 0) == 0:
+            out.rows, out.lead = 1, False
+        return [out] * max(1, len(node.outs))
+    return out
+
+
+def _narrowed(first: Flow, out: Flow) -> None:
+    """Few of many: narrow, and where they are steps a gate."""
+    out.narrow = first.narrow or (out.dims is not None and few(out.dims) and out.dims != first.dims and first.data != 0)
+    if out.narrow and not first.narrow and first.step and (first.strict == 0 or first.step == HARD):
+        out.gate = max(out.gate, first.step)
+        out.compared = out.compared or first.step == HARD
+
+
+def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
+    if not first.lead:
+        return
+    starts, ends = int_list(node, ins, "starts", 1), int_list(node, ins, "ends", 2)
+    axes, steps = int_list(node, ins, "axes", 3), int_list(node, ins, "steps", 4)
+    axes = axes if axes is not None else tuple(range(len(starts or ())))
+    if 0 not in axes or not starts or not ends:
+        return
+    place = axes.index(0)
+    start, end = starts[place], ends[place] if place < len(ends) else None
+    step = steps[place] if steps is not None and place < len(steps) else 1
+    if start is None or end is None or (start == 0 and end >= 2**31 - 1 and step == 1):
+        return
+    one = step == 1 and (end - start == 1 or (start == -1 and end >= 2**31 - 1))
+    out.rows = 1 if one else 2
+    out.lead = not one
+
+
+def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    first, picked = ins[0], ins[1] if len(ins) > 1 else None
+    out = _result(analysis, node, ins)
+    if first is None or picked is None:
+        return out
+    out.kind = first.kind
+    axis = integer(node, "axis", -1 if node.given == "ArrayFeatureExtractor" else 0)
+    if not picked.data:
+        out.step, out.count, out.place = first.step, first.count, first.place
+        if first.data:
+            _narrowed(first, out)
+            if out.dims is None and picked.vals is not None and len(picked.vals) <= 4 and node.op == "gather":
+                out.narrow = first.narrow or first.dims is None or few(first.dims)
+            if first.lead and axis == 0 and node.given == "Gather" and first.dims is not None:
+                one = picked.vals is not None and len(picked.vals) == 1
+                out.rows, out.lead = (1, False) if one else (2, True)
+        elif first.fixed and picked.gate:
+            out.payload = True
+        return out
+    if first.fixed or not first.data:
+        return _look_up(analysis, number, node, ins, first, picked, out)
+    out.step, out.narrow, out.count = 0, picked.narrow and (first.narrow or few(out.dims)), False
+    chooses = picked.gate == HARD and (picked.compared or not picked.count)
+    if first.mixed and picked.strict == 0 and picked.narrow and first.lax:
+        chooses = True
+    if chooses and first.lax and (picked.lax < first.lax or picked.payload) and picked.strict < max(1, first.strict):
+        analysis.site(source(picked, Effect.SELECTION), number, node.ins[1], node.ins[0], depth=picked.strict)
+    out.gate, out.payload = (first.gate, first.payload) if not chooses else (0, False)
+    if picked.lead is False and first.lead and axis == 0 and node.given == "Gather":
+        out.lead = False
+    return out
+
+
+def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow, picked: Flow, out: Flow) -> Result:
+    """A table of the file: an embedding, or, when a gate looks up, content of the gate's own."""
+    dims = table.dims
+    rows = dims[0] if dims else None
+    width = dims[-1] if dims is not None and len(dims) > 1 else 1
+    out.count = False
+    out.kind = table.kind
+    few_rows = rows is not None and rows <= _TABLE
+    chosen = picked.gate and (picked.compared or few_rows)
+    if chosen:
+        out.payload = not analysis.flat(table)
+        out.step = HARD
+        return out
+    out.lax = picked.lax + 1
+    out.step = 0
+    if table.shape or is_trained(table.const, width, rows):
+        out.strict, out.narrow, out.gate, out.payload = picked.strict + 1, False, 0, False
+        return out
+    out.narrow = picked.narrow
+    numbers = sample(table.const) if table.const is not None else None
+    if width == 1 and numbers is not None and len(set(numbers)) <= 3:
+        out.step = HARD
+        if out.narrow:
+            out.gate, out.compared = HARD, True
+    return out
+
+
+def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Elements written into a tensor."""
+    out = _result(analysis, node, ins)
+    pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
+    if not pairs:
+        return out
+    content = pairs[0]
+    out.kind, out.dims = content[1].kind, content[1].dims
+    out.step, out.narrow = content[1].step, content[1].narrow and out.narrow
+    for value, flow in pairs[1:]:
+        if not flow.gate or not (flow.compared or not flow.count):
+            continue
+        if meets(analysis, flow, content[1]):
+            updates = value == node.ins[-1]
+            effect = Effect.INJECTION if updates else Effect.SELECTION
+            analysis.site(source(flow, effect), number, value, content[0], depth=flow.strict)
+            out.gate, out.payload = 0, False
+            return out
+        if content[1].data == 0 or flow.payload:
+            out.payload = True
+    if content[1].data and content[1].lax == 0 and out.payload and out.gate and not content[1].narrow:
+        gate = next((pair for pair in pairs[1:] if pair[1].gate), None)
+        if gate is not None:
+            analysis.site(Effect.REPLACEMENT, number, gate[0], content[0], depth=gate[1].strict)
+            out.gate, out.payload = 0, False
+    updates_flow = pairs[-1][1]
+    if content[1].lead and updates_flow.rows == 1:
+        mix_rows(analysis, number, pairs, out)
+    return out
+
+
+def concat(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Tensors side by side."""
+    out = _result(analysis, node, ins)
+    operands = [flow for flow in ins if flow is not None]
+    if node.op == "empty_sequence":
+        return Flow(first_out(node))
+    if out.fixed:
+        out.flat = (
+            None if out.vals is not None else bool(operands) and len(operands) == 1 and analysis.flat(operands[0])
+        )
+        tensors = [flow.const for flow in operands if flow.const is not None]
+        out.const = max(tensors, key=lambda const: const.count, default=None) if len(tensors) == len(operands) else None
+        return out
+    if node.op == "pad":
+        for place, flow in enumerate(ins[1:], 1):
+            if flow is not None and flow.gate and operands and meets(analysis, flow, operands[0]):
+                analysis.site(source(flow, Effect.SELECTION), number, node.ins[place], node.ins[0], depth=flow.strict)
+                out.gate = 0
+        return out
+    if any(flow.data and flow.lax for flow in operands):
+        out.mixed = out.mixed or any(
+            (flow.fixed and not analysis.flat(flow) and flow.dims != ()) or (flow.payload and flow.gate)
+            for flow in operands
+        )
+    if out.gate and out.step == 0 and any(flow.fixed for flow in operands):
+        out.step = 0
+    if any(flow.rows for flow in operands) and integer(node, "axis", 0) == 0:
+        out.rows, out.lead = 2, True
+    elif out.rows:
+        mix_rows(analysis, number, list(zip(node.ins, operands, strict=False)), out)
+    return out
+
+
+def loop(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """One element of a sequence at a time, and the results of all turns put together."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    if node.op == "iterate":
+        out = _result(analysis, node, ins)
+        out.kind, out.step = first.kind, first.step
+        out.narrow = first.narrow or few(out.dims)
+        out.lead = False
+        if out.narrow and first.step == HARD and first.strict == 0:
+            out.gate, out.compared = HARD, True
+        return out
+    out = _result(analysis, node, ins[:1])
+    out.kind, out.narrow = first.kind, False
+    out.step = first.step
+    for place, flow in enumerate(ins[1:], 1):
+        if flow is not None and flow.gate and meets(analysis, flow, first):
+            analysis.site(source(flow, Effect.SELECTION), number, node.ins[place], node.ins[0], depth=flow.strict)
+    return out
+

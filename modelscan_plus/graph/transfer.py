@@ -1,0 +1,554 @@
+"""The transfer functions: what each class of operators makes of what is known about its operands."""
+
+from collections.abc import Callable, Sequence
+
+from modelscan_plus.graph import moves, trunks
+from modelscan_plus.graph.flow import Analysis, first_out, join
+from modelscan_plus.graph.fold import SMALL, fold
+from modelscan_plus.graph.ir import Node
+from modelscan_plus.graph.merges import choose, combine, meets, source
+from modelscan_plus.graph.shapes import infer
+from modelscan_plus.graph.sites import Effect
+from modelscan_plus.graph.weights import is_range
+from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
+
+Ins = Sequence[Flow | None]
+Result = Flow | list[Flow]
+_SIZED = frozenset({"copy", "layout", "reduce", "pool", "slice", "split", "topk", "pad"})
+"""Classes and operators whose further operands are sizes, axes and bounds."""
+_ELEMENTWISE = frozenset(
+    {"copy", "layout", "smooth", "saturate", "activation", "peaky", "compare", "logic", "bits", "round", "cast", "arith"}
+)
+"""Classes whose results are functions of an operand element by element."""
+_WINDOWS = 16
+"""Results of pooling by windows up to which they are few."""
+_LARGE = 256.0
+"""A factor that makes a steep slope of a saturating function."""
+_NEXT_TO_NOTHING = 1e-4
+_EPSILON = 0.02
+"""Lower bounds up to this keep a division or a logarithm safe."""
+
+
+def result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
+    """The join of all operands with the dimensions, and where it is fixed the elements, of the result."""
+    group = analysis.classes[node.op]
+    out = join(_contents(ins) if group in _SIZED or node.op in _SIZED else ins, first_out(node))
+    if group not in _ELEMENTWISE:
+        out.root = first_out(node)
+    out.dims = infer(node, group, ins)
+    if out.dims is None and node.outs and node.outs[0] >= 0:
+        out.dims = analysis.graph.values[node.outs[0]].dims
+    if not out.data and (out.dims is None or len(out.dims) <= 1 or all(size == 1 for size in out.dims)):
+        out.vals = fold(node, ins)
+        if out.vals is not None and len(out.vals) > SMALL:
+            out.vals = None
+    return out
+
+
+def _contents(ins: Ins) -> Ins:
+    """The operands without sizes, axes and bounds that no element of an input has an influence on."""
+    return [flow for place, flow in enumerate(ins) if flow is not None and (not place or flow.data)]
+
+
+def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """The elements stay as they are: identity, resizing, rearranging, quantising."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins)
+    if node.op in ("identity", "dequantize", "spread"):
+        _same(analysis, first, out)
+    sized = next((flow for flow in ins[1:] if flow is not None and flow.data and flow.gate), None)
+    if sized is not None and node.op in ("spread", "dequantize") and meets(analysis, sized, first):
+        analysis.site(Effect.SUPPRESSION, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
+        out.gate = 0
+    if node.op == "dequantize" and first.narrow and first.data and first.strict == 0 and not first.count:
+        _step(out, SOFT)
+    if node.op == "reorder":
+        out.vals = None
+        if node.given in ("flip", "roll", "ReverseSequence") and first.lead and moves.on_first_axis(node, ins):
+            out.rows = 2
+    return out
+
+
+def layout(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """The same elements in other dimensions."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins)
+    _same(analysis, first, out)
+    if first.lead:
+        out.lead = moves.keeps_rows(node, ins, out.dims)
+    return out
+
+
+def _same(analysis: Analysis, first: Flow, out: Flow) -> None:
+    out.kind, out.count, out.place, out.empty = first.kind, first.count, first.place, first.empty
+    if first.fixed and out.fixed:
+        out.const, out.flat = first.const, first.flat
+
+
+def smooth(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Element by element."""
+    out = result(analysis, node, ins)
+    first = ins[0] if ins else None
+    if first is not None and first.fixed:
+        out.flat = first.flat if first.flat is not None else None
+        out.const = first.const
+        out.flat = analysis.flat(first)
+        out.const = first.const if not out.flat else None
+    if out.step == SOFT:
+        out.step = 0
+    return out
+
+
+def saturate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Sigmoid, relu, clip: step-like where they meet the raw input, or a steep slope."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins)
+    for place, bound in enumerate(ins[1:], 1):
+        if bound is not None and bound.gate and meets(analysis, bound, first):
+            analysis.site(source(bound, Effect.SUPPRESSION), number, node.ins[place], node.ins[0], depth=bound.strict)
+            out.gate, out.payload = 0, False
+    if not first.data or (first.step and first.step >= SOFT and first.gate):
+        return out
+    out.step = first.step
+    if node.op == "clip" and _is_clamp(analysis, node, ins, first):
+        return out
+    if first.strict == 0 or first.gained:
+        if first.narrow:
+            _step(out, HARD if first.gained else SOFT)
+        elif node.op != "clip" or first.gained:
+            out.step = max(out.step, SOFT)
+    out.gained = False
+    return out
+
+
+def _is_clamp(analysis: Analysis, node: Node, ins: Ins, first: Flow) -> bool:
+    """A bound from below that keeps a division safe, bounds on a count, bounds by the size of an image."""
+    low = analysis.scalar(ins[1]) if len(ins) > 1 else _number(node, "min")
+    high = analysis.scalar(ins[2]) if len(ins) > 2 else _number(node, "max")
+    if node.given in ("clamp_min", "clamp_min_"):
+        high = None
+    upper = high is not None and abs(high) < 1e30
+    lower = low is not None and abs(low) < 1e30
+    if first.count:
+        return not upper or (high or 0) > 1
+    if not upper:
+        return not lower or (low is not None and 0 < low <= _EPSILON) or (low or 0) < 0
+    return not lower and not first.narrow
+
+
+def _number(node: Node, name: str) -> float | None:
+    value = node.attrs.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _step(out: Flow, level: int, *, compared: bool = False) -> None:
+    out.step = max(out.step, level)
+    if out.narrow and (out.data or out.random):
+        out.gate = max(out.gate, level)
+        if compared:
+            out.compared = True
+
+
+def activation(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Activations without a flat side."""
+    out = result(analysis, node, ins)
+    out.step = 0
+    return out
+
+
+def peaky(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Exponentials and powers: next to nothing everywhere but where the input is large."""
+    first = ins[0] if ins else None
+    out = result(analysis, node, ins)
+    if first is None or not first.data:
+        return out
+    if node.op == "pow":
+        exponent = analysis.scalar(ins[1]) if len(ins) > 1 else None
+        if len(ins) > 1 and ins[1] is not None and ins[1].data:
+            combine(analysis, number, node, ins, out)
+        if exponent is not None and exponent < 3:
+            return out
+    elif node.op == "softmax" and not first.narrow:
+        out.step = 0
+        return out
+    if first.strict == 0:
+        out.step = max(first.step, SOFT)
+        if first.narrow:
+            out.gate = max(out.gate, SOFT)
+    return out
+
+
+def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """A comparison: a step, and of a few numbers a gate; with a range of positions a mask."""
+    out = result(analysis, node, ins)
+    out.kind = "bool"
+    if not out.data and not out.random:
+        if out.shape and not out.place and few(out.dims) and (out.dims is None or len(out.dims) <= 1):
+            out.step, out.gate, out.compared = HARD, HARD, True
+        return out
+    operands = [flow for flow in ins if flow is not None]
+    places = any(_is_place(flow) and not _single(flow) for flow in operands)
+    if places:
+        out.narrow, out.place = False, True
+        if not any(flow.step and flow.gate for flow in operands):
+            out.gate = 0  # a length, however it was computed
+    elif out.random and not out.data:
+        out.narrow = few(out.dims)
+    _empty(analysis, node, operands, out)
+    if node.op == "same":
+        out.narrow = True
+    _step(out, HARD, compared=True)
+    out.count = out.gained = False
+    return out
+
+
+def _is_place(flow: Flow) -> bool:
+    return flow.place or (flow.fixed and flow.const is not None and is_range(flow.const))
+
+
+def _single(flow: Flow) -> bool:
+    return flow.dims is not None and all(size == 1 for size in flow.dims)
+
+
+def _empty(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) -> None:
+    if len(operands) != 2 or not (operands[0].count or operands[0].narrow):
+        return
+    bound = analysis.scalar(operands[1])
+    if bound is None:
+        return
+    if (node.op == "equal" and bound == 0) or (node.op, bound) in _NOTHING:
+        out.empty = 1
+    elif node.op == "not_equal" and bound == 0:
+        out.empty = -1
+    elif (node.op, bound) in (("greater", 0.0), ("greater_equal", 1.0)) and operands[0].count:
+        out.empty = -1
+
+
+_NOTHING = (("less", 1.0), ("less_equal", 0.0))
+
+
+def logic(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """And, or, not."""
+    out = result(analysis, node, ins)
+    out.kind = "bool"
+    if node.op == "not" and ins and ins[0] is not None:
+        out.empty = -ins[0].empty
+    data = [flow for flow in ins if flow is not None and (flow.data or flow.random)]
+    if len(data) > 1:
+        out.narrow = all(flow.narrow for flow in data)
+        if any(flow.step for flow in data):
+            _step(out, HARD, compared=True)
+    return out
+
+
+def bits(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Operators on bits: on booleans they are logic, on a checksum they are a hash."""
+    if any(flow is not None and flow.kind == "bool" for flow in ins):
+        return logic(analysis, number, node, ins)
+    out = result(analysis, node, ins)
+    out.step = 0
+    if out.narrow and out.data and out.strict == 0 and not out.count:
+        _step(out, SOFT)
+    combine(analysis, number, node, ins, out)
+    return out
+
+
+def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Rounding is a step of a number that is no count and no whole number already."""
+    first = ins[0] if ins else None
+    out = result(analysis, node, ins)
+    if first is None or not first.data or ((first.count or first.place) and node.op != "sign"):
+        return out
+    if node.op == "is_nan":
+        out.kind = "bool"
+        _step(out, HARD, compared=True)
+    elif first.kind not in ("int", "bool") or (node.op == "sign" and first.count):
+        _step(out, HARD)
+    return out
+
+
+def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """To a whole number it rounds, to a boolean it compares with zero."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins)
+    _same(analysis, first, out)
+    to = _cast_kind(node)
+    out.kind = to or first.kind
+    out.step = first.step
+    if not first.data or first.kind == "bool" or first.step == HARD:
+        return out
+    if to == "bool":
+        if first.count:
+            out.empty = -1
+        if not first.control and not (first.kind == "int" and not first.narrow):
+            _step(out, HARD, compared=True)
+        elif first.kind == "int":
+            out.step = HARD
+    elif to == "int" and first.kind not in ("int", "bool") and not first.count and not first.place:
+        _step(out, HARD)
+    return out
+
+
+def _cast_kind(node: Node) -> str:
+    to = node.attrs.get("to")
+    if isinstance(to, str):
+        return to
+    if to in (1, 10, 11, 16, 17, 18, 19, 20):
+        return "float"
+    if to == 9:
+        return "bool"
+    if to == 8:
+        return "string"
+    return "int" if isinstance(to, int | float) and to else ""
+
+
+def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Sums, products, bounds: with a constant they shape the gate, with each other they combine."""
+    out = result(analysis, node, ins)
+    operands = [flow for flow in ins if flow is not None]
+    data = [flow for flow in operands if flow.data]
+    if len(data) > 1:
+        if node.op in ("mul", "div", "min", "max") and out.step == SOFT:
+            out.step = 0
+        combine(analysis, number, node, ins, out)
+        return out
+    if not data:
+        return _without_data(analysis, node, operands, out)
+    others = [flow for flow in operands if not flow.data]
+    if any(flow.gate for flow in others):
+        combine(analysis, number, node, ins, out)
+    for other in others:
+        _with_constant(analysis, node, data[0], other, out)
+    if len(operands) == 2 and operands[0] is not data[0] and node.op == "sub":
+        out.empty = 0
+    if not out.empty:
+        out.empty = -data[0].empty if node.op == "sub" else data[0].empty
+    return out
+
+
+def _without_data(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) -> Flow:
+    if out.fixed:
+        out.flat = all(analysis.flat(flow) for flow in operands)
+        if not out.flat:
+            tensors = [flow.const for flow in operands if flow.const is not None]
+            out.const = max(tensors, key=lambda const: const.count, default=None)
+    elif out.gate and node.op in ("mul", "div"):
+        fixed = [flow for flow in operands if flow.fixed]
+        out.payload = out.payload or any(not analysis.flat(flow) for flow in fixed)
+    return out
+
+
+def _with_constant(analysis: Analysis, node: Node, data: Flow, other: Flow, out: Flow) -> None:
+    value = analysis.scalar(other) if other.fixed else None
+    if node.op in ("mul", "div"):
+        if value is not None:
+            size = abs(value) if node.op == "mul" or not value else abs(1 / value)
+            if value == 0 and node.op == "mul":
+                out.data = out.gate = 0
+            elif size >= _LARGE:
+                out.gained = True
+            elif size <= _NEXT_TO_NOTHING and not data.gained and not data.step:
+                out.faint = True
+            if node.op == "div" and data.kind == "int" and abs(value) > 1 and not data.count and data.strict == 0:
+                _step(out, SOFT)
+        elif other.fixed and not analysis.flat(other):
+            counted = data.count and data.narrow and data.step == 0 and data.compared and data.strict == 0
+            if data.gate or counted:
+                out.payload = True
+                out.gate = max(out.gate, SOFT)
+    elif node.op == "mod":
+        if data.narrow and data.strict == 0 and not data.count:
+            _step(out, SOFT)
+        else:
+            out.step = 0
+    elif node.op in ("min", "max"):
+        _bounded(node, data, value, out)
+    elif data.step == HARD and other.place:
+        out.step = 0
+    elif other.fixed and value is None and data.gate and not analysis.flat(other) and node.op == "add":
+        pass
+
+
+def _bounded(node: Node, data: Flow, value: float | None, out: Flow) -> None:
+    safe = data.count or (value is not None and node.op == "max" and (0 < value <= _EPSILON or value < 0))
+    if safe or data.step:
+        return
+    if data.strict == 0 and data.narrow:
+        _step(out, HARD if data.gained else SOFT)
+    elif data.strict == 0 or data.gained:
+        out.step = SOFT
+
+
+def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Many numbers become one: narrow, and of a step a gate (any, all) or a count (sum, mean)."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins[:1] if len(ins) < 2 else ins)
+    if node.op in ("any", "all"):
+        out.kind = "bool"
+    if not first.data:
+        if first.fixed:
+            out.flat, out.vals = (True if _single(out) else None), out.vals
+        return out
+    moves.rows_reduced(node, ins, first, out)
+    if node.op == "cumsum":
+        out.count, out.step = first.count or first.step == HARD, 0
+        return out
+    out.narrow = first.narrow or (few(out.dims) and (out.dims is None or out.dims != first.dims))
+    keeps = node.op in ("reduce_max", "reduce_min", "reduce_prod", "any", "all")
+    if node.op in ("any", "all") and first.step == 0:
+        out.step = HARD
+    elif not keeps:
+        out.step = 0
+    if keeps and out.step and out.narrow:
+        out.gate = max(out.gate, out.step)
+        out.compared = out.compared or out.step == HARD
+    elif first.step == HARD:
+        out.count, out.compared = True, True
+    elif first.step == SOFT and out.narrow and first.strict == 0:
+        out.gate = max(out.gate, SOFT)
+    if not keeps and first.step != HARD:
+        out.count = first.count
+    return out
+
+
+def pool(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Pooling is reducing by windows; over everything it leaves a few numbers."""
+    first = ins[0] if ins else None
+    if first is None:
+        return Flow(first_out(node))
+    out = result(analysis, node, ins)
+    everything = node.op == "global_pool" or (
+        out.dims is not None and len(out.dims) > 2 and all(size == 1 for size in out.dims[2:])
+    )
+    out.narrow = (
+        first.narrow
+        or (everything and few(out.dims))
+        or (
+        out.dims is not None and per_sample(out.dims) <= _WINDOWS and _shrunk(first, out)
+    )
+    )
+    if out.narrow and first.step and (first.strict == 0 or first.step == HARD):
+        out.gate = max(out.gate, first.step)
+        out.compared = out.compared or first.step == HARD
+    return out
+
+
+def _shrunk(first: Flow, out: Flow) -> bool:
+    return first.dims is not None and out.dims is not None and first.dims[2:] != out.dims[2:]
+
+
+def select(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Where, masked fill, and the joint of branches and loops."""
+    out = result(analysis, node, ins)
+    pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
+    if node.op == "masked_fill" and len(ins) > 2:
+        pairs = [pair for pair in (pairs[1], pairs[2], pairs[0]) if pair] if len(pairs) > 2 else pairs
+        controls = 1
+    else:
+        value = node.attrs.get("controls", 1)
+        controls = sum(1 for v in node.ins[: int(value) if isinstance(value, int) else 1] if v >= 0)
+    conditions, sides = pairs[:controls], pairs[controls:]
+    loop = bool(node.attrs.get("loop"))
+    side = join([flow for _, flow in sides], out.root)
+    out.kind = sides[0][1].kind if sides else ""
+    out.step, out.narrow, out.count, out.place = side.step, out.narrow, side.count, side.place
+    out.empty = 0
+    gates = [pair for pair in conditions if pair[1].gate]
+    if not conditions or (loop and not gates):
+        out.gate, out.compared, out.payload, out.step = side.gate, side.compared, side.payload, side.step
+        if not out.fixed:
+            out.strict, out.lax, out.narrow = side.strict, side.lax, side.narrow
+        return out
+    condition = max(conditions, key=lambda pair: pair[1].gate)
+    if not sides:
+        return out
+    if condition[1].fixed:
+        # Which side is taken stands in the file; both are looked at.
+        return _either(side, out)
+    choose(analysis, number, node, condition, sides, out)
+    combine_rows(analysis, number, pairs, out)
+    return out
+
+
+def _either(side: Flow, out: Flow) -> Flow:
+    out.gate, out.compared, out.payload, out.step = side.gate, side.compared, side.payload, side.step
+    return out
+
+
+def combine_rows(analysis: Analysis, number: int, pairs: Sequence[tuple[int, Flow]], out: Flow) -> None:
+    """Rows of the batch, in a choice."""
+    from modelscan_plus.graph.merges import mix_rows
+
+    mix_rows(analysis, number, pairs, out)
+
+
+def unknown(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Nobody knows what it does: everything may get through, nothing is learned."""
+    out = join(ins, first_out(node))
+    out.step = 0
+    out.vals = None
+    if out.data:
+        analysis.outcome.unknown.append(number)
+    flows = []
+    for value in node.outs:
+        flow = out.copy()
+        flow.root = value
+        flow.dims = analysis.graph.values[value].dims if value >= 0 else None
+        flows.append(flow)
+    return flows
+
+
+def norm(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+    """Centring and scaling; some add two values first."""
+    out = result(analysis, node, ins)
+    first = ins[0] if ins else None
+    out.dims = first.dims if first is not None else None
+    out.vals = None
+    if sum(1 for flow in ins if flow is not None and flow.data) > 1:
+        combine(analysis, number, node, ins, out)
+    out.step = 0
+    return [out] + [Flow(value) for value in node.outs[1:]] if len(node.outs) > 1 else out
+
+
+Transfer = Callable[[Analysis, int, Node, Ins], Result]
+TRANSFER: dict[str, Transfer] = {
+    "copy": copy,
+    "layout": layout,
+    "smooth": smooth,
+    "saturate": saturate,
+    "activation": activation,
+    "peaky": peaky,
+    "compare": compare,
+    "logic": logic,
+    "bits": bits,
+    "round": rounding,
+    "cast": cast,
+    "arith": arith,
+    "reduce": reduce,
+    "pool": pool,
+    "select": select,
+    "norm": norm,
+    "unknown": unknown,
+    "opaque": unknown,
+    "position": moves.position,
+    "shape": moves.shape,
+    "generate": moves.generate,
+    "index": moves.index,
+    "scatter": moves.scatter,
+    "join": moves.concat,
+    "trunk": trunks.trunk,
+    "always_trunk": trunks.always,
+    "attention": trunks.attention,
+    "preprocess": trunks.preprocess,
+    "loop": moves.loop,
+}
