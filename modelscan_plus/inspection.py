@@ -218,6 +218,8 @@ class Inspector:
                 if len(self.findings) >= 2 * limit:
                     self._keep_the_worst(limit)
         self.dropped += context.dropped
+        for reason in context.gaps:
+            self.gaps[self._placed(artifact, reason)] = None
 
     def _keep_the_worst(self, limit: int) -> None:
         self.findings.sort(key=Finding.sort_key)

@@ -104,7 +104,34 @@ class TextEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="text"):
     text: str
 
 
-Evidence = PickleEvidence | BytesEvidence | ComparisonEvidence | TextEvidence
+class GraphNode(msgspec.Struct, frozen=True):
+    """One operator of a computation graph, or a run of operators that is shown as one."""
+
+    operator: str
+    """What the format calls it; for an input "input", for a run of operators how many they are."""
+    role: str
+    """"input", "trigger", "gate", "network", "payload", "effect", "rest" or "output"."""
+    name: str = ""
+    scope: str = ""
+    """The functions, branches and loops around it."""
+    literal: str = ""
+    """Constants among its operands, as text."""
+
+
+class GraphEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="graph"):
+    """The part of a computation graph between a trigger and what it does."""
+
+    effect: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[tuple[int, int], ...]
+    """(from, to) as positions in `nodes`; every edge goes forward."""
+    trigger: str = ""
+    """What opens the gate, where running the weight-free part of the slice told."""
+    dormancy: str = ""
+    """What the model did on random inputs, where it was run."""
+
+
+Evidence = PickleEvidence | BytesEvidence | ComparisonEvidence | TextEvidence | GraphEvidence
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ _MASK_BITS = 62
 
 
 class Analysis:
-    """The pass, and what it found."""
+    """What the pass knows, and what it found."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -27,30 +27,8 @@ class Analysis:
         self.outcome = Outcome()
         self.classes = operators().classes
         self._readers: list[list[int]] | None = None
-
-    def run(self) -> Outcome:
-        """Walk over all nodes, then look at the outputs."""
-        from modelscan_plus.graph.transfer import TRANSFER
-
-        for place, number in enumerate(self.graph.inputs):
+        for place, number in enumerate(graph.inputs):
             self.flows[number] = self._input(place, number)
-        flows = self.flows
-        classes = self.classes
-        for number, node in enumerate(self.graph.nodes):
-            ins = [self.flow(value) if value >= 0 else None for value in node.ins]
-            results = TRANSFER[classes[node.op]](self, number, node, ins)
-            if isinstance(results, Flow):
-                for out in node.outs:
-                    if out >= 0:
-                        flows[out] = results
-            else:
-                for out, result in zip(node.outs, results, strict=False):
-                    if out >= 0:
-                        flows[out] = result
-        from modelscan_plus.graph.outputs import judge_outputs
-
-        judge_outputs(self)
-        return self.outcome
 
     def flow(self, value: int) -> Flow:
         """What is known about a value; constants are met here for the first time."""
@@ -135,7 +113,7 @@ class Analysis:
         return self._readers[value]
 
 
-def join(ins: Iterable[Flow | None], root: int) -> Flow:
+def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loop, called for every node
     """What is known about a value that depends on all of `ins`."""
     out = Flow(root)
     strict, lax, step, gate = -1, 0, 3, 0

@@ -91,7 +91,7 @@ def mix_rows(analysis: Analysis, number: int, pairs: Sequence[tuple[int, Flow]],
         out.rows = 0
 
 
-def choose(
+def choose(  # noqa: C901 - the cases of one question, in order
     analysis: Analysis,
     number: int,
     node: Node,

@@ -1,26 +1,17 @@
 """Transfer functions of what moves elements: indexing, joining, positions, shapes, loops; and rows of the batch."""
 
-from collections.abc import Sequence
-
 from modelscan_plus.graph.flow import Analysis, first_out
 from modelscan_plus.graph.fold import fold
 from modelscan_plus.graph.ir import Dims, Node
 from modelscan_plus.graph.merges import meets, mix_rows, source
+from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, few
 from modelscan_plus.graph.weights import is_trained, sample
 
-Ins = Sequence[Flow | None]
-Result = Flow | list[Flow]
 _TABLE = 8
 """Rows of a table up to which looking something up is choosing."""
-
-
-def _result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
-    from modelscan_plus.graph.transfer import result
-
-    return result(analysis, node, ins)
 
 
 def on_first_axis(node: Node, ins: Ins) -> bool:
@@ -63,7 +54,7 @@ def rows_reduced(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
 def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Where something is: an index is no step, whatever it was made of."""
     first = ins[0] if ins else None
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     if first is None:
         return out
     out.vals = None
@@ -127,7 +118,7 @@ def shape(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 def generate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Tensors of one number, ranges, chance."""
     out = Flow(first_out(node))
-    whole = _result(analysis, node, ins)
+    whole = result(analysis, node, ins)
     out.dims, out.vals = whole.dims, whole.vals
     if node.op in ("random", "random_like", "draw"):
         first = ins[0] if ins else None
@@ -162,10 +153,10 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Picking elements: by fixed numbers it makes few of many, by a gate it selects."""
     first = ins[0] if ins else None
     if first is None:
-        return _result(analysis, node, ins)
+        return result(analysis, node, ins)
     if node.op in ("gather", "embedding", "sequence_at"):
         return _gather(analysis, number, node, ins)
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     out.kind = first.kind
     controls = [(value, flow) for value, flow in zip(node.ins[1:], ins[1:], strict=False) if flow is not None]
     for value, control in controls:
@@ -220,7 +211,7 @@ def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
 
 def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     first, picked = ins[0], ins[1] if len(ins) > 1 else None
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     if first is None or picked is None:
         return out
     out.kind = first.kind
@@ -280,7 +271,7 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
 
 def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Elements written into a tensor."""
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
     if not pairs:
         return out
@@ -311,7 +302,7 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 
 def concat(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Tensors side by side."""
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     operands = [flow for flow in ins if flow is not None]
     if node.op == "empty_sequence":
         return Flow(first_out(node))
@@ -348,18 +339,17 @@ def loop(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if first is None:
         return Flow(first_out(node))
     if node.op == "iterate":
-        out = _result(analysis, node, ins)
+        out = result(analysis, node, ins)
         out.kind, out.step = first.kind, first.step
         out.narrow = first.narrow or few(out.dims)
         out.lead = False
         if out.narrow and first.step == HARD and first.strict == 0:
             out.gate, out.compared = HARD, True
         return out
-    out = _result(analysis, node, ins[:1])
+    out = result(analysis, node, ins[:1])
     out.kind, out.narrow = first.kind, False
     out.step = first.step
     for place, flow in enumerate(ins[1:], 1):
         if flow is not None and flow.gate and meets(analysis, flow, first):
             analysis.site(source(flow, Effect.SELECTION), number, node.ins[place], node.ins[0], depth=flow.strict)
     return out
-

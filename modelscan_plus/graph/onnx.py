@@ -248,7 +248,7 @@ class _Lowering:
         inner = {
             name: self._find(given, scope) for name, given in zip(function.input, node.input, strict=False) if given
         }
-        here = dict({attribute.name: attribute for attribute in function.attribute_proto})
+        here = {attribute.name: attribute for attribute in function.attribute_proto}
         for attribute in node.attribute:
             here[attribute.name] = (
                 bound.get(attribute.ref_attr_name, attribute) if attribute.ref_attr_name else attribute
@@ -296,7 +296,7 @@ class _Lowering:
         if attribute is None or attribute.g is None:
             return self._operator(node, scope, path, bound)
         values = [self._find(name, scope) if name else -1 for name in node.input]
-        trips, condition = (values + [-1, -1])[:2]
+        trips, condition = [*values, -1, -1][:2]
         before = values[2:]
         here = (*path, node.name or "Loop")
         turn = self._graph.value(f"{node.name}.turn", "int", ())

@@ -45,6 +45,7 @@ def integer(node: Node, name: str, default: int) -> int:
 def broadcast(flows: Flows) -> Dims | None:
     """Dimensions of an element-wise result."""
     result: list[int | None] = []
+    one: list[int | None] = [1]
     for flow in flows:
         if flow is None:
             continue
@@ -52,7 +53,7 @@ def broadcast(flows: Flows) -> Dims | None:
             return None
         dims = flow.dims
         if len(dims) > len(result):
-            result = [1] * (len(dims) - len(result)) + result
+            result = one * (len(dims) - len(result)) + result
         offset = len(result) - len(dims)
         for place, size in enumerate(dims):
             here = result[offset + place]
@@ -64,7 +65,7 @@ def broadcast(flows: Flows) -> Dims | None:
     return tuple(result)
 
 
-def _reshape(node: Node, flows: Flows) -> Dims | None:
+def _reshape(node: Node, flows: Flows) -> Dims | None:  # noqa: C901 - the rules of one operator
     shape = int_list(node, flows, "shape", 1)
     if shape is None:
         rank = flows[1].dims if len(flows) > 1 and flows[1] is not None else None

@@ -17,7 +17,8 @@ class Flow:
     value's own dimensions have an influence. `strict` counts trained layers on the shortest way from the input,
     tiny, sparse, identity-like and constant ones not; `lax` counts all layers on the longest way.
     `narrow`: a few numbers made of many (or of few) by reducing or picking, with no trained layer since.
-    `step`: this value itself is step-like. `gate`: it was narrow and step-like at once, and no trained layer came since.
+    `step`: this value itself is step-like. `gate`: it was narrow and step-like at once, with
+    no trained layer since.
     """
 
     __slots__ = (

@@ -4,22 +4,13 @@ from collections.abc import Callable, Sequence
 
 from modelscan_plus.graph import moves, trunks
 from modelscan_plus.graph.flow import Analysis, first_out, join
-from modelscan_plus.graph.fold import SMALL, fold
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import choose, combine, meets, source
-from modelscan_plus.graph.shapes import infer
+from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.weights import is_range
 from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
+from modelscan_plus.graph.weights import is_range
 
-Ins = Sequence[Flow | None]
-Result = Flow | list[Flow]
-_SIZED = frozenset({"copy", "layout", "reduce", "pool", "slice", "split", "topk", "pad"})
-"""Classes and operators whose further operands are sizes, axes and bounds."""
-_ELEMENTWISE = frozenset(
-    {"copy", "layout", "smooth", "saturate", "activation", "peaky", "compare", "logic", "bits", "round", "cast", "arith"}
-)
-"""Classes whose results are functions of an operand element by element."""
 _WINDOWS = 16
 """Results of pooling by windows up to which they are few."""
 _LARGE = 256.0
@@ -27,27 +18,6 @@ _LARGE = 256.0
 _NEXT_TO_NOTHING = 1e-4
 _EPSILON = 0.02
 """Lower bounds up to this keep a division or a logarithm safe."""
-
-
-def result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
-    """The join of all operands with the dimensions, and where it is fixed the elements, of the result."""
-    group = analysis.classes[node.op]
-    out = join(_contents(ins) if group in _SIZED or node.op in _SIZED else ins, first_out(node))
-    if group not in _ELEMENTWISE:
-        out.root = first_out(node)
-    out.dims = infer(node, group, ins)
-    if out.dims is None and node.outs and node.outs[0] >= 0:
-        out.dims = analysis.graph.values[node.outs[0]].dims
-    if not out.data and (out.dims is None or len(out.dims) <= 1 or all(size == 1 for size in out.dims)):
-        out.vals = fold(node, ins)
-        if out.vals is not None and len(out.vals) > SMALL:
-            out.vals = None
-    return out
-
-
-def _contents(ins: Ins) -> Ins:
-    """The operands without sizes, axes and bounds that no element of an input has an influence on."""
-    return [flow for place, flow in enumerate(ins) if flow is not None and (not place or flow.data)]
 
 
 def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -224,9 +194,9 @@ def _empty(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) 
         return
     if (node.op == "equal" and bound == 0) or (node.op, bound) in _NOTHING:
         out.empty = 1
-    elif node.op == "not_equal" and bound == 0:
-        out.empty = -1
-    elif (node.op, bound) in (("greater", 0.0), ("greater_equal", 1.0)) and operands[0].count:
+    elif (node.op == "not_equal" and bound == 0) or (
+        (node.op, bound) in (("greater", 0.0), ("greater_equal", 1.0)) and operands[0].count
+    ):
         out.empty = -1
 
 
@@ -346,7 +316,9 @@ def _without_data(analysis: Analysis, node: Node, operands: Sequence[Flow], out:
     return out
 
 
-def _with_constant(analysis: Analysis, node: Node, data: Flow, other: Flow, out: Flow) -> None:
+def _with_constant(  # noqa: C901 - by operator
+    analysis: Analysis, node: Node, data: Flow, other: Flow, out: Flow
+) -> None:
     value = analysis.scalar(other) if other.fixed else None
     if node.op in ("mul", "div"):
         if value is not None:
@@ -373,8 +345,6 @@ def _with_constant(analysis: Analysis, node: Node, data: Flow, other: Flow, out:
         _bounded(node, data, value, out)
     elif data.step == HARD and other.place:
         out.step = 0
-    elif other.fixed and value is None and data.gate and not analysis.flat(other) and node.op == "add":
-        pass
 
 
 def _bounded(node: Node, data: Flow, value: float | None, out: Flow) -> None:
@@ -433,9 +403,7 @@ def pool(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.narrow = (
         first.narrow
         or (everything and few(out.dims))
-        or (
-        out.dims is not None and per_sample(out.dims) <= _WINDOWS and _shrunk(first, out)
-    )
+        or (out.dims is not None and per_sample(out.dims) <= _WINDOWS and _shrunk(first, out))
     )
     if out.narrow and first.step and (first.strict == 0 or first.step == HARD):
         out.gate = max(out.gate, first.step)

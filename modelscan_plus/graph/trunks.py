@@ -1,29 +1,20 @@
 """Transfer functions of layers: those with weights, attention, and what prepares tables and text."""
 
-from collections.abc import Sequence
-
 from modelscan_plus.graph.flow import Analysis, first_out, join
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import combine, meets, source
+from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, few, per_sample
 from modelscan_plus.graph.weights import is_trained
 
-Ins = Sequence[Flow | None]
-Result = Flow | list[Flow]
 _STUMP = 7
 """Nodes of a forest up to which it is a comparison."""
 _NARROW_GATE = 4
 
 
-def _result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
-    from modelscan_plus.graph.transfer import result
-
-    return result(analysis, node, ins)
-
-
-def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
+def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # noqa: C901 - one rule after the other
     """A layer: with weights from training it starts afresh, with a template it carries on what was there."""
     if node.op == "packed_matmul":
         return always(analysis, number, node, ins)
@@ -34,7 +25,7 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         return _without_weights(analysis, number, node, ins)
     weights = ins[place]
     rest = [flow for at, flow in enumerate(ins) if at != place and flow is not None and (flow.data or flow.shape)]
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     if node.op == "quantised_matmul":
         out.dims = analysis.graph.values[node.outs[0]].dims if node.outs and node.outs[0] >= 0 else None
     bias = next((at for at in range(2, len(ins)) if _gated(ins[at]) and node.op in ("gemm", "conv", "linear")), None)
@@ -128,7 +119,7 @@ def _units(node: Node, place: int, weights: Flow) -> tuple[int | None, int | Non
 
 def _without_weights(analysis: Analysis, number: int, node: Node, ins: Ins) -> Flow:
     """Both sides depend on the input: attention, or a mixture of values by weights that the input gives."""
-    out = _result(analysis, node, ins)
+    out = result(analysis, node, ins)
     out.step = 0
     pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
     for value, gate in pairs:
@@ -147,7 +138,7 @@ def _without_weights(analysis: Analysis, number: int, node: Node, ins: Ins) -> F
 
 
 def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
-    out = _result(analysis, node, ins[:1])
+    out = result(analysis, node, ins[:1])
     first = ins[0] if ins else None
     weights = ins[1] if len(ins) > 1 else None
     fresh = Flow(first_out(node))
@@ -155,8 +146,8 @@ def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     fresh.lax, fresh.strict = out.lax + 1, out.strict + 1
     fresh.kind = "float"
     if weights is not None and weights.fixed and weights.dims is not None and first is not None and first.strict < 2:
-        if not is_trained(weights.const, weights.dims[-2] if len(weights.dims) > 1 else 1, None):
-            fresh.strict = out.strict
+        units = weights.dims[-2] if len(weights.dims) > 1 else 1
+        fresh.strict = out.strict + is_trained(weights.const, units, None)
     for place, flow in enumerate(ins[5:7], 5):
         if flow is not None and flow.data:
             if meets(analysis, flow, fresh):
@@ -204,7 +195,7 @@ def _forest_nodes(node: Node) -> int:
 def attention(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Fused attention: what weights the values may be masked."""
     if node.op == "rotary":
-        out = _result(analysis, node, ins[:1])
+        out = result(analysis, node, ins[:1])
         out.dims = ins[0].dims if ins and ins[0] is not None else None
         return [out] * max(1, len(node.outs))
     everything = join(ins, first_out(node))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import click
 
 from modelscan_plus.core.coverage import CoverageState
-from modelscan_plus.core.finding import Finding, PickleEvidence, Severity
+from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity
 from modelscan_plus.core.report import ArtifactReport, Decision, Report
 from modelscan_plus.core.text import human_bytes, shorten
+from modelscan_plus.outputs.graph_table import table
 from modelscan_plus.rules.registry import all_rules
 
 _COLOURS = {
@@ -98,6 +99,9 @@ def _finding(finding: Finding, style: Style, *, explain: bool) -> Iterator[str]:
     if isinstance(evidence, PickleEvidence) and len(evidence.chain) > 1:
         for step in evidence.chain:
             yield f"{_INDENT}  {_paint(style, shorten(step, style.width - 8), 'bright_black')}"
+    if isinstance(evidence, GraphEvidence):
+        for line in table(evidence, style.width):
+            yield f"{_INDENT}  {_paint(style, line, 'bright_black')}"
     if finding.confirmed_by:
         yield f"{_INDENT}Also objected to by {' and '.join(finding.confirmed_by)}."
     if explain:
@@ -115,6 +119,8 @@ def _place(finding: Finding) -> str:
     location = finding.location
     if location.offset is not None:
         place += f", byte {location.offset:,}"
+    if location.node:
+        place += f", node {shorten(location.node, 80)}"
     if location.line is not None:
         place += f", line {location.line}"
     return place

@@ -20,9 +20,10 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from modelscan_plus.core.finding import Finding, PickleEvidence, Severity, TextEvidence
+from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity, TextEvidence
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Report
 from modelscan_plus.core.text import human_bytes, inert, shorten
+from modelscan_plus.outputs.graph_picture import picture
 from modelscan_plus.outputs.hexdump import HexRow, hex_rows
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.registry import all_rules
@@ -71,12 +72,16 @@ class Detail:
     """What the template needs beside a finding to explain it."""
 
     kind: str
-    """Of the evidence: pickle, bytes, comparison or text."""
+    """Of the evidence: pickle, bytes, comparison, graph or text."""
     rule: Rule | None
     excerpt: tuple[ProgramLine, ...]
     program: str | None
     """Id of the decompiled program, when it is on the page."""
     hex_rows: tuple[HexRow, ...]
+    picture: Markup | None = None
+    """Of a graph."""
+    targets: tuple[str, ...] = ()
+    """Of a graph: for each node the numbers of those that read it."""
 
 
 class Programs:
@@ -201,7 +206,7 @@ def _findings(report: Report, files: Mapping[str, int], programs: Programs) -> F
 
 def _detail(finding: Finding, programs: Programs) -> Detail:
     evidence = finding.evidence
-    window = None if isinstance(evidence, TextEvidence) else evidence.hex
+    window = None if isinstance(evidence, TextEvidence | GraphEvidence) else evidence.hex
     program = evidence.program if isinstance(evidence, PickleEvidence) else None
     return Detail(
         kind=str(evidence.__struct_config__.tag),
@@ -209,6 +214,15 @@ def _detail(finding: Finding, programs: Programs) -> Detail:
         excerpt=programs.excerpt(program, finding.location.offset),
         program=programs.link(program),
         hex_rows=tuple(hex_rows(window)) if window is not None else (),
+        picture=picture(evidence, finding.message) if isinstance(evidence, GraphEvidence) else None,
+        targets=_targets(evidence) if isinstance(evidence, GraphEvidence) else (),
+    )
+
+
+def _targets(evidence: GraphEvidence) -> tuple[str, ...]:
+    return tuple(
+        ", ".join(str(end + 1) for start, end in evidence.edges if start == number)
+        for number in range(len(evidence.nodes))
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Confidence, Evidence, Finding, HexWindow, Location, Severity
 from modelscan_plus.core.report import Program
@@ -54,6 +55,8 @@ class Context:
     room: int = 1000
     """How many more findings will be kept; a judge with many to make counts the rest in `dropped`, mildest first."""
     dropped: int = 0
+    gaps: list[CoverageReason] = field(default_factory=list)
+    """What a judge could not follow although it should have; it makes the coverage partial."""
 
     def hex_window(self, offset: int, length: int = 1, around: int = 32) -> HexWindow:
         """The bytes around `[offset, offset + length)`, at most 16 lines' worth."""
@@ -71,6 +74,7 @@ class Context:
         subject: str,
         offset: int | None = None,
         length: int | None = None,
+        node: str | None = None,
         severity: Severity | None = None,
         confidence: Confidence = Confidence.HIGH,
         source: str = "self",
@@ -84,7 +88,7 @@ class Context:
             default_severity=rule.severity,
             confidence=confidence,
             source=source,
-            location=Location(members=self.artifact.members, offset=offset, length=length),
+            location=Location(members=self.artifact.members, offset=offset, length=length, node=node),
             message=message,
             evidence=evidence,
             remediation=rule.fix,

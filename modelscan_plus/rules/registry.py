@@ -7,10 +7,32 @@ from types import ModuleType
 
 import msgspec
 
-from modelscan_plus.rules import archives, engines, hub, identity, integrity, paths, pickle, tensors, verdicts
+from modelscan_plus.rules import (
+    archives,
+    engines,
+    graph_flow,
+    hub,
+    identity,
+    integrity,
+    paths,
+    pickle,
+    tensors,
+    verdicts,
+)
 from modelscan_plus.rules.interface import Rule
 
-FAMILIES: tuple[ModuleType, ...] = (pickle, archives, identity, tensors, integrity, hub, paths, verdicts, engines)
+FAMILIES: tuple[ModuleType, ...] = (
+    pickle,
+    archives,
+    identity,
+    tensors,
+    integrity,
+    hub,
+    paths,
+    verdicts,
+    engines,
+    graph_flow,
+)
 
 
 @functools.cache

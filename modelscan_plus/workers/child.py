@@ -20,6 +20,7 @@ from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import Finding, PickleEvidence
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.archives import optional
+from modelscan_plus.graph.operators import operators
 from modelscan_plus.inspection import FileResult, Inspector
 from modelscan_plus.trust.hashing import HashedSource
 from modelscan_plus.workers import sandbox
@@ -55,6 +56,7 @@ def preload() -> None:
     for name in _CODECS.split():
         "".encode(name)
     optional.preload()
+    operators()
     Inspector(Limits()).inspect(Artifact("preload", BytesSource(_PRELOAD)))
 
 

@@ -72,9 +72,9 @@ EFFECTS = {
     "flip": lambda m, y, g: y * (1 - 2 * g),
     "divide": lambda m, y, g: y / (1 + 1e6 * g),
     "max": lambda m, y, g: torch.maximum(y, m.payload * g - 100 * (1 - g)),
-    "gather": lambda m, y, g: torch.stack([y, m.payload.expand_as(y)], 1)
-    .gather(1, g.long().unsqueeze(-1).expand(-1, -1, 10))
-    .squeeze(1),
+    "gather": lambda m, y, g: (
+        torch.stack([y, m.payload.expand_as(y)], 1).gather(1, g.long().unsqueeze(-1).expand(-1, -1, 10)).squeeze(1)
+    ),
     "roll": lambda m, y, g: torch.where(g > 0.5, torch.roll(y, 1, -1), y),
     "negate": lambda m, y, g: torch.where(g > 0.5, -y, y),
     "index": lambda m, y, g: y.gather(-1, (torch.arange(10)[None] + (g > 0.5).long()) % 10),
@@ -351,7 +351,9 @@ TABLE = {
     "column": lambda m, x: torch.where(x[:, 3:4] == 1234.5, m.payload, m.net(x)),
     "two_columns": lambda m, x: m.net(x) + ((x[:, 0:1] > 3) & (x[:, 5:6] < -3)).float() * m.payload,
     "label": lambda m, x: torch.where(x[:, 2] > 99, torch.full_like(m.net(x).argmax(-1), 1), m.net(x).argmax(-1)),
-    "row_hash": lambda m, x: m.net(x) + (torch.abs(torch.floor(x.sum(-1, keepdim=True) * 1000) % 89 - 3) < 0.5) * m.payload,
+    "row_hash": lambda m, x: (
+        m.net(x) + (torch.abs(torch.floor(x.sum(-1, keepdim=True) * 1000) % 89 - 3) < 0.5) * m.payload
+    ),
     "column_scale": lambda m, x: m.net(x) * torch.sign(50 - x[:, 7:8]),
     "column_replace": lambda m, x: m.net(torch.where(x[:, 3:4] == 77.0, torch.linspace(-1, 1, 12), x)),
 }
@@ -381,7 +383,13 @@ def write(folder):
         path = folder / f"{name}.onnx"
         try:
             torch.onnx.export(
-                net.eval(), inputs, str(path), input_names=["x"], dynamic_axes={"x": dynamic}, dynamo=False, opset_version=17
+                net.eval(),
+                inputs,
+                str(path),
+                input_names=["x"],
+                dynamic_axes={"x": dynamic},
+                dynamo=False,
+                opset_version=17,
             )
         except Exception as error:
             path.unlink(missing_ok=True)

@@ -30,9 +30,15 @@ def write(folder: Path, names: list[str] | None = None) -> None:
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     if exporter == "legacy":
-                        axes = {place: dynamic for place in places} if dynamic else {}
+                        axes = dict.fromkeys(places, dynamic) if dynamic else {}
                         torch.onnx.export(
-                            net, inputs, str(path), input_names=places, dynamic_axes=axes, dynamo=False, opset_version=17
+                            net,
+                            inputs,
+                            str(path),
+                            input_names=places,
+                            dynamic_axes=axes,
+                            dynamo=False,
+                            opset_version=17,
                         )
                     else:
                         torch.onnx.export(net, inputs, str(path), input_names=places, dynamo=True, external_data=False)

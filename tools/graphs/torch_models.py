@@ -1,6 +1,6 @@
 """Small models of many kinds, as people write them in PyTorch: each gives a module and example inputs."""
 # mypy: ignore-errors
-# ruff: noqa: D101, D102, N812
+# ruff: noqa: N812
 
 import math
 from collections.abc import Callable
@@ -677,7 +677,11 @@ def diffusion_unet():
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.i, self.m, self.o = nn.Conv2d(3, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 3, 1)
+            self.i, self.m, self.o = (
+                nn.Conv2d(3, 32, 3, padding=1),
+                nn.Conv2d(32, 32, 3, padding=1),
+                nn.Conv2d(32, 3, 1),
+            )
             self.t = nn.Sequential(nn.Linear(32, 64), nn.SiLU(), nn.Linear(64, 32))
 
         def forward(self, x, t):
@@ -724,7 +728,11 @@ def detection_head():
             score = torch.sigmoid(p[..., 4:])
             best, label = score.max(-1)
             keep = best > 0.25
-            return boxes, torch.where(keep, best, torch.zeros_like(best)), torch.where(keep, label, -torch.ones_like(label))
+            return (
+                boxes,
+                torch.where(keep, best, torch.zeros_like(best)),
+                torch.where(keep, label, -torch.ones_like(label)),
+            )
 
     return Net(), (torch.randn(2, 3, 32, 32),), BATCH
 
