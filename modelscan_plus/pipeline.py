@@ -127,14 +127,19 @@ def default_jobs() -> int:
 
 
 def scan_targets(targets: Sequence[str], options: Options) -> Report:
-    """The pipeline itself."""
+    """The pipeline on what the user wrote."""
+    return scan_sources([(given, _source(given, options)) for given in targets], options)
+
+
+def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Report:
+    """The pipeline itself, on sources with the words that the report calls them by."""
     started = time.monotonic()
     now = (options.now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).replace(microsecond=0)
     check_dates(options.policy, now.date())
     limits = options.policy.limits
     if options.seconds is not None:
         limits = msgspec.structs.replace(limits, seconds=options.seconds)
-    sources = {f"t{number}": _source(given, options) for number, given in enumerate(targets, 1)}
+    sources = {f"t{number}": source for number, (_, source) in enumerate(targets, 1)}
     collected = _Collected()
     sha256 = options.sha256 or options.policy.needs_sha256
     with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
@@ -156,7 +161,7 @@ def scan_targets(targets: Sequence[str], options: Options) -> Report:
     given = [
         Target(
             id=key,
-            given=visible(targets[index]),
+            given=visible(targets[index][0]),
             kind=source.kind,
             decision=Decision.INCOMPLETE,
             digest=trees[key].digest if key in trees else None,

@@ -13,6 +13,7 @@ from modelscan_plus.core.version import VERSION
 NAME = "modelscan-plus"
 COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
+    "fetch": "Fetch a repository from Hugging Face: scanned and verified before anything lands.",
     "lock": "Keep and check model.lock.json: exactly which files were let in.",
     "log": "Show and check the import log.",
     "explain": "Explain a rule: why it matters, what to do, a bad and a good example.",

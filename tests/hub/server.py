@@ -276,6 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(entry, status, headers, faults.other or content, start, stop, endless=faults.endless)
             return
         body = (faults.other or content).read(start, stop)
+        cut = cut if cut < len(body) else 0
         self.answer(entry, status, headers, body[: len(body) - cut], length=len(body))
 
     def _stream(

@@ -197,7 +197,7 @@ class RemoteFile(ByteSource):
                 if self.size <= WHOLE and not self.identity.sha256:
                     return self._whole(deadline)
                 if self._location is None:
-                    self._location = self._resolve(deadline)
+                    self._location = self.locate(deadline)
                 answer = self._transfer.read_range(self._location, start, stop, self.size, self._etag, deadline)
                 self._etag = answer.etag
                 return answer
@@ -220,7 +220,7 @@ class RemoteFile(ByteSource):
         self._check(headers, self.size)
         return answer
 
-    def _resolve(self, deadline: float) -> str:
+    def locate(self, deadline: float) -> str:
         """Ask the hub where the file lies; it must be the file of the tree."""
         url, linked = self._url, dict[str, str]()
         for _ in range(4):

@@ -59,6 +59,7 @@ class HubSource:
         self.target: HubTarget = parse_target(given)
         self.revision: str | None = None
         self.repository: Repository | None = None
+        self._facts: HubRepositoryFacts | None = None
         self._transfer: Transfer | None = None
         self._include = tuple(map(normal, include))
         self._exclude = tuple(map(normal, exclude))
@@ -101,9 +102,14 @@ class HubSource:
 
     def facts(self) -> Iterable[Facts]:
         """The repository, with what the hub's own scanners say of files that could run code."""
+        if self._facts is None:
+            self._facts = self._stated()
+        return (self._facts,)
+
+    def _stated(self) -> HubRepositoryFacts:
         repository = self.resolve()
         paths = [file.path for file in repository.files]
-        yield HubRepositoryFacts(
+        return HubRepositoryFacts(
             asked=self.target.name,
             name=repository.name,
             revision=self.target.revision or "",

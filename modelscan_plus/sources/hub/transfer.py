@@ -28,7 +28,7 @@ _TIMEOUT = 10.0
 """Seconds without a byte after which a request is tried again."""
 _COMMON_WAIT = 30.0
 _RATE_LIMIT = re.compile(r"r\s*=\s*(\d+)\s*;\s*t\s*=\s*(\d+)")
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
 class Expired(Exception):
@@ -101,7 +101,7 @@ class Transfer:
                 return self._partial(response, start, stop, size, etag, deadline)
             if status == 200:
                 return self._whole(response, size, etag, deadline)
-            raise _refusal(status, response, url)
+            raise refusal(status, response, url)
 
     def read_whole(self, url: str, size: int, deadline: float) -> tuple[Answer, Mapping[str, str]]:
         """All `size` bytes at `url` and the answer's headers; redirects within the hub's origin are followed."""
@@ -111,12 +111,12 @@ class Transfer:
                 if status == 200:
                     return self._whole(response, size, "", deadline), response.headers
                 if status not in (301, 302, 303, 307, 308):
-                    raise _refusal(status, response, url)
+                    raise refusal(status, response, url)
                 url = urljoin(url, response.headers.get("location", ""))
         raise ReadFailed("remote-refused", "the hub redirects in a circle")
 
     def _partial(self, response: Response, start: int, stop: int, size: int, etag: str, deadline: float) -> Answer:
-        found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if found is None or tuple(map(int, found.groups())) != (start, stop - 1, size):
             said = visible(shorten(response.headers.get("content-range", "nothing")))
             raise ReadFailed(
@@ -200,7 +200,7 @@ def patience(headers: Mapping[str, str], status: int) -> float | None:
     return float(value) if status in (429, 503) and value.isdigit() and len(value) < 10 else None
 
 
-def _refusal(status: int, response: Response, url: str) -> Exception:
+def refusal(status: int, response: Response, url: str) -> Exception:
     """What a status other than success means."""
     if status in (401, 403, 410):
         return Expired()
