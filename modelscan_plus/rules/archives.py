@@ -102,6 +102,22 @@ MALFORMED = Rule(
     cwe=("CWE-20",),
     references=(_APPNOTE,),
 )
+TWIN_NAMES = Rule(
+    id="MSP2010",
+    slug="archive-twin-names",
+    title="Two members have names that some systems take for one",
+    severity=Severity.MEDIUM,
+    why=(
+        "The names differ only in upper and lower case, in slashes and backslashes, or in dots. On a file system that "
+        "does not tell them apart the one overwrites the other when the archive is unpacked, and PyTorch's reader "
+        "finds members without regard to case. So it is not sure which of the two is loaded. Both were analysed."
+    ),
+    fix="Ask the publisher which of the two is meant, and pack the archive anew with that one.",
+    bad="model/data.pkl and model/DATA.PKL",
+    good="model/data.pkl and model/data2.pkl",
+    cwe=("CWE-178", "CWE-436"),
+    references=("https://cwe.mitre.org/data/definitions/178.html",),
+)
 
 _BY_CODE = {
     "end-records": READERS_DISAGREE,
@@ -111,6 +127,8 @@ _BY_CODE = {
     "duplicate": READERS_DISAGREE,
     "local-only": READERS_DISAGREE,
     "sizes": READERS_DISAGREE,
+    "version": READERS_DISAGREE,
+    "twins": TWIN_NAMES,
     "leaves": LEAVES_FOLDER,
     "special": LEAVES_FOLDER,
     "overlap": OVERLAP,

@@ -26,6 +26,10 @@ _LZMA_MEMORY = 128 << 20
 """Bytes that an xz or lzma decoder may take; files made with the strongest preset need 65 MiB."""
 
 
+_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
+"""What decoders raise for data that is not theirs."""
+
+
 class Decompressor(Protocol):
     """What zlib's (wrapped), bz2's and lzma's decompressors have in common."""
 
@@ -181,11 +185,11 @@ class Stream:
 
     def chunks(self) -> Iterator[bytes]:
         """The output, in pieces of at most 256 KiB."""
-        pending, ended = yield from self._one(b"", self._opener)
+        pending, ended = yield from self._one(self._opener)
         self.consumed = self._position - len(pending)
         while ended and self._following is not None and self._more(self._following):
             produced = self._produced
-            pending, ended = yield from self._one(b"", self._following.opener)
+            pending, ended = yield from self._one(self._following.opener)
             if not ended and self._produced == produced:
                 self.fault = ""  # it only looked like another stream
                 return
@@ -201,9 +205,11 @@ class Stream:
         self._position = position
         return True
 
-    def _one(self, data: bytes, opener: Opener) -> Generator[bytes, None, tuple[bytes, bool]]:
+    def _one(self, opener: Opener) -> Generator[bytes, None, tuple[bytes, bool]]:
         """The output of one stream; returns the input behind it, and whether it came to its end."""
+        start, before = self._position, self._produced
         decoder = opener()
+        data = b""
         while True:
             if not data and decoder.needs_input:
                 data = self._read(_INPUT)
@@ -212,18 +218,49 @@ class Stream:
                     return b"", False
             try:
                 output = decoder.decompress(data, _OUTPUT)
-            except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
+            except _ERRORS as error:
                 self.fault = _spoken(error)
+                yield from self._up_to_the_fault(opener, start, self._produced - before)
                 return b"", False
             data = b""
-            self._budget.take_decompressed(len(output))
-            self._produced += len(output)
-            if self._produced > _BOMB_SIZE and self._produced > _BOMB_RATIO * (self._position - self._start):
-                raise BudgetExceeded("budget-ratio", f"expands to more than {_BOMB_RATIO:,} times its size")
-            if output:
-                yield output
+            yield from self._charged(output)
             if decoder.eof:
                 return decoder.unused_data, True
+
+    def _charged(self, output: bytes) -> Iterator[bytes]:
+        self._budget.take_decompressed(len(output))
+        self._produced += len(output)
+        if self._produced > _BOMB_SIZE and self._produced > _BOMB_RATIO * (self._position - self._start):
+            raise BudgetExceeded("budget-ratio", f"expands to more than {_BOMB_RATIO:,} times its size")
+        if output:
+            yield output
+
+    def _up_to_the_fault(self, opener: Opener, start: int, known: int) -> Iterator[bytes]:
+        """What stands between the first `known` bytes of output and the fault: a loader that reads in small pieces
+        gets it, while the decoders drop what they had when they fail. Decoded once more, in ever smaller steps."""
+        step, done = _OUTPUT, 0
+        while step:
+            decoder, position, data, produced = opener(), start, b"", 0
+            try:
+                while not decoder.eof:
+                    if not data and decoder.needs_input:
+                        # The last steps go through the input byte by byte, too.
+                        count = _INPUT if step > 1 else 1
+                        data = self._source.pread(position, min(count, self._end - position))
+                        position += len(data)
+                        if not data:
+                            return
+                    wanted = _OUTPUT if produced + _OUTPUT <= known + done else max(1, known + done - produced)
+                    output = decoder.decompress(data, wanted if produced < known + done else step)
+                    data = b""
+                    produced += len(output)
+                    fresh = produced - known - done
+                    self._budget.take_decompressed(len(output) - max(0, fresh))
+                    if fresh > 0:
+                        done += fresh
+                        yield from self._charged(output[-fresh:])
+            except _ERRORS:
+                step = 0 if step == 1 else max(1, step >> 9)
 
     def _read(self, count: int) -> bytes:
         data = self._source.pread(self._position, min(count, self._end - self._position))

@@ -25,6 +25,8 @@ _RECORD = struct.Struct("<4sQ2H2L4Q")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 UTF8 = 0x800
+_NEWEST_VERSION = 63
+"""Ten times the version of the specification up to which CPython reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,87 +65,97 @@ class Entry:
 
 
 def find_ends(source: ByteSource, problems: Problems) -> list[End]:
-    """The end records in the last 64 KiB, the one that most readers take first."""
+    """Every reading of the end records in the last 64 KiB, the one that most readers take first."""
     base = max(0, source.size - TAIL)
     tail = source.pread(base, TAIL)
     found: list[End] = []
-    at = len(tail)
-    while (at := tail.rfind(END_SIGNATURE, 0, at)) >= 0 and len(found) < 8:
+    at, records = len(tail), 0
+    while (at := tail.rfind(END_SIGNATURE, 0, at)) >= 0 and records < _MAX_RECORDS:
         if at + END.size <= len(tail):
-            end = _end_at(source, base + at, tail[at : at + END.size], problems if not found else Problems())
-            if end is not None:
-                found.append(end)
+            records += 1
+            found += _ends_at(source, base + at, tail[at : at + END.size], problems if not found else Problems())
     return found
 
 
-def _end_at(source: ByteSource, position: int, record: bytes, problems: Problems) -> End | None:
+def _ends_at(source: ByteSource, position: int, record: bytes, problems: Problems) -> list[End]:
+    """The readings of one end record: where the directory is, and what is added to the offsets in it."""
     _, _, _, _, entries, size, offset, comment = END.unpack(record)
-    before = position
+    stop = min(source.size, position + END.size + comment)
+    accounts = [(position, (entries, size, offset))]
     large = _zip64(source, position, problems)
-    if large is not None:
-        before, more = large
+    for before, more in large:
         saturated = entries == _FULL16 or _FULL32 in (size, offset)
         if not saturated and more != (entries, size, offset):
-            accounts = ("end record", f"{entries}, {size}, {offset}", "ZIP64 record", "{}, {}, {}".format(*more))
+            labels = ("end record", f"{entries}, {size}, {offset}", "ZIP64 record", "{}, {}, {}".format(*more))
             problems.add(
-                "end-records", "the end record and the ZIP64 record describe two directories", position, "", accounts
+                "end-records", "the end record and the ZIP64 record describe two directories", position, "", labels
             )
-        entries, size, offset = more
-    shift = before - size - offset
-    if size > before or shift < 0:
-        # Not where it should be; readers that go by the offset alone may still find it there.
-        if offset + size > source.size or source.pread(offset, 4) != _ENTRY_SIGNATURE:
-            return None
-        shift = 0
-    return End(position, offset + shift, size, entries, shift, min(source.size, position + END.size + comment))
+        accounts.insert(len(accounts) - 1, (before, more))
+    found: dict[tuple[int, int], End] = {}
+    for before, (count, length, start) in accounts:
+        # By its size in front of the end record, as CPython takes it, or at its offset; the entries' offsets then
+        # count from where the archive begins, or from the beginning of the file.
+        shift = before - length - start
+        places = [(start + shift, shift), (start, 0), (start + shift, 0)]
+        if not start + length <= source.size or shift < 0:
+            places = [(start, 0)]
+        for place, added in places:
+            if length == 0 or source.pread(place, 4) == _ENTRY_SIGNATURE:
+                found.setdefault((place, added), End(position, place, length, count, added, stop))
+    return list(found.values())
 
 
 _ENTRY_SIGNATURE = b"PK\1\2"
+_MAX_RECORDS = 8
 
 
-def _zip64(source: ByteSource, position: int, problems: Problems) -> tuple[int, tuple[int, int, int]] | None:
-    """Where the ZIP64 record begins, and its (entries, size, offset); None when there is none."""
+def _zip64(source: ByteSource, position: int, problems: Problems) -> list[tuple[int, tuple[int, int, int]]]:
+    """Where ZIP64 records begin and their (entries, size, offset): right before the locator, and where it points."""
     locator = source.read_exact(position - _LOCATOR.size, _LOCATOR.size)
     if locator is None or not locator.startswith(b"PK\6\7"):
-        return None
+        return []
     _, _, pointed, _ = _LOCATOR.unpack(locator)
     before = position - _LOCATOR.size - _RECORD.size
+    found = []
     for place in dict.fromkeys((before, pointed)):
         record = source.read_exact(place, _RECORD.size)
         if record is not None and record.startswith(b"PK\6\6"):
             values = _RECORD.unpack(record)
-            if pointed != place and source.pread(pointed, 4) == b"PK\6\6":
-                accounts = ("before its locator", f"byte {place}", "where the locator points", f"byte {pointed}")
-                problems.add("end-records", "there are two ZIP64 records", position, "", accounts)
-            return place, (values[7], values[8], values[9])
-    return None
+            found.append((place, (values[7], values[8], values[9])))
+    if len(found) > 1:
+        accounts = ("before its locator", f"byte {before}", "where the locator points", f"byte {pointed}")
+        problems.add("end-records", "there are two ZIP64 records", position, "", accounts)
+    return found
 
 
 def read_entries(source: ByteSource, end: End, budget: Budget, problems: Problems) -> list[Entry]:
-    """All entries of the directory, walked by its size as CPython does; raises `BudgetExceeded` for too many."""
+    """All entries of the directory, walked by its size as CPython does, then on to the number that the record counts.
+
+    Raises `BudgetExceeded` for too many.
+    """
     entries: list[Entry] = []
     position, stop = end.start, end.start + end.size
-    data, base = b"", position
-    while position + _ENTRY.size <= stop:
-        if position + _ENTRY.size + 3 * _FULL16 > base + len(data) and base + len(data) < stop:
-            data, base = source.pread(position, min(1 << 20, stop - position)), position
+    data, base, beyond = b"", position, 0
+    while position < stop or len(entries) < end.entries:
+        if position + _ENTRY.size + 3 * _FULL16 > base + len(data) and base + len(data) < source.size:
+            data, base = source.pread(position, 1 << 20), position
         at = position - base
         if len(data) - at < _ENTRY.size or data[at : at + 4] != _ENTRY_SIGNATURE:
-            problems.add("directory", "the central directory breaks off before its end", position)
+            if position < stop:
+                problems.add("directory", "the central directory breaks off before its end", position)
             break
         fields = _ENTRY.unpack_from(data, at)
         name_length, extra_length, comment_length = fields[10:13]
-        length = _ENTRY.size + name_length + extra_length + comment_length
-        if position + length > stop:
-            problems.add("directory", "an entry runs past the end of the central directory", position)
-            break
         name = data[at + _ENTRY.size : at + _ENTRY.size + name_length]
         extra = data[at + _ENTRY.size + name_length : at + _ENTRY.size + name_length + extra_length]
         budget.take_entries(1)
         entries.append(_entry(fields, name, extra, position, end.shift, problems))
-        position += length
-    if end.entries not in (len(entries), len(entries) & _FULL16):
-        accounts = ("end record", f"{end.entries} entries", "directory", f"{len(entries)} entries")
+        beyond += position >= stop
+        position += _ENTRY.size + name_length + extra_length + comment_length
+        if position > stop and not beyond:
+            problems.add("directory", "an entry runs past the end of the central directory", position)
+    if beyond or end.entries not in (len(entries), len(entries) & _FULL16):
+        accounts = ("end record", f"{end.entries} entries", "directory", f"{len(entries) - beyond} entries")
         problems.add(
             "entry-count", "the end record counts other entries than the directory has", end.position, "", accounts
         )
@@ -167,6 +179,9 @@ def _entry(fields: tuple[int, ...], name: bytes, extra: bytes, position: int, sh
     if b"\0" in name:
         accounts = ("whole name", shown, "up to the zero byte", decode_name(name.split(b"\0")[0], flags))
         problems.add("names", "the name holds a zero byte, where some readers end it", position, shown, accounts)
+    if fields[2] & 0xFF > _NEWEST_VERSION:
+        text = f"it asks for version {(fields[2] & 0xFF) / 10}, at which some readers stop and others do not look"
+        problems.add("version", text, position, shown)
     return Entry(
         name=shown,
         raw_name=name,

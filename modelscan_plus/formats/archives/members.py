@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelscan_plus.core.bytesource import SEARCHED, ByteSource, SliceSource
+from modelscan_plus.core.bytesource import SEARCHED, ByteSource, BytesSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.archives import decompress, optional
@@ -55,6 +55,8 @@ class Member:
     source: ByteSource
     crc: int | None
     """What the archive says; None when it is not known."""
+    ends: int | None = None
+    """Where the directory says that the compressed data ends, for data that says it itself."""
 
 
 def read_local(source: ByteSource, offset: int) -> Local | None:
@@ -132,31 +134,49 @@ def opener_of(source: ByteSource, method: int, data: int, size: int | None) -> t
     return CoverageReason("unsupported", f"its compression, {_METHODS.get(method, method)}, is not supported", True)
 
 
-def member(
+def readings(
     source: ByteSource, entry: Entry, local: Local, budget: Budget, problems: Problems
-) -> Member | CoverageReason:
-    """The member with its data as the directory describes it."""
-    data, length = local.data, entry.compressed
-    if data + length > source.size:
+) -> tuple[list[Member], list[CoverageReason]]:
+    """The member with its data as the directory describes it, and as others read it where that is not the same.
+
+    The reasons say why a reading is not there, or may not be the whole truth.
+    """
+    data, gaps = local.data, []
+    if data + entry.compressed > source.size:
         problems.add("outside", "its data runs past the end of the archive", entry.offset, entry.name)
-        length = max(0, source.size - data)
-    stop = data + length
+    stop = min(source.size, data + entry.compressed)
     if local.flags & HAS_DESCRIPTOR or entry.flags & HAS_DESCRIPTOR:
         stop += _descriptor_length(source, stop, entry)
     if (entry.flags | local.flags) & ENCRYPTED:
+        # Some readers ignore the flag, so what stands there is also read as if it were not encrypted.
         problems.add("encrypted", "it is encrypted", entry.offset, entry.name)
-        return CoverageReason("encrypted", "it is encrypted; nobody without the password knows what it is", True)
-    if entry.method == STORED:
-        if entry.compressed != entry.size:
-            accounts = ("stored", f"{entry.compressed:,} bytes", "size", f"{entry.size:,} bytes")
-            problems.add("sizes", "it is stored, but has two sizes", entry.offset, entry.name, accounts)
-        return Member(entry.name, entry.offset, data, stop, SliceSource(source, data, length), entry.crc)
-    found = opener_of(source, entry.method, data, None if entry.flags & END_MARKER else entry.size)
-    if isinstance(found, CoverageReason):
-        return found
-    opener, skip = found
-    made = DecompressedSource(_stream(source, budget, opener, data + skip, data + length), entry.size)
-    return Member(entry.name, entry.offset, data, stop, made, entry.crc)
+        why = "it is encrypted; nobody without the password knows what it is"
+        gaps.append(CoverageReason("encrypted", why, True))
+    if entry.method == STORED and entry.compressed != entry.size:
+        accounts = ("stored", f"{entry.compressed:,} bytes", "size", f"{entry.size:,} bytes")
+        problems.add("sizes", "it is stored, but has two sizes", entry.offset, entry.name, accounts)
+    found: list[Member] = []
+    for method in dict.fromkeys((entry.method, local.method)):
+        if method == STORED:
+            lengths: tuple[int, ...] = (entry.compressed, entry.size, local.compressed, local.size)
+            lengths = lengths if entry.method == STORED else lengths[2:] if local.compressed else lengths
+            for length in dict.fromkeys(min(length, source.size - data) for length in lengths):
+                if length or not found:
+                    window = SliceSource(source, data, length)
+                    crc = entry.crc if length == entry.size else None
+                    found.append(Member(entry.name, entry.offset, data, stop, window, crc))
+            continue
+        opener = opener_of(source, method, data, None if entry.flags & END_MARKER else entry.size)
+        if isinstance(opener, CoverageReason):
+            gaps.append(opener)
+            continue
+        # Compressed data says itself where it ends; readers that do not ask the directory go there.
+        made = DecompressedSource(_stream(source, budget, opener[0], data + opener[1], source.size), entry.size)
+        crc, ends = (entry.crc, None if method == LZMA else data + entry.compressed)
+        if method != entry.method:
+            crc = ends = None
+        found.append(Member(entry.name, entry.offset, data, stop, made, crc, ends))
+    return found, gaps
 
 
 def _stream(source: ByteSource, budget: Budget, opener: Opener, start: int, end: int) -> Callable[[], Stream]:
@@ -178,30 +198,39 @@ def _descriptor_length(source: ByteSource, offset: int, entry: Entry) -> int:
     return 0
 
 
-def sequential(source: ByteSource, offset: int, stop: int, budget: Budget) -> Member | None:
-    """The member at `offset` as a reader sees it that goes by local headers alone; None when there is none."""
+def sequential(
+    source: ByteSource, offset: int, stop: int, budget: Budget
+) -> tuple[Member, CoverageReason | None] | None:
+    """The member at `offset` as a reader sees it that goes by local headers alone; None when there is none.
+
+    The reason says why it could not be read.
+    """
     local = read_local(source, offset)
-    if local is None or local.flags & ENCRYPTED:
+    if local is None or not local.raw_name:
         return None
     known = not (local.flags & HAS_DESCRIPTOR and local.compressed in (0, _FULL32))
-    end = local.data + local.compressed if known else stop
-    if end > stop:
-        return None
+    end = min(stop, local.data + local.compressed) if known else stop
+    gap = CoverageReason("encrypted", "it is encrypted", True) if local.flags & ENCRYPTED else None
     if local.method == STORED:
         if not known:
             end = _next_signature(source, local.data, stop)
-        return Member(local.name, offset, local.data, end, SliceSource(source, local.data, end - local.data), None)
+        source = SliceSource(source, local.data, end - local.data)
+        return Member(local.name, offset, local.data, end, source, None), gap
     found = opener_of(source, local.method, local.data, local.size if known and not local.flags & END_MARKER else None)
     if isinstance(found, CoverageReason):
-        return None
+        if not known:
+            end = _next_signature(source, local.data, stop)
+        return Member(local.name, offset, local.data, end, BytesSource(b""), None), found
     opener, skip = found
-    made = DecompressedSource(_stream(source, budget, opener, local.data + skip, end), 1 << 62)
+    made = DecompressedSource(_stream(source, budget, opener, local.data + skip, source.size), 1 << 62)
     made.measure()
-    if not known:
+    if made.fault:
+        gap = CoverageReason("malformed", made.fault, True)
+    elif not known:
         end = max(local.data, made.consumed)
         behind = source.pread(end, 4)
         end += 16 if behind == _DESCRIPTOR else 0
-    return Member(local.name, offset, local.data, end, made, None)
+    return Member(local.name, offset, local.data, end, made, None), gap
 
 
 def _next_signature(source: ByteSource, offset: int, stop: int) -> int:

@@ -1,6 +1,7 @@
 """Where a member's name would put it when the archive is unpacked."""
 
 import re
+import unicodedata
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -38,3 +39,9 @@ def link_leads_out(name: str, target: str) -> bool:
         return True
     folder = name.replace("\\", "/").rpartition("/")[0]
     return escapes(f"{folder}/{target}")
+
+
+def folded(name: str) -> str:
+    """The name as the most forgiving system takes it: no matter of case, slashes, single dots or composed letters."""
+    parts = [part.rstrip(". ") for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    return unicodedata.normalize("NFC", "/".join(parts)).casefold()

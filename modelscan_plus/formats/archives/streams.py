@@ -15,7 +15,8 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.archives import decompress, optional
 from modelscan_plus.formats.archives.decompress import DecompressedSource, Following, Opener, Stream
-from modelscan_plus.formats.interface import HEAD, Format, Parsed, Region, View
+from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
+from modelscan_plus.formats.pickle.format import PickleFormat
 
 _ZFILE = re.compile(rb"ZF0x[0-9a-f]{1,16}L? {1,17}x")
 _ZFILE_HEADER = 21
@@ -23,6 +24,9 @@ _ZFILE_HEADER = 21
 _UNKNOWN = 1 << 62
 _ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
 _SKIPPABLE = tuple(bytes((first,)) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))
+_PICKLE = PickleFormat()
+_TRIED = 8 << 20
+"""Bytes of output after which a beginning is a stream without doubt."""
 _MAX_SKIPPED = 64
 """Frames without content in front of the first one that are stepped over."""
 
@@ -168,14 +172,18 @@ def _behind_skippable(source: ByteSource) -> bytes:
 
 
 def _begins(head: ByteSource, codec: Codec, *, whole: bool) -> bool:
-    """True when the beginning of a file decompresses to something without a fault."""
-    stream = Stream(head, Budget(Limits()), codec.opener)
+    """True when the beginning of a file decompresses without a fault, or to a pickle in front of the fault."""
+    stream = Stream(head, Budget(Limits(max_decompressed=_TRIED)), codec.opener)
     try:
-        produced = sum(len(chunk) for chunk in stream.chunks())
+        output = b"".join(stream.chunks())
     except BudgetExceeded:
         return True
     cut_off = "ends too early" in stream.fault
-    return produced > 0 and (not stream.fault or (cut_off and not whole))
+    if output and (not stream.fault or (cut_off and not whole)):
+        return True
+    # A loader runs what it gets before it comes to the fault, a wrong checksum for example.
+    view = View(Artifact("", BytesSource(output)), output[:HEAD], output[-TAIL:])
+    return bool(output) and _PICKLE.claims(view)
 
 
 def _inner_name(artifact: Artifact, codec: Codec) -> str:

@@ -12,15 +12,15 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.bytesource import SEARCHED, ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
 from modelscan_plus.formats.archives.directory import END_SIGNATURE, End, Entry, find_ends, read_entries
 from modelscan_plus.formats.archives.facts import Problems
-from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, member, read_local, sequential
-from modelscan_plus.formats.archives.names import leads_out, link_leads_out
+from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, read_local, readings, sequential
+from modelscan_plus.formats.archives.names import folded, leads_out, link_leads_out
 from modelscan_plus.formats.identity import unexplained
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
@@ -39,6 +39,7 @@ _RAW = re.compile(
 """Members of PyTorch's archives that its readers take as numbers or as one short word."""
 
 TORCH, TORCHSCRIPT, EXPORTED, NPZ = "torch-zip", "torchscript", "pt2", "npz"
+_RAW_VARIANTS = (TORCH, TORCHSCRIPT, EXPORTED)
 
 
 class ZipFormat(Format):
@@ -64,8 +65,7 @@ class ZipFormat(Format):
                 return True
         if view.artifact.payload or END_SIGNATURE not in view.tail:
             return False
-        ends = find_ends(view.artifact.source, Problems())
-        return any(_plausible(view.artifact.source, end) for end in ends)
+        return any(_plausible(view.artifact.source, end) for end in find_ends(view.artifact.source, Problems()))
 
     def extent(self, view: View) -> tuple[int, int]:
         source = view.artifact.source
@@ -73,27 +73,26 @@ class ZipFormat(Format):
             return 0, source.size
         ends = [end for end in find_ends(source, Problems()) if _plausible(source, end)]
         # With a second directory it is not clear which of them a reader takes.
-        return (ends[0].shift, ends[0].stop) if len(ends) == 1 else (0, source.size)
+        first = ends[0]
+        one = all(end.position == first.position and (end.start == first.start or not end.shift) for end in ends)
+        return (first.shift, first.stop) if one else (0, source.size)
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         problems = Problems()
         source = artifact.source
         ends = [end for end in find_ends(source, problems) if _plausible(source, end)]
-        if not ends:
-            yield from _without_directory(artifact, budget, problems)
-            return
-        end = ends[0]
-        entries = read_entries(source, end, budget, problems)
-        variant = _variant({entry.name for entry in entries})
-        raw = variant in (TORCH, TORCHSCRIPT, EXPORTED)
-        archive = _Archive(artifact, budget, problems, entries)
-        if raw and source.remote:
-            archive.leave_storages(end.start)
-        archive.regions.append(Region(end.start, end.size, "structure"))
-        archive.regions.append(Region(end.start + end.size, end.stop - end.start - end.size, "structure"))
-        archive.locate()
-        archive.local_only()
+        archive = _Archive(artifact, budget, problems)
+        if ends:
+            archive.directory(ends[0])
+        else:
+            text = "there is no central directory; the archive is cut off or was never finished"
+            problems.add("no-directory", text, 0)
+            archive.gaps.append(CoverageReason("malformed", "the zip has no central directory", executable=True))
         archive.other_directories(ends[1:])
+        archive.local_only()
+        archive.duplicates()
+        variant = _variant(archive.names)
+        raw = variant in _RAW_VARIANTS
         gaps = archive.gaps + ([_SCRIPT] if variant == TORCHSCRIPT else [])
         skipped = tuple(archive.skipped)
         yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), skipped=skipped, variant=variant)
@@ -111,7 +110,7 @@ _SCRIPT = CoverageReason(
 
 def _plausible(source: ByteSource, end: End) -> bool:
     if end.size == 0:
-        return end.entries == 0 and end.stop == source.size
+        return end.entries == 0 and end.stop == source.size and end.start in (end.position, 0)
     return source.pread(end.start, 4) == b"PK\1\2"
 
 
@@ -130,11 +129,12 @@ def _variant(names: set[str]) -> str:
 class _Archive:
     """One archive while it is taken apart."""
 
-    def __init__(self, artifact: Artifact, budget: Budget, problems: Problems, entries: list[Entry]) -> None:
+    def __init__(self, artifact: Artifact, budget: Budget, problems: Problems) -> None:
         self._artifact = artifact
         self._budget = budget
         self._problems = problems
-        self._entries = entries
+        self._entries: dict[tuple[object, ...], Entry] = {}
+        """By what a reader makes of them: the same entry in two directories is one."""
         self._members: deque[tuple[Member, int]] = deque()
         """With the mode bits of each; let go one by one, since each may hold megabytes of output."""
         self.regions: list[Region] = []
@@ -145,13 +145,13 @@ class _Archive:
         self._left: set[int] = set()
         """Positions of the directory entries whose members are not looked at."""
 
-    def leave_storages(self, stop: int) -> None:
+    def _leave_storages(self, stop: int) -> None:
         """In a remote checkpoint, leave tensors unread that fill exactly the room between their neighbours.
 
         Each costs a journey for its local header and one for its first bytes, and no loader takes it for anything but
         numbers. What does not fit its room to the byte, as writers lay it out, is read like every other member.
         """
-        ordered = sorted(self._entries, key=lambda entry: entry.offset)
+        ordered = sorted(self._entries.values(), key=lambda entry: entry.offset)
         size = 0
         for entry, following in zip(ordered, [*(entry.offset for entry in ordered[1:]), stop], strict=True):
             if _STORAGE.search(entry.name) and fills(entry, following):
@@ -163,16 +163,26 @@ class _Archive:
             message = f"{count:,} tensor storages ({human_bytes(size)}) were left unread, with their local headers"
             self.skipped.append(CoverageReason("remote-storages", message))
 
-    def locate(self) -> None:
-        """Find every member of the directory and hold it against its local header."""
-        self._duplicates()
-        for entry in self._entries:
+    @property
+    def names(self) -> set[str]:
+        """Names of the members that some directory lists."""
+        return {entry.name for entry in self._entries.values()}
+
+    def directory(self, end: End) -> None:
+        """Take the directory that most readers take, and hold each entry against its local header."""
+        for entry in read_entries(self._artifact.source, end, self._budget, self._problems):
+            self._entries.setdefault(_reading(entry), entry)
+        if self._artifact.source.remote and _variant(self.names) in _RAW_VARIANTS:
+            self._leave_storages(end.start)
+        for entry in self._entries.values():
             if entry.position not in self._left:
-                self._take(entry)
+                self._take(entry, self._problems)
+        self.regions.append(Region(end.start, end.size, "structure"))
+        self.regions.append(Region(end.start + end.size, end.stop - end.start - end.size, "structure"))
         self._overlaps()
 
-    def _take(self, entry: Entry) -> None:
-        source, problems = self._artifact.source, self._problems
+    def _take(self, entry: Entry, problems: Problems) -> None:
+        source = self._artifact.source
         outside = leads_out(entry.name)
         if outside is not None:
             problems.add("leaves", outside, entry.position, entry.name)
@@ -184,25 +194,30 @@ class _Archive:
             self.gaps.append(_gap(entry.name, "malformed", "its local header is missing"))
             return
         compare(entry, local, problems)
-        found = member(source, entry, local, self._budget, problems)
-        if isinstance(found, CoverageReason):
-            self.gaps.append(_gap(entry.name, found.code, found.message))
-            stop = min(source.size, local.data + entry.compressed)
-            self.regions.append(Region(entry.offset, stop - entry.offset, "nested"))
-            return
-        self.regions.append(Region(found.start, found.stop - found.start, "nested"))
-        if not (entry.name.endswith("/") and entry.size == 0):
-            self._members.append((found, entry.mode))
+        found, gaps = readings(source, entry, local, self._budget, problems)
+        self.gaps += [_gap(entry.name, gap.code, gap.message) for gap in gaps]
+        stop = max([member.stop for member in found], default=min(source.size, local.data + entry.compressed))
+        self.regions.append(Region(entry.offset, stop - entry.offset, "nested"))
+        if not (entry.name.endswith("/") and entry.size == 0 and entry.compressed == 0):
+            self._members += [(member, entry.mode) for member in found]
 
-    def _duplicates(self) -> None:
+    def duplicates(self) -> None:
+        """Names that stand twice, and names that some systems take for one."""
         by_name: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self._entries:
+        for entry in self._entries.values():
             by_name[entry.name].append(entry)
         for name, same in by_name.items():
             if len({(entry.crc, entry.size) for entry in same}) > 1:
                 first, last = (f"{entry.size:,} bytes, CRC-32 {entry.crc:08x}" for entry in (same[0], same[-1]))
                 text = f"{len(same)} members of different content share this name"
                 self._problems.add("duplicate", text, same[-1].position, name, ("first", first, "last", last))
+        twins: dict[str, str] = {}
+        for name in by_name:
+            other = twins.setdefault(folded(name), name)
+            if other != name:
+                accounts = ("one", other, "the other", name)
+                text = "another member's name differs only in ways that some systems ignore"
+                self._problems.add("twins", text, by_name[name][0].position, name, accounts)
 
     def _overlaps(self) -> None:
         """Members that share bytes: the way to a bomb that no count of levels catches."""
@@ -217,37 +232,46 @@ class _Archive:
             if found.stop > reach:
                 reach, owner = found.stop, found.name
 
-    def local_only(self) -> None:
-        """Members between and before the listed ones that readers of local headers would meet."""
-        source = self._artifact.source
-        for start, stop in unexplained(self.regions, source.size)[:_MAX_GAPS]:
-            position = start
-            while position < stop and source.pread(position, 4) == SIGNATURE:
-                self._budget.take_entries(1)
-                found = sequential(source, position, stop, self._budget)
-                if found is None or found.stop <= position:
-                    break
-                self._problems.add(
-                    "local-only", "it has a local header, but does not stand in the directory", position, found.name
-                )
-                self.regions.append(Region(position, found.stop - position, "nested"))
-                self._members.append((found, 0))
-                position = found.stop
-
     def other_directories(self, ends: list[End]) -> None:
-        """Further end records outside the members, as readers that search differently would take them."""
+        """Further directories outside the members, as readers that search or count differently would take them."""
         source = self._artifact.source
         inside = [(region.start, region.start + region.length) for region in self.regions if region.kind == "nested"]
         for end in ends:
             if any(start <= end.position < stop for start, stop in inside):
                 continue
-            self._problems.add("end-records", "there is a second end record with another directory", end.position)
-            known = {(entry.name, entry.offset) for entry in self._entries}
             others = read_entries(source, end, self._budget, Problems())
-            self.regions.append(Region(end.start, end.stop - end.start, "structure"))
-            for entry in others:
-                if (entry.name, entry.offset) not in known:
-                    self._take(entry)
+            # What is nowhere is no reading: with offsets that count from elsewhere nothing is found.
+            others = [entry for entry in others if read_local(source, entry.offset) is not None]
+            new = [entry for entry in others if _reading(entry) not in self._entries]
+            if new or end.position not in (end_.position for end_ in ends[:1]):
+                self.regions.append(Region(end.start, end.stop - end.start, "structure"))
+            for entry in new:
+                self._entries[_reading(entry)] = entry
+                self._take(entry, Problems())
+            if new:
+                text = "there is a second directory, which other readers take"
+                self._problems.add("end-records", text, end.position)
+
+    def local_only(self) -> None:
+        """Members between and before the listed ones that readers of local headers would meet."""
+        source = self._artifact.source
+        for start, stop in unexplained(self.regions, source.size)[:_MAX_GAPS]:
+            after = start
+            while (position := _next_header(source, after, stop)) is not None:
+                self._budget.take_entries(1)
+                made = sequential(source, position, stop, self._budget)
+                if made is None or made[0].stop <= position:
+                    after = position + len(SIGNATURE)
+                    continue
+                found, gap = made
+                if self._entries:
+                    text = "it has a local header, but does not stand in the directory"
+                    self._problems.add("local-only", text, position, found.name)
+                if gap is not None:
+                    self.gaps.append(_gap(found.name, gap.code, gap.message))
+                self.regions.append(Region(position, found.stop - position, "nested"))
+                self._members.append((found, 0))
+                after = found.stop
 
     def nested(self, late: Problems, *, raw: bool) -> Iterator[Artifact]:
         """Every member; its checksum is compared when whoever took it is through with it."""
@@ -258,7 +282,11 @@ class _Archive:
                 late.add("leaves", "it is a link that leads out of the archive's folder", found.start, found.name)
             payload = link or (raw and _RAW.search(found.name) is not None)
             yield self._artifact.member(found.name, found.source, payload=payload)
+            promised = found.source.size
             self._verify(found, late, payload=payload)
+            if isinstance(found.source, DecompressedSource) and found.source.produced > promised:
+                found.source.size = found.source.produced  # for readers that take all there is
+                yield self._artifact.member(found.name, found.source, payload=payload)
 
     def _verify(self, found: Member, late: Problems, *, payload: bool) -> None:
         source = found.source
@@ -273,6 +301,9 @@ class _Archive:
             if source.produced != promised and found.crc is not None:
                 accounts = ("directory", f"{promised:,} bytes", "data", f"{source.produced:,} bytes")
                 late.add("sizes", "its data decompresses to another size", found.start, found.name, accounts)
+            elif found.ends is not None and source.consumed != found.ends:
+                accounts = ("directory", f"ends at byte {found.ends:,}", "data", f"ends at byte {source.consumed:,}")
+                late.add("sizes", "its data ends elsewhere than the directory says", found.start, found.name, accounts)
             crc = source.crc if source.complete else None
         elif source.remote and 2 * source.bytes_read < source.size:
             return  # few of its bytes were needed; fetching the rest for this alone is not worth it
@@ -287,15 +318,19 @@ def _gap(name: str, code: str, message: str) -> CoverageReason:
     return CoverageReason(code, f"{visible(name)}: {message}", executable=True)
 
 
-def _without_directory(artifact: Artifact, budget: Budget, problems: Problems) -> Iterator[Parsed]:
-    """What readers of local headers make of a zip whose end is missing."""
-    source = artifact.source
-    problems.add("no-directory", "there is no central directory; the archive is cut off or was never finished", 0)
-    gap = CoverageReason("malformed", "the zip has no central directory", executable=True)
-    yield Parsed(problems.facts(), gaps=(gap,))
-    position = 0
-    while (found := sequential(source, position, source.size, budget)) is not None and found.stop > position:
-        budget.take_entries(1)
-        region = Region(position, found.stop - position, "nested")
-        yield Parsed(regions=(region,), nested=[artifact.member(found.name, found.source)])
-        position = found.stop
+def _reading(entry: Entry) -> tuple[object, ...]:
+    return entry.raw_name, entry.offset, entry.method, entry.compressed, entry.size, entry.flags & 1
+
+
+def _next_header(source: ByteSource, position: int, stop: int) -> int | None:
+    """Where the next local header with a name begins, None when there is none in the first 256 MiB."""
+    stop = min(stop, position + SEARCHED)
+    while position < stop:
+        data = source.pread(position, min(1 << 20, stop - position))
+        at = data.find(SIGNATURE)
+        if at >= 0:
+            return position + at
+        if len(data) < len(SIGNATURE):
+            return None
+        position += len(data) - len(SIGNATURE) + 1
+    return None
