@@ -20,6 +20,7 @@ from modelscan_plus.core.text import visible
 from modelscan_plus.formats import kinds, registry
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
 from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
+from modelscan_plus.formats.manifests.lfs import read_pointer
 from modelscan_plus.formats.summaries import MAX_SUMMARIES, Stated
 from modelscan_plus.rules import registry as rules_registry
 from modelscan_plus.rules.interface import JUDGES, Context
@@ -257,6 +258,8 @@ class Inspector:
             return
         ending = kinds.extension(artifact.name)
         executable = kind.executable if kind and kind.name != "text" else ending in kinds.EXECUTABLE_NAMES
+        if kind and kind.name == "lfs-pointer" and (pointer := read_pointer(artifact.source.pread(0, HEAD))):
+            self.summaries.append(Stated(artifact.members, pointer))
         code = kind.name if kind and kind.name == "lfs-pointer" else "unknown-format" if kind is None else "no-analyser"
         message = {
             "lfs-pointer": "only a Git LFS pointer is here; the model itself was not scanned",

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -40,12 +41,14 @@ from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
 from modelscan_plus.rules.hub import remote_notes
 from modelscan_plus.rules.integrity import NO_TREE_DIGEST
+from modelscan_plus.rules.locked import LockFacts
 from modelscan_plus.rules.paths import judge_path
 from modelscan_plus.rules.registry import ruleset_digest
 from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
 from modelscan_plus.sources.interface import Entry, Source, Unopened
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
+from modelscan_plus.stated import with_digests
 from modelscan_plus.trust.tree import CHANGED, Collector, Measured, unhashed
 from modelscan_plus.workers.supervisor import Outcome, Supervisor
 
@@ -74,6 +77,8 @@ class Options:
     now: datetime.datetime | None = None
     """Decides expiry dates and stands in the report; None for the clock."""
     progress: Progress | None = None
+    lock: Path | None = None
+    """A lock file that the targets must agree with."""
     engines: tuple[str, ...] = ()
     """Names of the engines that are asked for a second opinion."""
 
@@ -141,7 +146,7 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
         limits = msgspec.structs.replace(limits, seconds=options.seconds)
     sources = {f"t{number}": source for number, (_, source) in enumerate(targets, 1)}
     collected = _Collected()
-    sha256 = options.sha256 or options.policy.needs_sha256
+    sha256 = options.sha256 or options.policy.needs_sha256 or options.lock is not None
     with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
         if any(source.remote for source in sources.values()):
             supervisor.prepare()  # before there are threads, connections and a token that a child could inherit
@@ -150,14 +155,16 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
             if options.progress is not None:
                 options.progress(outcome.path, outcome.size)
         sandbox = supervisor.sandbox
-    for key, source in sources.items():
-        tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, tuple(source.facts()))
-        _judge_tree(tree, collected)
     local = {key: source for key, source in sources.items() if not source.remote}
-    for name in options.engines:
-        _second_opinion(name, _entries(local), limits, options.jobs, collected)
     hashed = {key: hashed for key, hashed in collected.hashed.items() if key in local}
     trees = {key: files.refuse_names() for key, files in hashed.items()} if sha256 else {}
+    for index, (key, source) in enumerate(sources.items()):
+        facts = (*source.facts(), *_locked(targets[index], trees.get(key), options))
+        whole = not (options.include or options.exclude or os.path.isfile(targets[index]))
+        tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, facts, whole)
+        _judge_tree(with_digests(tree, source, options.jobs), collected)
+    for name in options.engines:
+        _second_opinion(name, _entries(local), limits, options.jobs, collected)
     given = [
         Target(
             id=key,
@@ -251,24 +258,37 @@ def _no_digest(target: Target, tree: Measured | None) -> Reason | None:
     return Reason(NO_TREE_DIGEST.id, inert(f"{target.given} has no digest: {visible(path)}: {why}{more}"))
 
 
+def _locked(target: str, tree: Measured | None, options: Options) -> tuple[LockFacts, ...]:
+    """What the lock that the user named says about a target."""
+    if options.lock is None:
+        return ()
+    from modelscan_plus.trust.lock_facts import lock_facts
+
+    return (lock_facts(options.lock, target, tree, options.exclude),)
+
+
 def _judge_tree(tree: Tree, collected: _Collected) -> None:
     """Add what only all files of a target together show."""
-    found, dropped = judge_tree(tree)
+    found, context = judge_tree(tree)
     # A raised finding has its place already.
     placed = [
         finding if finding.fingerprint else _placed(finding, tree.target, finding.artifact, 0) for finding in found
     ]
     collected.findings = merged(collected.findings, placed)
-    if dropped:
+    collected.notes += map(inert_copy, context.notes)
+    gaps = dict(context.gaps)
+    if context.dropped and tree.files:
         # As with a file's own findings: what a policy was never shown must not pass.
-        reason = CoverageReason("more-findings", f"{dropped:,} further findings about the target as a whole", True)
-        for position, artifact in enumerate(collected.artifacts):
-            if artifact.target == tree.target:
-                coverage = Coverage(
-                    CoverageState.PARTIAL, (*artifact.coverage.reasons, reason), artifact.coverage.bytes_read
-                )
-                collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
-                break
+        message = f"{context.dropped:,} further findings about the target as a whole"
+        gaps.setdefault(next(iter(tree.files)), CoverageReason("more-findings", message, executable=True))
+    for position, artifact in enumerate(collected.artifacts if gaps else ()):
+        reason = gaps.get(artifact.path) if artifact.target == tree.target else None
+        if reason is not None:
+            state = (
+                CoverageState.PARTIAL if artifact.coverage.state is CoverageState.ANALYSED else artifact.coverage.state
+            )
+            coverage = Coverage(state, (*artifact.coverage.reasons, inert_copy(reason)), artifact.coverage.bytes_read)
+            collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
 
 
 def _second_opinion(

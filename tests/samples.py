@@ -1,5 +1,8 @@
 """Helpers for tests: inspect bytes in this process, without children."""
 
+import dataclasses
+import hashlib
+
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
@@ -8,6 +11,7 @@ from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult, Inspector
 from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
+from modelscan_plus.stated import wanted
 
 
 def inspect(data: bytes, name: str = "model.pkl", limits: Limits | None = None) -> FileResult:
@@ -34,7 +38,11 @@ def tree_of(files: dict[str, bytes], kind: str = "path") -> Tree:
         made[path] = TreeFile(
             path, len(data), result.formats, result.coverage, summaries=result.summaries, findings=findings
         )
-    return Tree("t1", kind, made)
+    tree = Tree("t1", kind, made)
+    for path, algorithms in wanted(tree).items():
+        digests = {name: hashlib.new(name, files[path]).hexdigest() for name in algorithms}
+        made[path] = dataclasses.replace(made[path], digests=digests)
+    return tree
 
 
 def inspect_tree(files: dict[str, bytes]) -> list[Finding]:

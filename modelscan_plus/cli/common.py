@@ -71,6 +71,16 @@ def check_log(log: Path, targets: Sequence[str]) -> None:
     append(log, [])
 
 
+def check_lock(lock: Path, targets: Sequence[str]) -> None:
+    """Raise `UsageError` before a long scan for a lock that cannot be read or that a target brings itself."""
+    from modelscan_plus.trust import lock as locks
+    from modelscan_plus.trust.lock_check import refuse_inside
+
+    locks.read(lock)
+    for target in targets:
+        refuse_inside(lock, target, "--lock")
+
+
 def write_file(path: Path, text: str) -> None:
     """Write `text` so that `path` holds either all of it or what it held before."""
     try:

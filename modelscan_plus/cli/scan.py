@@ -38,6 +38,7 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
 @click.option("--offline", is_flag=True, help="Use no network: a target on a hub is an error.")
+@click.option("--lock", metavar="FILE", help="Lock file that the targets must agree with (see `lock`).")
 @click.option("--log", metavar="FILE", help="Import log to append the decision to.")
 @click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
@@ -59,6 +60,7 @@ def command(
     max_size: str | None,
     now: str | None,
     offline: bool,
+    lock: str | None,
     log: str | None,
     actor: str | None,
     exit_zero: bool,
@@ -81,6 +83,8 @@ def command(
     common.check_writable(wanted)
     if log:
         common.check_log(Path(log), targets)
+    if lock:
+        common.check_lock(Path(lock), targets)
     with _progress(shown=not quiet and common.progress_wanted()) as progress:
         options = Options(
             policy=load_policy(policy),
@@ -89,6 +93,7 @@ def command(
             include=include,
             exclude=exclude,
             sha256=sha256 or log is not None,
+            lock=Path(lock) if lock else None,
             jobs=jobs or default_jobs(),
             seconds=timeout,
             max_size=_size(max_size) if max_size else None,

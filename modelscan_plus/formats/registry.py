@@ -7,6 +7,9 @@ from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.interface import Format
+from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
+from modelscan_plus.formats.manifests.dvc import DvcFormat
+from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
@@ -21,6 +24,9 @@ FORMATS: tuple[Format, ...] = (
     TarFormat(),
     SevenZipFormat(),
     *(StreamFormat(codec) for codec in CODECS),
+    WeightIndexFormat(),
+    ChecksumsFormat(),
+    DvcFormat(),
 )
 
 

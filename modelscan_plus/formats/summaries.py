@@ -90,7 +90,54 @@ class TextSummary(msgspec.Struct, frozen=True, tag="text"):
     """What its name and content make of it: "requirements", "setup-py", "markdown", "shell", "lfs-pointer", …"""
 
 
-Summary = ConfigSummary | PythonSummary | TensorNames | TemplateSummary | TextSummary
+class StatedDigest(msgspec.Struct, frozen=True):
+    """What one file should be, as another file says."""
+
+    name: str
+    """As written, relative to the folder of the file that says it; "" where the file speaks of itself."""
+    algorithm: str
+    """As in hashlib, or "blake3", "unknown", or "md5-dir" for the MD5 that DVC has of a folder."""
+    digest: str
+    """Hexadecimal, lower case."""
+    size: int | None = None
+    files: int | None = None
+    """Of a folder."""
+
+
+class DigestList(msgspec.Struct, frozen=True, tag="digests"):
+    """A file that says by digest what others should be."""
+
+    kind: str
+    """"checksums", "dvc" or "lfs-pointer"."""
+    digests: tuple[StatedDigest, ...]
+    """At most `MAX_DIGESTS`."""
+
+
+MAX_DIGESTS = 100_000
+
+
+class WeightIndex(msgspec.Struct, frozen=True, tag="weight-index"):
+    """The index of a model in several files."""
+
+    weights: dict[str, str]
+    """File by tensor."""
+    repeated: tuple[str, ...] = ()
+    """Keys that stand twice, with the keys that lead to them; at most 100."""
+    total_size: int | None = None
+    problem: str = ""
+    complete: bool = True
+
+
+class Shard(msgspec.Struct, frozen=True, tag="shard"):
+    """The tensors of a safetensors file, to be held against an index."""
+
+    tensors: tuple[str, ...]
+    """At most 20,000 names of at most 300 bytes."""
+    data_bytes: int
+    complete: bool = True
+
+
+Summary = ConfigSummary | PythonSummary | TensorNames | TemplateSummary | TextSummary | DigestList | WeightIndex | Shard
 
 
 class Stated(msgspec.Struct, frozen=True):

@@ -14,10 +14,13 @@ from modelscan_plus.rules import (
     hub,
     identity,
     integrity,
+    locked,
     paths,
     pickle,
     tensors,
+    tree_names,
     verdicts,
+    weight_index,
 )
 from modelscan_plus.rules.interface import Rule
 
@@ -27,6 +30,9 @@ FAMILIES: tuple[ModuleType, ...] = (
     identity,
     tensors,
     integrity,
+    weight_index,
+    locked,
+    tree_names,
     hub,
     paths,
     verdicts,

@@ -20,9 +20,10 @@ from typing import TypeVar
 
 import msgspec
 
-from modelscan_plus.core.coverage import Coverage
+from modelscan_plus.core.coverage import Coverage, CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Confidence, Evidence, Finding, Location, Severity
+from modelscan_plus.core.report import Reason
 from modelscan_plus.formats.summaries import Stated
 from modelscan_plus.rules.interface import Rule
 
@@ -42,6 +43,8 @@ class TreeFile:
     summaries: tuple[Stated, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What was found in it alone."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """By algorithm, in hexadecimal, where another file says what they should be."""
 
     @property
     def folder(self) -> str:
@@ -76,6 +79,8 @@ class Tree:
     revision: str | None = None
     facts: tuple[Facts, ...] = ()
     """What the source knows about the target beside its files (for a hub: owner, verdicts of its scanners, …)."""
+    complete: bool = True
+    """False where only a part of what stands there was asked for: what is absent then says nothing."""
 
     def below(self, folder: str) -> dict[str, TreeFile]:
         """The files that stand directly in a folder, by name."""
@@ -111,6 +116,10 @@ class TreeContext:
     """How many findings the rules over the tree may make in all; more of them are counted in `dropped`."""
     dropped: int = 0
     made: list[Finding] = field(default_factory=list)
+    gaps: dict[str, CoverageReason] = field(default_factory=dict)
+    """By path: why a file is no complete account of what it stands for; it is then not called analysed."""
+    notes: list[Reason] = field(default_factory=list)
+    """For the report's `notes`."""
 
     def finding(
         self,
@@ -161,12 +170,13 @@ def judges_tree(judge: TreeJudge) -> TreeJudge:
     return judge
 
 
-def judge_tree(tree: Tree) -> tuple[list[Finding], int]:
-    """What all judges say about the tree, and how many findings did not fit."""
+def judge_tree(tree: Tree) -> tuple[list[Finding], TreeContext]:
+    """What all judges say about the tree; the context counts in `dropped` how many findings did not fit."""
     context = TreeContext(tree)
     found = [finding for judge in TREE_JUDGES for finding in judge(tree, context)]
     found.sort(key=Finding.sort_key)
-    return found[: context.room], max(0, len(found) - context.room)
+    context.dropped += max(0, len(found) - context.room)
+    return found[: context.room], context
 
 
 def same_place(finding: Finding) -> tuple[object, ...]:

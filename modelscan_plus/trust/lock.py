@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 
 from modelscan_plus.core.errors import UsageError
+from modelscan_plus.core.names import name_fault, twins
 from modelscan_plus.core.text import visible
 from modelscan_plus.trust.shared_files import read_whole, update
-from modelscan_plus.trust.tree import FileDigest, Measured, name_fault, tree_digest, twins
+from modelscan_plus.trust.tree import FileDigest, Measured, tree_digest
 
 NAME = "model.lock.json"
 MAX_SIZE = 256 << 20

@@ -18,11 +18,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from modelscan_plus.core.names import name_fault, twins
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.trust.dsse import MAX_SUBJECTS, Statement
 from modelscan_plus.trust.reasons import Cause, Rejected
 from modelscan_plus.trust.strict_json import Json, Reader
-from modelscan_plus.trust.tree import name_fault, twins
 
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 BEFORE_RELEASE = "https://model_signing/Digests/v0.1"

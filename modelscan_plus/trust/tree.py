@@ -19,9 +19,10 @@ the file that it stands for, so that a snapshot there has the digest of the same
 import hashlib
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modelscan_plus.core.names import name_fault, twins
 from modelscan_plus.core.text import visible
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.trust.hashing import Work, hash_files
@@ -74,50 +75,6 @@ def refusals(names: Sequence[str], links: Mapping[str, str]) -> dict[str, str]:
     for first, second in twins(name for name in names if name not in refused):
         refused[second] = f"on some systems this name and {visible(first)} are one"
     return refused
-
-
-def name_fault(name: str) -> str:
-    """What makes a path (relative, "/" between its parts) unfit for a tree; "" when it is fit."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    if "\\" in name:
-        return "a backslash in its name, which separates folders on other systems"
-    if visible(name) != name:
-        return "its name holds characters that cannot be shown"
-    if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")):
-        return "its name is no plain relative path"
-    return ""
-
-
-def folded(name: str) -> str:
-    """The form that two names share when a system without case, or with one form of accents, takes them for one."""
-    if name.isascii():
-        return name.lower()
-    import unicodedata
-
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def twins(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that are one on some system; a file and a folder of one name are such a pair too."""
-    files: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    for name in sorted(names):
-        key = folded(name)
-        above = key
-        clash = files.get(key) or folders.get(key)
-        while clash is None and "/" in above:
-            above = above.rpartition("/")[0]
-            clash = files.get(above)
-        if clash is not None:
-            yield clash, name
-            continue
-        files[key] = name
-        while "/" in key:
-            key = key.rpartition("/")[0]
-            folders.setdefault(key, name)
 
 
 class Collector:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from modelscan_plus.core.names import folded, name_fault, twins
 from modelscan_plus.pipeline import scan
 from modelscan_plus.rules.integrity import NO_TREE_DIGEST
 from modelscan_plus.sources.local import LocalSource
-from modelscan_plus.trust.tree import Measured, folded, measure, name_fault, twins
+from modelscan_plus.trust.tree import Measured, measure
 from tests.cli.commands import run
 
 FILES = {"config.json": b"{}", "model-00001-of-00002.safetensors": b"one!", "model-00002-of-00002.safetensors": b"two!"}

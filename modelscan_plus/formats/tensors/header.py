@@ -66,6 +66,16 @@ class Header:
         """The name of a tensor, shortened for people."""
         return name_at(self.data, self.keys[index])
 
+    def full_names(self, limit: int, longest: int) -> tuple[list[str], bool]:
+        """The names of up to `limit` tensors as they are, and whether these are all."""
+        names = []
+        for offset in self.keys[:limit]:
+            raw = self.data[offset + 1 : self.data.find(b'"', offset + 1, offset + longest + 2)]
+            if b"\\" in raw or len(raw) >= longest:
+                continue  # an escape or a name without end: no writer makes one
+            names.append(raw.decode("utf-8", "replace"))
+        return names, len(names) == len(self.keys)
+
 
 def name_at(data: bytes, offset: int) -> str:
     """The key that begins at `offset`."""

@@ -17,6 +17,7 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import Shard
 from modelscan_plus.formats.tensors.embedded import source_kind, tensor_part
 from modelscan_plus.formats.tensors.facts import HiddenBytes, Overlap, SafetensorsFacts, TensorPayload
 from modelscan_plus.formats.tensors.header import LENGTH_BYTES, Header, read_header
@@ -29,6 +30,7 @@ _HOLE_BYTES = 64 << 20
 """Bytes of holes that are looked at; beyond that a hole counts as filled."""
 _REMOTE_SNIFFED = 32
 """Byte tensors of a remote file whose first bytes are looked at: each is a journey."""
+_SHARD_NAMES = 20_000
 _BLANKS = b" \t\n\r"
 
 
@@ -114,7 +116,7 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
         hidden=tuple(hidden),
         texts=tuple(header.texts),
     )
-    yield Parsed((facts,), tuple(regions), gaps=gaps)
+    yield Parsed((facts,), tuple(regions), gaps=gaps, summaries=_shard(artifact, header, start))
     if header.breach is not None:
         raise header.breach
     if source.remote and len(header.sniffed) > _REMOTE_SNIFFED:
@@ -123,6 +125,14 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
         message = f"the first bytes of {rest:,} more U8 and I8 tensors were not looked at"
         yield Parsed(skipped=(CoverageReason("remote-byte-tensors", message),))
     yield from _byte_tensors(artifact, header, start, budget)
+
+
+def _shard(artifact: Artifact, header: Header, start: int) -> tuple[Shard, ...]:
+    """For the index that may stand beside a file on disk."""
+    if artifact.members or header.end is None:
+        return ()
+    names, complete = header.full_names(_SHARD_NAMES, 300)
+    return (Shard(tuple(names), artifact.source.size - start, complete and header.breach is None),)
 
 
 def _unread(length: int, source: ByteSource, problems: Problems, code: str, message: str) -> Parsed:

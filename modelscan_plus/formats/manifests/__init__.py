@@ -1,0 +1,1 @@
+"""Files that say what other files should be: lists of hashes, pointers, indexes of shards."""
