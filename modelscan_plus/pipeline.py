@@ -159,8 +159,9 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     hashed = {key: hashed for key, hashed in collected.hashed.items() if key in local}
     trees = {key: files.refuse_names() for key, files in hashed.items()} if sha256 else {}
     for index, (key, source) in enumerate(sources.items()):
-        facts = (*source.facts(), *_locked(targets[index], trees.get(key), options))
-        whole = not (options.include or options.exclude or os.path.isfile(targets[index]))
+        place = targets[index][0]
+        facts = (*source.facts(), *_locked(place, trees.get(key), options))
+        whole = not (options.include or options.exclude or os.path.isfile(place))
         tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, facts, whole)
         _judge_tree(with_digests(tree, source, options.jobs), collected)
     for name in options.engines:
