@@ -83,6 +83,16 @@ class ProgramLine(msgspec.Struct, frozen=True):
     """Set where a rule marked the line."""
 
 
+class Reader(msgspec.Struct, frozen=True):
+    """What one way of loading would do with a pickle."""
+
+    loader: str
+    """"pickle.load", "torch.load(weights_only=True), torch 2.6 to 2.13", …"""
+    runs: bool
+    """True when nothing makes it stop before the end."""
+    detail: str
+
+
 class Program(msgspec.Struct, frozen=True):
     """A pickle as the program that it is. Findings point here by `id`."""
 
@@ -96,6 +106,8 @@ class Program(msgspec.Struct, frozen=True):
     """Harmless lines that were left out."""
     second_listing: tuple[str, ...] = ()
     """The same pickle as fickling decompiles it, where it was asked and its imports agree with ours."""
+    readers: tuple[Reader, ...] = ()
+    """What the loaders in use would do with it."""
 
 
 class LoaderFile(msgspec.Struct, frozen=True):

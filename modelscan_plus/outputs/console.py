@@ -10,7 +10,7 @@ import click
 
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity
-from modelscan_plus.core.report import ArtifactReport, Decision, Report
+from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report
 from modelscan_plus.core.text import human_bytes, shorten
 from modelscan_plus.outputs.graph_table import table
 from modelscan_plus.rules.registry import all_rules
@@ -81,8 +81,10 @@ def _full(report: Report, style: Style) -> Iterator[str]:
 def _findings(report: Report, style: Style) -> Iterator[str]:
     limit = len(report.findings) if style.verbosity > 0 else 25
     explained: set[str] = set()
+    programs = {program.id: program for program in report.programs if style.verbosity > 0}
     for finding in report.findings[:limit]:
-        yield from _finding(finding, style, explain=finding.rule not in explained)
+        program = programs.pop(getattr(finding.evidence, "program", None) or "", None)
+        yield from _finding(finding, style, explain=finding.rule not in explained, program=program)
         explained.add(finding.rule)
     rest = report.findings[limit:]
     if rest:
@@ -91,7 +93,7 @@ def _findings(report: Report, style: Style) -> Iterator[str]:
         yield ""
 
 
-def _finding(finding: Finding, style: Style, *, explain: bool) -> Iterator[str]:
+def _finding(finding: Finding, style: Style, *, explain: bool, program: Program | None = None) -> Iterator[str]:
     label = _paint(style, finding.severity.value.upper(), _COLOURS[finding.severity], bold=True)
     yield f"{label}  {_paint(style, _place(finding), None, bold=True)}"
     yield _wrap(_sentence(finding.message), style, _INDENT)
@@ -99,6 +101,8 @@ def _finding(finding: Finding, style: Style, *, explain: bool) -> Iterator[str]:
     if isinstance(evidence, PickleEvidence) and len(evidence.chain) > 1:
         for step in evidence.chain:
             yield f"{_INDENT}  {_paint(style, shorten(step, style.width - 8), 'bright_black')}"
+    for reader in program.readers if program is not None else ():
+        yield _wrap(f"{reader.loader}: {reader.detail}", style, _INDENT + "  ", hanging="  ")
     if isinstance(evidence, GraphEvidence):
         for line in table(evidence, style.width):
             yield f"{_INDENT}  {_paint(style, line, 'bright_black')}"

@@ -50,22 +50,44 @@ class AllowList(msgspec.Struct, frozen=True):
     """Module: permit as a number: names, separated by spaces."""
 
 
+class _Index(msgspec.Struct, frozen=True):
+    """The same with its modules left as text until one of them is asked for: a scan needs a few of thousands."""
+
+    sources: dict[str, str]
+    reasons: list[str]
+    seeds: dict[str, msgspec.Raw]
+    modules: dict[str, msgspec.Raw]
+
+
+def _packaged() -> bytes:
+    return (importlib.resources.files("modelscan_plus.rules.data") / "allow.json").read_bytes()
+
+
 @functools.cache
 def allow_list() -> AllowList:
-    """The packaged list, decoded once. Raises msgspec.ValidationError when the package is damaged."""
-    data = (importlib.resources.files("modelscan_plus.rules.data") / "allow.json").read_bytes()
-    return msgspec.json.decode(data, type=AllowList)
+    """The packaged list, decoded as a whole. Raises msgspec.ValidationError when the package is damaged."""
+    return msgspec.json.decode(_packaged(), type=AllowList)
+
+
+@functools.cache
+def _index() -> _Index:
+    return msgspec.json.decode(_packaged(), type=_Index)
+
+
+def _groups(table: dict[str, msgspec.Raw], module: str) -> dict[str, str]:
+    found = table.get(module)
+    return msgspec.json.decode(found, type=dict[str, str]) if found is not None else {}
 
 
 @functools.cache
 def _names(module: str) -> dict[str, Permit]:
-    groups = allow_list().modules.get(module, {})
+    groups = _groups(_index().modules, module)
     return {name: Permit(int(group)) for group, names in groups.items() for name in names.split()}
 
 
 def permit(module: str, name: str) -> Permit:
     """What a pickle may do with `module`.`name`, an exact look-up; `name` may be dotted. NONE when not listed."""
-    if module not in allow_list().modules:
+    if module not in _index().modules:
         return Permit.NONE
     return _names(module).get(name, Permit.NONE)
 
@@ -75,13 +97,18 @@ def is_stdlib(module: str) -> bool:
     return module.partition(".")[0] in STDLIB
 
 
+def is_listed_library(module: str) -> bool:
+    """True when the module belongs to a library whose sources were read: what is not listed of it was left out."""
+    return module.partition(".")[0] in _index().sources
+
+
 def provenance(module: str, name: str) -> str | None:
     """Why the name is listed, for people: the reviewer's reason, or what was read. None when it is not listed."""
     permitted = permit(module, name)
     if not permitted:
         return None
-    table = allow_list()
-    for reason, names in table.seeds.get(module, {}).items():
+    table = _index()
+    for reason, names in _groups(table.seeds, module).items():
         if name in names.split():
             return table.reasons[int(reason)]
     source = table.sources.get(module.partition(".")[0], "sources")

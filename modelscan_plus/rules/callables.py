@@ -4,13 +4,18 @@ import enum
 import functools
 import importlib.resources
 import tomllib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from dataclasses import dataclass
 
 from modelscan_plus.formats.stdlib import STDLIB
 from modelscan_plus.rules.allowlist import Permit, permit
 
-_ALIASES = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
-"""Names of Python 2 that a Python 3 unpickler maps."""
+
+def _modern(module: str, name: str) -> tuple[str, str]:
+    """What Python 3's unpicklers import for a name of Python 2, in pickles below protocol 3."""
+    if found := NAME_MAPPING.get((module, name)):
+        return found
+    return IMPORT_MAPPING.get(module, module), name
 
 
 _TORCHSCRIPT = "__torch__"
@@ -84,21 +89,23 @@ def known(module: str, name: str) -> Known:
     """What is known about `module`:`name`, dotted names included."""
     if not _spellable(module, name):
         return Known(module, name, Standing.IMPOSSIBLE)
-    canonical = _ALIASES.get(module, module)
+    modern, name_now = _modern(module, name)
     danger = _danger()
-    if does := danger.exact.get(f"{canonical}:{name}"):
+    does = danger.exact.get(f"{module}:{name}") or danger.exact.get(f"{modern}:{name_now}")
+    if does:
         return Known(module, name, Standing.DANGEROUS, does=does, exact=True)
-    allowed = permit(module, name) or permit(canonical, name)
+    allowed = permit(module, name) or permit(modern, name_now)
     if allowed:
         return Known(module, name, Standing.PERMITTED, permit=allowed)
     if module.partition(".")[0] == _TORCHSCRIPT:
         return Known(module, name, Standing.PERMITTED, permit=Permit.IMPORT | Permit.REBUILD)
     if "." in name and (crossing := _crossing(module, name)):
         return crossing
-    if does := danger.modules.get(canonical) or _package_effect(canonical):
-        return Known(module, name, Standing.DANGEROUS, does=does)
-    top = canonical.partition(".")[0]
-    return Known(module, name, Standing.STDLIB if top in STDLIB else Standing.UNKNOWN)
+    for known_as in (module, modern):
+        if does := danger.modules.get(known_as) or _package_effect(known_as):
+            return Known(module, name, Standing.DANGEROUS, does=does)
+    tops = {module.partition(".")[0], modern.partition(".")[0]}
+    return Known(module, name, Standing.UNKNOWN if tops.isdisjoint(STDLIB) else Standing.STDLIB)
 
 
 def _crossing(module: str, name: str) -> Known | None:
@@ -116,7 +123,8 @@ def _crossing(module: str, name: str) -> Known | None:
 
 
 def _spellable(module: str, name: str) -> bool:
-    if not module or not name:
+    """False for names that no import can resolve. A module need not be an identifier: `my-model.py` imports by name,
+    and getattr takes any text."""
+    if not all(module.split(".")) or not name:
         return False
-    parts = [*module.split("."), *name.split(".")]
-    return all(part.isidentifier() or part in ("<locals>", "<lambda>") for part in parts)
+    return not any(character in "/\\" or not character.isprintable() for character in module + name)

@@ -4,15 +4,24 @@ A guard gets the argument list of one call and answers with what is wrong with i
 "… with arguments that", or None when these arguments make the call harmless.
 """
 
+import math
+import re
 from collections.abc import Callable, Sequence
 
 from modelscan_plus.formats.pickle.values import Blob, Call, Global, Items, Value, sequence, text_of
 from modelscan_plus.rules.allowlist import Permit
 from modelscan_plus.rules.callables import Standing, known
 
+_CANONICAL = {
+    "__builtin__": "builtins", "copy_reg": "copyreg", "_operator": "operator", "_functools": "functools",
+    "_collections": "collections",
+}  # fmt: skip
 _SIZE = 1 << 28
 """Bytes or items that one argument may ask for before it is a bomb."""
 _PATTERN = 20_000
+_DIGITS = 4300
+"""Digits of a number that Python itself converts; its own limit for texts."""
+_NUMBERS = frozenset({"Decimal", "Fraction", "int", "float"})
 _CODECS = frozenset(
     "latin1 latin-1 latin_1 iso-8859-1 iso8859-1 utf8 utf-8 utf_8 ascii us-ascii raw_unicode_escape".split()
 )
@@ -23,8 +32,49 @@ _REACHING = frozenset(
 """Attributes that no honest getattr in a model asks for."""
 
 _NUMPY_RECONSTRUCT = {(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")}
+_BIT_GENERATOR_CTOR = ("numpy.random._pickle", "__bit_generator_ctor")
+_SINGLETONS = frozenset({"Ellipsis", "NotImplemented"})
+_ITERATORS = frozenset({"iter", "zip", "map", "filter", "enumerate", "reversed"})
 
 Guard = Callable[[Sequence[Value]], str | None]
+_WALKING = frozenset(
+    {("builtins", name) for name in ("tuple", "set", "frozenset", "dict")}
+    | {("collections", name) for name in ("deque", "OrderedDict", "Counter")}
+)
+"""Callables that the allow-list lets be called with any arguments, but that walk what they are given."""
+_COUNTING = frozenset({("builtins", "int"), ("fractions", "Fraction")})
+"""The same of callables that convert what they are given to a number."""
+
+
+def judge_cost(module: str, name: str, arguments: Value) -> str | None:
+    """What is wrong with the arguments of a permitted call whose arguments decide what it costs, or None."""
+    place = _canonical(module), name
+    if place in _WALKING:
+        return _exhausts(sequence(arguments) or ())
+    if place in _COUNTING:
+        return _integer(sequence(arguments) or ())
+    return None
+
+
+_TEMPLATE = re.compile(
+    r"(?:\s*def _parse_args(?:_rvs|_stats)?\(self,[\w ,]*(?:=\d(?:, \w+=\d)?)?(?:, size=None|, moments='mv')?\):"
+    r"\s*return (?:\([\w ,]*\)[\w ,]*|self\._argcheck_rvs\([\w ,]*(?:size=size)?\)))+\s*"
+)
+"""What scipy writes for the shape parameters of a distribution, and then executes: names and defaults, no calls."""
+
+
+def judge_state(module: str, name: str, state: dict[str, Value] | None) -> str | None:
+    """What is wrong with the state that a class is given which acts on it, or None."""
+    if module.startswith(("scipy.stats.", "statsmodels.distributions.")):
+        template = (state or {}).get("_parse_arg_template")
+        if isinstance(template, str) and _TEMPLATE.fullmatch(template):
+            return None
+        return None if state is not None and template is None else "executes a text in its state as code"
+    if module.startswith("joblib.") and name in ("NDArrayWrapper", "ZNDArrayWrapper"):
+        filename = text_of((state or {}).get("filename"))
+        if filename is None or "/" in filename or "\\" in filename or filename.startswith("."):
+            return "reads a file elsewhere"
+    return None
 
 
 def judge_arguments(module: str, name: str, arguments: Value, keywords: Value | None) -> str | None:
@@ -41,9 +91,7 @@ def judge_arguments(module: str, name: str, arguments: Value, keywords: Value | 
 
 
 def _canonical(module: str) -> str:
-    return {"__builtin__": "builtins", "copy_reg": "copyreg", "_operator": "operator", "_functools": "functools"}.get(
-        module, module
-    )
+    return _CANONICAL.get(module, module)
 
 
 def unvetted(value: Value) -> str | None:
@@ -85,9 +133,11 @@ def _getattr(items: Sequence[Value]) -> str | None:
         return "compute the attribute name"
     if isinstance(base, Global):
         status = known(base.module, f"{base.name}.{name}")
+        if status.standing is Standing.PERMITTED:
+            return None
         if status.standing is Standing.DANGEROUS:
             return f"reach {status.crosses or status.module + '.' + status.name}"
-        if known(base.module, base.name).standing is Standing.STDLIB:
+        if known(base.module, base.name).standing in (Standing.STDLIB, Standing.IMPOSSIBLE):
             return f"reach into {base.dotted}"
     if reaching(name):
         return f"reach the attribute {name}"
@@ -133,14 +183,25 @@ def _is_encoded_text(value: Value) -> bool:
 
 def _rebuilds(items: Sequence[Value]) -> str | None:
     """The first argument is a class that gets rebuilt; what else is given goes to its __new__."""
-    for value in items[:2]:
-        if isinstance(value, Global):
-            status = known(value.module, value.name)
-            if status.standing is Standing.DANGEROUS or status.standing is Standing.IMPOSSIBLE:
-                return f"rebuild {value.dotted}"
-            if status.standing is Standing.PERMITTED and not status.permit & (Permit.REBUILD | Permit.CALL):
-                return f"rebuild {value.dotted}, which is no plain value"
-    return _plain(items[2:])
+    target = items[0] if items else None
+    if isinstance(target, Global):
+        status = known(target.module, target.name)
+        if status.standing is Standing.DANGEROUS or status.standing is Standing.IMPOSSIBLE:
+            return f"rebuild {target.dotted}"
+        if status.standing is Standing.PERMITTED and not status.permit & (Permit.REBUILD | Permit.CALL):
+            return f"rebuild {target.dotted}, which is no plain value"
+    return _plain(items[1:])
+
+
+def _reconstructor(items: Sequence[Value]) -> str | None:
+    """copyreg._reconstructor(cls, base, state) calls base.__new__(cls, state) and base.__init__(object, state)."""
+    base = items[1] if len(items) > 1 else None
+    if not isinstance(base, Global):
+        return "initialise with a base that cannot be read from the stream"
+    status = known(base.module, base.name)
+    if not status.permit & (Permit.CALL | Permit.GUARDED):
+        return f"run the constructor of {base.dotted}"
+    return _rebuilds([items[0], *items[2:]])
 
 
 def _rebuild_from_type(items: Sequence[Value]) -> str | None:
@@ -169,11 +230,135 @@ def _created_array(items: Sequence[Value]) -> str | None:
 def _size(items: Sequence[Value]) -> str | None:
     if any(isinstance(item, int) and abs(item) > _SIZE for item in items):
         return "ask for more than 256 MiB at once"
+    return _exhausts(items)
+
+
+def _shape(items: Sequence[Value]) -> str | None:
+    """numpy's and torch's constructors allocate the product of a shape."""
+    for item in items:
+        sizes = [part for part in sequence(item) or (item,) if isinstance(part, int)]
+        if math.prod(max(1, abs(size)) for size in sizes) > _SIZE:
+            return "ask for an array of more than 2^28 elements"
     return _plain(items)
+
+
+def _exhausts(items: Sequence[Value]) -> str | None:
+    """list(x), bytes(x) and the like walk x, str(x) prints it: a lazy iterator or an object's own method runs."""
+    for item in items:
+        if isinstance(item, Call) and isinstance(item.function, Global):
+            module, name = _canonical(item.function.module), item.function.name
+            if module == "itertools" or (module == "builtins" and name in _ITERATORS):
+                return f"exhaust the iterator {item.function.dotted}(…)"
+            if item.opcode in ("NEWOBJ", "NEWOBJ_EX") or name in ("_reconstructor", "__newobj__", "__newobj_ex__"):
+                return "run the conversion methods of a rebuilt object"
+    return _plain(items)
+
+
+def _iterator(items: Sequence[Value]) -> str | None:
+    """iter(callable, sentinel) calls its first argument again and again."""
+    return "call a function until it returns a sentinel" if len(items) > 1 else _plain(items)
+
+
+def _class_first(items: Sequence[Value]) -> str | None:
+    """The first argument is a class whose __new__ is called with the others."""
+    target = items[0] if items else None
+    if isinstance(target, Global):
+        status = known(target.module, target.name)
+        if status.standing is Standing.PERMITTED and not status.permit & (
+            Permit.REBUILD | Permit.CALL | Permit.GUARDED
+        ):
+            return f"rebuild {target.dotted}, which is no plain value"
+    elif not isinstance(target, Call):
+        return "rebuild something that is no class"
+    return _plain(items)
+
+
+_UFUNC_MODULES = frozenset(
+    """numpy numpy.core.umath numpy.core._multiarray_umath numpy._core.umath numpy._core._multiarray_umath scipy.special
+    scipy.special._ufuncs""".split()
+)
+
+
+def _ufunc(items: Sequence[Value]) -> str | None:
+    """numpy.core._ufunc_reconstruct("numpy", "log1p") imports the module and looks the name up in it."""
+    module, name = (text_of(item) for item in items) if len(items) == 2 else (None, None)
+    known_place = module in _UFUNC_MODULES and name is not None and name.isidentifier()
+    return None if known_place and not reaching(name or "") else "import a module by name"
+
+
+def _memmap(items: Sequence[Value]) -> str | None:
+    """numpy.memmap(path, …) opens, makes or cuts the file; only numpy's _reconstruct makes one without."""
+    return "open a file" if items else None
+
+
+def _sorted(items: Sequence[Value]) -> str | None:
+    """A key function, where there is one, is called for every item."""
+    if any(isinstance(item, Global | Call) for item in items):
+        return "call a key function"
+    return _plain(items)
+
+
+def _integer(items: Sequence[Value]) -> str | None:
+    """int("9" * 10**7), int(Decimal("1e99999999")): numbers whose digits alone fill the memory or hours."""
+    for item in items:
+        text = text_of(item)
+        if isinstance(item, Blob) or (text is not None and len(text) > _DIGITS):
+            return "convert a text of many digits"
+        found = re.search(r"[eE]\+?(\d+)", text) if text is not None else None
+        if found is not None and (len(found.group(1)) > 5 or int(found.group(1)) > _DIGITS):
+            return "ask for a number of many digits"
+        if isinstance(item, Call) and isinstance(item.function, Global) and item.function.name in _NUMBERS:
+            inner = _integer(sequence(item.arguments) or ())
+            if inner is not None:
+                return inner
+    return _exhausts(items)
+
+
+def _typing_item(items: Sequence[Value]) -> str | None:
+    """operator.getitem(typing.List, int): how subscripted types are pickled. Other objects run their __getitem__."""
+    base = items[0] if items else None
+    of_typing = isinstance(base, Global) and base.module in ("typing", "typing_extensions")
+    return _plain(items) if of_typing else "index something that is no type"
+
+
+def _union(items: Sequence[Value]) -> str | None:
+    """functools.reduce(operator.or_, (int, str)): how `int | str` is pickled."""
+    function = items[0] if items else None
+    is_or = (
+        isinstance(function, Global)
+        and _canonical(function.module) == "operator"
+        and function.name in ("or_", "__or__")
+    )
+    return _plain(items) if is_or and len(items) == 2 else "call its first argument on the others"
+
+
+def _type_of(items: Sequence[Value]) -> str | None:
+    """type(None), type(...), type(NotImplemented); with three arguments it makes a class."""
+    if len(items) == 1 and (items[0] is None or (isinstance(items[0], Global) and items[0].name in _SINGLETONS)):
+        return None
+    return "make a class, or ask for the class of an object"
+
+
+def _jax_array(items: Sequence[Value]) -> str | None:
+    """jax._src.array._reconstruct_array(function, arguments, …) calls its first argument on its second."""
+    function = items[0] if items else None
+    if not isinstance(function, Global) or (function.module, function.name) not in _NUMPY_RECONSTRUCT:
+        return "call something else than numpy's own constructor of arrays"
+    return _plain(items[1:])
+
+
+def _generator_ctor(items: Sequence[Value]) -> str | None:
+    """numpy.random._pickle.__generator_ctor(name, ctor) calls ctor(name)."""
+    ctor = items[1] if len(items) > 1 else None
+    if ctor is None or (isinstance(ctor, Global) and (ctor.module, ctor.name) == _BIT_GENERATOR_CTOR):
+        return _plain(items)
+    return "call something else than numpy's own constructor of bit generators"
 
 
 def _pattern(items: Sequence[Value]) -> str | None:
     pattern = items[0] if items else None
+    if isinstance(pattern, Call) and _is_encoded_text(pattern):
+        pattern = (sequence(pattern.arguments) or [None])[0]
     if isinstance(pattern, str | bytes) and len(pattern) <= _PATTERN:
         return None
     return "compile a pattern that cannot be judged"
@@ -184,8 +369,31 @@ def _class_by_name(items: Sequence[Value]) -> str | None:
     return None if name is not None and name.isidentifier() and not reaching(name) else "load a type by a computed name"
 
 
+_NUMPY_ARRAYS = ("_reconstruct", "ndarray", "recarray", "matrix", "chararray")
+
 _GUARDS: dict[tuple[str, str], Guard] = {
     ("builtins", "getattr"): _getattr,
+    ("builtins", "iter"): _iterator,
+    ("numpy.core", "_ufunc_reconstruct"): _ufunc,
+    ("numpy._core", "_ufunc_reconstruct"): _ufunc,
+    ("numpy", "memmap"): _memmap,
+    ("numpy.core.memmap", "memmap"): _memmap,
+    ("numpy._core.memmap", "memmap"): _memmap,
+    **{
+        (module, name): _sorted
+        for module in (
+            "sortedcontainers", "sortedcontainers.sortedlist", "sortedcontainers.sorteddict",
+            "sortedcontainers.sortedset",
+        )
+        for name in ("SortedList", "SortedKeyList", "SortedDict", "SortedSet")
+    },
+    ("hdbscan.dist_metrics", "newObj"): _class_first,
+    ("hdbscan._hdbscan_tree", "newObj"): _class_first,
+    ("pynndescent.distances", "newObj"): _class_first,
+    ("builtins", "type"): _type_of,
+    ("builtins", "reduce"): _union,
+    ("functools", "reduce"): _union,
+    ("operator", "getitem"): _typing_item,
     ("operator", "attrgetter"): _attribute_getter,
     ("operator", "methodcaller"): _method_caller,
     ("operator", "itemgetter"): _plain,
@@ -194,18 +402,50 @@ _GUARDS: dict[tuple[str, str], Guard] = {
     ("_codecs", "encode"): _codec,
     ("codecs", "encode"): _codec,
     ("torch.storage", "_load_from_bytes"): _embedded_pickle,
-    ("copyreg", "_reconstructor"): _rebuilds,
+    ("copyreg", "_reconstructor"): _reconstructor,
     ("copyreg", "__newobj__"): _rebuilds,
     ("copyreg", "__newobj_ex__"): _rebuilds,
-    ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type,
-    ("torch._tensor", "_rebuild_from_type"): _rebuild_from_type,
-    ("builtins", "bytearray"): _size,
-    ("builtins", "bytes"): _size,
-    ("builtins", "range"): _size,
-    ("builtins", "list"): _plain,
+    **{
+        (module, name): _rebuild_from_type
+        for module in ("torch._tensor", "torch.tensor")
+        for name in ("_rebuild_from_type", "_rebuild_from_type_v2")
+    },
+    **{("builtins", name): _size for name in ("bytearray", "bytes", "range", "xrange", "memoryview", "buffer")},
+    **{("builtins", name): _exhausts for name in ("list", "str", "unicode", "basestring")},
+    **{
+        (module, name): _shape
+        for module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
+        for name in _NUMPY_ARRAYS
+    },
+    ("torch", "Tensor"): _shape,
     ("re", "_compile"): _pattern,
     ("re", "compile"): _pattern,
+    ("sre", "_compile"): _pattern,
+    ("sre", "compile"): _pattern,
+    ("numpy.random._pickle", "__generator_ctor"): _generator_ctor,
+    ("numpy.random._pickle", "__randomstate_ctor"): _generator_ctor,
+    ("numpy.ma.core", "_mareconstruct"): _class_first,
+    ("numpy.ma.mrecords", "_mrreconstruct"): _class_first,
+    ("pandas.core.indexes.base", "_new_Index"): _class_first,
+    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): _class_first,
+    ("pandas.core.indexes.period", "_new_PeriodIndex"): _class_first,
+    ("pandas.core.indexes.interval", "_new_IntervalIndex"): _class_first,
+    ("pandas.core.indexes.interval", "_new_TimedeltaIndex"): _class_first,
+    ("pandas.core.indexes.timedeltas", "_new_IntervalIndex"): _class_first,
+    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): _class_first,
+    **{
+        (f"sklearn.{module}", "newObj"): _class_first
+        for module in (
+            "metrics._dist_metrics", "neighbors._ball_tree", "neighbors._dist_metrics", "neighbors._kd_tree",
+            "neighbors._quad_tree", "neighbors.ball_tree", "neighbors.dist_metrics", "neighbors.kd_tree",
+            "neighbors.quad_tree",
+        )
+    },
+    ("jax._src.array", "_reconstruct_array"): _jax_array,
+    ("jax._src.device_array", "reconstruct_device_array"): _jax_array,
+    ("jax.interpreters.xla", "reconstruct_device_array"): _jax_array,
     ("dill._dill", "_load_type"): _class_by_name,
+    ("dill.dill", "_load_type"): _class_by_name,
     ("dill._dill", "_create_array"): _created_array,
     ("dill.dill", "_create_array"): _created_array,
-}
+}  # fmt: skip

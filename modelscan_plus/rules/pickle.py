@@ -242,7 +242,17 @@ _BY_KIND: dict[Concern, Rule] = {
     Concern.UNVETTED_IMPORT: UNVETTED_IMPORT,
     Concern.IMPOSSIBLE_NAME: MALFORMED,
 }
-_DIFFERENCES = frozenset({"protocol", "frame-length", "text-encoding", "joblib-array"})
+_DIFFERENCES: dict[str, Severity] = {
+    "protocol": Severity.MEDIUM,
+    "frame-length": Severity.HIGH,
+    "frame-past-end": Severity.MEDIUM,
+    "text-encoding": Severity.MEDIUM,
+    "8-bit-text": Severity.INFO,
+    "cut-name": Severity.MEDIUM,
+    "joblib-array": Severity.MEDIUM,
+}
+"""Anomalies about which readers differ. No pickler writes a frame of a wrong length, and C's unpickler, when it reads
+from a file, drops what is left of a frame that ends inside an argument: it then imports another name than is seen."""
 _EXPANSION = 10**15
 _ALWAYS, _AT_MOST = 3, 400
 """Findings of one pickle: some even where the file has no room left, since the worst of all are kept in the end."""
@@ -259,8 +269,8 @@ def pickle_effects(facts: PickleFacts, context: Context) -> Iterator[Finding]:
         context.dropped += len(judgements) - room
         judgements = sorted(judgements, key=lambda judgement: -_severity(judgement).rank)[:room]
     severities = {judgement.effect.offset: _severity(judgement) for judgement in judgements}
-    program = add_program(facts, context, severities) if context.room > 0 else None
     disassembler = Disassembler(context.artifact.source, facts.start)
+    program = add_program(facts, context, severities, disassembler) if context.room > 0 else None
     for judgement in judgements:
         evidence = pickle_evidence(judgement, disassembler, context, program)
         yield _finding(judgement, facts, context, evidence)
@@ -288,7 +298,8 @@ def pickle_structure(facts: PickleFacts, context: Context) -> Iterator[Finding]:
     """Whether the stream is whole, and whether all readers agree on it."""
     for anomaly in facts.anomalies:
         if anomaly.code in _DIFFERENCES:
-            yield _structural(READERS_DIFFER, anomaly, f"{anomaly.message} (byte {anomaly.offset:,})", context)
+            message = f"{anomaly.message} (byte {anomaly.offset:,})"
+            yield _structural(READERS_DIFFER, anomaly, message, context, _DIFFERENCES[anomaly.code])
     if facts.ended == "error":
         last = facts.anomalies[-1] if facts.anomalies else Anomaly("malformed", facts.end, "it ends without STOP")
         message = f"loading stops at byte {last.offset:,}: {last.message}; what stands before has run by then"
@@ -300,6 +311,10 @@ def pickle_structure(facts: PickleFacts, context: Context) -> Iterator[Finding]:
         yield _structural(EXPANSION, anomaly, message, context)
 
 
-def _structural(rule: Rule, anomaly: Anomaly, message: str, context: Context) -> Finding:
+def _structural(
+    rule: Rule, anomaly: Anomaly, message: str, context: Context, severity: Severity | None = None
+) -> Finding:
     evidence = BytesEvidence(note=anomaly.message or message, hex=context.hex_window(anomaly.offset))
-    return context.finding(rule, f"{message}.", evidence, subject=anomaly.code, offset=anomaly.offset)
+    return context.finding(
+        rule, f"{message}.", evidence, subject=anomaly.code, offset=anomaly.offset, severity=severity
+    )

@@ -7,16 +7,20 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.pickle import render
 from modelscan_plus.formats.pickle.facts import Effect, PickleFacts
-from modelscan_plus.formats.pickle.values import Call, Global, Items, PersistentId, Value, sequence, text_of
+from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global, Items, PersistentId, Value, sequence, text_of
 from modelscan_plus.formats.stdlib import STDLIB
-from modelscan_plus.rules.allowlist import Permit
+from modelscan_plus.rules.allowlist import Permit, is_listed_library
 from modelscan_plus.rules.callables import Known, Standing, known
-from modelscan_plus.rules.guards import judge_arguments
+from modelscan_plus.rules.guards import judge_arguments, judge_cost, judge_state
 
 _KEPT = 5
 """Judgements kept per concern and subject; the rest is counted."""
 _CALLS = frozenset({"REDUCE", "OBJ", "INST"})
 _REBUILDS = frozenset({"NEWOBJ", "NEWOBJ_EX"})
+_SETTERS = {"BUILD": "__setstate__", "APPEND": "append", "APPENDS": "extend", "ADDITEMS": "add"}
+"""Methods that these opcodes look up on the object itself, so that an attribute of the instance goes first."""
+_SHAPED = frozenset({"ndarray", "recarray", "matrix", "chararray", "memmap"})
+"""Classes whose __new__ allocates or opens what its arguments say."""
 _RECONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__"})
 
 
@@ -69,6 +73,8 @@ class _Judge:
         """Ids of globals about whose use everything is said; their import is no news."""
         self.handed: dict[int, Call] = {}
         """Ids of globals that are an argument of a call, with that call."""
+        self.overridden: dict[int, dict[str, Value]] = {}
+        """Ids of rebuilt objects whose state puts something in place of a method that opcodes call."""
 
     def _add(
         self, concern: Concern, effect: Effect, subject: str, message: str, severity: Severity | None = None
@@ -96,6 +102,10 @@ class _Judge:
                 subject,
                 f"uses extension code {effect.name}, whose meaning is not in the file",
             )
+        elif effect.module == COMPUTED:
+            if id(effect) not in self.settled:
+                message = "imports a name that the pickle puts together at run time"
+                self._add(Concern.COMPUTED_CALL, effect, COMPUTED, message)
         elif id(effect) in self.settled or status.standing is Standing.PERMITTED:
             return
         elif status.standing is Standing.IMPOSSIBLE:
@@ -141,8 +151,49 @@ class _Judge:
                 )
         elif isinstance(function, Global):
             self._patch(call, function)
+        elif isinstance(function, Call):
+            self._method(call, function)
+
+    def _method(self, call: Call, target: Call) -> None:
+        """BUILD, APPEND and the like on an object of the pickle's own: they look their method up on the object."""
+        method = _SETTERS.get(call.opcode)
+        own = self.overridden.get(id(target), {})
+        if method is not None and (replacement := own.get(method)) is not None:
+            shown = shorten(render.value(replacement), 80)
+            arguments = shorten(render.value(call.arguments), 80)
+            message = f"calls {shown} in place of an object's own {method}, with {arguments}"
+            self._add(Concern.COMPUTED_CALL, call, f"{method}()", message)
+        if call.opcode != "BUILD":
+            return
+        attributes, slots = _state(call.arguments)
+        made = target.function
+        if isinstance(made, Global):
+            readable = isinstance(call.arguments, Items | tuple)
+            problem = judge_state(made.module, made.name, attributes if readable else None)
+            if problem is not None:
+                message = f"rebuilds {visible(made.dotted)}, which {problem}"
+                self._add(Concern.DANGEROUS_ARGUMENT, call, _subject(made), message, Severity.CRITICAL)
+        for name, value in slots.items():
+            if name.startswith("__") and name.endswith("__") and name != "__dict__":
+                shown = shorten(render.value(value), 80)
+                self._add(Concern.PATCH, call, name, f"sets {name} of an object to {shown}")
+        replaced = {
+            name: value
+            for name, value in (*attributes.items(), *slots.items())
+            if name in _SETTERS.values() and isinstance(value, Global | Call | PersistentId)
+        }
+        if replaced:
+            self.overridden.setdefault(id(target), {}).update(replaced)
+        if "__setstate__" in replaced:
+            shown = shorten(render.value(replaced["__setstate__"]), 80)
+            message = f"puts {shown} in place of an object's own __setstate__"
+            self._add(Concern.PATCH, call, "__setstate__", message)
 
     def _call_global(self, call: Call, function: Global) -> None:
+        if function.module == COMPUTED:
+            self._settle(function)
+            self._add(Concern.COMPUTED_CALL, call, COMPUTED, "calls a name that the pickle puts together at run time")
+            return
         status = known(function.module, function.name)
         subject, shown = _subject(function), visible(shorten(function.dotted, 120))
         rebuild = call.opcode in _REBUILDS
@@ -159,6 +210,11 @@ class _Judge:
             return
         elif status.standing is Standing.PERMITTED:
             self._call_permitted(call, function, status, text)
+        elif rebuild and status.standing is Standing.STDLIB:
+            # For types in C this is the constructor: map.__new__(map, f, items) holds f and calls it when walked.
+            self._settle(function)
+            message = f"makes an object by {text} of the standard library, which is not known to be harmless"
+            self._add(Concern.LIBRARY_CALL, call, subject, message)
         elif rebuild:
             self._settle(function)
             self._add(Concern.UNVETTED_CLASS, call, subject, f"rebuilds an object of {shown}")
@@ -172,20 +228,30 @@ class _Judge:
         if status.standing is Standing.STDLIB:
             message = f"calls {text} of the standard library, which is not known to be harmless"
             self._add(Concern.LIBRARY_CALL, call, subject, message)
+        elif is_listed_library(function.module):
+            message = f"calls {text} of {package}, which is not known to be harmless"
+            self._add(Concern.LIBRARY_CALL, call, subject, message)
         else:
             self._add(Concern.FOREIGN_CALL, call, subject, f"calls {text}: runs code from package {package}")
 
     def _call_permitted(self, call: Call, function: Global, status: Known, text: str) -> None:
         subject, shown = _subject(function), visible(function.dotted)
         rebuild = call.opcode in _REBUILDS
-        if status.permit & Permit.GUARDED and not (rebuild and status.permit & Permit.REBUILD):
+        if status.permit & Permit.GUARDED and (
+            not rebuild or function.name in _SHAPED or not status.permit & Permit.REBUILD
+        ):
             problem = judge_arguments(function.module, function.name, call.arguments, call.keywords)
             if problem is not None:
                 self._add(Concern.DANGEROUS_ARGUMENT, call, subject, f"calls {text} with arguments that {problem}")
             elif function.name in _RECONSTRUCTORS:
                 self._reconstructed(call)
         elif status.permit & Permit.CALL or (rebuild and status.permit & Permit.REBUILD):
-            return
+            problem = None if rebuild else judge_cost(function.module, function.name, call.arguments)
+            if problem is not None:
+                self._add(Concern.DANGEROUS_ARGUMENT, call, subject, f"calls {text} with arguments that {problem}")
+        elif rebuild and _in_stdlib(function):
+            message = f"makes an object by {text}, which is not known to be harmless when called"
+            self._add(Concern.LIBRARY_CALL, call, subject, message)
         elif rebuild:
             self._add(Concern.UNVETTED_CLASS, call, subject, f"rebuilds an object of {shown}, which is no plain value")
         else:
@@ -214,6 +280,12 @@ class _Judge:
             shown = f"{visible(status.module)}.{visible(status.name)}"
             message = f"calls {shown}({arguments}), looked up at run time: it {status.does}"
             self._add(Concern.COMPUTED_CALL, call, subject, message, Severity.CRITICAL)
+        elif status is not None and "." in status.name and status.permit & (Permit.CALL | Permit.GUARDED):
+            shown = f"{visible(status.module)}.{visible(status.name)}"
+            problem = judge_arguments(status.module, status.name, call.arguments, call.keywords)
+            if problem is not None:
+                message = f"calls {shown}({arguments}) with arguments that {problem}"
+                self._add(Concern.DANGEROUS_ARGUMENT, call, f"{status.module}:{status.name}", message)
         else:
             inner = function.function
             subject = f"{_subject(inner)}()" if isinstance(inner, Global) else "computed"
@@ -232,6 +304,21 @@ class _Judge:
 
     def _settle(self, function: Global) -> None:
         self.settled.add(id(function))
+
+
+def _state(value: Value) -> tuple[dict[str, Value], dict[str, Value]]:
+    """What BUILD puts into an object's __dict__, and what it sets as attributes: a pair of states means both."""
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+    attributes, slots = _fields(pair[0]), _fields(pair[1])
+    attributes |= _fields(slots.get("__dict__"))
+    return attributes, slots
+
+
+def _fields(value: Value) -> dict[str, Value]:
+    if not isinstance(value, Items) or value.kind != "dict":
+        return {}
+    pairs = (pair for pair in value.items or () if isinstance(pair, tuple) and len(pair) == 2)
+    return {key: item for key, item in pairs if isinstance(key, str)}
 
 
 def resolve(call: Call) -> tuple[str, str] | None:

@@ -8,13 +8,16 @@ from modelscan_plus.formats.pickle.facts import Effect, PickleFacts
 from modelscan_plus.formats.pickle.values import Call, Global
 from modelscan_plus.rules.interface import Context
 from modelscan_plus.rules.pickle_effects import Judgement
+from modelscan_plus.rules.weights_only import readers
 
 _LINES = 200
 _AROUND = 6
 _CHAIN = 6
 
 
-def add_program(facts: PickleFacts, context: Context, severities: dict[int, Severity]) -> str:
+def add_program(
+    facts: PickleFacts, context: Context, severities: dict[int, Severity], disassembler: Disassembler
+) -> str:
     """Put the decompiled pickle into the context's programs; returns its id."""
     number = len(context.programs) + 1
     marked = [index for index, effect in enumerate(facts.effects) if effect.offset in severities]
@@ -30,6 +33,7 @@ def add_program(facts: PickleFacts, context: Context, severities: dict[int, Seve
             offset=facts.start,
             lines=lines,
             omitted=len(facts.effects) - len(lines),
+            readers=readers(facts, disassembler),
         )
     )
     return identity

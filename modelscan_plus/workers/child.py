@@ -46,8 +46,9 @@ _CPU_MARGIN = 10.0
 _CODECS = "ascii latin-1 utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 cp437 unicode_escape raw_unicode_escape"
 _OWN_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where this package is imported from; the one entry of `sys.path` that may be the working directory."""
-_PRELOAD = b"cbuiltins\nset\n)R."
-"""A pickle that makes the rules load the tables they keep: behind the sandbox no file can be opened."""
+_PRELOAD = b"cbuiltins\nset\n)R0cposix\nsystem\n)R."
+"""A pickle that makes the rules load the tables they keep, and that nothing runs: behind the sandbox no file can be
+opened."""
 
 
 @functools.cache

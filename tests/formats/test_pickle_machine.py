@@ -18,8 +18,9 @@ from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.machine import Machine
 from modelscan_plus.formats.pickle.opcodes import OPCODES
-from modelscan_plus.formats.pickle.values import Blob, Call, Global, Items
+from modelscan_plus.formats.pickle.values import COMPUTED, Blob, Call, Global, Items
 from tests.samples import inspect
+from tools.fuzz_pickle import difference, streams
 
 
 def run(data: bytes, **limits: Any) -> PickleFacts:
@@ -117,7 +118,7 @@ def test_where_every_unpickler_gives_up_the_machine_ends_with_the_reason(data: b
     [
         (b"\x80\x07N.", "protocol"),
         (b"\x80\x04\x95" + struct.pack("<Q", 1) + b"K\x01.", "frame-length"),
-        (b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"K\x01.", "frame-length"),
+        (b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"K\x01.", "frame-past-end"),
         (b"X\x01\x00\x00\x00\xff.", "text-encoding"),
     ],
 )
@@ -276,3 +277,25 @@ def test_any_bytes_end(data: bytes) -> None:
     facts = run(data, max_opcodes=10_000)
     assert 0 <= facts.end <= len(data)
     assert facts.ended
+
+
+def test_whatever_cpythons_unpicklers_do_stands_in_the_program() -> None:
+    found = [(data, wrong) for data in streams(1500, seed=7) if (wrong := difference(data)) is not None]
+    assert found == []
+
+
+def test_a_name_that_the_data_ends_in_is_imported_by_pythons_own_unpickler() -> None:
+    facts = run(b"cos\nsystemX")
+    assert imports(facts) == ["os.system"]
+    assert facts.anomalies[0].code == "cut-name"
+
+
+def test_a_name_of_kilobytes_is_read() -> None:
+    long = ".".join(["path", "os"] * 300 + ["system"])
+    assert imports(run(asm.pickle(asm.name("os", long)))) == [f"os.{long}"]
+
+
+def test_a_computed_name_is_an_import_of_its_own_kind() -> None:
+    body = asm.call(asm.name("builtins", "str"), asm.raw(b"os"), asm.text("ascii")) + asm.text("system") + b"\x93"
+    (_, computed) = [effect for effect in run(asm.pickle(body)).effects if isinstance(effect, Global)]
+    assert computed.module == COMPUTED

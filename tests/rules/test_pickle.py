@@ -1,5 +1,7 @@
 """Judgement of pickles: what is called, rebuilt, stored or patched decides, by whatever path it is reached."""
 
+import struct
+
 import pytest
 
 from fixtures.make import assemble as asm
@@ -211,3 +213,178 @@ def test_a_text_file_is_no_pickle() -> None:
 
 def test_a_truncated_header_of_text_opcodes_still_counts_when_it_calls() -> None:
     assert "MSP1001" in rules(b"cos\nsystem\n(S'true'\ntR", "notes.txt")
+
+
+SVC = asm.rebuild(asm.name("sklearn.svm._classes", "SVC"))
+HARMLESS = asm.name("numpy", "sum")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SVC + asm.mapping(__setstate__=HARMLESS) + asm.BUILD + TRUE + asm.BUILD,
+        SVC + asm.mapping(append=HARMLESS) + asm.BUILD + TRUE + b"a",
+        SVC + asm.mapping(extend=HARMLESS) + asm.BUILD + asm.MARK + TRUE + b"e",
+        SVC + asm.mapping(add=HARMLESS) + asm.BUILD + asm.MARK + TRUE + b"\x90",
+        SVC + asm.items(b"N", asm.mapping(__class__=HARMLESS)) + asm.BUILD,
+    ],
+)
+def test_an_instance_attribute_in_place_of_a_method_is_a_call(body: bytes) -> None:
+    assert worst(body) == "high"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SVC + asm.mapping(append=asm.number(1)) + asm.BUILD,
+        SVC + asm.mapping(add=HARMLESS) + asm.BUILD,  # stored, and no opcode uses it
+        SVC + asm.items(b"N", asm.mapping(kernel=TRUE)) + asm.BUILD,
+    ],
+)
+def test_an_attribute_that_no_opcode_uses_is_none(body: bytes) -> None:
+    assert not findings(body)
+
+
+OPTIONAL = asm.call(asm.name("_operator", "getitem"), asm.name("typing", "List"), asm.name("builtins", "int"))
+TEMPLATE = (
+    "\ndef _parse_args(self, a, b, loc=0, scale=1):\n    return (a, b), loc, scale\n\n"
+    "def _parse_args_rvs(self, a, b, loc=0, scale=1, size=None):\n"
+    "    return self._argcheck_rvs(a, b, loc, scale, size=size)\n\n"
+    "def _parse_args_stats(self, a, b, loc=0, scale=1, moments='mv'):\n    return (a, b), loc, scale, moments\n"
+)
+BETA = asm.rebuild(asm.name("scipy.stats._continuous_distns", "beta_gen"))
+
+
+@pytest.mark.parametrize(
+    ("honest", "hostile"),
+    [
+        (OPTIONAL, asm.call(asm.name("_operator", "getitem"), SVC, TRUE)),
+        (
+            asm.call(asm.name("functools", "reduce"), asm.name("_operator", "or_"), asm.items(TRUE, TRUE)),
+            asm.call(asm.name("functools", "reduce"), asm.name("_operator", "add"), asm.items(TRUE, TRUE)),
+        ),
+        (
+            asm.call(asm.name("builtins", "type"), b"N"),
+            asm.call(asm.name("builtins", "type"), asm.text("X"), asm.items(), b"}"),
+        ),
+        (
+            asm.call(asm.name("builtins", "iter"), b"]"),
+            asm.call(asm.name("builtins", "iter"), HARMLESS, b"N"),
+        ),
+        (
+            asm.call(asm.name("builtins", "list"), b"]"),
+            asm.call(asm.name("builtins", "list"), asm.call(asm.name("itertools", "count"), asm.number(0))),
+        ),
+        (
+            asm.call(asm.name("builtins", "int"), asm.text("12")),
+            asm.call(asm.name("builtins", "int"), asm.text("9" * 5000)),
+        ),
+        (
+            asm.call(asm.name("fractions", "Fraction"), asm.text("1/3")),
+            asm.call(asm.name("fractions", "Fraction"), asm.text("1e999999999")),
+        ),
+        (
+            asm.call(asm.name("numpy", "ndarray"), asm.items(asm.number(3))),
+            asm.rebuild(asm.name("numpy", "ndarray"), asm.items(asm.number(2**30), asm.number(2**30))),
+        ),
+        (
+            asm.call(
+                asm.name("numpy._core.multiarray", "_reconstruct"),
+                asm.name("numpy", "memmap"),
+                asm.items(asm.number(0)),
+                asm.raw(b"b"),
+            ),
+            asm.rebuild(asm.name("numpy._core.memmap", "memmap"), asm.text("/tmp/x"), asm.text("u1"), asm.text("w+")),
+        ),
+        (
+            asm.call(asm.name("numpy.core", "_ufunc_reconstruct"), asm.text("numpy"), asm.text("log1p")),
+            asm.call(asm.name("numpy.core", "_ufunc_reconstruct"), asm.text("mycorp"), asm.text("log1p")),
+        ),
+        (
+            asm.call(
+                asm.name("numpy.random._pickle", "__generator_ctor"),
+                asm.text("PCG64"),
+                asm.name("numpy.random._pickle", "__bit_generator_ctor"),
+            ),
+            asm.call(asm.name("numpy.random._pickle", "__generator_ctor"), asm.text("PCG64"), HARMLESS),
+        ),
+        (
+            asm.call(
+                asm.name("pandas.core.indexes.base", "_new_Index"), asm.name("pandas.core.indexes.base", "Index"), b"}"
+            ),
+            asm.call(asm.name("pandas.core.indexes.base", "_new_Index"), HARMLESS, b"}"),
+        ),
+        (
+            asm.call(
+                asm.name("copyreg", "_reconstructor"),
+                asm.name("sklearn.svm._classes", "SVC"),
+                asm.name("builtins", "object"),
+                b"N",
+            ),
+            asm.call(
+                asm.name("copyreg", "_reconstructor"),
+                asm.name("sklearn.svm._classes", "SVC"),
+                asm.name("mycorp", "Base"),
+                TRUE,
+            ),
+        ),
+        (
+            BETA + asm.mapping(_parse_arg_template=asm.text(TEMPLATE)) + asm.BUILD,
+            BETA + asm.mapping(_parse_arg_template=asm.text("import os; os.system('true')")) + asm.BUILD,
+        ),
+        (
+            asm.rebuild(asm.name("joblib.numpy_pickle", "NDArrayWrapper"))
+            + asm.mapping(filename=asm.text("model.pkl_01.npy"))
+            + asm.BUILD,
+            asm.rebuild(asm.name("joblib.numpy_pickle", "NDArrayWrapper"))
+            + asm.mapping(filename=asm.text("/etc/other.npy"))
+            + asm.BUILD,
+        ),
+        (
+            asm.call(
+                asm.call(GETATTR, asm.name("zoneinfo", "ZoneInfo"), asm.text("_unpickle")), asm.text("UTC"), b"K\x01"
+            ),
+            asm.call(asm.call(GETATTR, asm.name("zoneinfo", "ZoneInfo"), asm.text("from_file")), asm.text("/x")),
+        ),
+        (
+            asm.call(asm.name("torch.storage", "_load_from_bytes"), asm.raw(b"\x80\x02}.")),
+            asm.call(
+                asm.name("torch.storage", "_load_from_bytes"),
+                asm.call(asm.name("_codecs", "encode"), asm.text("I1\n0cposix\nsystem\n(Vid\ntR."), asm.text("latin1")),
+            ),
+        ),
+        (
+            asm.call(asm.name("logging", "getLogger"), asm.text("a.b")),
+            asm.call(asm.name("logging", "FileHandler"), asm.text("/tmp/x")),
+        ),
+        (
+            asm.rebuild(asm.name("textwrap", "TextWrapper")) + asm.mapping(width=asm.number(70)) + asm.BUILD,
+            asm.rebuild(asm.name("builtins", "map"), asm.name("mycorp", "f"), asm.items(TRUE)),
+        ),
+    ],
+)
+def test_arguments_and_states_decide(honest: bytes, hostile: bytes) -> None:
+    assert not above_info(inspect(asm.pickle(honest)))
+    assert worst(hostile) in ("high", "critical")
+
+
+def test_a_module_need_not_be_an_identifier() -> None:
+    assert worst(asm.call(asm.name("my-module", "f"))) == "high"
+
+
+@pytest.mark.parametrize("length", [1, 4, 40])
+def test_a_frame_of_a_wrong_length_denies_and_the_right_one_is_silent(length: int) -> None:
+    body = asm.line_name("collections", "OrderedDict") + b")R."
+    assert not findings_of(asm.PROTO4 + b"\x95" + struct.pack("<Q", len(body)) + body)
+    wrong = findings_of(asm.PROTO4 + b"\x95" + struct.pack("<Q", length) + body + b"N" * 50)
+    assert wrong[0].rule == "MSP1012"
+    assert wrong[0].severity is (Severity.HIGH)
+
+
+def findings_of(data: bytes) -> tuple[Finding, ...]:
+    return inspect(data).findings
+
+
+def test_a_name_of_python_2_is_judged_by_what_it_is_called_today() -> None:
+    assert not above_info(inspect(b"\x80\x02cUserDict\nUserDict\n)\x81}b."))
+    assert worst(b"ccommands\ngetoutput\n(Vid\ntR") == "critical"

@@ -1,6 +1,7 @@
 """`python -m tools.allowlist`: build the list, or measure it.
 
 build [--cache DIR] [--only NAME…] [--refused FILE]     write modelscan_plus/rules/data/allow.json
+reseed                                                  write changed entries of allow_seed.toml into allow.json
 held-out NAME VERSION [--cache DIR]                     build without this version, say how much of it is covered
 """
 
@@ -11,10 +12,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from modelscan_plus.rules.allowlist import Permit
+from modelscan_plus.rules.allowlist import Permit, allow_list
 from tools.allowlist.build import build, judge, newest, opaque_bases
 from tools.allowlist.fetch import read_manifest, sources
-from tools.allowlist.merge import combine, read_seeds, write
+from tools.allowlist.merge import Merged, combine, read_seeds, write
 from tools.allowlist.policy import read_policy
 
 HERE = Path(__file__).parent
@@ -28,12 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, dest="command")
     building = commands.add_parser("build")
     building.add_argument("--refused", type=Path, help="write the classes that are not listed, with the reasons")
+    commands.add_parser("reseed")
     held_out = commands.add_parser("held-out")
     held_out.add_argument("name")
     held_out.add_argument("version")
     options = parser.parse_args(arguments)
     if options.command == "build":
         return _build(options.cache, options.refused)
+    if options.command == "reseed":
+        return _reseed()
     return _held_out(options.cache, options.name, options.version)
 
 
@@ -58,6 +62,25 @@ def _build(cache: Path, refused: Path | None) -> int:
         ]
         refused.write_text("".join(lines), "utf-8")
     return 1 if built.missing else 0
+
+
+def _reseed() -> int:
+    """Lay the reviewed entries over the packaged list. What a removed entry leaves to the sources needs a build."""
+    table = allow_list()
+    reviewed = {
+        (module, name) for module, groups in table.seeds.items() for names in groups.values() for name in names.split()
+    }
+    merged = Merged(
+        {
+            (module, name): Permit(int(group))
+            for module, groups in table.modules.items()
+            for group, names in groups.items()
+            for name in names.split()
+            if (module, name) not in reviewed
+        }
+    )
+    write(combine(merged, read_seeds(DATA / "allow_seed.toml"), table.sources), DATA / "allow.json")
+    return 0
 
 
 def _say(line: str) -> None:

@@ -49,6 +49,9 @@ class Judge:
             return
         for cls in module.classes.values():
             verdict = self.cls(cls)
+            if cls.name.partition(".")[0] in module.imports:
+                # A stand-in for a class that could not be imported: the name usually means the other one.
+                verdict = replace(verdict, permit=verdict.permit & Permit.IMPORT, why_not="also imported")
             for place in {module.name, *_places(cls.decorators), *_declared(cls)}:
                 yield replace(verdict, module=place)
         for name, value in module.assigned.items():

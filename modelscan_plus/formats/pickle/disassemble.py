@@ -6,10 +6,8 @@ from bisect import bisect_left
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.finding import OpcodeLine
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.pickle.opcodes import OPCODES
+from modelscan_plus.formats.pickle.opcodes import FIXED, OPCODES, SIZED, opcode_length
 
-_FIXED = {"u1": "<B", "u2": "<H", "u4": "<I", "u8": "<Q", "i4": "<i", "f8": ">d"}
-_SIZED = {"s1": "<B", "s4": "<I", "s8": "<Q", "i4s": "<i", "long1": "<B", "long4": "<i"}
 _TEXT = 80
 _WINDOW = 1 << 16
 
@@ -43,31 +41,25 @@ class Disassembler:
             lines.append(line)
         return tuple(lines)
 
+    def first_outside(self, names: frozenset[str]) -> tuple[int, str] | None:
+        """Offset and name of the first opcode that is none of `names`; looks at the beginning that is walked."""
+        if self._offsets is None:
+            self._offsets = self._walk()
+        data = self._source.pread(self._start, _WINDOW)
+        for offset in self._offsets:
+            name = OPCODES[data[offset - self._start]][0]
+            if name not in names:
+                return offset, name
+        return None
+
     def _walk(self) -> list[int]:
         data = self._source.pread(self._start, _WINDOW)
         offsets: list[int] = []
         position = 0
         while position < len(data) and data[position] in OPCODES:
             offsets.append(self._start + position)
-            position += 1 + _length(data, position + 1, OPCODES[data[position]][1])
+            position += opcode_length(data, position)
         return offsets
-
-
-def _length(data: bytes, position: int, kind: str) -> int:
-    """Bytes of the argument at `position`; past the end of `data` where that cuts it off."""
-    if kind == "":
-        return 0
-    if kind in ("line", "lines"):
-        end = data.find(b"\n", position)
-        if kind == "lines" and end >= 0:
-            end = data.find(b"\n", end + 1)
-        return (len(data) if end < 0 else end + 1) - position
-    if kind in _FIXED:
-        return struct.calcsize(_FIXED[kind])
-    size = struct.calcsize(_SIZED[kind])
-    if position + size > len(data):
-        return len(data)
-    return size + max(0, int(struct.unpack_from(_SIZED[kind], data, position)[0]))
 
 
 def _line(source: ByteSource, position: int, marked: int) -> tuple[OpcodeLine | None, int]:
@@ -86,12 +78,12 @@ def _argument(source: ByteSource, offset: int, data: bytes, kind: str) -> tuple[
         return "", 0
     if kind in ("line", "lines"):
         return _lines(source, offset, 2 if kind == "lines" else 1)
-    form = _FIXED.get(kind) or _SIZED[kind]
+    form = FIXED.get(kind) or SIZED[kind]
     size = struct.calcsize(form)
     if len(data) < size:
         return "(truncated)", len(data)
     number = struct.unpack_from(form, data)[0]
-    if kind in _FIXED:
+    if kind in FIXED:
         return str(number), size
     length = max(0, int(number))
     body = data[size : size + min(length, _TEXT)]

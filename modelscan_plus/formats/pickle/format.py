@@ -10,9 +10,10 @@ from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.pickle import torch_legacy
 from modelscan_plus.formats.pickle.facts import PickleFacts
+from modelscan_plus.formats.pickle.hidden import hidden_bytes
 from modelscan_plus.formats.pickle.machine import Machine
 from modelscan_plus.formats.pickle.opcodes import OPCODES
-from modelscan_plus.formats.pickle.values import Call, Global
+from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
 
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
@@ -22,6 +23,10 @@ _PICKLE_WEIGHT = 60
 """Objects that one pickle of many in a row counts for: it costs as much even when it is empty."""
 _STARTS = frozenset(OPCODES) - frozenset(b".01Rabeostu\x81\x85\x86\x87\x90\x92\x93\x94")
 """Opcodes with which a pickle can begin: those that need nothing on the stack."""
+
+
+_ZIP = b"PK\3\4"
+"""Also PERSID and a line: only loaders with persistent objects get past that, and those take a zip for a zip."""
 
 
 def _identifier(name: str) -> bool:
@@ -73,7 +78,7 @@ class PickleFormat(Format):
 
     def claims(self, view: View) -> bool:
         head = view.head
-        if torch_legacy.has_magic(head):
+        if torch_legacy.has_magic(head) or head.startswith(_ZIP):
             return False
         if view.artifact.payload:
             return _may_be_payload(head) and _worth(_peek(view.artifact.source, 0), view.artifact.source)
@@ -91,7 +96,7 @@ class PickleFormat(Format):
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         for facts, _ in _pickles(artifact.source, budget):
-            yield _parsed(facts, artifact)
+            yield _parsed(facts, artifact, budget)
 
 
 class TorchLegacyFormat(Format):
@@ -115,7 +120,7 @@ class TorchLegacyFormat(Format):
         end = 0
         for facts, end in _pickles(artifact.source, budget):  # noqa: B007 - the last end is used below
             streams.append(facts)
-            yield _parsed(facts, artifact)
+            yield _parsed(facts, artifact, budget)
         stop = torch_legacy.storages_end(streams, artifact.source, end)
         if stop > end:
             yield Parsed(regions=(Region(end, stop - end, "inert"),))
@@ -128,11 +133,15 @@ def _worth(facts: PickleFacts, source: ByteSource) -> bool:
     return facts.ended == "stop" and facts.opcodes > 1 and (facts.end == source.size or facts.protocol >= 2)
 
 
-def _parsed(facts: PickleFacts, artifact: Artifact) -> Parsed:
+def _parsed(facts: PickleFacts, artifact: Artifact, budget: Budget) -> Parsed:
+    handed = list(hidden_bytes(facts, artifact.source, budget))
+    taken = {hidden.blob.offset for hidden in handed if hidden.blob is not None}
     nested = [
         artifact.member(f"bytes at {start}", SliceSource(artifact.source, start, length), payload=True)
         for start, length in facts.payloads
+        if start not in taken
     ]
+    nested += [artifact.member(hidden.name, hidden.source, payload=not hidden.loaded) for hidden in handed]
     last = facts.anomalies[-1].message if facts.anomalies else ""
     end = facts.end
     gaps: tuple[CoverageReason, ...] = ()
@@ -182,7 +191,11 @@ def _plain_reading(
     if not first or first[0] not in OPCODES:
         return
     facts = Machine(source, start, budget, joblib_arrays=False).run()
-    if facts.end > array_at + 1 and any(effect.offset >= array_at for effect in facts.effects):
+    # Numbers can look like opcodes; without a name in them they do nothing that the other reading does not show.
+    if facts.end > array_at + 1 and any(
+        isinstance(effect, Global) and effect.module != COMPUTED and effect.offset >= array_at
+        for effect in facts.effects
+    ):
         # Raw numbers are no opcodes, so this reading breaks off somewhere; only what it does before that counts.
         ended = "stop" if facts.ended == "error" else facts.ended
         facts = replace(facts, ended=ended, anomalies=() if ended == "stop" else facts.anomalies)

@@ -37,6 +37,7 @@ class Machine(Operations):
             self._loop()
         except Fault as fault:
             ended = "error"
+            self._check_broken_frame()
             self._note(fault.code, self._end, fault.message)
         except BudgetExceeded as breach:
             ended = breach.code

@@ -6,6 +6,13 @@ two's complement number. Source: CPython's pickletools, read for versions 3.8 to
 protocol 5).
 """
 
+import struct
+
+FIXED = {"u1": "<B", "u2": "<H", "u4": "<I", "u8": "<Q", "i4": "<i", "f8": ">d"}
+"""Argument kinds of a fixed size, as struct formats."""
+SIZED = {"s1": "<B", "s4": "<I", "s8": "<Q", "i4s": "<i", "long1": "<B", "long4": "<i"}
+"""Argument kinds that begin with their length."""
+
 OPCODES: dict[int, tuple[str, str]] = {
     ord(code): (name, kind)
     for code, name, kind in (
@@ -79,3 +86,22 @@ OPCODES: dict[int, tuple[str, str]] = {
         ("\x98", "READONLY_BUFFER", ""),
     )
 }
+
+
+def opcode_length(data: bytes, position: int = 0) -> int:
+    """Bytes of the opcode at `position` with its argument; past the end of `data` where that cuts it off."""
+    kind = OPCODES.get(data[position], ("", ""))[1]
+    start = position + 1
+    if kind == "":
+        return 1
+    if kind in ("line", "lines"):
+        end = data.find(b"\n", start)
+        if kind == "lines" and end >= 0:
+            end = data.find(b"\n", end + 1)
+        return (len(data) if end < 0 else end + 1) - position
+    if kind in FIXED:
+        return 1 + struct.calcsize(FIXED[kind])
+    size = struct.calcsize(SIZED[kind])
+    if start + size > len(data):
+        return len(data) - position
+    return 1 + size + max(0, int(struct.unpack_from(SIZED[kind], data, start)[0]))

@@ -8,8 +8,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from modelscan_plus.formats.pickle import joblib
+from modelscan_plus.formats.pickle.opcodes import opcode_length
 from modelscan_plus.formats.pickle.state import I4, INT_DIGITS, U2, U4, U8, Fault, State
+from modelscan_plus.formats.pickle.stream import LONGEST_LINE
 from modelscan_plus.formats.pickle.values import (
+    COMPUTED,
     Blob,
     Call,
     Global,
@@ -20,6 +23,9 @@ from modelscan_plus.formats.pickle.values import (
     sequence,
     text_of,
 )
+
+_REACH = 1 << 16
+"""Bytes of an opcode's text argument that are looked at for its end."""
 
 
 class Operations(State):
@@ -34,6 +40,16 @@ class Operations(State):
         if self._frame_end is not None and offset != self._frame_end:
             self._note("frame-length", offset, "a frame does not end where its length says")
         self._frame_end = None
+
+    def _check_broken_frame(self) -> None:
+        """The same where the pickle breaks off: in a later opcode than the frame's last, or in one that reaches over
+        its end, whose argument C's unpickler reads from elsewhere."""
+        if self._frame_end is None:
+            return
+        opcode = self.source.pread(self._end, 1)
+        reach = opcode_length(self.source.pread(self._end, _REACH)) if opcode else 1
+        if self._end + reach > self._frame_end:
+            self._check_frame(self._end + reach)
 
     def _op_proto(self, position: int) -> int:
         protocol = self._window.buffer[position + 1]
@@ -50,7 +66,7 @@ class Operations(State):
         self._check_frame(self._here(position - 9))
         self._frame_end = self._here(position) + length
         if self._frame_end > self.source.size:
-            self._note("frame-length", self._here(position), f"a frame of {length:,} bytes runs past the end")
+            self._note("frame-past-end", self._here(position), f"a frame of {length:,} bytes runs past the end")
             self._frame_end = None
         return position
 
@@ -251,7 +267,7 @@ class Operations(State):
                 self._method(opcode, target, items, position)
             else:
                 target.extend(items)
-        elif items:
+        elif items or opcode == "APPENDS":  # the pure Python unpickler calls extend([]) as well
             self._method(opcode, target, items, position)
         return position + 1
 
@@ -309,12 +325,22 @@ class Operations(State):
         return behind
 
     def _op_stack_global(self, position: int) -> int:
-        name = self._stack.pop()
-        module = self._stack.pop()
+        name = self._spelled(self._stack.pop())
+        module = self._spelled(self._stack.pop())
+        if _may_be_text(module) and _may_be_text(name) and not (isinstance(module, str) and isinstance(name, str)):
+            # str(b"os", "ascii") and the like: a reader goes on with whatever the call gives.
+            self._stack.append(self._global(COMPUTED, f"name at {self._here(position)}", position, "STACK_GLOBAL"))
+            return position + 1
         if not isinstance(module, str) or not isinstance(name, str):
             raise Fault("bad-name", "STACK_GLOBAL without two short strings")
         self._stack.append(self._global(module, name, position, "STACK_GLOBAL"))
         return position + 1
+
+    def _spelled(self, value: Value) -> Value:
+        """A name that was too long to be kept as a literal: `os.path.os.path…` may go on for kilobytes."""
+        if isinstance(value, Blob) and value.kind == "str" and value.length <= LONGEST_LINE:
+            return self._decode(self.source.pread(value.offset, value.length))
+        return value
 
     def _op_inst(self, position: int) -> int:
         start = self._here(position)
@@ -395,6 +421,12 @@ class Operations(State):
 
     def _op_ext4(self, position: int) -> int:
         return self._extension(I4(self._window.buffer, position + 1)[0], position, "EXT4", 4)
+
+
+def _may_be_text(value: Value) -> bool:
+    """True for a text, and for what a call gives; an object made by NEWOBJ is no text."""
+    called = isinstance(value, Call) and value.opcode in ("REDUCE", "OBJ", "INST")
+    return called or isinstance(value, str | PersistentId)
 
 
 def _number(line: bytes | Blob, special: dict[bytes, bool]) -> Value:

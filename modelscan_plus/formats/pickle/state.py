@@ -15,7 +15,7 @@ INT_DIGITS = 4300
 _MAX_ANOMALIES = 32
 _HEAD = 64
 _MAX_PAYLOADS = 10_000
-_NESTED = re.compile(
+NESTED = re.compile(
     rb"\x80[\x00-\x05]|\x8a\x0al\xfc|c[A-Za-z_][\w.]*\n|\(i[A-Za-z_]|\(c[A-Za-z_]|PK\x03\x04|\x1f\x8b\x08|BZh|\xfd7zXZ"
     rb"|x[\x01\x5e\x9c\xda]"
 )
@@ -159,7 +159,7 @@ class State:
 
     def _sniff(self, head: bytes, start: int, length: int) -> None:
         """Remember a bytes literal that may be a pickle or an archive: some callables unpickle their argument."""
-        if length > 3 and _NESTED.match(head):
+        if length > 3 and NESTED.match(head):
             if len(self._payloads) < _MAX_PAYLOADS:
                 self._payloads.append((start, length))
             else:
@@ -183,10 +183,23 @@ class State:
         return window.buffer[position : position + length], position + length + 1
 
     def _name_line(self, position: int) -> tuple[str, int]:
-        line, position = self._line(position)
+        try:
+            line, position = self._line(position)
+        except Fault:
+            line, position = self._last_line(position)
         if isinstance(line, Blob):
             raise Fault("name-too-long", f"a name of {line.length:,} bytes")
         return self._decode(line), position
+
+    def _last_line(self, position: int) -> tuple[bytes, int]:
+        """A name that the data ends in: Python's own unpickler drops its last byte, whatever that is, and goes on."""
+        start = self._here(position)
+        if self.source.size - start > LONGEST_LINE:
+            raise Fault("truncated", "the data ends inside a text argument")
+        self._note("cut-name", start, "the data ends inside a name; the pure Python unpickler imports it all the same")
+        line = self.source.pread(start, self.source.size - start)
+        self._window.move(self.source.size - self._window.base)
+        return line[:-1], 0
 
     def _index_line(self, position: int) -> tuple[int, int]:
         line, position = self._line(position)

@@ -13,6 +13,10 @@ KEPT: Final = 64
 """Constant items kept of a container; more of them say nothing new. Items that are not constant are always kept."""
 
 
+COMPUTED: Final = "<computed>"
+"""The module of a `Global` whose name is the result of a call."""
+
+
 class Blob:
     """A literal that was not read: `length` bytes at `offset` of the artifact."""
 
