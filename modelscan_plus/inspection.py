@@ -48,6 +48,8 @@ class FileResult(msgspec.Struct, frozen=True):
     dropped_findings: int = 0
     summaries: tuple[Stated, ...] = ()
     """For the rules that look at the whole tree."""
+    signature: str = ""
+    """JSON of a trust.examiner.Answer, from a child that verifies signatures."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -27,11 +27,13 @@ from modelscan_plus.core.report import (
     Reason,
     Report,
     Run,
+    SignatureReport,
     Summary,
     Target,
     Tool,
     Verdict,
 )
+from modelscan_plus.core.signatures import SignatureFacts
 from modelscan_plus.core.text import inert, visible
 from modelscan_plus.core.version import VERSION
 from modelscan_plus.inspection import FileResult
@@ -49,6 +51,7 @@ from modelscan_plus.sources.interface import Entry, Source, Unopened
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
 from modelscan_plus.stated import with_digests
+from modelscan_plus.trust.names import beside, is_signature
 from modelscan_plus.trust.tree import CHANGED, Collector, Measured, unhashed
 from modelscan_plus.workers.supervisor import Outcome, Supervisor
 
@@ -97,6 +100,7 @@ class _Collected:
     bytes_read: int = 0
     engines: dict[str, str] = field(default_factory=dict)
     notes: list[Reason] = field(default_factory=list)
+    signatures: list[SignatureReport] = field(default_factory=list)
 
 
 def scan(
@@ -147,6 +151,8 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     sources = {f"t{number}": source for number, (_, source) in enumerate(targets, 1)}
     collected = _Collected()
     sha256 = options.sha256 or options.policy.needs_sha256 or options.lock is not None
+    # What a signature covers is hashed in the same read as the scan.
+    sha256 = sha256 or any(beside(_place(source)) for source in sources.values())
     with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
         if any(source.remote for source in sources.values()):
             supervisor.prepare()  # before there are threads, connections and a token that a child could inherit
@@ -164,6 +170,8 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
         whole = not (options.include or options.exclude or os.path.isfile(place))
         tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, facts, whole)
         _judge_tree(with_digests(tree, source, options.jobs), collected)
+    for index, (key, source) in enumerate(sources.items()):
+        _check_signatures(key, targets[index][0], source, collected, options, now, limits)
     for name in options.engines:
         _second_opinion(name, _entries(local), limits, options.jobs, collected)
     given = [
@@ -184,6 +192,51 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox)
     scope = "remote" if any(source.remote for source in sources.values()) else "full"
     return _report(given, collected, options, now, run, scope)
+
+
+def _place(source: Source) -> str:
+    """Where a target stands on this machine; "" when it does not."""
+    return source.given if isinstance(source, LocalSource) else ""
+
+
+def _check_signatures(
+    key: str,
+    given: str,
+    source: Source,
+    collected: _Collected,
+    options: Options,
+    now: datetime.datetime,
+    limits: Limits,
+) -> None:
+    """Verify the signatures of a target, and put what they say, and what rules say to that, beside the rest."""
+    measured = collected.hashed[key].measured if key in collected.hashed else Measured()
+    names = (*measured.files, *measured.refused)
+    place = _place(source)
+    if not options.policy.signatures and not any(map(is_signature, names)) and not beside(place):
+        return
+    from modelscan_plus import signatures
+    from modelscan_plus.rules.signatures import judge_signatures
+
+    looked = signatures.Looked(
+        id=key,
+        given=given,
+        path=place,
+        names=names,
+        digests={name: file.sha256 for name, file in measured.files.items() if file.sha256},
+        exclude=options.exclude,
+    )
+    facts = signatures.look(looked, options.policy.signatures, now, limits)
+    if facts is not None:
+        collected.signatures += map(inert_copy, facts.reports)
+        collected.artifacts = [_read_as_bundle(artifact, key, facts) for artifact in collected.artifacts]
+        collected.findings += [_placed(finding, key, path, 0) for path, finding in judge_signatures(facts)]
+
+
+def _read_as_bundle(artifact: ArtifactReport, key: str, facts: SignatureFacts) -> ArtifactReport:
+    """A bundle is JSON to the formats, which say nothing about it; here every byte of it was read."""
+    if artifact.target != key or artifact.path not in facts.bundles or artifact.formats != ("text",):
+        return artifact
+    return msgspec.structs.replace(artifact, coverage=Coverage(CoverageState.ANALYSED, (), artifact.size))
 
 
 def _source(given: str, options: Options) -> Source:
@@ -398,6 +451,7 @@ def _report(
         findings=findings,
         suppressed=outcome.suppressed,
         programs=tuple(collected.programs),
+        signatures=tuple(collected.signatures),
         notes=(*outcome.notes, *collected.notes),
         summary=Summary(
             artifacts=len(collected.artifacts),

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -212,6 +212,7 @@ def _as_json(result: SignatureReport) -> str:
 
 def _as_text(target: str, result: SignatureReport, now: datetime) -> str:
     from modelscan_plus.core.text import visible
+    from modelscan_plus.outputs import signatures
 
     if result.state != "verified":
         rows = [f"not verified: {result.message} [{result.cause}]"]
@@ -220,23 +221,5 @@ def _as_text(target: str, result: SignatureReport, now: datetime) -> str:
             rows.append(f"  … and {len(result.problems) - _LISTED:,} more")
         return "".join(f"{row}\n" for row in rows)
     rows = [f"verified: {visible(target)} is as it was signed ({result.covers})"]
-    rows += [f"  {name:<10}{text}" for name, text in signature_lines(result, now)]
+    rows += [f"  {name:<10}{text}" for name, text in signatures.rows(result, now.date())]
     return "".join(f"{row}\n" for row in rows)
-
-
-def signature_lines(result: SignatureReport, now: datetime) -> list[tuple[str, str]]:
-    """Who, when, where logged, by which root: rows of a label and a text."""
-    who = {"keyless": result.signer, "key": f"key {result.signer}", "certificate": f"certificate of {result.signer}"}
-    rows = [("signer", who.get(result.method, result.signer))]
-    if result.issuer:
-        rows.append(("issuer", result.issuer))
-    rows.append(("time", ", ".join(result.times) or "not proven: the signature says who, not when"))
-    if result.log:
-        rows.append(("log", f"{result.log}, entry {result.log_index}"))
-    if result.root:
-        dated = date.fromisoformat(result.root_dated) if result.root_dated else None
-        age = f", of {dated}, {(now.date() - dated).days} days old" if dated else ", of no stated day"
-        rows.append(("root", f"{result.root}{age}, sha256 {result.root_sha256}"))
-    if result.left_out:
-        rows.append(("unsigned", f"{', '.join(result.left_out[:5])}{' …' if len(result.left_out) > 5 else ''}"))
-    return rows

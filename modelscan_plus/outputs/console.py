@@ -12,6 +12,7 @@ from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report
 from modelscan_plus.core.text import human_bytes, shorten
+from modelscan_plus.outputs import signatures
 from modelscan_plus.outputs.graph_table import table
 from modelscan_plus.rules.registry import all_rules
 
@@ -71,6 +72,7 @@ def _full(report: Report, style: Style) -> Iterator[str]:
     yield from _findings(report, style)
     yield from _suppressed(report, style)
     yield from _not_analysed(report, style)
+    yield from _signatures(report, style)
     for note in report.notes:
         yield _wrap(f"Note: {note.message}", style)
     if report.notes:
@@ -166,6 +168,21 @@ def _not_analysed(report: Report, style: Style) -> Iterator[str]:
         yield f"    … and {len(gaps) - limit:,} more files; -v shows all"
     if any(artifact.coverage.executable_gap for artifact in gaps):
         yield _wrap("! = a loader could run code from what was not analysed", style, "  ")
+    yield ""
+
+
+def _signatures(report: Report, style: Style) -> Iterator[str]:
+    if not report.signatures:
+        return
+    yield _paint(style, f"Signatures: {len(report.signatures):,}", None, bold=True)
+    for signature in report.signatures[: None if style.verbosity > 0 else 5]:
+        covers = f" ({signature.covers})" if signature.covers else ""
+        colour = {"verified": "green", "rejected": "red"}.get(signature.state, "yellow")
+        yield f"    {signature.path}: {_paint(style, signatures.state(signature), colour, bold=True)}{covers}"
+        for label, text in signatures.rows(signature, signatures.day(report.now)):
+            yield _wrap(f"{label}: {text}", style, _INDENT + "  ", hanging="  ")
+    if len(report.signatures) > 5 and style.verbosity <= 0:
+        yield f"    … and {len(report.signatures) - 5:,} more; -v shows all"
     yield ""
 
 

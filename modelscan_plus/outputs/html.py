@@ -23,6 +23,7 @@ from markupsafe import Markup
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity, TextEvidence
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Report
 from modelscan_plus.core.text import human_bytes, inert, shorten
+from modelscan_plus.outputs import signatures
 from modelscan_plus.outputs.graph_picture import picture
 from modelscan_plus.outputs.hexdump import HexRow, hex_rows
 from modelscan_plus.rules.interface import Rule
@@ -152,6 +153,7 @@ def render(report: Report) -> str:
         findings=_findings(report, files, Programs(ordered, len(programs.shown))),
         files=_facet((files[finding.artifact], finding.artifact) for finding in report.findings),
         fired=_facet((finding.rule, finding.rule) for finding in report.findings),
+        signatures=_fragments("signature.html.j2", _signatures(report), SUPPRESSED_BYTES),
         suppressed=_fragments("suppressed.html.j2", suppressed, SUPPRESSED_BYTES),
         programs=programs,
         artifacts=_fragments(
@@ -163,6 +165,14 @@ def render(report: Report) -> str:
         helped={rule.id for rule in rules},
         embedded=_embedded(report),
     )
+
+
+def _signatures(report: Report) -> list[dict[str, object]]:
+    today = signatures.day(report.now)
+    return [
+        {"signature": one, "state": signatures.state(one), "rows": signatures.rows(one, today)}
+        for one in report.signatures
+    ]
 
 
 def _fragments(template: str, entries: Sequence[Mapping[str, object]], budget: int) -> Fragments:

@@ -13,7 +13,8 @@ import msgspec
 from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.limits import Limits
-from modelscan_plus.policy.signatures import Required, SignatureRules, TrustSettings
+from modelscan_plus.policy.signatures import SignatureRules, TrustSettings
+from modelscan_plus.trust.requirement import Required
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -148,7 +149,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_sha256(self) -> bool:
         """True when files must be hashed to decide."""
-        return any(entry.sha256 for entry in self.suppress)
+        return bool(self.signatures) or any(entry.sha256 for entry in self.suppress)
 
     def threshold(self, path: str) -> Severity:
         """The lowest severity that denies the file at `path`."""

@@ -18,18 +18,19 @@ cryptography is imported.
 """
 
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from modelscan_plus.core.errors import UsageError
+from modelscan_plus.trust.requirement import Required
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 SHIPPED = ("sigstore", "sigstore-staging")
-_MAX_SIZE = 4 << 20
+_MAX_SIZE = 64 << 10
+"""Bytes of a key, chain or trusted root; those of Sigstore have 7,000."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -83,35 +84,6 @@ class SignatureRules(_Table, frozen=True):
     """What is required of signatures."""
 
     require: tuple[Requirement, ...] = ()
-
-
-class Required(msgspec.Struct, frozen=True, kw_only=True):
-    """A requirement with all that it needs, in one value."""
-
-    match: str
-    identity: str | None = None
-    issuer: str | None = None
-    key_pem: str | None = None
-    chain_pem: str | None = None
-    san: str | None = None
-    subject: str | None = None
-    root: str = "sigstore"
-    root_json: str | None = None
-    """The trusted root itself; None for one that is shipped."""
-    root_sha256: str | None = None
-    root_dated: date | None = None
-    max_root_age_days: int | None = None
-    ignore_paths: tuple[str, ...] = ()
-
-    def applies(self, given: str) -> bool:
-        """True when it is about the target."""
-        return fnmatchcase(given.removeprefix("./"), self.match.removeprefix("./"))
-
-    def spoken(self) -> str:
-        """For a message: who must have signed."""
-        if self.identity is not None:
-            return f"{self.identity} (vouched for by {self.issuer})"
-        return f"the certificate of {self.san or self.subject}" if self.chain_pem is not None else "the policy's key"
 
 
 def resolve_requirements(rules: SignatureRules, trust: TrustSettings, folder: Path, name: str) -> tuple[Required, ...]:

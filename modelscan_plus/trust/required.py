@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import cast
 
 from modelscan_plus.core.errors import UsageError
-from modelscan_plus.policy.signatures import Required
 from modelscan_plus.trust.expected import ByCertificate, ByKey, Expected, Keyless, anchors_from_pem
 from modelscan_plus.trust.keys import PublicKey
 from modelscan_plus.trust.reasons import Cause, Rejected
+from modelscan_plus.trust.requirement import Required
 from modelscan_plus.trust.root import ShippedName, TrustedRoot, read_root, shipped_root
 
 

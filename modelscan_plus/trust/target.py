@@ -14,6 +14,7 @@ from modelscan_plus.trust.bundle import MAX_BUNDLE, Message
 from modelscan_plus.trust.content import content_of_file, read_file
 from modelscan_plus.trust.expected import Expected
 from modelscan_plus.trust.files import Checked, check_folder, check_single
+from modelscan_plus.trust.names import ENDINGS, FOLDER_NAMES
 from modelscan_plus.trust.oms import is_model_signature, read_manifest
 from modelscan_plus.trust.reasons import Cause, Rejected
 from modelscan_plus.trust.required import check_age
@@ -21,9 +22,7 @@ from modelscan_plus.trust.root import TrustedRoot
 from modelscan_plus.trust.tree import measure
 from modelscan_plus.trust.verify import Content, Verified, verify_bundle
 
-FOLDER_NAMES = ("model.sig", "model.sigstore.json", "model.sigstore", "claims.sigstore.json")
 _KEPT_PROBLEMS = 100
-ENDINGS = (".sig", ".sigstore.json", ".sigstore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,7 +210,9 @@ def _leaf(bundle: Bundle) -> x509.Certificate:
     if not bundle.certificates:
         raise Rejected(Cause.MATERIAL, "the bundle is signed with a bare key, not keyless; give that key")
     if bundle.version >= 3 and len(bundle.certificates) > 1:
-        raise Rejected(Cause.MALFORMED, "a bundle of version 0.3 must hold the signer's certificate alone")
+        raise Rejected(
+            Cause.MATERIAL, "the bundle brings a chain of certificates, as private authorities do; not keyless"
+        )
     leaf, *others = (load_certificate(der, "a certificate in the bundle") for der in bundle.certificates)
     if any(other.issuer == other.subject for other in others):
         raise Rejected(Cause.CHAIN, "the bundle brings its own root certificate")

@@ -40,6 +40,7 @@ from modelscan_plus.workers.ranges import RangeSource
 
 if TYPE_CHECKING:
     from modelscan_plus.engines.examiner import Examiner
+    from modelscan_plus.trust.examiner import SignatureExaminer
 
 _CPU_MARGIN = 10.0
 """Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
@@ -86,8 +87,12 @@ def _source(task: Task, fd: int, *, sha256: bool) -> ByteSource:
     return HashedSource(fd, task.size) if sha256 else FileSource(fd, task.size)
 
 
-def _examiner(setup: Setup) -> "Examiner | None":
-    """The engine that this child is for, imported while files can still be opened; None for our own rules."""
+def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | None":
+    """What this child is for instead of our own rules, imported while files can still be opened; None for those."""
+    if setup.signatures:
+        from modelscan_plus.trust.examiner import Asked, SignatureExaminer
+
+        return SignatureExaminer(msgspec.json.decode(setup.signatures, type=Asked))
     if not setup.engine:
         return None
     from modelscan_plus.engines.examiner import Examiner
@@ -102,7 +107,7 @@ def _examiner(setup: Setup) -> "Examiner | None":
     return examiner
 
 
-def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | None" = None) -> FileResult:
+def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | SignatureExaminer | None" = None) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
     sha256 = setup.sha256 and not task.ranges  # to hash a remote file is to download it
     artifact = Artifact(task.name, _source(task, fd, sha256=sha256))

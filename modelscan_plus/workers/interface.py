@@ -31,6 +31,8 @@ class Setup(msgspec.Struct, frozen=True):
     sha256: bool
     engine: str = ""
     """Name of the engine that gives its opinion instead of our own rules."""
+    signatures: str = ""
+    """JSON of a trust.examiner.Asked, where the child verifies signatures instead."""
 
     def seconds_for(self, size: int) -> float:
         """Time for a file of `size` bytes: its analysis is limited by itself, hashing it takes what its size takes."""

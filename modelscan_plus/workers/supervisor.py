@@ -52,9 +52,12 @@ def available() -> bool:
 class Supervisor:
     """Runs entries through at most `jobs` children. A context manager: on leaving it no child is left."""
 
-    def __init__(self, limits: Limits, jobs: int = 1, *, sha256: bool = False, engine: str = "") -> None:
-        """`engine` names one whose opinion is asked instead of our own rules."""
-        self._setup = Setup(limits, sha256, engine)
+    def __init__(
+        self, limits: Limits, jobs: int = 1, *, sha256: bool = False, engine: str = "", signatures: str = ""
+    ) -> None:
+        """`engine` names one whose opinion is asked instead of our own rules; with `signatures`, the JSON of what is
+        asked about them, the children verify signature files."""
+        self._setup = Setup(limits, sha256, engine, signatures)
         self._jobs = max(1, jobs)
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()

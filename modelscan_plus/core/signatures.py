@@ -1,0 +1,19 @@
+"""What is known about the signatures of a target, for rules to judge (rules/signatures.py)."""
+
+from dataclasses import dataclass
+
+from modelscan_plus.core.facts import Facts
+from modelscan_plus.core.report import SignatureReport
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFacts(Facts):
+    """All signatures of one target, and whose are required."""
+
+    required: tuple[str, ...]
+    """In words, the signers of whom the policy requires one; empty when it requires none."""
+    reports: tuple[SignatureReport, ...]
+    bundles: frozenset[str] = frozenset()
+    """Paths, as in the reports, of files of which every byte was read as a bundle."""
+    remote: bool = False
+    """True when the files were not all here, so that nothing could be compared."""
