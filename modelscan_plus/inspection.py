@@ -131,7 +131,8 @@ class Inspector:
         # Nothing looks for an end in a payload, and a checkpoint has thousands of them.
         tail = head if source.size <= HEAD or artifact.payload else self._tail(artifact, head)
         view = View(artifact=artifact, head=head, tail=tail)
-        claiming = [known for known in registry.FORMATS if known.claims(view)]
+        claiming = [known for known in registry.FORMATS if not known.fallback and known.claims(view)]
+        claiming = claiming or [known for known in registry.FORMATS if known.fallback and known.claims(view)]
         kind = None if claiming else kinds.recognise(head)
         names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
         if self._listener is not None:

@@ -23,6 +23,7 @@ from modelscan_plus.core.limits import Limits
 from modelscan_plus.core.report import (
     ArtifactReport,
     Decision,
+    LoaderView,
     Program,
     Reason,
     Report,
@@ -30,12 +31,14 @@ from modelscan_plus.core.report import (
     SignatureReport,
     Summary,
     Target,
+    TemplateReport,
     Tool,
     Verdict,
 )
 from modelscan_plus.core.signatures import SignatureFacts
 from modelscan_plus.core.text import inert, visible
 from modelscan_plus.core.version import VERSION
+from modelscan_plus.formats.summaries import TemplateSummary
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
@@ -43,6 +46,7 @@ from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
 from modelscan_plus.rules.hub import remote_notes
 from modelscan_plus.rules.integrity import NO_TREE_DIGEST
+from modelscan_plus.rules.loaders import loader_views
 from modelscan_plus.rules.locked import LockFacts
 from modelscan_plus.rules.paths import judge_path
 from modelscan_plus.rules.registry import ruleset_digest
@@ -97,6 +101,8 @@ class _Collected:
     """By target, the files by path."""
     hashed: dict[str, Collector] = field(default_factory=dict)
     """By target, the files with their digests."""
+    loaders: list[LoaderView] = field(default_factory=list)
+    templates: list[TemplateReport] = field(default_factory=list)
     bytes_read: int = 0
     engines: dict[str, str] = field(default_factory=dict)
     notes: list[Reason] = field(default_factory=list)
@@ -324,6 +330,8 @@ def _locked(target: str, tree: Measured | None, options: Options) -> tuple[LockF
 def _judge_tree(tree: Tree, collected: _Collected) -> None:
     """Add what only all files of a target together show."""
     found, context = judge_tree(tree)
+    collected.loaders += map(inert_copy, loader_views(tree))
+    collected.templates += map(inert_copy, _templates(tree))
     # A raised finding has its place already.
     placed = [
         finding if finding.fingerprint else _placed(finding, tree.target, finding.artifact, 0) for finding in found
@@ -364,6 +372,14 @@ def _second_opinion(
     collected.notes.append(inert_copy(opinions.note(opinion)))
     if opinion.version is not None:
         collected.engines[name] = opinion.version
+
+
+def _templates(tree: Tree) -> Iterator[TemplateReport]:
+    for file in tree.files.values():
+        for stated in file.summaries:
+            if isinstance(stated.summary, TemplateSummary):
+                members = tuple(map(visible, stated.members))
+                yield TemplateReport(tree.target, file.path, members, stated.summary.sha256, stated.summary.length)
 
 
 def _programs(result: FileResult, target: str, path: str, offset: int) -> list[Program]:
@@ -452,6 +468,8 @@ def _report(
         suppressed=outcome.suppressed,
         programs=tuple(collected.programs),
         signatures=tuple(collected.signatures),
+        loaders=tuple(collected.loaders),
+        templates=tuple(collected.templates),
         notes=(*outcome.notes, *collected.notes),
         summary=Summary(
             artifacts=len(collected.artifacts),

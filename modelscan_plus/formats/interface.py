@@ -73,6 +73,8 @@ class Format(ABC):
     """More exact names that parsing may find: a zip can be a "torch-zip"."""
     executable: bool
     """True when a loader of this format can run code from the file."""
+    fallback: bool = False
+    """True for a format that is only asked when no other one claims the bytes."""
     description: str
     """What is read, which loaders interpret it, what is out of reach; Markdown, for the generated docs."""
 

@@ -79,6 +79,7 @@ def _is_text(head: bytes) -> bool:
     return all(character >= " " or character in "\t\n\r\f\x1b" for character in text)
 
 
+TEXT = Kind("text", "text", False, _is_text, ())
 KINDS: tuple[Kind, ...] = (
     Kind("lfs-pointer", "Git LFS pointer", True, _is_lfs_pointer),
     Kind("elf", "ELF executable or library", True, _is_elf, (".so", ".elf", ".bin")),
@@ -106,7 +107,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("wav", "WAV audio", False, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE", (".wav",)),
     Kind("pdf", "PDF document", False, _starts(b"%PDF-"), (".pdf",)),
     Kind("parquet", "Parquet table", False, _starts(b"PAR1"), (".parquet",)),
-    Kind("text", "text", False, _is_text, ()),
+    TEXT,
 )
 
 EXECUTABLE_NAMES = frozenset(

@@ -13,6 +13,10 @@ from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
+from modelscan_plus.formats.text.config import JsonFormat
+from modelscan_plus.formats.text.plain import TextFormat
+from modelscan_plus.formats.text.source import NotebookFormat, PythonFormat
+from modelscan_plus.formats.text.template import TemplateFormat
 
 FORMATS: tuple[Format, ...] = (
     PickleFormat(),
@@ -27,6 +31,11 @@ FORMATS: tuple[Format, ...] = (
     WeightIndexFormat(),
     ChecksumsFormat(),
     DvcFormat(),
+    TemplateFormat(),
+    JsonFormat(),
+    PythonFormat(),
+    NotebookFormat(),
+    TextFormat(),
 )
 
 

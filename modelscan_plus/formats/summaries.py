@@ -10,6 +10,8 @@ own, its name in `Summary`, and a rule with `@judges_tree`.
 
 import msgspec
 
+from modelscan_plus.formats.text.python.facts import Effect
+
 MAX_SUMMARIES = 4_000
 """Summaries of one top-level file; further ones are dropped and the file is then partly analysed."""
 
@@ -58,6 +60,8 @@ class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
     """At most 1,000."""
     classes: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    """What it does beyond computing (formats/text/python/facts.py)."""
     parsed: bool = True
     """False where the source could not be parsed."""
 

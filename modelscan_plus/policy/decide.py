@@ -22,6 +22,8 @@ from modelscan_plus.rules import pickle, verdicts
 from modelscan_plus.rules.interface import Rule
 
 _CAN_BE_VOUCHED = frozenset(rule.id for rule in pickle.ABOUT_UNKNOWN_CODE)
+_PLAIN_TEXTS = frozenset(("json", "text", "markdown", "settings", "requirements", "source"))
+"""Texts that run nothing by themselves; like pictures they pass whatever formats a policy allows."""
 _NAMED = 3
 """Files that a reason names before it counts the rest."""
 
@@ -162,7 +164,7 @@ def _refused_format(policy: Policy, artifact: ArtifactReport) -> str | None:
     if not artifact.formats:
         return "unknown content" if artifact.size else None
     harmless = {kind.name for kind in kinds.KINDS if not kind.executable}
-    accepted = harmless | set(policy.formats.allow)
+    accepted = harmless | _PLAIN_TEXTS | set(policy.formats.allow)
     return next((name for name in artifact.formats if name not in accepted), None)
 
 

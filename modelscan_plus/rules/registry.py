@@ -9,6 +9,7 @@ import msgspec
 
 from modelscan_plus.rules import (
     archives,
+    config,
     engines,
     graph_flow,
     hub,
@@ -17,7 +18,11 @@ from modelscan_plus.rules import (
     locked,
     paths,
     pickle,
+    python_code,
+    reach,
+    scripts,
     signatures,
+    templates,
     tensors,
     tree_names,
     verdicts,
@@ -40,6 +45,11 @@ FAMILIES: tuple[ModuleType, ...] = (
     verdicts,
     engines,
     graph_flow,
+    python_code,
+    reach,
+    scripts,
+    config,
+    templates,
 )
 
 

@@ -1,0 +1,222 @@
+"""JSON files: configurations of loaders, tokenizers, indexes, and anything else in JSON.
+
+Small files are read whole, with every key; of large ones (a tokenizer.json of 30 MB) only the parts that rewrite
+text are decoded, the vocabulary is skipped by the parser. Sources of the key names: the
+documentation and sources of transformers 5, diffusers 0.42, sentence-transformers 6, peft 0.21, tokenizers 0.23.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import ConfigSummary
+from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text.configkeys import (
+    code_references,
+    components,
+    modules,
+    path_kind,
+    strings,
+    trusts,
+    walk,
+    weight_map,
+)
+from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
+from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
+
+WHOLE = 4 << 20
+"""Bytes up to which a JSON file is read whole."""
+LARGEST = 256 << 20
+_TEMPLATE_KEYS = frozenset("chat_template default_chat_template chat_templates prompt_template jinja_template".split())
+
+
+class _Tokenizer(msgspec.Struct):
+    """The parts of a tokenizer.json that rewrite text; the vocabulary is skipped."""
+
+    normalizer: msgspec.Raw = msgspec.Raw(b"null")
+    pre_tokenizer: msgspec.Raw = msgspec.Raw(b"null")
+    decoder: msgspec.Raw = msgspec.Raw(b"null")
+    post_processor: msgspec.Raw = msgspec.Raw(b"null")
+    chat_template: msgspec.Raw = msgspec.Raw(b"null")
+    auto_map: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class JsonFormat(Format):
+    """JSON."""
+
+    name = "json"
+    title = "JSON configuration"
+    extensions = (".json", ".jsonc")
+    executable = False
+    description = (
+        "Keys that name code (`auto_map`, `custom_pipelines`, `_class_name`, components of diffusers, modules of "
+        "sentence-transformers), ask for remote code, name files outside the repository or addresses; keys that stand "
+        "twice; steps of a tokenizer that replace letters; chat templates, which are handed on. Files above 4 MiB are "
+        "checked for form, and of tokenizers the rewriting parts are read; vocabularies are not compared with those of "
+        "the base model. Loaders: transformers, diffusers, sentence-transformers, peft, timm, vLLM."
+    )
+
+    def claims(self, view: View) -> bool:
+        artifact = view.artifact
+        if artifact.payload or not roles.is_text(view.head, artifact.name):
+            return False
+        return roles.role(artifact.name, view.head, nested=artifact.depth > 0) == "json"
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        size = artifact.source.size
+        whole = (Region(0, size, "structure"),)
+        if size > LARGEST:
+            yield Parsed(regions=whole, gaps=(CoverageReason("json-too-large", f"{size:,} bytes are not read"),))
+            return
+        data = artifact.source.pread(0, size)
+        if size > WHOLE:
+            yield _large(artifact, data, whole)
+            return
+        problems: list[ConfigProblem] = []
+        value = _decode(data, problems)
+        budget.check_time()
+        if isinstance(value, _Broken):
+            gap = CoverageReason("json-syntax", f"not valid JSON: {value.why}")
+            yield Parsed((JsonFacts((ConfigProblem("syntax", "", value.why),)),), whole, gaps=(gap,))
+            return
+        yield _parsed(artifact, value, problems, whole)
+
+
+class _Broken:
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def _decode(data: bytes, problems: list[ConfigProblem]) -> object:
+    """The value; keys that stand twice in one object go to `problems`."""
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(items)
+        if len(made) < len(items):
+            seen: set[str] = set()
+            for key, value in items:
+                if key in seen and len(problems) < 20:
+                    detail = shorten(visible(json.dumps(value, default=str)), 120)
+                    problems.append(ConfigProblem("duplicate", shorten(visible(key), 120), detail))
+                seen.add(key)
+        return made
+
+    try:
+        value: object = json.loads(roles.decode(data).removeprefix("\ufeff"), object_pairs_hook=pairs)
+        return value
+    except (ValueError, RecursionError) as error:
+        return _Broken(shorten(visible(str(error)), 160))
+
+
+def _parsed(artifact: Artifact, value: object, problems: list[ConfigProblem], whole: tuple[Region, ...]) -> Parsed:
+    name = artifact.name.rpartition("/")[2]
+    pairs = list(walk(value))
+    code = tuple(code_references(value, name, pairs))
+    known = strings(value)
+    facts = JsonFacts(
+        problems=tuple(problems),
+        paths=tuple(_paths(pairs)),
+        replaces=tuple(_replaces(value)),
+        code=tuple((reference.key, reference.value) for reference in code),
+        trusts=tuple(trusts(pairs)),
+        strings=known,
+        remarks=tuple(_remarks(pairs, name)),
+    )
+    summary = ConfigSummary(
+        keys=tuple(map(visible, value))[:400] if isinstance(value, dict) else (),
+        code=code,
+        strings=known,
+        trust_remote_code=bool(facts.trusts),
+        components=components(value, name),
+        modules=modules(value, name),
+        weight_map=weight_map(value),
+    )
+    return Parsed((facts,), whole, tuple(_templates(artifact, value)), summaries=(summary,))
+
+
+def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
+    for place, key, text in pairs:
+        if kind := path_kind(key, text):
+            yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
+
+
+def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
+    if name in ("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"):
+        return
+    for _, key, text in pairs:
+        if key in _TEMPLATE_KEYS or len(text) < 12:
+            continue
+        yield from script_remarks(text)
+        if len(text) > 40:
+            yield from (remark for remark in hidden_remarks(text) if remark.host)
+
+
+def _templates(artifact: Artifact, value: object) -> Iterator[Artifact]:
+    """Every chat template, as an artifact of its own."""
+    if not isinstance(value, dict):
+        return
+    for key in _TEMPLATE_KEYS & value.keys():
+        held = value[key]
+        if isinstance(held, str):
+            yield from _template(artifact, "chat_template" if key != "chat_template" else key, held)
+        elif isinstance(held, dict):
+            for name, text in list(held.items())[:100]:
+                yield from _template(artifact, f"chat_template.{name}", text)
+        elif isinstance(held, list):
+            for number, item in enumerate(held[:100]):
+                if isinstance(item, dict):
+                    yield from _template(artifact, f"chat_template.{item.get('name', number)}", item.get("template"))
+
+
+def _template(artifact: Artifact, name: str, text: object) -> Iterator[Artifact]:
+    if isinstance(text, str) and ("{{" in text or "{%" in text or name == "chat_template"):
+        data = text.encode("utf-8", "surrogatepass")
+        if data:
+            yield artifact.member(name.replace("/", "_"), BytesSource(data))
+
+
+def _replaces(value: object) -> Iterator[ReplaceRule]:
+    """`Replace` steps anywhere in the parts of a tokenizer that rewrite text."""
+    if not isinstance(value, dict):
+        return
+    for place in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
+        stack: list[object] = [value.get(place)]
+        for _ in range(10_000):
+            if not stack:
+                break
+            node = stack.pop()
+            if isinstance(node, list):
+                stack += node
+            elif isinstance(node, dict):
+                if node.get("type") == "Replace":
+                    pattern = node.get("pattern")
+                    text = next(iter(pattern.values()), "") if isinstance(pattern, dict) else pattern
+                    yield ReplaceRule(place, visible(str(text)), visible(str(node.get("content", ""))))
+                stack += [item for item in node.values() if isinstance(item, (dict, list))]
+
+
+def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...]) -> Parsed:
+    """A large file: its form is checked, and of a tokenizer the telling parts are read."""
+    try:
+        if data.lstrip()[:1] == b"{":
+            parts = msgspec.json.decode(data, type=_Tokenizer)
+            value = {
+                name: json.loads(bytes(raw))
+                for name in _Tokenizer.__struct_fields__
+                if len(raw := bytes(getattr(parts, name))) < WHOLE
+            }
+        else:
+            msgspec.json.decode(data, type=msgspec.Raw)
+            value = {}
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        why = shorten(visible(str(error)), 160)
+        gap = CoverageReason("json-syntax", f"not valid JSON: {why}")
+        return Parsed((JsonFacts((ConfigProblem("syntax", "", why),)),), whole, gaps=(gap,))
+    return _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole)

@@ -1,0 +1,127 @@
+"""Keys of JSON configurations that make a loader run, import, fetch or open something."""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.summaries import CodeReference
+
+_VALUES = 50_000
+"""Values of one file that are looked at."""
+_REFERENCE = re.compile(r"^(?:(?:[\w.-]+/)?[\w.-]+--)?[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+$")
+_TRUST_KEYS = frozenset("trust_remote_code trust_repo allow_pickle enable_unsafe_deserialization".split())
+_PATH_KEYS = re.compile(
+    r"(?:^|_)(?:file|files|path|dir|folder|checkpoint|weights|ckpt|library|filename|vocab|merges|module_path|lib)$|"
+    r"^(?:tokenizer_file|vocab_file|merges_file|spm_file|transformers_weights|safetensors_file|custom_generate|base_model|"
+    r"base_model_name_or_path|_name_or_path|name_or_path|pretrained_model_name_or_path|draft_model|adapter_path)$"
+)
+_NAMED = frozenset(
+    """_class_name base_model_name_or_path revision library_name transformers_weights architecture model_type peft_type
+    quant_method _name_or_path custom_generate parent_library base_model_class""".split()
+)
+
+
+def walk(value: object) -> Iterator[tuple[str, str, str]]:
+    """Every text below `value`, with its place and the key that leads to it."""
+    stack: list[tuple[str, str, object]] = [("", "", value)]
+    count = 0
+    while stack and count < _VALUES:
+        place, key, node = stack.pop()
+        count += 1
+        if isinstance(node, dict):
+            stack += [(f"{place}.{inner}" if place else str(inner), str(inner), item) for inner, item in node.items()]
+        elif isinstance(node, list):
+            stack += [(f"{place}[{number}]", key, item) for number, item in enumerate(node[:_VALUES])]
+        elif isinstance(node, str):
+            yield place, key, node
+        elif node is True and key in _TRUST_KEYS:
+            yield place, key, "true"
+
+
+def code_references(value: object, name: str, pairs: list[tuple[str, str, str]]) -> Iterator[CodeReference]:
+    """Code that the file names, at most 200 times."""
+    found: list[tuple[str, str]] = []
+    for place, key, text in pairs:
+        top = place.partition(".")[0].partition("[")[0]
+        in_map = re.search(r"(?:^|\.)auto_map\b", place) is not None
+        in_pipelines = top == "custom_pipelines" and key in ("impl", "pt", "tf")
+        if (
+            ((in_map or in_pipelines) and _REFERENCE.match(text))
+            or (
+                key in ("_target_", "custom_pipeline", "custom_generate", "class_path", "processor_class_path", "impl")
+                and text
+            )
+            or ("--" in text and re.match(r"^[\w.-]+/[\w.-]+--[\w.]+$", text))
+            or place == "auto_mapping.parent_library"
+        ):
+            found.append((place, text))
+    if name == "model_index.json":
+        for component, (library, class_name) in components(value, name).items():
+            found.append((component, f"{library}.{class_name}"))
+    if name == "modules.json":
+        found += [(f"[{number}].type", kind) for number, (_, kind) in enumerate(modules(value, name))]
+    for place, text in found[:200]:
+        yield CodeReference(shorten(visible(place), 160), shorten(visible(text), 200))
+
+
+def components(value: object, name: str) -> dict[str, tuple[str, str]]:
+    """Of a model_index.json: what is built, by which library and class."""
+    if name != "model_index.json" or not isinstance(value, dict):
+        return {}
+    made = {}
+    for key, item in list(value.items())[:200]:
+        if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
+            made[visible(key)] = (visible(item[0]), visible(item[1]))
+    own = value.get("_class_name")
+    if isinstance(own, list) and len(own) == 2 and all(isinstance(part, str) for part in own):
+        made["_class_name"] = (visible(own[0]), visible(own[1]))
+    return made
+
+
+def modules(value: object, name: str) -> tuple[tuple[str, str], ...]:
+    """Of a modules.json: path and type of each module."""
+    if name != "modules.json" or not isinstance(value, list):
+        return ()
+    items = [item for item in value[:200] if isinstance(item, dict)]
+    return tuple((visible(str(item.get("path", ""))), visible(str(item.get("type", "")))) for item in items)
+
+
+def weight_map(value: object) -> tuple[str, ...]:
+    """Of an index: its files."""
+    held = value.get("weight_map") if isinstance(value, dict) else None
+    if not isinstance(held, dict):
+        return ()
+    return tuple(sorted({visible(item) for item in held.values() if isinstance(item, str)}))[:10_000]
+
+
+def strings(value: object) -> dict[str, str]:
+    """The values that rules and loaders ask for."""
+    if not isinstance(value, dict):
+        return {}
+    found = {key: shorten(visible(item), 200) for key, item in value.items() if key in _NAMED and isinstance(item, str)}
+    nested = value.get("auto_mapping")
+    if isinstance(nested, dict):
+        found |= {key: shorten(visible(str(item)), 200) for key, item in nested.items() if key in _NAMED}
+    return found
+
+
+def trusts(pairs: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Keys that are true and ask loaders to run code."""
+    for place, key, text in pairs:
+        if key in _TRUST_KEYS and text.lower() == "true":
+            yield shorten(visible(place), 160)
+
+
+def path_kind(key: str, text: str) -> str | None:
+    """How a value leads out of the repository, None when it does not or names no file."""
+    if not _PATH_KEYS.search(key) or len(text) > 4096 or "\n" in text:
+        return None
+    if re.match(r"^[a-z][a-z0-9+.-]{1,12}://", text, re.I):
+        return "url"
+    if text.startswith(("\\\\", "//")):
+        return "network"
+    if ".." in re.split(r"[/\\]", text):
+        return "leaves"
+    if text.startswith(("/", "~")) or re.match(r"^[A-Za-z]:[\\/]", text):
+        return "absolute"
+    return None

@@ -1,0 +1,81 @@
+"""What texts other than code and templates state, free of judgement."""
+
+from dataclasses import dataclass, field
+
+from modelscan_plus.core.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One place of a text that is worth a look."""
+
+    kind: str
+    """"command" (one that no honest instruction needs), "hidden" (characters that nobody sees), "encoded" (text that
+    decodes to a command), "agent" (orders to a model, where a person does not see them), "link" (shows one host and
+    leads to another), "url" (an address with an odd host), "script" (markup that runs), "site-import" (a line that
+    Python runs at each start), "requirement" (something installed from elsewhere), "privilege" (a container that owns
+    its host), "protection" (words that ask to switch protection off), "shortcut" (a file that starts a program)."""
+    what: str
+    """What it does or is, to be put behind "it"."""
+    text: str
+    """The place itself, shortened."""
+    line: int
+    host: str = ""
+    """The host that an address or command names, "" for none."""
+    unseen: bool = False
+    """True inside comments and other parts that a reader of the page does not see."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts(Facts):
+    """One text."""
+
+    role: str
+    """As in roles.py."""
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """Something in a JSON file about which readers differ."""
+
+    kind: str
+    """"duplicate" or "syntax"."""
+    key: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPath:
+    """A value that names a file or address."""
+
+    key: str
+    value: str
+    kind: str
+    """"absolute", "leaves" (with ".."), "url", "network" (a UNC path)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRule:
+    """A step of a tokenizer that rewrites text."""
+
+    place: str
+    """"normalizer", "pre_tokenizer", "decoder" or "post_processor"."""
+    pattern: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFacts(Facts):
+    """One JSON file that configures something."""
+
+    problems: tuple[ConfigProblem, ...] = ()
+    paths: tuple[ConfigPath, ...] = ()
+    replaces: tuple[ReplaceRule, ...] = ()
+    code: tuple[tuple[str, str], ...] = ()
+    """References to code: where, and what."""
+    trusts: tuple[str, ...] = ()
+    """Keys that ask loaders to run remote code."""
+    strings: dict[str, str] = field(default_factory=dict)
+    """Some values, see formats/summaries.py."""
+    remarks: tuple[Remark, ...] = ()

@@ -1,0 +1,40 @@
+"""One chat template: from its text to facts."""
+
+import hashlib
+import itertools
+
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.jinja.facts import TemplateFacts
+from modelscan_plus.formats.text.jinja.gates import Gates
+from modelscan_plus.formats.text.jinja.parse import parse
+from modelscan_plus.formats.text.jinja.reach import reaches
+from modelscan_plus.formats.text.jinja.scope import scope_of
+
+_KEPT = 100
+"""Places of one kind that are kept."""
+
+
+def analyse(text: str, budget: Budget) -> TemplateFacts:
+    """The facts of one template; raises nothing for any text but `BudgetExceeded`."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    tree = parse(text)
+    if isinstance(tree, tuple):
+        return TemplateFacts(digest, len(text), shorten(visible(tree[0]), 200), tree[1])
+    budget.check_time()
+    try:
+        scope = scope_of(tree)
+        gates = Gates(tree, scope)
+        written, sent = gates.written()
+        budget.check_time()
+        return TemplateFacts(
+            digest,
+            len(text),
+            reaches=tuple(dict.fromkeys(itertools.islice(reaches(tree, scope), 10 * _KEPT)))[:_KEPT],
+            gates=tuple(dict.fromkeys(itertools.islice(gates.gates(), _KEPT))),
+            sent=tuple(dict.fromkeys(sent)),
+            written=tuple(written),
+            rewritten=tuple(dict.fromkeys(itertools.islice(gates.rewritten(), _KEPT))),
+        )
+    except RecursionError:
+        return TemplateFacts(digest, len(text), "nested too deeply to be analysed")

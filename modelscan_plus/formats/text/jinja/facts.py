@@ -1,0 +1,82 @@
+"""What a chat template states, free of judgement."""
+
+from dataclasses import dataclass
+
+from modelscan_plus.core.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """An expression that leaves what a template is given."""
+
+    kind: str
+    """"internals" (attributes that lead from an object to its class, module or frame), "private" (another name with a
+    leading underscore), "computed" (the attribute's name is not known), "helper" (an attribute of a function that
+    Jinja itself provides), "function" (a call of something that no chat template is given), "template" (another
+    template is loaded), "exhaust" (a loop or text of enormous size)."""
+    what: str
+    """The name, folded."""
+    line: int
+    folded: bool = False
+    """True when the name was put together from pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Text that the template adds only when a message contains, or the date is, something."""
+
+    trigger: str
+    """What is looked for."""
+    trigger_kind: str
+    """"words", "marker" (a tag, slash command or special token that chat formats are made of), "odd-marker" (one that
+    looks like it) or "time"."""
+    output: str
+    """The text, shortened."""
+    output_kind: str
+    """"sentence", "url", "encoded", "hidden" or "hostile"."""
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An address into which the template writes what was said."""
+
+    url: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Text that the template always writes and that is worth a look."""
+
+    kind: str
+    """"hidden", "encoded", "conceals", "hostile", "command" or "url"."""
+    text: str
+    detail: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Words of a message that the template replaces by others."""
+
+    old: str
+    new: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts(Facts):
+    """One chat template."""
+
+    sha256: str
+    length: int
+    """In characters."""
+    error: str = ""
+    """Why Jinja cannot parse it, "" when it can."""
+    error_line: int = 0
+    reaches: tuple[Reach, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    written: tuple[Written, ...] = ()
+    rewritten: tuple[Rewritten, ...] = ()

@@ -1,0 +1,118 @@
+"""Expressions that leave what a chat template is given: the way out of the sandbox, and work without end."""
+
+import re
+from collections.abc import Iterator
+
+from jinja2 import nodes
+
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.jinja.facts import Reach
+from modelscan_plus.formats.text.jinja.fold import known
+from modelscan_plus.formats.text.jinja.names import (
+    ATTRIBUTE_FILTERS,
+    DANGEROUS_FUNCTIONS,
+    FUNCTIONS,
+    HELPERS,
+    attribute_kind,
+)
+from modelscan_plus.formats.text.jinja.scope import Scope
+
+_FIELD = re.compile(r"\{[^{}]*?(?:\.|\[)_?_?\w*?(__\w+__|_\w+)[^{}]*\}")
+"""A field of str.format that reaches into its argument."""
+_ENDLESS = 10_000_000
+"""Steps of one loop or characters of one text beyond which rendering is an attack on the machine."""
+_WIDTHS = frozenset("center indent batch slice wordwrap truncate ljust rjust zfill".split())
+
+
+def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
+    """Every place of the template where it leaves its data."""
+    for node in tree.find_all(nodes.Node):
+        match node:
+            case nodes.Getattr():
+                yield from _attribute(node.attr, node, scope, folded=False)
+            case nodes.Getitem():
+                yield from _item(node, scope)
+            case nodes.Filter():
+                yield from _filter(node, scope)
+            case nodes.Call():
+                yield from _call(node, scope)
+            case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
+                name = scope.folder.text(node.template) or "…"
+                yield Reach("template", shorten(visible(name)), node.lineno)
+            case nodes.Mul() | nodes.Pow():
+                yield from _large(node, scope)
+
+
+def _attribute(name: str, node: nodes.Getattr | nodes.Getitem, scope: Scope, *, folded: bool) -> Iterator[Reach]:
+    if kind := attribute_kind(name):
+        yield Reach(kind, shorten(visible(name)), node.lineno, folded)
+    elif isinstance(node.node, nodes.Name) and node.node.name in HELPERS and node.node.name not in scope.assigned:
+        yield Reach("helper", shorten(visible(f"{node.node.name}.{name}")), node.lineno, folded)
+
+
+def _item(node: nodes.Getitem, scope: Scope) -> Iterator[Reach]:
+    if isinstance(node.arg, nodes.Slice):
+        return
+    key = scope.folder.text(node.arg)
+    if key is not None:
+        yield from _attribute(key, node, scope, folded=not isinstance(node.arg, nodes.Const))
+        return
+    if isinstance(node.arg, nodes.Name):
+        for value in scope.possible.get(node.arg.name, ()):
+            if attribute_kind(value) == "internals":
+                yield Reach("internals", shorten(visible(value)), node.lineno, folded=True)
+
+
+def _filter(node: nodes.Filter, scope: Scope) -> Iterator[Reach]:
+    if node.name == "format":
+        yield from _format(node.node, node.lineno, scope)
+    if node.name in _WIDTHS:
+        for argument in node.args:
+            width = scope.folder.fold(argument)
+            if isinstance(width, int) and width > _ENDLESS:
+                yield Reach("exhaust", f"{node.name}({width:,})", node.lineno)
+    if node.name not in ATTRIBUTE_FILTERS:
+        return
+    given = [*node.args, *(item.value for item in node.kwargs if item.key == "attribute")]
+    for argument in given:
+        value = scope.folder.fold(argument)
+        if isinstance(value, str) and (kind := attribute_kind(value)):
+            yield Reach(
+                kind, shorten(visible(f"{node.name}({value})")), node.lineno, not isinstance(argument, nodes.Const)
+            )
+        elif not known(value) and node.name == "attr":
+            yield Reach("computed", "attr(…)", node.lineno)
+
+
+def _call(node: nodes.Call, scope: Scope) -> Iterator[Reach]:
+    if isinstance(node.node, nodes.Getattr) and node.node.attr in ("format", "format_map"):
+        yield from _format(node.node.node, node.lineno, scope)
+    if not isinstance(node.node, nodes.Name):
+        return
+    name = node.node.name
+    if name in ("range", "lipsum"):
+        for argument in node.args:
+            count = scope.folder.fold(argument)
+            if isinstance(count, int) and count > _ENDLESS:
+                yield Reach("exhaust", f"{name}({count:,})", node.lineno)
+    if name not in FUNCTIONS and name not in scope.macros and name not in scope.assigned:
+        yield Reach(
+            "function" if name in DANGEROUS_FUNCTIONS else "unknown-function", shorten(visible(name)), node.lineno
+        )
+
+
+def _format(node: nodes.Node | None, line: int, scope: Scope) -> Iterator[Reach]:
+    text = scope.folder.text(node) if node is not None else None
+    if text and (found := _FIELD.search(text)):
+        yield Reach("internals", shorten(visible(found.group())), line, folded=True)
+
+
+def _large(node: nodes.Mul | nodes.Pow, scope: Scope) -> Iterator[Reach]:
+    left, right = scope.folder.fold(node.left), scope.folder.fold(node.right)
+    if isinstance(node, nodes.Pow):
+        large = (isinstance(right, int) and right > 10_000) or isinstance(node.right, nodes.Pow)
+    else:
+        number = right if isinstance(left, str) else left if isinstance(right, str) else 0
+        large = isinstance(number, int) and number > _ENDLESS
+    if large:
+        yield Reach("exhaust", "a text or number of enormous size", node.lineno)

@@ -1,0 +1,97 @@
+"""What the variables of a template hold: constants, what was said, the date, or a flag that a gated branch set."""
+
+from dataclasses import dataclass, field
+
+from jinja2 import nodes
+
+from modelscan_plus.formats.text.jinja.fold import Constant, Folder, known
+from modelscan_plus.formats.text.jinja.names import says_content
+
+_ROUNDS = 4
+
+
+@dataclass(slots=True)
+class Scope:
+    """All variables of the template together: Jinja's own scoping only makes fewer of them visible."""
+
+    folder: Folder
+    possible: dict[str, list[str]] = field(default_factory=dict)
+    """Texts that a variable may hold."""
+    derived: set[str] = field(default_factory=set)
+    """Variables that hold what was said."""
+    timed: set[str] = field(default_factory=set)
+    """Variables that hold the date or time."""
+    macros: dict[str, nodes.Macro] = field(default_factory=dict)
+    assigned: dict[str, list[nodes.Node | None]] = field(default_factory=dict)
+
+
+def key_of(node: nodes.Node) -> str | None:
+    """The name under which a variable or a namespace's attribute is kept."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.NSRef):
+        return f"{node.name}.{node.attr}"
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
+        return f"{node.node.name}.{node.attr}"
+    return None
+
+
+def scope_of(tree: nodes.Template) -> Scope:
+    """Collect the assignments, and follow them as far as they lead."""
+    assigned = _assignments(tree)
+    folder = Folder({})
+    scope = Scope(folder, assigned=assigned, macros={macro.name: macro for macro in tree.find_all(nodes.Macro)})
+    for _ in range(_ROUNDS):
+        names: dict[str, Constant] = {}
+        for key, values in assigned.items():
+            folded = [folder.fold(value) for value in values[:50] if value is not None]
+            if len(values) == 1 and folded and known(folded[0]):
+                names[key] = folded[0]
+            scope.possible[key] = [value for value in folded if isinstance(value, str) and value]
+            if any(says_content(value, scope.derived) for value in values if value is not None):
+                scope.derived.add(key)
+            if any(_tells_time(value, scope.timed) for value in values if value is not None):
+                scope.timed.add(key)
+        if names == folder.names:
+            break
+        scope.folder = folder = Folder(names)
+    return scope
+
+
+def _assignments(tree: nodes.Template) -> dict[str, list[nodes.Node | None]]:
+    assigned: dict[str, list[nodes.Node | None]] = {}
+    for node in tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.Macro, nodes.With)):
+        if isinstance(node, nodes.Assign):
+            _bind(assigned, node.target, node.node)
+            if isinstance(node.node, nodes.Call) and isinstance(node.target, nodes.Name):
+                for item in node.node.kwargs:
+                    assigned.setdefault(f"{node.target.name}.{item.key}", []).append(item.value)
+        elif isinstance(node, nodes.AssignBlock):
+            outputs = node.body
+            plain = len(outputs) == 1 and isinstance(outputs[0], nodes.Output)
+            _bind(assigned, node.target, outputs[0] if plain else None)
+        elif isinstance(node, nodes.For):
+            # What runs over the parts of what was said is what was said; over messages it is not yet.
+            _bind(assigned, node.target, node.iter)
+            _bind(assigned, node.target, None)
+        elif isinstance(node, nodes.Macro):
+            for parameter in node.args:
+                assigned.setdefault(parameter.name, []).append(None)
+        elif isinstance(node, nodes.With):
+            for target, value in zip(node.targets, node.values, strict=False):
+                _bind(assigned, target, value)
+    return assigned
+
+
+def _bind(assigned: dict[str, list[nodes.Node | None]], target: nodes.Node, value: nodes.Node | None) -> None:
+    if isinstance(target, nodes.Tuple):
+        for item in target.items:
+            _bind(assigned, item, None)
+    elif key := key_of(target):
+        assigned.setdefault(key, []).append(value)
+
+
+def _tells_time(node: nodes.Node, timed: set[str]) -> bool:
+    if isinstance(node, nodes.Name):
+        return node.name in timed or node.name == "strftime_now"
+    return any(name.name == "strftime_now" or name.name in timed for name in node.find_all(nodes.Name))

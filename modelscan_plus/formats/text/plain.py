@@ -1,0 +1,117 @@
+"""Texts that no other format claims: model cards, scripts, requirements, settings, word lists, licences."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats import kinds
+from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import TextSummary
+from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.remarks import hidden_remarks, markup_remarks, page_remarks, script_remarks
+from modelscan_plus.formats.text.requirements import requirement_remarks
+
+EXAMINED = 4 << 20
+"""Bytes of a text that are examined; behind them only word lists and tables go on."""
+_OWN = frozenset(("python", "json", "template", "notebook"))
+"""Roles that have formats of their own."""
+_SITE_LINE = re.compile(r"^import[ \t]", re.M)
+_PRIVILEGE = re.compile(
+    r"privileged\s*:\s*true|--privileged\b|/var/run/docker\.sock|cap_add\s*:\s*\[?\s*-?\s*[\"']?(?:ALL|SYS_ADMIN)|--cap-add[= ](?:ALL|SYS_ADMIN)|"
+    r"pid\s*:\s*[\"']?host|^\s*-\s*[\"']?/:/|-v\s+/:/",
+    re.I | re.M,
+)
+_SHORTCUT = re.compile(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
+_WINDOWS = re.compile(
+    r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
+    r"ActiveXObject|HKEY_\w+\\.*\\Run\b|\bWScript\b",
+    re.I,
+)
+_MODELFILE = re.compile(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
+
+
+class TextFormat(Format):
+    """Text without a format of its own."""
+
+    name = "text"
+    title = "Text: model cards, scripts, requirements, settings, word lists"
+    extensions = tuple(sorted(kinds.TEXT_NAMES | {".sh", ".bat", ".ps1", ".pth", ".mk"}))
+    variants = (
+        "markdown", "shell", "batch", "powershell", "windows-script", "shortcut", "site-path", "markup", "settings",
+        "source", "requirements", "dockerfile", "makefile", "modelfile", "torchscript",
+    )  # fmt: skip
+    executable = False
+    description = (
+        "What a text is, its name says, as it does to the programs that read it. Scripts, containers and model cards "
+        "are searched for commands that no honest instruction needs (a download piped into a shell, hidden windows, "
+        "shells to another machine, programs that start again later), for odd hosts, hidden characters, orders to "
+        "agents in comments, links that show another host. Requirements are searched for other indexes and addresses. "
+        "The first 4 MiB are examined. Source code in other languages is searched for hidden characters only."
+    )
+    fallback = True
+
+    def claims(self, view: View) -> bool:
+        artifact = view.artifact
+        if artifact.payload or not roles.is_text(view.head, artifact.name):
+            return False
+        return roles.role(artifact.name, view.head, nested=artifact.depth > 0) not in _OWN
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        size = artifact.source.size
+        data = artifact.source.pread(0, min(size, EXAMINED))
+        role = roles.role(artifact.name, data[:4096], nested=artifact.depth > 0)
+        gaps: tuple[CoverageReason, ...] = ()
+        if size > EXAMINED and role in roles.SCRIPTS:
+            gaps = (
+                CoverageReason("text-too-large", f"only the first {EXAMINED:,} bytes of this script are read", True),
+            )
+        text = roles.decode(data)
+        budget.check_time()
+        remarks = tuple(_remarks(role, text, artifact.name))[:300]
+        budget.check_time()
+        regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
+        variant = role if role in self.variants else ""
+        yield Parsed((TextFacts(role, remarks),), regions, gaps=gaps, variant=variant, summaries=(TextSummary(role),))
+
+
+def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+    if role in ("markdown", "markup"):
+        yield from page_remarks(text)
+    if role == "markup":
+        yield from markup_remarks(text)
+    if role in roles.SCRIPTS or role in ("settings", "requirements"):
+        yield from script_remarks(text)
+        yield from hidden_remarks(text)
+        yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
+    if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
+        yield from requirement_remarks(text)
+    if role == "site-path":
+        yield from _first("site-import", "is run by Python at each start", _SITE_LINE, text)
+    if role == "shortcut":
+        yield from _first("shortcut", "starts a program or opens an address", _SHORTCUT, text)
+    if role == "windows-script":
+        yield from _first("shortcut", "is a script that Windows runs on a double click", re.compile(r"\S"), text)
+    if role == "modelfile":
+        yield from _first("modelfile", "takes a model from elsewhere", _MODELFILE, text)
+        yield from page_remarks(text)
+    if role == "source":
+        yield from (remark for remark in hidden_remarks(text) if remark.host)
+    if role == "text":
+        yield from hidden_remarks(text, only_letters=True)
+        if not _is_list(name):
+            yield from script_remarks(text)
+
+
+def _is_list(name: str) -> bool:
+    return bool(re.search(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tiktoken)$", name.lower()))
+
+
+def _first(kind: str, what: str, pattern: "re.Pattern[str]", text: str) -> Iterator[Remark]:
+    if found := pattern.search(text):
+        end = text.find("\n", found.end())
+        line = text[found.start() : end if end >= 0 else len(text)]
+        yield Remark(kind, what, shorten(visible(line.strip()), 160), text.count("\n", 0, found.start()) + 1)

@@ -1,0 +1,1 @@
+"""Python sources, judged on their syntax tree; nothing of them is imported or run."""

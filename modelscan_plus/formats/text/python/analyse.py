@@ -1,0 +1,352 @@
+"""One Python source: from its bytes to facts. Parsed by `ast`, never compiled."""
+
+import ast
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.blocks import Block, blocks_of
+from modelscan_plus.formats.text.python.facts import Disguise, Effect
+from modelscan_plus.formats.text.python.flow import Flow
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import (
+    HOOK_VARIABLE,
+    METHOD_KINDS,
+    START_PATH,
+    kind_of,
+)
+
+LARGEST = 2 << 20
+"""Bytes of a source that is parsed; the largest modelling files have 300 kB."""
+KEPT = 300
+"""Effects of one file that are kept."""
+_NESTED = 3
+"""Levels of code inside text inside code."""
+_PATCHED = re.compile(
+    r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
+    r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
+)
+_COMMAND_KINDS = frozenset(("process", "code"))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a source says."""
+
+    effects: tuple[Effect, ...]
+    disguises: tuple[Disguise, ...]
+    omitted: int
+    imports: tuple[tuple[str, tuple[str, ...]], ...]
+    classes: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+def parse(data: bytes | str) -> ast.Module | str:
+    """The tree, or why there is none. Raises nothing for any bytes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(data)
+    except SyntaxError as error:
+        return f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
+    except (ValueError, RecursionError, MemoryError, OverflowError, LookupError, UnicodeError) as error:
+        return f"not accepted by Python's parser: {type(error).__name__}"
+
+
+def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0) -> Source:
+    """The facts of a parsed source."""
+    names = Names(tree)
+    blocks = blocks_of(tree)
+    budget.check_time()
+    finder = _Finder(names, Flow(names, blocks), text, budget, level)
+    effects: dict[Effect, None] = {}
+    for block in blocks.values():
+        effects.update(dict.fromkeys(finder.effects(block)))
+        budget.check_time()
+    kept = sorted(effects, key=lambda effect: effect.line)
+    top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
+    return Source(
+        tuple(kept[:KEPT]),
+        tuple(_disguises(text)),
+        max(0, len(kept) - KEPT),
+        tuple(dict.fromkeys(names.imports))[:1000],
+        tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
+        tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
+    )
+
+
+class _Finder:
+    """Finds the effects of one file's blocks."""
+
+    def __init__(self, names: Names, flow: Flow, text: str, budget: Budget, level: int) -> None:
+        self._names = names
+        self._flow = flow
+        self._lines = text.splitlines()
+        self._budget = budget
+        self._level = level
+
+    def effects(self, block: Block) -> Iterator[Effect]:
+        """What happens when the block runs."""
+        found = list(self._effects(block))
+        if any(effect.kind == "connect" for effect in found) and any(
+            effect.kind in ("dup", "process") for effect in found
+        ):
+            hostile = "opens a shell to another machine"
+            found = [_replaced(effect, hostile) if effect.kind == "connect" else effect for effect in found]
+        yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
+
+    def _effects(self, block: Block) -> Iterator[Effect]:
+        for top in block.nodes:
+            discarded = top.value if isinstance(top, ast.Expr) else None
+            for node in ast.walk(top):
+                if isinstance(node, ast.Call):
+                    yield from self._call(node, block, discarded=node is discarded)
+                elif isinstance(node, (ast.Assign, ast.AugAssign)):
+                    yield from self._assignment(node, block)
+
+    def _call(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
+        dotted, disguised = self._names.resolve(node.func)
+        kind = kind_of(dotted) if dotted else None
+        if kind is None and isinstance(node.func, ast.Attribute):
+            kind = METHOD_KINDS.get(node.func.attr)
+            dotted = dotted or f"….{node.func.attr}"
+        if dotted in ("builtins.open", "io.open", "codecs.open"):
+            kind = _opens(node)
+        elif dotted == "functools.partial" and node.args:
+            inner, disguised = self._names.resolve(node.args[0])
+            kind, dotted = (kind_of(inner), inner) if inner else (None, dotted)
+        elif dotted in ("importlib.import_module", "builtins.__import__"):
+            kind = None if node.args and self._names.folder.text(node.args[0]) else "module"
+        if dotted == "numpy.load" and not _true(node, "allow_pickle"):
+            kind = None
+        if kind is None or dotted is None:
+            yield from self._handed_on(node, block)
+            return
+        yield from self._effect(kind, dotted, node, block, disguised=disguised, discarded=discarded)
+
+    def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
+        """A dangerous function given to another one to be called: Thread(target=os.system, args=…), map(eval, …)."""
+        for argument in [*node.args, *(item.value for item in node.keywords)]:
+            if isinstance(argument, (ast.Name, ast.Attribute)):
+                dotted, disguised = self._names.resolve(argument)
+                if dotted and kind_of(dotted) in _COMMAND_KINDS:
+                    yield from self._effect(kind_of(dotted) or "", dotted, node, block, disguised=disguised, given=True)
+
+    def _effect(
+        self,
+        kind: str,
+        dotted: str,
+        node: ast.Call,
+        block: Block,
+        *,
+        disguised: bool,
+        discarded: bool = False,
+        given: bool = False,
+    ) -> Iterator[Effect]:
+        self._names.folder.decoded = False
+        argument = self._argument(node, dotted, kind, given=given)
+        flows = set[str]()
+        for value in [*node.args, *(item.value for item in node.keywords if item.arg != "env")]:
+            flows |= self._flow.origins(value, block.name)
+        if self._names.folder.decoded:
+            flows.add("decoded")
+        if kind in ("write", "delete"):
+            kind = self._file_kind(kind, argument, flows)
+            if not kind:
+                return
+        if kind == "download" and (flows & {"secret", "host"} or _keyword(node, "data")):
+            kind = "send"
+        hostile = ""
+        if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
+            hostile = command[0]
+        effect = Effect(
+            kind,
+            visible(dotted),
+            block.when,
+            node.lineno,
+            self._excerpt(node),
+            shorten(visible(" ".join(argument.split())), 160),
+            tuple(sorted(flows & _REPORTED)),
+            disguised,
+            hostile,
+            discarded,
+            "" if block.name.startswith("<") else block.name,
+        )
+        yield effect
+        if kind == "code" and argument and self._level < _NESTED:
+            yield from self._inner(argument, effect)
+        elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
+            yield from self._inner(code, effect)
+
+    def _inner(self, code: str, outer: Effect) -> Iterator[Effect]:
+        """The effects of code that stands in a text."""
+        tree = parse(code.strip())
+        if isinstance(tree, str):
+            return
+        for effect in analyse(tree, code, self._budget, self._level + 1).effects:
+            flows = tuple(sorted({*effect.flows, *(flow for flow in outer.flows if flow == "decoded")}))
+            yield Effect(
+                effect.kind, effect.name, outer.when if effect.when in ("import", "main") else effect.when, outer.line,
+                outer.code, effect.argument, flows, True, effect.hostile, effect.discarded, outer.function,
+            )  # fmt: skip
+
+    def _python_argument(self, node: ast.Call) -> str | None:
+        """The code of `[sys.executable, "-c", code]`."""
+        if not node.args or not isinstance(node.args[0], (ast.List, ast.Tuple)):
+            return None
+        items = node.args[0].elts
+        for option, code in itertools.pairwise(items):
+            if self._names.folder.text(option) == "-c":
+                return self._names.folder.text(code)
+        return None
+
+    def _argument(self, node: ast.Call, dotted: str, kind: str, *, given: bool) -> str:
+        """What is run, fetched or opened, as far as it is constant; unknown parts become an ellipsis."""
+        if given:
+            values = [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
+        else:
+            values = list(node.args) or [
+                item.value for item in node.keywords if item.arg in ("args", "url", "cmd", "command", "source", "path")
+            ]
+        if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
+            values = [node.func.value]
+        if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
+            values = values[1:]
+        if dotted == "importlib.util.spec_from_file_location":
+            values = values[1:] or values
+        if kind in ("process", "connect", "code") and dotted not in ("builtins.eval", "builtins.exec"):
+            return " ".join(self._spoken(value) for value in values[:2])
+        return self._spoken(values[0]) if values else ""
+
+    def _spoken(self, value: ast.expr, depth: int = 0) -> str:
+        text = self._names.folder.text(value)
+        if text is not None:
+            return text[:20_000]
+        if depth > 20:
+            return "…"
+        match value:
+            case ast.List() | ast.Tuple():
+                return " ".join(self._spoken(item, depth + 1) for item in value.elts[:40])
+            case ast.JoinedStr():
+                return "".join(self._spoken(part, depth + 1) for part in value.values)
+            case ast.FormattedValue():
+                return self._spoken(value.value, depth + 1)
+            case ast.BinOp(op=ast.Add()):
+                return self._spoken(value.left, depth + 1) + self._spoken(value.right, depth + 1)
+            case ast.BinOp(op=ast.Mod()) | ast.BinOp(op=ast.Div()):
+                return self._spoken(value.left, depth + 1) + " " + self._spoken(value.right, depth + 1)
+            case ast.Call(func=ast.Attribute(value=inner)):
+                spoken = self._spoken(inner, depth + 1)
+                return (
+                    spoken if spoken != "…" else " ".join(self._spoken(item, depth + 1) for item in value.args) or "…"
+                )
+            case ast.Call():
+                return " ".join(self._spoken(item, depth + 1) for item in value.args) or "…"
+            case ast.Constant(value=int() | float()):
+                return str(value.value)
+            case ast.Attribute(attr="executable"):
+                return "python"
+        return "…"
+
+    def _file_kind(self, kind: str, path: str, flows: set[str]) -> str:
+        """Writing is told only where something else runs the file later; deleting where it is more than the own."""
+        if kind == "delete":
+            return "delete"
+        if START_PATH.search(path):
+            return "start"
+        runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
+        return "drop" if runs and flows & {"download", "decoded"} else ""
+
+    def _assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            name = ""
+            if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
+                variable = self._names.folder.text(target.slice)
+                name = variable if variable and HOOK_VARIABLE.match(variable) else ""
+            elif isinstance(target, ast.Attribute):
+                dotted = self._names.plain(target)
+                name = dotted if dotted and _PATCHED.match(dotted) and not dotted.startswith("os.environ") else ""
+            if name:
+                value = self._names.folder.text(node.value) or ""
+                yield Effect(
+                    "settings", visible(name), block.when, node.lineno, self._excerpt(node),
+                    shorten(visible(value), 160), function=block.name,
+                )  # fmt: skip
+
+    def _excerpt(self, node: ast.stmt | ast.expr) -> str:
+        lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
+        return shorten(visible(" ".join(" ".join(lines).split())), 200)
+
+
+_REPORTED = frozenset("download decoded secret host file input config".split())
+
+
+def _replaced(effect: Effect, hostile: str) -> Effect:
+    return msgspec.structs.replace(effect, hostile=hostile)
+
+
+def _opens(node: ast.Call) -> str | None:
+    """ "write" for an open that writes, "read" stays untold."""
+    mode = (
+        node.args[1] if len(node.args) > 1 else next((item.value for item in node.keywords if item.arg == "mode"), None)
+    )
+    if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"):
+        return "write"
+    return None
+
+
+def _true(node: ast.Call, keyword: str) -> bool:
+    return any(
+        item.arg == keyword and not (isinstance(item.value, ast.Constant) and item.value.value is False)
+        for item in node.keywords
+    )
+
+
+def _keyword(node: ast.Call, *names: str) -> bool:
+    return any(item.arg in names for item in node.keywords)
+
+
+_CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_PLAIN_CODINGS = frozenset(
+    "utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-8859-15 cp1252 utf_8 latin_1".split()
+)
+_FAR = re.compile(r"[ \t]{160,}[^\s#\\]")
+
+
+def _disguises(text: str) -> Iterator[Disguise]:
+    for number, line in enumerate(text.splitlines()[:2], 1):
+        found = _CODING.match(line)
+        if found and found.group(1).lower() not in _PLAIN_CODINGS:
+            yield Disguise("encoding", shorten(visible(line), 120), found.group(1), number)
+    hidden = prose.hidden_characters(text)
+    if hidden and hidden.kind != "zero-width":
+        around = text[max(0, hidden.position - 40) : hidden.position + 40]
+        detail = f"{hidden.count:,} {hidden.kind} characters"
+        yield Disguise("hidden", shorten(visible(around), 160), detail, _line(text, hidden.position))
+    far = _FAR.search(text)
+    if far and text.rfind("\n", 0, far.start()) + 1 < far.start():
+        rest = text[far.end() - 1 : far.end() + 120].split("\n")[0]
+        detail = "code behind a long run of blanks"
+        yield Disguise("far-right", shorten(visible(rest), 160), detail, _line(text, far.start()))
+    for part in prose.encoded_parts(text):
+        if part.kind in ("elf", "pe") or (part.kind == "text" and _CODE.search(part.decoded)):
+            shown = shorten(text[part.position : part.position + part.length], 80)
+            yield Disguise("encoded", shown, part.decoded, _line(text, part.position))
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+_CODE = re.compile(
+    r"\b(?:import\s+\w+|exec|eval|os\.system|subprocess|__import__|socket|curl|wget|powershell|/bin/(?:ba)?sh|bash -|"
+    r"urlopen|requests\.)"
+)

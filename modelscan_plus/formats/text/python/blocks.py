@@ -1,0 +1,155 @@
+"""When each part of a source runs: on import, when its file is started, when a loader calls it, or when anybody does.
+
+A block is the module itself, what stands behind `if __name__ == "__main__"`, or one function. Class bodies, decorators
+and default values belong to the block around them. A function that a block calls, or hands to somebody else, runs when
+that block does.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS
+
+MODULE, MAIN = "", "<main>"
+_ORDER = ("import", "entry", "main", "call")
+_BASES_RUN = frozenset(("__init__", "__new__", "__post_init__", "__call__", "__enter__"))
+
+
+@dataclass(slots=True)
+class Block:
+    """One part of the source that runs at one time."""
+
+    name: str
+    """Dotted, "" for the module."""
+    owner: str = ""
+    """The class it is a method of."""
+    nodes: list[ast.AST] = field(default_factory=list)
+    """Statements and expressions, without those of nested functions."""
+    parameters: tuple[str, ...] = ()
+    when: str = "call"
+
+    @property
+    def last(self) -> str:
+        """The function's own name."""
+        return self.name.rpartition(".")[2]
+
+
+def blocks_of(tree: ast.Module) -> dict[str, Block]:
+    """All blocks by name, with the time at which each runs."""
+    blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
+    _split(tree.body, blocks[MODULE], "", blocks, guarded=True)
+    _time(blocks, {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)})
+    return blocks
+
+
+def _split(body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Block], *, guarded: bool) -> None:
+    stack: list[tuple[ast.stmt, Block, str]] = [(statement, block, owner) for statement in reversed(body)]
+    while stack:
+        statement, at, inside = stack.pop()
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            at.nodes += [*statement.decorator_list, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+            name = _free(f"{inside}.{statement.name}" if inside else statement.name, blocks)
+            arguments = statement.args
+            parameters = tuple(item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs])
+            made = blocks[name] = Block(name, inside, parameters=parameters)
+            stack += [(inner, made, "") for inner in reversed(statement.body)]
+        elif isinstance(statement, ast.ClassDef):
+            at.nodes += [*statement.decorator_list, *statement.bases, *(item.value for item in statement.keywords)]
+            stack += [(inner, at, statement.name) for inner in reversed(statement.body)]
+        elif isinstance(statement, ast.If) and at.name == MODULE and guarded and _is_main(statement.test):
+            stack += [(inner, blocks[MAIN], inside) for inner in reversed(statement.body)]
+            stack += [(inner, at, inside) for inner in reversed(statement.orelse)]
+        elif inner_statements := list(_inner(statement)):
+            at.nodes += [part for part in ast.iter_child_nodes(statement) if not isinstance(part, ast.stmt)]
+            stack += [(inner, at, inside) for inner in reversed(inner_statements)]
+        else:
+            at.nodes.append(statement)
+
+
+def _inner(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements inside a compound statement."""
+    for name in ("body", "orelse", "finalbody"):
+        yield from getattr(statement, name, ())
+    for handler in getattr(statement, "handlers", ()):
+        yield from handler.body
+    for case in getattr(statement, "cases", ()):
+        yield from case.body
+
+
+def _free(name: str, blocks: dict[str, Block]) -> str:
+    number = 2
+    free = name
+    while free in blocks:
+        free = f"{name}#{number}"
+        number += 1
+    return free
+
+
+def _is_meta(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id in ("type", "ABCMeta", "EnumMeta") for base in node.bases)
+
+
+def _is_main(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and isinstance(test.ops[0], ast.Eq)
+    )
+
+
+def _time(blocks: dict[str, Block], metaclasses: set[str]) -> None:
+    index = _Index(blocks)
+    uses = {name: index.uses(block) for name, block in blocks.items()}
+    starts = {
+        "import": [MODULE, *(name for name, block in blocks.items() if block.last in IMPORT_HOOKS)],
+        "entry": [name for name, block in blocks.items() if block.last in ENTRY_NAMES and name],
+        "main": [MAIN],
+    }
+    starts["import"] += [
+        name
+        for name, block in blocks.items()
+        if block.owner in metaclasses and block.last in ("__new__", "__init__", "__call__")
+    ]
+    if "__getattr__" in blocks:
+        starts["import"].append("__getattr__")
+    for when in ("main", "entry", "import"):
+        todo, seen = list(starts[when]), set[str]()
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if _ORDER.index(when) < _ORDER.index(blocks[name].when) or name in starts[when]:
+                blocks[name].when = when
+            todo += uses[name]
+
+
+class _Index:
+    """Functions and classes of a file by the names under which they are used."""
+
+    def __init__(self, blocks: dict[str, Block]) -> None:
+        self._functions: dict[str, list[str]] = {}
+        self._methods: dict[str, list[str]] = {}
+        self._makers: dict[str, list[str]] = {}
+        """By class, the methods that making an instance runs."""
+        for name, block in blocks.items():
+            last = block.last.partition("#")[0]
+            (self._methods if block.owner else self._functions).setdefault(last, []).append(name)
+            if block.owner and last in _BASES_RUN:
+                self._makers.setdefault(block.owner, []).append(name)
+
+    def uses(self, block: Block) -> set[str]:
+        """Functions of the file that the block calls or hands on."""
+        used: set[str] = set()
+        for node in (inner for top in block.nodes for inner in ast.walk(top)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                used.update(self._makers.get(node.func.id, ()))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                used.update(self._functions.get(node.id, ()))
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                base = node.value.id if isinstance(node.value, ast.Name) else ""
+                if base in ("self", "cls", block.owner) or base in self._makers or isinstance(node.value, ast.Call):
+                    used.update(self._methods.get(node.attr, ()))
+        return used

@@ -1,0 +1,57 @@
+"""What a Python source states: what it would do, and when."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from modelscan_plus.core.facts import Facts
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """A call or assignment that does something beyond computing."""
+
+    kind: str
+    """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "download",
+    "send", "connect", "unpickle", "native", "write", "delete", "secret", "listen", "settings", "native-build"."""
+    name: str
+    """Dotted, as far as it resolves: "subprocess.run"."""
+    when: str
+    """"import" (it happens when the file is imported), "entry" (in a method that loaders and callers run), "call" (in
+    another function), "main" (only when the file is started as a program)."""
+    line: int
+    code: str
+    """The source, shortened."""
+    argument: str = ""
+    """The first argument, as far as it folds to text: a command, address, path or program."""
+    flows: tuple[str, ...] = ()
+    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "input", "config", "computed"."""
+    disguised: bool = False
+    """The name was put together or looked up by text."""
+    hostile: str = ""
+    """What the folded command does that no honest one does (formats/text/prose.py), "" for nothing."""
+    discarded: bool = False
+    """Nothing is done with the result."""
+    function: str = ""
+    """The function or class it stands in, "" for the module itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """Something that hides what the source does from a reader."""
+
+    kind: str
+    """"hidden" (invisible or turning characters), "encoding" (a source encoding that decodes to other code),
+    "encoded" (text that decodes to code), "far-right" (code behind hundreds of blanks)."""
+    text: str
+    detail: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFacts(Facts):
+    """One Python source."""
+
+    effects: tuple[Effect, ...] = ()
+    disguises: tuple[Disguise, ...] = ()
+    omitted: int = 0
+    """Further effects that were not kept."""

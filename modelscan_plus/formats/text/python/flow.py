@@ -1,0 +1,146 @@
+"""Where values come from: a few kinds of origin, followed through variables, calls and returns of one source file.
+
+Origins: "download" (the network), "decoded" (base64 and the like), "secret" (tokens, keys, the whole environment),
+"host" (names of machine and user, listings), "file", "input", "config" (values that the model's configuration sets).
+The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
+follow containers or attributes of other objects than `self`.
+"""
+
+import ast
+
+from modelscan_plus.formats.text.python.blocks import MODULE, Block
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import OBJECTS, SECRET_VARIABLE, SENSITIVE_PATH, TAG_OF
+
+_ROUNDS = 4
+_CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
+_DEPTH = 80
+
+
+class Flow:
+    """Origins of the values of one file."""
+
+    def __init__(self, names: Names, blocks: dict[str, Block]) -> None:
+        self._names = names
+        self._blocks = blocks
+        self._variables: dict[tuple[str, str], set[str]] = {}
+        self._returns: dict[str, set[str]] = {}
+        for _ in range(_ROUNDS):
+            before = sum(map(len, self._variables.values())) + sum(map(len, self._returns.values()))
+            for block in blocks.values():
+                self._pass(block)
+            if before == sum(map(len, self._variables.values())) + sum(map(len, self._returns.values())):
+                break
+
+    def origins(self, node: ast.expr | None, block: str, depth: int = 0) -> set[str]:
+        """Where the value of an expression in a block comes from."""
+        if node is None or depth > _DEPTH:
+            return set()
+        match node:
+            case ast.Name():
+                return self._variable(block, node.id) | ({"config"} if node.id in _CONFIG_NAMES else set())
+            case ast.Call():
+                return self._call(node, block, depth)
+            case ast.Attribute():
+                return self._attribute(node, block, depth)
+            case ast.Subscript():
+                if self._names.plain(node.value) == "os.environ":
+                    return self._environment(node)
+                return self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
+            case ast.Lambda():
+                return self.origins(node.body, block, depth + 1)
+        found: set[str] = set()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                found |= self.origins(child, block, depth + 1)
+            elif isinstance(child, ast.comprehension):
+                found |= self.origins(child.iter, block, depth + 1)
+        return found
+
+    def _variable(self, block: str, name: str) -> set[str]:
+        return self._variables.get((block, name), set()) | self._variables.get((MODULE, name), set())
+
+    def _attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
+        dotted = self._names.plain(node)
+        if dotted == "os.environ":
+            return {"secret"}
+        if dotted in ("sys.argv",):
+            return {"input"}
+        found = self.origins(node.value, block, depth + 1)
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            found = found | self._variables.get(("self", node.attr), set())
+            if node.attr in _CONFIG_NAMES:
+                found = found | {"config"}
+        return found
+
+    def _environment(self, node: ast.Subscript) -> set[str]:
+        """`os.environ["HF_TOKEN"]` is a secret, `os.environ["RANK"]` is nothing."""
+        name = self._names.folder.text(node.slice)
+        return {"secret"} if name and SECRET_VARIABLE.search(name) else set()
+
+    def _call(self, node: ast.Call, block: str, depth: int) -> set[str]:
+        dotted = self._names.plain(node.func) or ""
+        if dotted in ("os.getenv", "os.environ.get", "os.environ.pop"):
+            name = self._names.folder.text(node.args[0]) if node.args else None
+            return {"secret"} if name and SECRET_VARIABLE.search(name) else set()
+        found = set[str]()
+        for argument in [*node.args, *(item.value for item in node.keywords)]:
+            found |= self.origins(argument, block, depth + 1)
+        if tag := TAG_OF.get(dotted):
+            found = found | {tag}
+        maker, made, method = dotted.rpartition("().")
+        if made and OBJECTS.get(maker, {}).get(method) in ("download", "send", "connect"):
+            found = found | {"download"}
+        if made and maker == "socket.socket" and method in ("recv", "makefile"):
+            found = found | {"download"}
+        if dotted in ("builtins.open", "io.open"):
+            path = self._names.folder.text(node.args[0]) if node.args else None
+            found = found | ({"secret"} if path and SENSITIVE_PATH.search(path) else {"file"})
+        if isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("read_text", "read_bytes"):
+                path = self._names.folder.text(node.func.value)
+                found = found | ({"secret"} if path and SENSITIVE_PATH.search(path) else {"file"})
+            found = found | self.origins(node.func.value, block, depth + 1)
+            found = found | self._returns.get(f"*.{node.func.attr}", set())
+        elif isinstance(node.func, ast.Name):
+            found = found | self._returns.get(node.func.id, set())
+        return found
+
+    def _pass(self, block: Block) -> None:
+        for node in (inner for top in block.nodes for inner in ast.walk(top)):
+            match node:
+                case ast.Assign():
+                    self._assign(block.name, node.targets, node.value)
+                case ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr() if node.value is not None:
+                    self._assign(block.name, [node.target], node.value)
+                case ast.For() | ast.AsyncFor() | ast.comprehension():
+                    self._assign(block.name, [node.target], node.iter)
+                case ast.withitem() if node.optional_vars is not None:
+                    self._assign(block.name, [node.optional_vars], node.context_expr)
+                case ast.Return() if node.value is not None:
+                    name = f"*.{block.last}" if block.owner else block.name
+                    self._returns.setdefault(name, set()).update(self.origins(node.value, block.name))
+                case ast.Call(func=ast.Name(id=name)) if name in self._blocks:
+                    self._hand_over(node, block.name, self._blocks[name])
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)) if block.owner:
+                    if target := self._blocks.get(f"{block.owner}.{attr}"):
+                        self._hand_over(node, block.name, target, skip=1)
+
+    def _hand_over(self, node: ast.Call, block: str, target: Block, skip: int = 0) -> None:
+        """Arguments become parameters."""
+        for parameter, argument in zip(target.parameters[skip:], node.args, strict=False):
+            self._variables.setdefault((target.name, parameter), set()).update(self.origins(argument, block))
+        for item in node.keywords:
+            if item.arg in target.parameters:
+                self._variables.setdefault((target.name, item.arg or ""), set()).update(self.origins(item.value, block))
+
+    def _assign(self, block: str, targets: list[ast.expr], value: ast.expr) -> None:
+        found = self.origins(value, block)
+        if not found:
+            return
+        for target in targets:
+            for node in ast.walk(target):
+                if isinstance(node, ast.Name):
+                    self._variables.setdefault((block, node.id), set()).update(found)
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+                    self._variables.setdefault(("self", node.attr), set()).update(found)

@@ -1,0 +1,200 @@
+"""Which dotted name an expression stands for, however it is reached.
+
+Imports and their aliases, assignments, `getattr` with a text, `__import__`, `importlib.import_module`, module
+dictionaries (`os.__dict__["system"]`, `globals()["x"]`, `sys.modules["os"]`), `functools.partial`. Names are kept for
+the whole file; a name that stands for several things resolves to the telling one.
+"""
+
+import ast
+import builtins
+
+from modelscan_plus.formats.text.python.fold import Constant, Folder, NotConstant
+from modelscan_plus.formats.text.python.sinks import KIND_OF, OBJECTS
+
+_BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"__import__", "__builtins__"}
+_IMPORTERS = frozenset(("builtins.__import__", "importlib.import_module", "importlib.__import__"))
+_TABLES = frozenset(("builtins.globals", "builtins.locals", "builtins.vars"))
+_DEPTH = 60
+
+
+class Names:
+    """The names of one source file."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.aliases: dict[str, str] = {}
+        self.imports: list[tuple[str, tuple[str, ...]]] = []
+        """Module (with leading dots) and imported names of each import statement."""
+        self.defined: set[str] = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        }
+        self.disguised = False
+        """Set when the last resolution went through a name given as text."""
+        self._constants: dict[str, Constant] = {}
+        self.folder = Folder(self._constants, self.plain)
+        self._collect(tree)
+
+    def _collect(self, tree: ast.Module) -> None:
+        assigned: dict[str, list[ast.expr | None]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    self.imports.append((alias.name, ()))
+                    name = alias.asname or alias.name.partition(".")[0]
+                    self.aliases[name] = alias.name if alias.asname else name
+            elif isinstance(node, ast.ImportFrom):
+                module = "." * node.level + (node.module or "")
+                self.imports.append((module, tuple(alias.name for alias in node.names)))
+                for alias in node.names:
+                    self.aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
+            else:
+                _note_assignment(assigned, node)
+        for _ in range(3):
+            before = len(self.aliases), len(self._constants)
+            self._follow(assigned)
+            if before == (len(self.aliases), len(self._constants)):
+                break
+
+    def _follow(self, assigned: dict[str, list[ast.expr | None]]) -> None:
+        for name, values in assigned.items():
+            for value in values[:20]:
+                if value is None:
+                    continue
+                dotted = self.plain(value)
+                if dotted is None and isinstance(value, ast.Call):
+                    maker = self.plain(value.func)
+                    dotted = f"{maker}()" if maker in OBJECTS else None
+                if dotted and name not in self.aliases and name not in self.defined and dotted != f"builtins.{name}":
+                    self.aliases[name] = dotted
+            if len(values) == 1 and name not in self._constants:
+                try:
+                    self._constants[name] = self.folder.fold(values[0])
+                except NotConstant:
+                    continue
+
+    def plain(self, node: ast.expr) -> str | None:
+        """The dotted name, None for none."""
+        return self._resolve(node, 0)
+
+    def resolve(self, node: ast.expr) -> tuple[str | None, bool]:
+        """The dotted name, and whether text was looked up on the way."""
+        self.disguised = False
+        return self._resolve(node, 0), self.disguised
+
+    def _resolve(self, node: ast.expr | None, depth: int) -> str | None:
+        if node is None or depth > _DEPTH:
+            return None
+        match node:
+            case ast.Name():
+                if node.id in self.aliases:
+                    return self.aliases[node.id]
+                return f"builtins.{node.id}" if node.id in _BUILTINS and node.id not in self.defined else None
+            case ast.Attribute():
+                return self._attribute(node.value, node.attr, depth)
+            case ast.Call():
+                return self._call(node, depth)
+            case ast.Subscript():
+                return self._subscript(node, depth)
+            case ast.IfExp():
+                return self._resolve(node.body, depth + 1) or self._resolve(node.orelse, depth + 1)
+            case ast.BoolOp():
+                return next((found for value in node.values if (found := self._resolve(value, depth + 1))), None)
+            case ast.NamedExpr():
+                return self._resolve(node.value, depth + 1)
+        return None
+
+    def _attribute(self, value: ast.expr, name: str, depth: int) -> str | None:
+        if name == "__builtins__":
+            return "builtins"
+        base = self._resolve(value, depth + 1)
+        if base is None and isinstance(value, ast.Call):
+            maker = self._resolve(value.func, depth + 1)
+            base = f"{maker}()" if maker in OBJECTS else None
+        return None if base is None else _join(base, name)
+
+    def _call(self, node: ast.Call, depth: int) -> str | None:
+        function = self._resolve(node.func, depth + 1)
+        if function in _IMPORTERS and node.args:
+            module = self.folder.text(node.args[0])
+            if module:
+                self.disguised = self.disguised or module.partition(".")[0] in _TELLING
+                return module
+        if function == "builtins.getattr" and len(node.args) >= 2:
+            name = self.folder.text(node.args[1])
+            base = self._resolve(node.args[0], depth + 1)
+            if name and base:
+                self.disguised = True
+                return _join(base, name)
+        if function == "functools.partial" and node.args:
+            return self._resolve(node.args[0], depth + 1)
+        if function == "operator.attrgetter" and node.args:
+            return None
+        if isinstance(node.func, ast.Call) and self._resolve(node.func.func, depth + 1) == "operator.attrgetter":
+            name = self.folder.text(node.func.args[0]) if node.func.args else None
+            base = self._resolve(node.args[0], depth + 1) if node.args else None
+            if name and base:
+                self.disguised = True
+                return _join(base, name)
+        return None
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> str | None:
+        """`vars(os)["system"]`, `os.__dict__["system"]`, `sys.modules["os"]`, `__builtins__["exec"]`."""
+        key = self.folder.text(node.slice)
+        if not key:
+            return None
+        holder = node.value
+        if isinstance(holder, ast.Call) and self._resolve(holder.func, depth + 1) in _TABLES:
+            self.disguised = True
+            base = self._resolve(holder.args[0], depth + 1) if holder.args else None
+            if base:
+                return _join(base, key)
+            return "builtins" if key == "__builtins__" else self.aliases.get(key, f"builtins.{key}")
+        dotted = self._resolve(holder, depth + 1)
+        if dotted == "sys.modules":
+            self.disguised = True
+            return key
+        if dotted in ("builtins", "builtins.__builtins__"):
+            self.disguised = True
+            return f"builtins.{key}"
+        if dotted and dotted.endswith(".__dict__"):
+            self.disguised = True
+            return _join(dotted.removesuffix(".__dict__"), key)
+        return None
+
+
+_TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "numpy", "pandas", "transformers"}
+"""Modules that are imported by text only to hide it."""
+
+
+def _join(base: str, name: str) -> str:
+    if base in ("builtins.__builtins__", "builtins.builtins"):
+        base = "builtins"
+    return f"{base}.{name}"
+
+
+def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -> None:
+    match node:
+        case ast.Assign():
+            for target in node.targets:
+                _bind(assigned, target, node.value)
+        case ast.AnnAssign() | ast.NamedExpr() if node.value and isinstance(node.target, ast.Name):
+            assigned.setdefault(node.target.id, []).append(node.value)
+        case ast.AugAssign(target=ast.Name(id=name)) | ast.For(target=ast.Name(id=name)):
+            assigned.setdefault(name, []).append(None)
+        case ast.withitem(optional_vars=ast.Name(id=name)):
+            assigned.setdefault(name, []).append(node.context_expr)
+        case ast.arg():
+            assigned.setdefault(node.arg, []).append(None)
+
+
+def _bind(assigned: dict[str, list[ast.expr | None]], target: ast.expr, value: ast.expr) -> None:
+    if isinstance(target, ast.Name):
+        assigned.setdefault(target.id, []).append(value)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        for number, item in enumerate(target.elts):
+            if len(values) == len(target.elts):
+                _bind(assigned, item, values[number])
+            elif isinstance(item, ast.Name):
+                assigned.setdefault(item.id, []).append(None)

@@ -1,0 +1,153 @@
+"""Functions by what they do when they are called, by dotted name.
+
+Sources: the documentation of the standard library and of the named packages. A name ending in ".*" stands for every
+attribute of that module. What is not here computes, as far as this scanner is concerned.
+"""
+
+import re
+
+_PROCESS = """os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
+os.execve
+os.execvp os.execvpe os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe
+os.posix_spawn os.posix_spawnp os.startfile posix.system nt.system subprocess.run subprocess.call subprocess.check_call
+subprocess.check_output subprocess.Popen subprocess.getoutput subprocess.getstatusoutput pty.spawn pty.fork
+commands.getoutput commands.getstatusoutput asyncio.create_subprocess_exec asyncio.create_subprocess_shell
+asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.local sh.bash sh.sh invoke.run
+fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
+setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable"""
+_CODE = """builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
+code.InteractiveConsole timeit.timeit timeit.repeat cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
+types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
+pandas.eval"""
+_MODULE = """runpy.run_path runpy.run_module importlib.util.spec_from_file_location importlib.util.module_from_spec
+importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_compiled imp.load_dynamic
+zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
+importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
+torch.hub.load"""
+_DOWNLOAD = """urllib.request.urlopen urllib.request.urlretrieve urllib2.urlopen urllib.urlopen urllib.urlretrieve
+requests.get requests.head requests.options httpx.get httpx.stream wget.download aiohttp.request
+gdown.download curl_cffi.requests.get
+torch.hub.download_url_to_file"""
+_SEND = """requests.post requests.put requests.patch requests.delete requests.request httpx.post httpx.put httpx.patch
+httpx.request boto3.client boto3.resource telegram.Bot slack_sdk.WebClient
+huggingface_hub.upload_file huggingface_hub.upload_folder huggingface_hub.HfApi.upload_file"""
+_CONNECT = """socket.create_connection websocket.create_connection
+websockets.connect asyncio.open_connection dns.resolver.resolve dns.resolver.query socket.gethostbyname
+socket.getaddrinfo asyncssh.connect xmlrpc.client.ServerProxy Pyro4.Proxy rpyc.connect rpyc.classic.connect
+socks.socksocket"""
+_LISTEN = """socketserver.TCPServer http.server.HTTPServer socket.create_server asyncio.start_server
+xmlrpc.server.SimpleXMLRPCServer multiprocessing.managers.BaseManager"""
+_UNPICKLE = """pickle.load pickle.loads pickle.Unpickler cPickle.load cPickle.loads _pickle.load _pickle.loads dill.load
+dill.loads cloudpickle.load cloudpickle.loads joblib.load marshal.load marshal.loads shelve.open yaml.load
+yaml.unsafe_load yaml.full_load yaml.load_all jsonpickle.decode torch.load pandas.read_pickle numpy.load
+sklearn.externals.joblib.load"""
+_NATIVE = """ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll.LoadLibrary ctypes.windll.* ctypes.memmove
+ctypes.CFUNCTYPE cffi.FFI torch.ops.load_library torch.classes.load_library tensorflow.load_op_library
+numpy.ctypeslib.load_library _ctypes.dlopen mmap.mmap"""
+_BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline cupy.RawModule cupy.RawKernel
+cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
+_SHELL_ENDS = "os.dup2"
+_DELETE = "shutil.rmtree os.remove os.unlink os.rmdir os.removedirs os.truncate"
+_WRITE = (
+    "shutil.copy shutil.copy2 shutil.copyfile shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
+)
+_SECRETS = """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token
+keyring.get_password browser_cookie3.load browser_cookie3.chrome win32crypt.CryptUnprotectData
+google.colab.userdata.get kaggle_secrets.UserSecretsClient pyperclip.paste PIL.ImageGrab.grab pyautogui.screenshot
+pynput.keyboard.Listener keyboard.on_press"""
+_HOST = """platform.node platform.uname platform.platform socket.gethostname socket.getfqdn getpass.getuser os.getlogin
+os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.glob os.getcwd"""
+_INPUT = "builtins.input sys.stdin.read"
+_DECODE = """base64.b64decode base64.b32decode base64.b16decode base64.b85decode base64.a85decode
+base64.urlsafe_b64decode base64.standard_b64decode base64.decodebytes codecs.decode binascii.unhexlify binascii.a2b_hex
+binascii.a2b_base64 zlib.decompress bz2.decompress lzma.decompress gzip.decompress builtins.bytes.fromhex
+builtins.bytearray.fromhex marshal.loads cryptography.fernet.Fernet"""
+
+KIND_OF: dict[str, str] = {
+    name: kind
+    for kind, names in {
+        "process": _PROCESS, "code": _CODE, "module": _MODULE, "download": _DOWNLOAD, "send": _SEND,
+        "connect": _CONNECT, "listen": _LISTEN, "unpickle": _UNPICKLE, "native": _NATIVE, "native-build": _BUILD,
+        "dup": _SHELL_ENDS, "delete": _DELETE, "write": _WRITE, "secret": _SECRETS,
+    }.items()
+    for name in names.split()
+}  # fmt: skip
+TAG_OF: dict[str, str] = (
+    dict.fromkeys(_DOWNLOAD.split(), "download")
+    | dict.fromkeys(_SEND.split(), "download")
+    | dict.fromkeys(_CONNECT.split(), "download")
+    | dict.fromkeys(_DECODE.split(), "decoded")
+    | dict.fromkeys(_SECRETS.split(), "secret")
+    | dict.fromkeys(_HOST.split(), "host")
+    | dict.fromkeys(_INPUT.split(), "input")
+)
+"""Where a call's result comes from."""
+
+_HTTP = {
+    "get": "download", "head": "download", "post": "send", "put": "send", "patch": "send", "request": "send",
+    "stream": "download", "urlopen": "download", "open": "download", "send": "send",
+}  # fmt: skip
+OBJECTS: dict[str, dict[str, str]] = {
+    "socket.socket": {
+        "connect": "connect", "connect_ex": "connect", "send": "send", "sendall": "send", "sendto": "send",
+        "bind": "bind", "listen": "listen", "accept": "listen",
+    },
+    "requests.Session": _HTTP, "requests.session": _HTTP, "httpx.Client": _HTTP, "httpx.AsyncClient": _HTTP,
+    "aiohttp.ClientSession": _HTTP, "urllib3.PoolManager": _HTTP, "http.client.HTTPConnection": _HTTP,
+    "http.client.HTTPSConnection": _HTTP, "urllib.request.build_opener": _HTTP,
+    "ftplib.FTP": {"storbinary": "send", "storlines": "send", "retrbinary": "download"},
+    "smtplib.SMTP": {"sendmail": "send", "send_message": "send"},
+    "smtplib.SMTP_SSL": {"sendmail": "send", "send_message": "send"},
+    "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
+    "telnetlib.Telnet": {"write": "send", "open": "connect"},
+}  # fmt: skip
+"""What the methods of an object do, by the function that makes it."""
+METHOD_KINDS = {
+    "sendall": "send", "sendmail": "send", "write_text": "write", "write_bytes": "write", "unlink": "delete",
+    "exec_module": "module", "storbinary": "send", "exec_command": "process", "load_module": "module",
+}  # fmt: skip
+"""Methods that are telling whatever object they are called on."""
+
+SENSITIVE_PATH = re.compile(
+    r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
+    r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"
+    r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json)\b"
+    r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
+    re.I,
+)
+START_PATH = re.compile(
+    r"\.(?:bashrc|zshrc|profile|bash_profile|bash_login|zprofile|zshenv|xprofile)\b|authorized_keys|crontab|/etc/cron|"
+    r"/etc/(?:rc\.local|profile|init|systemd|ld\.so\.preload)|systemd/(?:user|system)|LaunchAgents|LaunchDaemons|"
+    r"Start Menu|\\Startup\\|CurrentVersion\\Run|autostart/|sitecustomize\.py|usercustomize\.py|site-packages|\.pth$|"
+    r"\.git/hooks/|ipython/profile|\.jupyter/",
+    re.I,
+)
+"""Files that something else runs later."""
+SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIAL|PRIVATE_KEY", re.I)
+HOOK_VARIABLE = re.compile(
+    r"^(?:LD_PRELOAD|LD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PATH|BASH_ENV|PROMPT_COMMAND|"
+    r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|GIT_SSH_COMMAND)$",
+    re.I,
+)
+ENTRY_NAMES = frozenset(
+    """__init__ __new__ __post_init__ __call__ __enter__ __setstate__ __reduce__ __reduce_ex__ __del__ __getattr__
+    __getattribute__ __getitem__ __len__ __iter__ __repr__ __str__ forward generate from_pretrained _from_pretrained
+    from_config _load_from_state_dict load_state_dict load load_model load_weights setup initialize init_weights
+    _init_weights post_init tokenize _tokenize encode decode __bool__ preprocess postprocess handle inference predict
+    load_context _load_pretrained_model prepare_inputs_for_generation register_for_auto_class tie_weights to eval train
+    reset_parameters convert_tokens_to_ids save_pretrained save_vocabulary apply_chat_template get_vocab _set_seed
+    execute""".split()
+)
+"""Methods that loaders and users of a model call without naming them."""
+IMPORT_HOOKS = frozenset("__init_subclass__ __set_name__ __class_getitem__ __prepare__ __instancecheck__".split())
+
+
+def kind_of(dotted: str) -> str | None:
+    """What the function does, None for one that computes."""
+    maker, made, method = dotted.rpartition("().")
+    if made and maker in OBJECTS:
+        return OBJECTS[maker].get(method)
+    known = KIND_OF.get(dotted)
+    if known is None and dotted.startswith("ctypes.windll."):
+        return "native"
+    return known

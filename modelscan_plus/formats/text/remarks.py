@@ -1,0 +1,170 @@
+"""Remarks about lines of a script, a page or a notebook cell: commands, addresses, hidden characters, links."""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.facts import Remark
+
+_MAY_COMMAND = re.compile(
+    r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|mshta|"
+    r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
+    r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b",
+    re.I,
+)  # fmt: skip
+_COMMENT = re.compile(r"<!--(.*?)-->|\[//\]:\s*#\s*[(\"'](.*?)[)\"']|\[comment\]:\s*<>\s*\((.*?)\)", re.S)
+_LINK = re.compile(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
+_ANCHOR = re.compile(r"<a\s[^>]*href\s*=\s*[\"']?(https?://[^\"'\s>]+)[^>]*>([^<]{3,200})</a>", re.I)
+_UNSEEN = re.compile(
+    r"<(?P<tag>\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|"
+    r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]*>(?P<text>.*?)</(?P=tag)>",
+    re.I | re.S,
+)
+_SCRIPT = re.compile(
+    r"<script[\s>]|<iframe[\s>]|<object[\s>]|<embed[\s>]|<[a-z]{1,20}\s[^<>]{0,200}\bon(?:error|load|click|mouseover)\s*=|"
+    r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
+    re.I,
+)
+_PROTECTION = re.compile(
+    r"\b(?:disable|turn\s+off|switch\s+off|deactivate|whitelist\s+(?:it|this|the\s+\w+)\s+in|add\s+\w*\s*exclusion\w*\s+(?:to|in))\s+(?:\w+\s+){0,3}?"
+    r"(?:antivirus|anti-virus|windows\s+defender|defender|smartscreen|real-time\s+protection|firewall|gatekeeper|selinux)"
+    r"|Set-MpPreference\b|Add-MpPreference\s+-ExclusionPath|xattr\s+-[rc]+\w*\s+com\.apple\.quarantine|spctl\s+--master-disable"
+    r"|netsh\s+advfirewall\s+set\s+\w+\s+state\s+off|setenforce\s+0",
+    re.I,
+)
+_PASSWORD_ARCHIVE = re.compile(
+    r"\b(?:password|passwd|pass)\s*(?:is|:|=)\s*[\"'`]?\w{3,20}.{0,80}\b(?:zip|rar|7z|archive)\b|\.(?:zip|rar|7z)\b.{0,80}\bpassword\s*(?:is|:)",
+    re.I,
+)
+_RUN_FILE = re.compile(
+    r"\b(?:run|execute|launch|start|double[- ]click(?:\s+on)?|open)\s+(?:the\s+)?[`\"'*]{0,3}(?P<file>[\w./\\-]+\.(?:bat|cmd|exe|ps1|vbs|scr|msi|hta|jar|lnk|command|pkg|dmg|appimage))\b",
+    re.I,
+)
+_WINDOW = 4
+_KEPT = 200
+
+
+def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> Iterator[Remark]:
+    """Remarks about lines that a shell or a person runs."""
+    lines = text.replace("\\\n", " ").replace("^\n", " ").split("\n")
+    seen: set[str] = set()
+    for number, line in enumerate(lines):
+        if not _MAY_COMMAND.search(line):
+            continue
+        window = "\n".join(part[:2000] for part in lines[number : number + _WINDOW])
+        command = prose.hostile_command(window)
+        if command and command[1] not in seen and not _is_comment(line):
+            seen.add(command[1])
+            yield Remark("command", command[0], command[1], first_line + number, _host(window), unseen)
+    for number, line in enumerate(lines):
+        if found := _PROTECTION.search(line):
+            yield Remark(
+                "protection", "asks to switch protection off", _cut(line, found), first_line + number, "", unseen
+            )
+        if ("http" in line or "ftp" in line) and (odd := prose.odd_url(line)):
+            yield Remark("url", f"names {odd[1]}", odd[0], first_line + number, _host(line), unseen)
+
+
+def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
+    """Remarks about a page that people, and agents, read."""
+    yield from script_remarks(text, first_line)
+    for found in _COMMENT.finditer(text):
+        yield from _unseen_text(next(filter(None, found.groups()), ""), _line(text, found.start(), first_line))
+    for found in _UNSEEN.finditer(text):
+        yield from _unseen_text(found["text"], _line(text, found.start(), first_line))
+    for found in _LINK.finditer(text):
+        yield from _link(found[1], found[2], _line(text, found.start(), first_line))
+    for found in _ANCHOR.finditer(text):
+        yield from _link(found[2], found[1], _line(text, found.start(), first_line))
+    if started := _RUN_FILE.search(text):
+        what = "tells the reader to start a program that comes along"
+        yield Remark("start", what, _cut(text, started), _line(text, started.start(), first_line), started["file"])
+    if locked := _PASSWORD_ARCHIVE.search(text):
+        what = "hands out an archive with a password, which no scanner can open"
+        yield Remark("protection", what, _cut(text, locked), _line(text, locked.start(), first_line))
+    yield from hidden_remarks(text, first_line)
+    for part in prose.encoded_parts(text, limit=20):
+        if part.kind != "text" or prose.hostile_command(part.decoded) or prose.addressed_to_agent(part.decoded):
+            before = text[max(0, part.position - 40) : part.position]
+            if not re.search(r"data:[\w/+.-]+;base64,\s*$", before):
+                line = _line(text, part.position, first_line)
+                yield Remark("encoded", f"decodes to {part.decoded}", shorten(text[part.position :][:80]), line)
+
+
+def hidden_remarks(text: str, first_line: int = 1, *, only_letters: bool = False) -> Iterator[Remark]:
+    """Characters that nobody sees; in word lists only invisible letters count."""
+    hidden = prose.hidden_characters(text)
+    if hidden is None or (only_letters and (hidden.kind != "tags" or hidden.count < 8)):
+        return
+    around = shorten(visible(text[max(0, hidden.position - 40) : hidden.position + 40]), 200)
+    spelt = f" that spell: {hidden.decoded}" if hidden.decoded else ""
+    what = f"holds {hidden.count:,} {hidden.kind} characters{spelt}"
+    host = "tags" if hidden.kind == "tags" else "bidi" if hidden.kind == "bidi" else ""
+    if hidden.kind != "zero-width" or hidden.count > 3:
+        yield Remark("hidden", what, around, _line(text, hidden.position, first_line), host)
+
+
+def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
+    """Markup that runs in a browser or viewer."""
+    if found := _SCRIPT.search(text):
+        yield Remark(
+            "script", "runs in the program that shows it", _cut(text, found), _line(text, found.start(), first_line)
+        )
+
+
+def _unseen_text(text: str, line: int) -> Iterator[Remark]:
+    if prose.addressed_to_agent(text) or prose.hostile_sentence(text):
+        what = "gives orders to a model where no reader of the page sees them"
+        yield Remark("agent", what, shorten(visible(" ".join(text.split())), 200), line, "", True)
+    yield from script_remarks(text, line, unseen=True)
+
+
+def _link(shown: str, address: str, line: int) -> Iterator[Remark]:
+    named = re.fullmatch(r"[`*_\s]*(?:https?://)?((?:[\w-]+\.)+[a-z]{2,12})(?:[/?#:]\S*)?[`*_\s]*", shown, re.I)
+    found = prose.URL.match(address)
+    if named is None or found is None:
+        return
+    left, right = _registered(named.group(1)), _registered(found.group(1))
+    if (
+        left
+        and right
+        and left != right
+        and not shown.lower().endswith((".py", ".md", ".sh", ".json", ".txt", ".bin", ".ai"))
+    ):
+        yield Remark(
+            "link",
+            f"shows {visible(left)} and leads to {visible(right)}",
+            shorten(visible(f"[{shown}]({address})"), 200),
+            line,
+            right,
+        )
+
+
+def _registered(host: str) -> str:
+    parts = host.lower().rpartition("@")[2].partition(":")[0].strip(".").split(".")
+    same = {"huggingface.co": "hf.co", "youtu.be": "youtube.com", "twitter.com": "x.com", "github.io": "github.com"}
+    name = ".".join(parts[-2:])
+    return same.get(name, name)
+
+
+def _host(text: str) -> str:
+    found = prose.URL.search(text)
+    if found is None:
+        return ""
+    scheme = "http:" if found.group().lower().startswith("http:") else ""
+    path = "/".join(found.group(2).split("/")[:3])
+    return visible(scheme + found.group(1).lower() + path)
+
+
+def _line(text: str, position: int, first_line: int) -> int:
+    return first_line + text.count("\n", 0, position)
+
+
+def _cut(text: str, found: "re.Match[str]") -> str:
+    part = text[max(0, found.start() - 20) : found.end() + 60]
+    return shorten(visible(" ".join(part.split())), 160)
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith(("#", "rem ", "REM ", "::", "//")) and not line.lstrip().startswith("#!")

@@ -1,0 +1,47 @@
+"""What gets installed: requirements files, pyproject and environment files, pip lines of scripts and containers."""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.facts import Remark
+
+_INDEX = re.compile(
+    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links)[\s=]+[\"']?(\w+://\S+?)[\"',\s]*$",
+    re.I,
+)
+_TRUSTED = re.compile(r"--trusted-host[\s=]+(\S+)", re.I)
+_DIRECT = re.compile(
+    r"(?:^|[\s\"'@])((?:git|hg|svn|bzr)\+(?:\w+)://[^\s\"',;]+|(?:https?|ftp)://[^\s\"',;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2)[^\s\"',;]*)",
+    re.I,
+)
+_URL_REQUIREMENT = re.compile(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
+
+
+def requirement_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
+    """Everything that is not a name from the usual index."""
+    for number, line in enumerate(text.split("\n")):
+        plain = line.split(" #")[0].strip()
+        if not plain or plain.startswith("#"):
+            continue
+        at = first_line + number
+        shown = shorten(visible(plain), 160)
+        if found := _INDEX.search(plain):
+            yield Remark("index", "takes packages from another index", shown, at, _host(found.group(1)))
+        elif found := _TRUSTED.search(plain):
+            yield Remark(
+                "index", "takes packages from a host without checking who it is", shown, at, visible(found.group(1))
+            )
+        elif found := _DIRECT.search(plain) or _URL_REQUIREMENT.search(plain):
+            yield Remark(
+                "requirement", "is installed from an address, not from an index", shown, at, _host(found.group(1))
+            )
+
+
+def _host(address: str) -> str:
+    found = prose.URL.search(address.partition("+")[2] if "+" in address.partition("://")[0] else address)
+    if found is None:
+        return visible(address.partition("://")[2].partition("/")[0])
+    scheme = "http:" if found.group().lower().startswith("http:") else ""
+    return visible(scheme + found.group(1).lower().rpartition("@")[2] + "/".join(found.group(2).split("/")[:2]))

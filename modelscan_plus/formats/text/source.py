@@ -1,0 +1,162 @@
+"""Python sources and notebooks as formats."""
+
+import json
+from collections.abc import Iterable
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
+from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.python.analyse import LARGEST, Source, analyse, parse
+from modelscan_plus.formats.text.python.facts import PythonFacts
+from modelscan_plus.formats.text.remarks import markup_remarks, page_remarks, script_remarks
+from modelscan_plus.formats.text.requirements import requirement_remarks
+
+_NOTEBOOK = 32 << 20
+_MAGICS = ("%", "!", "?")
+
+
+class PythonFormat(Format):
+    """Python sources."""
+
+    name = "python"
+    title = "Python source"
+    extensions = (".py", ".pyw")
+    executable = True
+    description = (
+        "Parsed by `ast`, never compiled. Found is what happens when the file is imported (class bodies, decorators, "
+        "default values and everything these call included), what its methods and functions do, and what only happens "
+        "when it is started as a program. Names are followed through aliases, `getattr`, `__import__` and module "
+        "dictionaries, texts through concatenation, base64, hex, zlib, XOR and code inside of text; values from the "
+        "network, from decoders, secrets and host names through variables and calls. Which files a loader reaches is "
+        "judged over the whole tree. Not followed: values through containers and attributes of other objects, code "
+        "that needs the data of the weights. Loaders: transformers, diffusers, sentence-transformers and vLLM with "
+        "`trust_remote_code`, torch.hub, pip, Python itself."
+    )
+
+    def claims(self, view: View) -> bool:
+        artifact = view.artifact
+        if artifact.payload or not view.head:
+            return False
+        named = roles.by_name(artifact.name) == "python" and b"\0" not in view.head
+        if not named and not roles.is_text(view.head, artifact.name):
+            return False
+        return roles.role(artifact.name, view.head, nested=artifact.depth > 0) == "python"
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        size = artifact.source.size
+        whole = (Region(0, size, "structure"),)
+        if size > LARGEST:
+            reason = CoverageReason("python-too-large", f"a source of {size:,} bytes is not read", executable=True)
+            yield Parsed(regions=whole, gaps=(reason,))
+            return
+        data = artifact.source.pread(0, size)
+        tree = parse(data)
+        if isinstance(tree, str):
+            yield _unparsed(tree, whole)
+            return
+        try:
+            source = analyse(tree, roles.decode(data), budget)
+        except RecursionError:
+            yield _unparsed("nested too deeply to be analysed", whole)
+            return
+        yield Parsed(
+            (PythonFacts(source.effects, source.disguises, source.omitted),), whole, summaries=(_summary(source),)
+        )
+
+
+def _unparsed(why: str, whole: tuple[Region, ...]) -> Parsed:
+    reason = CoverageReason("python-syntax", f"Python's parser does not take the source: {shorten(visible(why))}", True)
+    return Parsed(regions=whole, gaps=(reason,), summaries=(PythonSummary(parsed=False),))
+
+
+def _summary(source: Source) -> PythonSummary:
+    imports = tuple(PythonImport(module, names) for module, names in source.imports)
+    return PythonSummary(imports, source.classes, source.functions, source.effects)
+
+
+class NotebookFormat(Format):
+    """Jupyter notebooks."""
+
+    name = "notebook"
+    title = "Jupyter notebook"
+    extensions = (".ipynb",)
+    executable = True
+    description = (
+        "Code cells are read as one Python source each, lines for the shell and for pip as such, Markdown cells as "
+        "pages; saved outputs are searched for markup that runs when the notebook is shown."
+    )
+
+    def claims(self, view: View) -> bool:
+        artifact = view.artifact
+        if artifact.payload or not roles.is_text(view.head, artifact.name):
+            return False
+        return roles.role(artifact.name, view.head) == "notebook"
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        size = artifact.source.size
+        whole = (Region(0, size, "structure"),)
+        if size > _NOTEBOOK:
+            yield Parsed(
+                regions=whole, gaps=(CoverageReason("notebook-too-large", f"{size:,} bytes are not read", True),)
+            )
+            return
+        try:
+            cells = json.loads(artifact.source.pread(0, size)).get("cells")
+        except (ValueError, RecursionError, AttributeError):
+            yield Parsed(regions=whole, gaps=(CoverageReason("malformed", "the notebook is not valid JSON", True),))
+            return
+        remarks: list[Remark] = []
+        yield Parsed(regions=whole, summaries=(TextSummary("notebook"),))
+        for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
+            budget.check_time()
+            if not isinstance(cell, dict):
+                continue
+            text = _joined(cell.get("source"))
+            if cell.get("cell_type") == "code":
+                shell, code = _split(text)
+                remarks += [*script_remarks(shell), *requirement_remarks(shell)]
+                tree = parse(code)
+                if not isinstance(tree, str):
+                    source = analyse(tree, code, budget)
+                    yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
+                for output in cell.get("outputs") or ():
+                    remarks += _output(output, number)
+            elif cell.get("cell_type") == "markdown":
+                remarks += page_remarks(text)
+        yield Parsed((TextFacts("notebook", tuple(remarks[:300])),))
+
+
+def _joined(source: object) -> str:
+    if isinstance(source, list):
+        return "".join(part for part in source if isinstance(part, str))
+    return source if isinstance(source, str) else ""
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The lines for the shell and the lines of Python; both keep their line numbers."""
+    if text.startswith(("%%bash", "%%sh", "%%script", "%%!")):
+        return text, ""
+    shell, code = [], []
+    for line in text.split("\n"):
+        is_shell = line.lstrip().startswith(_MAGICS)
+        shell.append(line.lstrip().lstrip("!%") if is_shell else "")
+        indent = line[: len(line) - len(line.lstrip())]
+        code.append(f"{indent}pass" if is_shell else line)
+    return "\n".join(shell), "\n".join(code)
+
+
+def _output(output: object, number: int) -> list[Remark]:
+    data = output.get("data") if isinstance(output, dict) else None
+    if not isinstance(data, dict):
+        return []
+    html = _joined(data.get("text/html")) + _joined(data.get("image/svg+xml"))
+    script = _joined(data.get("application/javascript"))
+    found = list(markup_remarks(html, number))
+    if script:
+        found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))
+    return found

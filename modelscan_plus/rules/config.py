@@ -1,0 +1,267 @@
+"""JSON configurations: the code they name, the files they lead to, and text that a tokenizer rewrites."""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.formats import kinds
+from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
+from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.scripts import of_remark
+
+_REMOTE = "https://huggingface.co/docs/transformers/main/en/models#custom-models"
+_DIFFUSERS = "https://huggingface.co/docs/diffusers/main/en/using-diffusers/custom_pipeline_overview"
+_TOKENIZERS = "https://huggingface.co/docs/tokenizers/main/en/components"
+
+FOREIGN_CODE = Rule(
+    id="MSP5030",
+    slug="code-from-other-repository",
+    title="The configuration takes code from another repository",
+    severity=Severity.HIGH,
+    why=(
+        "With remote code allowed, the loader fetches the named file from the other repository, from whatever its main "
+        "branch holds at that moment: pinning the revision of this model does not pin it. Its owner, or whoever gets "
+        "hold of a deleted name, decides what runs."
+    ),
+    fix="Copy the code into a repository of your own and review it, or use a class that the library has built in.",
+    bad='"auto_map": {"AutoModel": "someone/other-repo--modeling_x.XModel"}',
+    good='"auto_map": {"AutoModel": "modeling_x.XModel"}',
+    cwe=("CWE-829", "CWE-494"),
+    references=(_REMOTE,),
+)
+OWN_CODE = Rule(
+    id="MSP5031",
+    slug="code-in-repository",
+    title="The configuration names code of the repository itself",
+    severity=Severity.INFO,
+    why=(
+        "Loaders run it only when the user allows remote code. Thousands of honest models come with their own code; "
+        "what this code does is judged by itself."
+    ),
+    fix="Allow remote code only at a pinned revision whose code somebody has read.",
+    bad='"auto_map": {"AutoModel": "modeling_x.XModel"}',
+    good='"architectures": ["BertModel"]',
+    cwe=("CWE-829",),
+    references=(_REMOTE,),
+)
+TRUSTS = Rule(
+    id="MSP5033",
+    slug="asks-for-trust",
+    title="The configuration itself asks loaders to run remote code",
+    severity=Severity.MEDIUM,
+    why=(
+        "Whether code of a repository may run is the user's decision. Some programs pass what the configuration says on "
+        "to the loader, and the decision is then the publisher's."
+    ),
+    fix="Remove the key, and allow remote code in your own program if you want it.",
+    bad='"trust_remote_code": true',
+    good='"auto_map": {"AutoModel": "modeling_x.XModel"}   and the user passes trust_remote_code',
+    cwe=("CWE-807",),
+    references=(_REMOTE,),
+)
+OTHER_LIBRARY = Rule(
+    id="MSP5034",
+    slug="builds-from-other-module",
+    title="The configuration builds something from a module that its loader does not know",
+    severity=Severity.MEDIUM,
+    why=(
+        "The loader imports the named module and calls the named class. A module outside of the known libraries is "
+        "either code of the repository or any package of the machine, up to those that run programs."
+    ),
+    fix="Find out what the module is. Load the model without it where you can.",
+    bad='"_target_": "subprocess.run"',
+    good='"unet": ["diffusers", "UNet2DConditionModel"]',
+    cwe=("CWE-470",),
+    references=(_DIFFUSERS,),
+)
+PATH_LEAVES = Rule(
+    id="MSP5035",
+    slug="path-leaves-repository",
+    title="The configuration names a file outside of the repository",
+    severity=Severity.HIGH,
+    why=(
+        "The loader opens the file on the machine that loads the model, or fetches it from elsewhere: something that "
+        "was not scanned, or that should not be read. Paths of the machine on which a model was trained are mostly "
+        "leftovers and are reported as info."
+    ),
+    fix="Remove the key or set it to a file of the repository.",
+    bad='"vocab_file": "../../../etc/passwd"',
+    good='"vocab_file": "vocab.json"   "_name_or_path": "/home/me/checkpoints/7b"',
+    cwe=("CWE-22",),
+    references=(_REMOTE,),
+)
+DUPLICATE = Rule(
+    id="MSP5036",
+    slug="config-duplicate-key",
+    title="A key stands twice in a JSON configuration",
+    severity=Severity.MEDIUM,
+    why="Readers differ in which of the two they take, so that what was reviewed need not be what is loaded.",
+    fix="Ask the publisher which one is meant, and remove the other.",
+    bad='{"auto_map": {}, "auto_map": {"AutoModel": "a/b--c.D"}}',
+    good='{"auto_map": {"AutoModel": "modeling_x.XModel"}}',
+    cwe=("CWE-436",),
+    references=("https://datatracker.ietf.org/doc/html/rfc8259#section-4",),
+)
+REWRITES = Rule(
+    id="MSP6020",
+    slug="tokenizer-rewrites-text",
+    title="The tokenizer replaces words of the text",
+    severity=Severity.HIGH,
+    why=(
+        "A Replace step turns one text into another before the model reads it, or after it has answered: an address, an "
+        "account or a name becomes another one, and the weights know nothing of it. Tokenizers replace blanks, quotes "
+        "and bytes."
+    ),
+    fix="Use the tokenizer of the base model.",
+    bad='{"type": "Replace", "pattern": {"String": "bank.example"}, "content": "bnak.example"}',
+    good='{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}',
+    cwe=("CWE-506",),
+    references=(_TOKENIZERS,),
+)
+
+_DANGEROUS = re.compile(
+    r"^(?:os|posix|nt|subprocess|builtins|sys|shutil|socket|pty|importlib|runpy|code|ctypes|pickle|marshal|pip|webbrowser|"
+    r"urllib|requests|http|ftplib|commands|asyncio|multiprocessing|threading|inspect|types|timeit|pdb|antigravity|"
+    r"numpy\.load|torch\.load|torch\.hub|joblib|dill|cloudpickle|hydra\.utils|cProfile|distutils|setuptools|site)(?:\.|$)"
+)
+_KNOWN = re.compile(
+    r"^(?:diffusers|transformers|sentence_transformers|onnxruntime|optimum|peft|timm|flax|torch\.nn|torch\.optim|torchvision|torchaudio|"
+    r"accelerate|tokenizers|open_clip|k_diffusion|stable_diffusion|xformers|bitsandbytes|controlnet_aux|nemo|pytorch_lightning|lightning|"
+    r"omegaconf|ldm|sgm|audiocraft|TTS|fairseq|fairseq2|mmengine|mmcv|mmdet|ultralytics|super_gradients|monai|segment_anything|"
+    r"datasets|evaluate|keras|keras_hub|keras_nlp|tensorflow\.keras|nncf|openvino|huggingface_hub|safetensors|spacy|null|None|library|stable_audio_tools|"
+    r"speechbrain|espnet|espnet2|pyannote|asteroid|flair|setfit|pylate|model2vec|gliner|span_marker|adapters|trl|unsloth|mlx|mlx_lm|"
+    r"vllm|sglang|megatron|deepspeed|apex|torch|lm_eval|torchtune|litgpt|fvcore|detectron2)\b",
+    re.I,
+)
+_VITAL = re.compile(
+    r"auto_map|custom_|_class_name|architectures|_target_|trust|weight_map|chat_template|tokenizer_class|model_type|base_model|library|"
+    r"transformers_weights|_file$|^type$",
+    re.I,
+)
+
+
+@judges(JsonFacts)
+def code_references(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Every place at which the file names code."""
+    for key, value in facts.code:
+        rule, severity, message = _reference(key, value)
+        if rule is not None:
+            yield context.finding(
+                rule, message, TextEvidence(f"{key}: {value}"), subject=f"{key}\0{value}", severity=severity
+            )
+    for key in facts.trusts:
+        yield context.finding(
+            TRUSTS, f"{key} is true: loaders are asked to run code.", TextEvidence(f"{key}: true"), subject=key
+        )
+
+
+def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]:
+    if "--" in value and "/" in value.partition("--")[0]:
+        return (
+            FOREIGN_CODE,
+            None,
+            f"{key} takes {value.partition('--')[2]} from the repository {value.partition('--')[0]}.",
+        )
+    if re.match(r"^[a-z]+://", value, re.I):
+        return FOREIGN_CODE, None, f"{key} takes code from {value}."
+    last = key.rpartition(".")[2]
+    if last in ("custom_pipeline", "custom_generate") and "/" in value:
+        return FOREIGN_CODE, None, f"{key} takes code from the repository {value}."
+    if _DANGEROUS.match(value):
+        return (
+            OTHER_LIBRARY,
+            Severity.CRITICAL if last in ("_target_", "class_path") else Severity.HIGH,
+            f"{key} names {value}.",
+        )
+    if "auto_map" in key or key.startswith("custom_") or last in ("custom_pipeline", "custom_generate"):
+        return OWN_CODE, None, f"{key} names {value} of this repository."
+    if _KNOWN.match(value):
+        return None, None, ""
+    return OTHER_LIBRARY, None, f"{key} names {value}, which is of no library that is known here."
+
+
+@judges(JsonFacts)
+def paths(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Values that lead out of the repository."""
+    for path in facts.paths:
+        severity = _path_severity(path)
+        if severity is not None:
+            yield context.finding(
+                PATH_LEAVES,
+                f"{path.key} names {path.value}, which is not in the repository.",
+                TextEvidence(f"{path.key}: {path.value}"),
+                subject=f"{path.key}\0{path.value}",
+                severity=severity,
+            )
+
+
+def _path_severity(path: ConfigPath) -> Severity | None:
+    last = path.key.rpartition(".")[2]
+    trained = bool(
+        re.search(
+            r"name_or_path|base_model|output_dir|_dir$|folder|checkpoint|draft_model|adapter_path|cache|log", last
+        )
+    )
+    if path.kind == "url":
+        runs = kinds.extension(path.value.partition("?")[0]) in kinds.EXECUTABLE_NAMES
+        return Severity.HIGH if runs or path.value.lower().startswith("http:") else Severity.LOW
+    if path.kind == "network":
+        return Severity.HIGH
+    if trained:
+        return Severity.INFO if path.kind == "absolute" else Severity.LOW
+    if path.kind == "leaves":
+        return Severity.HIGH
+    system = re.match(r"^(?:/(?:etc|proc|sys|dev|root|var/run)/|~/\.|/home/[^/]+/\.)", path.value)
+    return Severity.HIGH if system else Severity.LOW
+
+
+@judges(JsonFacts)
+def duplicates(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Keys that stand twice; high where a loader goes by them."""
+    for problem in facts.problems:
+        if problem.kind == "duplicate":
+            yield context.finding(
+                DUPLICATE,
+                f'The key "{problem.key}" stands twice; the later value is {problem.detail}',
+                TextEvidence(problem.key),
+                subject=problem.key,
+                severity=Severity.HIGH if _VITAL.search(problem.key) else Severity.LOW,
+            )
+
+
+@judges(JsonFacts)
+def replaces(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Steps of a tokenizer that change words."""
+    for step in facts.replaces:
+        severity = _replace_severity(step)
+        if severity is not None:
+            yield context.finding(
+                REWRITES,
+                f'The {step.place} replaces "{step.pattern}" by "{step.content}".',
+                TextEvidence(f"{step.pattern} → {step.content}"),
+                subject=f"{step.place}\0{step.pattern}\0{step.content}",
+                severity=severity,
+            )
+
+
+def _replace_severity(step: ReplaceRule) -> Severity | None:
+    pattern = re.sub(
+        r"\\[a-zA-Z]|\\x[0-9a-f]{2}|\\u\{?[0-9a-fA-F]{4}\}?|\(\?[a-z:]+|\[[^\]]*\]|[\\^$.|?*+()\[\]{}]",
+        "",
+        step.pattern,
+    )
+    letters = re.sub(r"\$\{?\w+\}?|\\\d|<[^<>]{1,20}>|\[[A-Z]+\]", "", step.content)
+    if "://" in step.content or re.search(r"\w\.\w{2,}", letters):
+        return Severity.HIGH
+    if re.search(r"[^\W_]{3,}", letters):
+        return Severity.HIGH
+    if re.search(r"[^\W_]{4,}", pattern) and not re.search(r"byte|0x", step.pattern):
+        return Severity.MEDIUM
+    return None
+
+
+@judges(JsonFacts)
+def remarks(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Commands, odd addresses and hidden characters in values."""
+    for remark in facts.remarks:
+        yield of_remark(remark, "settings", context)

@@ -1,0 +1,177 @@
+"""Which code of a repository a loader gets to, and what follows for what that code does.
+
+Loaders start from names: `auto_map` of a configuration, components of a diffusers pipeline, modules of
+sentence-transformers, files with a meaning of their own (hubconf.py, handler.py, setup.py, …), and files that are named
+as transformers names remote code. From there imports lead on, relative ones and those of files beside it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.text import visible
+from modelscan_plus.formats.summaries import ConfigSummary, PythonSummary
+from modelscan_plus.rules.interface import Rule
+from modelscan_plus.rules.python_code import grade, message_of, subject_of
+from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
+
+MISSING_CODE = Rule(
+    id="MSP5032",
+    slug="named-code-missing",
+    title="The configuration names code that is not in the repository",
+    severity=Severity.MEDIUM,
+    why=(
+        "Loading with remote code fails today. Whoever may write to the repository can add the file tomorrow, and those "
+        "who have allowed remote code by then will run it without having read it."
+    ),
+    fix="Pin the revision, or load the model with a class that the library has built in.",
+    bad='"auto_map": {"AutoModel": "modeling_x.XModel"}   and no modeling_x.py',
+    good='"auto_map": {"AutoModel": "modeling_x.XModel"}   with modeling_x.py beside it',
+    cwe=("CWE-829",),
+    references=("https://huggingface.co/docs/transformers/main/en/models#custom-models",),
+)
+
+BY_NAME = {
+    "hubconf.py": "torch.hub imports it",
+    "handler.py": "inference servers import it",
+    "setup.py": "pip runs it",
+    "conftest.py": "pytest imports it",
+    "sitecustomize.py": "Python imports it at each start",
+    "usercustomize.py": "Python imports it at each start",
+    "model.py": "model servers import it",
+    "predict.py": "model servers import it",
+}
+_REMOTE_CODE = re.compile(
+    r"^(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction|video_processing|generation|"
+    r"audio_processing)_\w+\.py$"
+)
+
+
+def reached_code(tree: Tree) -> dict[str, str]:
+    """Python files that loaders get to, with the way there."""
+    reached: dict[str, str] = {}
+    todo = [*_named_by_config(tree), *_named_by_convention(tree)]
+    while todo:
+        path, way = todo.pop()
+        file = tree.files.get(path)
+        if path in reached or file is None:
+            continue
+        reached[path] = way
+        for summary in file.top(PythonSummary):
+            for imported in summary.imports:
+                todo += [
+                    (found, f"{way} → {file.name}") for found in _imported(tree, file, imported.module, imported.names)
+                ]
+    return reached
+
+
+def _named_by_config(tree: Tree) -> Iterator[tuple[str, str]]:
+    for file, key, value in config_references(tree):
+        found = local_file(tree, file, value)
+        if found:
+            yield found, f"{file.path} {key}"
+
+
+def config_references(tree: Tree) -> Iterator[tuple[TreeFile, str, str]]:
+    """Each reference to code with the file that makes it."""
+    for file in tree.files.values():
+        for summary in file.top(ConfigSummary):
+            for reference in summary.code:
+                yield file, reference.key, reference.value
+
+
+def local_file(tree: Tree, file: TreeFile, reference: str) -> str | None:
+    """The path of the file that "module.Class" means, as seen from a configuration; None when it is not there."""
+    if "--" in reference or "/" in reference:
+        return None
+    module = reference.rpartition(".")[0] or reference
+    component = file.folder
+    names = [f"{module}.py", module.replace(".", "/") + ".py", f"{module}/__init__.py", f"{module}/{module}.py"]
+    for folder in dict.fromkeys((component, "")):
+        for name in names:
+            path = joined(folder, name)
+            if path in tree.files:
+                return path
+    inside = [path for path in tree.files if path.endswith(f"/{module}.py")]
+    return inside[0] if file.name == "model_index.json" and len(inside) == 1 else None
+
+
+def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
+    for file in tree.files.values():
+        if file.name in BY_NAME:
+            yield file.path, BY_NAME[file.name]
+        elif _REMOTE_CODE.match(file.name):
+            yield file.path, "named as transformers names remote code"
+        elif file.path.endswith("custom_generate/generate.py"):
+            yield file.path, "generate() of transformers runs it"
+        elif file.name == "pipeline.py" and tree.find(file.folder, "model_index.json"):
+            yield file.path, "diffusers runs it as custom pipeline"
+        elif file.name == "__init__.py" and not file.folder:
+            yield file.path, "importing the folder runs it"
+        elif tree.kind != "path" and file.name == "app.py":
+            yield file.path, "the space runs it"
+
+
+def _imported(tree: Tree, file: TreeFile, module: str, names: tuple[str, ...]) -> Iterator[str]:
+    """Files that an import statement leads to."""
+    dots = len(module) - len(module.lstrip("."))
+    folder: str | None = file.folder
+    for _ in range(max(0, dots - 1)):
+        folder = joined(folder or "", "..")
+        if folder is None:
+            return
+    base = module.lstrip(".").replace(".", "/")
+    places = [base] if base else []
+    places += [f"{base}/{name}" if base else name for name in names]
+    folders = [folder or ""] if dots else list(dict.fromkeys((folder or "", "")))
+    for place in places:
+        for at in folders:
+            for ending in (".py", "/__init__.py"):
+                path = joined(at, place + ending)
+                if path is not None and path in tree.files:
+                    yield path
+
+
+@judges_tree
+def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """What a file does weighs more when a loader gets there."""
+    for path, way in reached_code(tree).items():
+        file = tree.files[path]
+        known = {(finding.subject, finding.location.line): finding for finding in file.findings}
+        for summary in file.top(PythonSummary):
+            for effect in summary.effects:
+                rule, severity, hostile = grade(effect, reached=True)
+                if severity is Severity.INFO:
+                    continue
+                finding = known.get((visible(subject_of(effect)), effect.line)) or known.get(
+                    (subject_of(effect), effect.line)
+                )
+                because = f"A loader gets there: {way}."
+                if finding is None:
+                    yield context.finding(
+                        rule,
+                        path,
+                        f"{message_of(effect, hostile)} {because}",
+                        TextEvidence(effect.code),
+                        subject=subject_of(effect),
+                        line=effect.line,
+                        severity=severity,
+                    )
+                elif finding.rule == rule.id and severity.rank > finding.severity.rank:
+                    yield context.raised(finding, severity, because)
+
+
+@judges_tree
+def missing_code(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """Local code that is not there; a lone file says nothing about its neighbours."""
+    if len(tree.files) < 2:
+        return
+    for file, key, value in config_references(tree):
+        if not key.startswith("auto_map") or "--" in value or not re.fullmatch(r"\w+(?:\.\w+)+", value):
+            continue
+        if local_file(tree, file, value) is None:
+            module = value.rpartition(".")[0]
+            message = f"{key} names {value}, but there is no {module}.py."
+            yield context.finding(
+                MISSING_CODE, file.path, message, TextEvidence(f"{key}: {value}"), subject=f"{key}\0{value}"
+            )
