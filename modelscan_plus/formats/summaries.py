@@ -141,7 +141,36 @@ class Shard(msgspec.Struct, frozen=True, tag="shard"):
     complete: bool = True
 
 
-Summary = ConfigSummary | PythonSummary | TensorNames | TemplateSummary | TextSummary | DigestList | WeightIndex | Shard
+class ExternalFile(msgspec.Struct, frozen=True):
+    """A file beside a model in which the model keeps tensors."""
+
+    location: str
+    """As written in the model; relative to its folder where a loader accepts it."""
+    end: int
+    """The first byte behind the last tensor, as far as the model says."""
+    tensors: int
+    where: str = ""
+    """The first tensor that names it."""
+
+
+class ExternalFiles(msgspec.Struct, frozen=True, tag="external-files"):
+    """The files that a model reads tensors from."""
+
+    files: tuple[ExternalFile, ...]
+    """At most 500, by location."""
+
+
+Summary = (
+    ConfigSummary
+    | PythonSummary
+    | TensorNames
+    | TemplateSummary
+    | TextSummary
+    | DigestList
+    | WeightIndex
+    | Shard
+    | ExternalFiles
+)
 
 
 class Stated(msgspec.Struct, frozen=True):

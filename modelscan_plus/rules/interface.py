@@ -80,7 +80,8 @@ class Context:
         confidence: Confidence = Confidence.HIGH,
         source: str = "self",
     ) -> Finding:
-        """A finding of `rule` in this artifact. `subject` names what was found, free of offsets."""
+        """A finding of `rule` in this artifact. `subject` names what was found, free of offsets; `node` is a node of a
+        graph, by name."""
         return Finding(
             rule=rule.id,
             slug=rule.slug,

@@ -31,8 +31,8 @@ _SCALARS = {
     FieldDescriptor.TYPE_UINT64: (Kind.UINT64, Kind.DATA_UINT64),
     FieldDescriptor.TYPE_FLOAT: (Kind.FLOAT, Kind.DATA_FLOAT),
     FieldDescriptor.TYPE_DOUBLE: (Kind.DOUBLE, Kind.DATA_DOUBLE),
-    FieldDescriptor.TYPE_STRING: (Kind.STRING, Kind.SPAN),
-    FieldDescriptor.TYPE_BYTES: (Kind.SPAN,),
+    FieldDescriptor.TYPE_STRING: (Kind.STRING, Kind.TEXT),
+    FieldDescriptor.TYPE_BYTES: (Kind.SPAN, Kind.TEXT),
     FieldDescriptor.TYPE_MESSAGE: (Kind.MESSAGE,),
 }
 
@@ -269,6 +269,8 @@ def large(tensors: int, each: int) -> Sparse:
         for n in range(tensors)
     )
     heads = [length_field(8, b"w%d" % n) + b"\x10\x01" + b"\x4a" + varint(each) for n in range(tensors)]
+    outputs = b"".join(length_field(12, length_field(1, b"y%d" % n)) for n in range(tensors))
+    nodes += outputs
     size = sum(1 + len(varint(len(head) + each)) + len(head) + each for head in heads) + len(nodes)
     parts = [(0, b"\x08\x0d\x3a" + varint(size) + nodes)]
     at = len(parts[0][1])

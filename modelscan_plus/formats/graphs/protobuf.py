@@ -5,7 +5,7 @@
     varint   7 bits a byte, lowest first, the top bit set on all but the last; at most 10 bytes
     packed   a repeated number may stand once per element, or many in one field of wire type 2; readers take both
 
-A schema is data: for each message type its class and fields (`Field`). Values of kind SPAN and of the tensor kinds
+A schema is data: for each message type its class and fields (`Field`). Values of kind SPAN, TEXT and the tensor kinds
 (`Kind.DATA_…`) are not read: the object gets a reference with offset, length and the first bytes. The source is read in
 small blocks that grow only while reading goes on without a jump, so that a model behind HTTP ranges costs little.
 
@@ -35,6 +35,9 @@ _SMALLEST_BLOCK = 16 << 10
 _LARGEST_BLOCK = 64 << 10
 _MARGIN = INLINE + 32
 """Bytes that are always at hand behind a field's first byte: a tag, a length and what a span keeps."""
+_INLINE_TEXT = 4 << 10
+_INLINE_TEXTS = 16 << 20
+"""Bytes of one text, and of all texts together, that are kept where they are in the buffer anyway."""
 _KEPT = 50
 """Anomalies of one kind that are kept; all are counted."""
 _MESSAGE_COST = 3
@@ -59,12 +62,14 @@ class Kind(enum.IntEnum):
     DOUBLE = 7
     """Numbers; repeated: an `array` of typecode q, i, Q, B, f or d."""
     SPAN = 8
-    """A `Span` of bytes or of text that may be long; repeated: a list."""
-    DATA_FLOAT = 9
-    DATA_DOUBLE = 10
-    DATA_INT32 = 11
-    DATA_INT64 = 12
-    DATA_UINT64 = 13
+    """A `Span` of bytes; repeated: a list."""
+    TEXT = 9
+    """A `Span` of text that may be long, of which more is kept; repeated: a list."""
+    DATA_FLOAT = 10
+    DATA_DOUBLE = 11
+    DATA_INT32 = 12
+    DATA_INT64 = 13
+    DATA_UINT64 = 14
     """Repeated numbers of which there may be very many: a `Numbers`."""
 
 
@@ -206,6 +211,7 @@ class WireReader:
         self._padding = self._at = 0
         self._safe = -1
         self._block = _SMALLEST_BLOCK
+        self._room = _INLINE_TEXTS
 
     def read(self, kind: MessageType, into: object) -> None:
         """Fill `into`, an object of the type's class. Raises `BudgetExceeded`; what was read until then stays."""
@@ -214,6 +220,11 @@ class WireReader:
         frames = self._frames
         while frames:
             self._fields(frames[-1])
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """Every name that was read, each once; values of kind SPAN are not among them."""
+        return self._texts.values()
 
     # The buffer: `_buffer[i]` is byte `_base + i` of the source; 0x00 stands behind the source's end.
 
@@ -377,6 +388,10 @@ class WireReader:
             value = self._decode(self._buffer[: min(length, TEXT)], 0)
         elif entry.kind is Kind.SPAN:
             value = Span(self._source, offset, length, self._buffer[at : min(end, at + INLINE)])
+        else:
+            keep = INLINE if self._room <= 0 else _INLINE_TEXT
+            self._room -= max(0, min(length, keep) - INLINE)
+            value = Span(self._source, offset, length, self._buffer[at : min(end, at + keep)])
         self._skip(offset, length)
         self._store(frame, entry, value, offset, length)
 

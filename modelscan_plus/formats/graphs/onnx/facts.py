@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.graphs.onnx.model import Model
+from modelscan_plus.formats.graphs.onnx.usage import Unused
+from modelscan_plus.formats.graphs.onnx.walk import Scope
 from modelscan_plus.formats.graphs.protobuf import Anomaly
 
 
@@ -23,5 +25,9 @@ class OnnxFacts(Facts):
     """How often each code occurred."""
     unknown_bytes: int = 0
     """Bytes in fields that no version of the format knows."""
+    scopes: tuple[Scope, ...] = ()
+    """Every graph and function, an outer one before those inside it."""
+    unused: Unused = field(default_factory=Unused)
+    """What no output depends on."""
     complete: bool = True
     """False when a budget ended the reading: the model is then a part of what the file says."""

@@ -14,9 +14,13 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.formats.graphs.onnx.contents import Contents
+from modelscan_plus.formats.graphs.onnx.external import ExternalFacts, references, summary
 from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
 from modelscan_plus.formats.graphs.onnx.model import Model
 from modelscan_plus.formats.graphs.onnx.schema import MODEL, TYPES
+from modelscan_plus.formats.graphs.onnx.usage import Unused, unused
+from modelscan_plus.formats.graphs.onnx.walk import scopes, tensors
 from modelscan_plus.formats.graphs.protobuf import Anomaly, MessageType, WireReader
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
@@ -62,6 +66,8 @@ class OnnxFormat(Format):
         except BudgetExceeded as error:
             breach = error
         end = reader.end if breach is None else source.size
+        found = scopes(model)
+        idle = unused(found) if breach is None else Unused()
         facts = OnnxFacts(
             model=model,
             size=source.size,
@@ -69,11 +75,31 @@ class OnnxFormat(Format):
             anomalies=tuple(reader.anomalies),
             counts=dict(reader.counts),
             unknown_bytes=reader.unknown_bytes,
+            scopes=found,
+            unused=idle,
             complete=breach is None,
         )
-        yield Parsed((facts,), tuple(_regions(reader.data, end)), gaps=_gaps(reader.anomalies))
+        links = references(tensors(found))
+        stated = summary(links)
+        yield Parsed(
+            (facts, ExternalFacts(artifact.name, links)) if links else (facts,),
+            tuple(_regions(reader.data, end)),
+            gaps=_gaps(reader.anomalies),
+            summaries=(stated,) if stated and not artifact.members else (),
+        )
+        yield from _contents(artifact, budget, reader, facts)
         if breach is not None:
             raise breach
+
+
+def _contents(artifact: Artifact, budget: Budget, reader: WireReader, facts: OnnxFacts) -> Iterable[Parsed]:
+    contents = Contents(artifact, budget)
+    contents.tensors(tensors(facts.scopes), facts.unused)
+    contents.names(reader.texts, facts.model, facts.scopes)
+    contents.texts(facts.model, facts.scopes)
+    found = contents.facts
+    if found.hits or found.payloads:
+        yield Parsed((found,), nested=contents.parts)
 
 
 def _gaps(anomalies: list[Anomaly]) -> tuple[CoverageReason, ...]:

@@ -31,8 +31,8 @@ def _ints(number: int, name: str) -> Field:
     return Field(number, name, Kind.INT64, repeated=True)
 
 
-def _span(number: int, name: str) -> Field:
-    return Field(number, name, Kind.SPAN)
+def _long(number: int, name: str) -> Field:
+    return Field(number, name, Kind.TEXT)
 
 
 def _one(number: int, name: str, message: str) -> Field:
@@ -58,7 +58,7 @@ _NODE = (
     _text(3, "name"),
     _text(4, "op_type"),
     _many(5, "attribute", "AttributeProto"),
-    _span(6, "doc_string"),
+    _long(6, "doc_string"),
     _text(7, "domain"),
     _text(8, "overload"),
     _entries(9),
@@ -68,15 +68,15 @@ _ATTRIBUTE = (
     _text(1, "name"),
     Field(2, "f", Kind.FLOAT),
     _int(3, "i"),
-    _span(4, "s"),
+    _long(4, "s"),
     _one(5, "t", "TensorProto"),
     _one(6, "g", "GraphProto"),
     Field(7, "floats", Kind.FLOAT, repeated=True),
     _ints(8, "ints"),
-    Field(9, "strings", Kind.SPAN, repeated=True),
+    Field(9, "strings", Kind.TEXT, repeated=True),
     _many(10, "tensors", "TensorProto"),
     _many(11, "graphs", "GraphProto"),
-    _span(13, "doc_string"),
+    _long(13, "doc_string"),
     _one(14, "tp", "TypeProto"),
     _many(15, "type_protos", "TypeProto"),
     _int32(20, "type"),
@@ -93,10 +93,10 @@ _TENSOR = (
     Field(6, "string_data", Kind.SPAN, repeated=True),
     Field(7, "int64_data", Kind.DATA_INT64),
     _text(8, "name"),
-    _span(9, "raw_data"),
+    Field(9, "raw_data", Kind.SPAN),
     Field(10, "double_data", Kind.DATA_DOUBLE),
     Field(11, "uint64_data", Kind.DATA_UINT64),
-    _span(12, "doc_string"),
+    _long(12, "doc_string"),
     _entries(13, "external_data"),
     _int32(14, "data_location"),
     _entries(16),
@@ -105,7 +105,7 @@ _GRAPH = (
     _many(1, "node", "NodeProto"),
     _text(2, "name"),
     _many(5, "initializer", "TensorProto"),
-    _span(10, "doc_string"),
+    _long(10, "doc_string"),
     _many(11, "input", "ValueInfoProto"),
     _many(12, "output", "ValueInfoProto"),
     _many(13, "value_info", "ValueInfoProto"),
@@ -119,7 +119,7 @@ _FUNCTION = (
     _texts(5, "output"),
     _texts(6, "attribute"),
     _many(7, "node", "NodeProto"),
-    _span(8, "doc_string"),
+    _long(8, "doc_string"),
     _many(9, "opset_import", "OperatorSetIdProto"),
     _text(10, "domain"),
     _many(11, "attribute_proto", "AttributeProto"),
@@ -133,7 +133,7 @@ _MODEL = (
     _text(3, "producer_version"),
     _text(4, "domain"),
     _int(5, "model_version"),
-    _span(6, "doc_string"),
+    _long(6, "doc_string"),
     _one(7, "graph", "GraphProto"),
     _many(8, "opset_import", "OperatorSetIdProto"),
     _entries(14),
@@ -155,7 +155,7 @@ SCHEMA: dict[str, tuple[type[Any], tuple[Field, ...]]] = {
     ),
     "FunctionProto": (model.Function, _FUNCTION),
     "OperatorSetIdProto": (model.Opset, (_text(1, "domain"), _int(2, "version"))),
-    "StringStringEntryProto": (model.Entry, (_text(1, "key"), _span(2, "value"))),
+    "StringStringEntryProto": (model.Entry, (_text(1, "key"), _long(2, "value"))),
     "TrainingInfoProto": (
         model.TrainingInfo,
         (
@@ -171,7 +171,7 @@ SCHEMA: dict[str, tuple[type[Any], tuple[Field, ...]]] = {
     ),
     "ValueInfoProto": (
         model.ValueInfo,
-        (_text(1, "name"), _one(2, "type", "TypeProto"), _span(3, "doc_string"), _entries(4)),
+        (_text(1, "name"), _one(2, "type", "TypeProto"), _long(3, "doc_string"), _entries(4)),
     ),
     "TypeProto": (
         model.Type,
