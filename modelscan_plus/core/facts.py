@@ -19,3 +19,19 @@ class PathFacts(Facts):
     baseline inside the target, which is never obeyed)."""
     detail: str
     """For example where a link points; may hold surrogate escapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourFacts(Facts):
+    """What stands at a path that a file of the target names; looked at, not opened."""
+
+    path: str
+    """As in the report: relative to the target, made visible."""
+    kind: str
+    """"file", "missing", "folder", "special", "link" (to a file within the target), "link-outside" or "link-broken";
+    also where a folder on the way is the link. A link into the blobs of its own Hugging Face cache is a "file"."""
+    detail: str = ""
+    """Where a link leads, or what a special file is."""
+    size: int = 0
+    names: int = 1
+    """Hard links; 1 inside a Hugging Face cache, whose stores may link."""
