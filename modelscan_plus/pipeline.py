@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from modelscan_plus.companions import explained, neighbours
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, Severity, fingerprint
@@ -172,9 +173,11 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     trees = {key: files.refuse_names() for key, files in hashed.items()} if sha256 else {}
     for index, (key, source) in enumerate(sources.items()):
         place = targets[index][0]
-        facts = (*source.facts(), *_locked(place, trees.get(key), options))
+        files = collected.trees.get(key, {})
+        _settle(key, explained(files), collected)
+        facts = (*source.facts(), *neighbours(source, files), *_locked(place, trees.get(key), options))
         whole = not (options.include or options.exclude or os.path.isfile(place))
-        tree = Tree(key, source.kind, collected.trees.get(key, {}), source.revision, facts, whole)
+        tree = Tree(key, source.kind, files, source.revision, facts, whole)
         _judge_tree(with_digests(tree, source, options.jobs), collected)
     for index, (key, source) in enumerate(sources.items()):
         _check_signatures(key, targets[index][0], source, collected, options, now, limits)
@@ -325,6 +328,14 @@ def _locked(target: str, tree: Measured | None, options: Options) -> tuple[LockF
     from modelscan_plus.trust.lock_facts import lock_facts
 
     return (lock_facts(options.lock, target, tree, options.exclude),)
+
+
+def _settle(target: str, coverage: dict[str, Coverage], collected: _Collected) -> None:
+    """Put the coverage in place that only the whole target could tell."""
+    for position, artifact in enumerate(collected.artifacts):
+        if artifact.target == target and artifact.path in coverage:
+            settled = msgspec.structs.replace(artifact, coverage=coverage[artifact.path])
+            collected.artifacts[position] = inert_copy(settled)
 
 
 def _judge_tree(tree: Tree, collected: _Collected) -> None:

@@ -5,6 +5,7 @@ import hashlib
 
 import msgspec
 
+from modelscan_plus.companions import explained
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.finding import Finding, Severity
@@ -38,6 +39,8 @@ def tree_of(files: dict[str, bytes], kind: str = "path") -> Tree:
         made[path] = TreeFile(
             path, len(data), result.formats, result.coverage, summaries=result.summaries, findings=findings
         )
+    for path, coverage in explained(made).items():
+        made[path] = dataclasses.replace(made[path], coverage=coverage)
     tree = Tree("t1", kind, made)
     for path, algorithms in wanted(tree).items():
         digests = {name: hashlib.new(name, files[path]).hexdigest() for name in algorithms}

@@ -57,9 +57,9 @@ LINK = Rule(
     title="The external data is a link",
     severity=Severity.HIGH,
     why=(
-        "The name looks harmless, but it, or a folder on the way, is a symbolic link, so the loader reads what the link "
-        "leads to. That gets private files of the machine past every check of the name. Links into the blobs of the "
-        "same Hugging Face cache repository are how that cache works, and are not reported."
+        "The name looks harmless, but it, or a folder on the way, is a symbolic link, so the loader reads what the "
+        "link leads to. That gets private files of the machine past every check of the name. Links into the blobs of "
+        "the same Hugging Face cache repository are how that cache works, and are not reported."
     ),
     fix="Replace the link by the file that is meant, after you looked at it.",
     bad="weights.bin -> /home/user/.ssh/id_ed25519",
@@ -89,8 +89,8 @@ SELF = Rule(
     title="The model names itself as its external data",
     severity=Severity.HIGH,
     why=(
-        "A tensor is said to be in another file, and that file is the model. Its bytes then are structure to one reader "
-        "and weights to another, and the checks for values that are in the model itself do not apply."
+        "A tensor is said to be in another file, and that file is the model. Its bytes then are structure to one "
+        "reader and weights to another, and the checks for values that are in the model itself do not apply."
     ),
     fix="Do not load the model; no exporter writes this.",
     bad='model.onnx: external_data: location "model.onnx", offset "120", length "64"',
@@ -255,7 +255,9 @@ def external_names(facts: ExternalFacts, context: Context) -> Iterator[Finding]:
         yield _about(ODD_NAME, item, f'The location "{shown(item.location)}" {how}.{more}', context)
     backslash = [i for i in first.values() if "\\" in i.location and not way_out(i.location) and not _odd(i.location)]
     for item, more in some(backslash):
-        message = f'The location "{shown(item.location)}" has backslashes: a folder on Windows, a part of the name elsewhere.'
+        message = (
+            f'The location "{shown(item.location)}" has backslashes: a folder on Windows, a part of the name elsewhere.'
+        )
         yield _about(ODD_NAME, item, message + more, context, Severity.LOW)
     own = [item for item in first.values() if _is(item.location, facts.name)]
     for item, more in some(own):
@@ -321,9 +323,7 @@ def external_places(facts: ExternalFacts, context: Context) -> Iterator[Finding]
         yield _about(UNKNOWN_KEY, item, f"{shown(item.where)} has {what}: {keys}.{more}", context)
 
 
-def _about(
-    rule: Rule, item: Reference, message: str, context: Context, severity: Severity | None = None
-) -> Finding:
+def _about(rule: Rule, item: Reference, message: str, context: Context, severity: Severity | None = None) -> Finding:
     window = context.hex_window(item.start, 16)
     return context.finding(
         rule,
@@ -374,8 +374,7 @@ def _file(
         return
     size = there.size if there is not None else looked.size if looked is not None and looked.kind == "file" else None
     if size is None:
-        if looked is not None or context.tree.kind != "path":
-            yield finding(MISSING, f'"{name}", with {named.tensors:,} of the tensors, is not there.')
+        yield finding(MISSING, f'"{name}", with {named.tensors:,} of the tensors, is not there.')
         return
     if named.end > size:
         message = f'The tensors in "{name}" end at byte {named.end:,}, but the file has only {size:,} bytes.'

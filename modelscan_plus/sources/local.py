@@ -19,11 +19,12 @@ from functools import partial
 
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import UsageError
-from modelscan_plus.core.facts import PathFacts
+from modelscan_plus.core.facts import NeighbourFacts, PathFacts
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.sources.beneath import open_file, open_folder, special, unopened, vanished
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
+from modelscan_plus.sources.neighbours import look
 
 MAX_LEVELS = 512
 """Levels of folders that are walked; what lies deeper is reported as not scanned."""
@@ -95,6 +96,14 @@ class LocalSource:
         elif self._selected((name,)):
             self._root, last = os.path.split(real)
             yield Entry(name, partial(self._open, (last,)), _note(name))
+
+    def look(self, path: str) -> NeighbourFacts:
+        """What stands at a path relative to the target, or beside it where the target is a single file."""
+        if os.path.isdir(self.given):
+            base = os.path.realpath(self.given)
+        else:
+            base = os.path.dirname(os.path.abspath(self.given))
+        return look(base, (*_cache_blobs(base), *self._more_roots), path)
 
     def facts(self) -> tuple[()]:
         """Nothing: what is to be said stands beside the entries."""

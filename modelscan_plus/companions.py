@@ -1,0 +1,52 @@
+"""Files that a model names and that stand beside it: what they are is known only when the whole target is in.
+
+A child sees one file and cannot look beside it. It states which files the model names (formats/summaries.py); here the
+parent asks the source what stands there, and takes the raw numbers of a model's tensors for what they are.
+"""
+
+from collections.abc import Mapping
+
+from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
+from modelscan_plus.core.facts import NeighbourFacts
+from modelscan_plus.formats.summaries import ExternalFiles
+from modelscan_plus.rules.tree import TreeFile, joined
+from modelscan_plus.sources.interface import Source
+from modelscan_plus.sources.local import LocalSource
+
+_LOOKS = 2_000
+"""Paths that are looked at for one target."""
+
+
+def neighbours(source: Source, files: Mapping[str, TreeFile]) -> tuple[NeighbourFacts, ...]:
+    """What stands at the paths that models of a local target name."""
+    if not isinstance(source, LocalSource):
+        return ()
+    paths = dict.fromkeys(path for _, path in _named(files))
+    return tuple(source.look(path) for path in list(paths)[:_LOOKS])
+
+
+def explained(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
+    """By path, the coverage of files of unknown content that are the data of a model in the same target.
+
+    They are numbers to every loader, so nothing that a loader interprets was left unread.
+    """
+    found: dict[str, Coverage] = {}
+    for model, path in _named(files):
+        there = files.get(path)
+        if there is None or there.coverage.state is not CoverageState.NOT_ANALYSED or there.formats:
+            continue
+        if all(reason.code == "unknown-format" for reason in there.coverage.reasons):
+            reason = CoverageReason("tensor-data", f"raw numbers of tensors of {model.name}; left unread")
+            found[path] = Coverage(CoverageState.ANALYSED, (reason,), there.coverage.bytes_read)
+    return found
+
+
+def _named(files: Mapping[str, TreeFile]) -> list[tuple[TreeFile, str]]:
+    named = []
+    for file in files.values():
+        for summary in file.top(ExternalFiles):
+            for external in summary.files:
+                path = joined(file.folder, external.location)
+                if path is not None:
+                    named.append((file, path))
+    return named
