@@ -45,6 +45,7 @@ from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.policy.model import Policy
+from modelscan_plus.results import open_results
 from modelscan_plus.rules.hub import remote_notes
 from modelscan_plus.rules.integrity import NO_TREE_DIGEST
 from modelscan_plus.rules.loaders import loader_views
@@ -160,14 +161,18 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     sha256 = options.sha256 or options.policy.needs_sha256 or options.lock is not None
     # What a signature covers is hashed in the same read as the scan.
     sha256 = sha256 or any(beside(_place(source)) for source in sources.values())
-    with Supervisor(limits, jobs=options.jobs, sha256=sha256) as supervisor:
+    remembers = any(source.kind == "cache" for source in sources.values())
+    memory = open_results(limits, ruleset_digest()) if remembers else None
+    with Supervisor(limits, jobs=options.jobs, sha256=sha256 or remembers, memory=memory) as supervisor:
         if any(source.remote for source in sources.values()):
             supervisor.prepare()  # before there are threads, connections and a token that a child could inherit
         for outcome in supervisor.run(_entries(sources)):
             _collect(outcome, collected)
             if options.progress is not None:
                 options.progress(outcome.path, outcome.size)
-        sandbox = supervisor.sandbox
+        sandbox, recalled = supervisor.sandbox, supervisor.recalled
+    if memory is not None:
+        memory.close()
     local = {key: source for key, source in sources.items() if not source.remote}
     hashed = {key: hashed for key, hashed in collected.hashed.items() if key in local}
     trees = {key: files.refuse_names() for key, files in hashed.items()} if sha256 else {}
@@ -198,7 +203,7 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
     for target in given:
         if target.id not in local:
             collected.notes += remote_notes(target, [a for a in collected.artifacts if a.target == target.id])
-    run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox)
+    run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox, recalled=recalled)
     scope = "remote" if any(source.remote for source in sources.values()) else "full"
     return _report(given, collected, options, now, run, scope)
 
@@ -262,6 +267,10 @@ def _source(given: str, options: Options) -> Source:
             seconds=options.seconds or options.policy.limits.seconds,
             offline=options.offline,
         )
+    if given.startswith("cache:"):
+        from modelscan_plus.sources.caches import open_cache
+
+        return open_cache(given, include=options.include, exclude=options.exclude, max_size=options.max_size)
     return LocalSource(given, include=options.include, exclude=options.exclude, max_size=options.max_size)
 
 

@@ -70,6 +70,7 @@ def command(
     """Scan files and folders ("-" reads standard input) and decide whether they may come in.
 
     hf:org/model[@revision], hf:datasets/… and hf:spaces/… are read on Hugging Face without downloading the weights.
+    cache: is the local Hugging Face cache; cache:ollama, cache:lmstudio and cache:torch are those stores.
 
     Nothing of a model is run. Exit code: 0 allowed, 1 denied, 3 nothing to scan, 4 incomplete.
     """

@@ -227,6 +227,8 @@ class Run(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     host: dict[str, str] = {}
     sandbox: tuple[str, ...] = ()
+    recalled: int = 0
+    """Files whose results were known from an earlier run, by their SHA-256."""
     log_head: str | None = None
 
 

@@ -221,9 +221,9 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
         counts = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in summary.by_coverage.items())
         read = f"{human_bytes(summary.bytes_read)} read of " if summary.bytes_read < size else ""
         files = f"{summary.artifacts:,} {_plural(summary.artifacts, 'file')}"
-        text = (
-            f"{files} ({counts or 'none'}), {read}{human_bytes(size)}, policy {report.verdict.policy_name or 'default'}"
-        )
+        known = f"{report.run.recalled:,} known from before, " if report.run.recalled else ""
+        policy = report.verdict.policy_name or "default"
+        text = f"{files} ({counts or 'none'}), {known}{read}{human_bytes(size)}, policy {policy}"
         yield _paint(style, _wrap(text, style, _INDENT), "bright_black")
 
 

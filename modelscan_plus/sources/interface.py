@@ -23,6 +23,10 @@ class Opened:
     server says that it is)."""
     link: str = ""
     """Where it leads, when the name is a link to another file of the same target: the file has a second name."""
+    named: str = ""
+    """The sha256 that its name claims for its content, as caches name files; "" where the name claims nothing."""
+    facts: tuple[PathFacts, ...] = ()
+    """What opening it showed."""
     fetched: Callable[[], int] | None = None
     """Set for a remote file: the bytes that came over the network so far. `fd` is then a socket (workers/ranges.py)."""
 

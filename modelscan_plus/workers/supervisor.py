@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -19,7 +19,7 @@ from modelscan_plus.core.errors import ModelscanPlusError
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.sources.interface import Entry, Unopened
+from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.workers import child
 from modelscan_plus.workers.interface import ProtocolError, Setup
 from modelscan_plus.workers.worker import Job, Worker
@@ -49,14 +49,34 @@ def available() -> bool:
     return hasattr(socket, "send_fds")
 
 
+class Memory(Protocol):
+    """Results of earlier runs (modelscan_plus/results.py)."""
+
+    def recall(self, entry: Entry, opened: Opened) -> FileResult | None:
+        """What was found in exactly these bytes under this name, None when that is not known."""
+
+    def keep(self, entry: Entry, opened: Opened, result: FileResult) -> None:
+        """Remember a result of bytes that did not change while they were read."""
+
+
 class Supervisor:
     """Runs entries through at most `jobs` children. A context manager: on leaving it no child is left."""
 
     def __init__(
-        self, limits: Limits, jobs: int = 1, *, sha256: bool = False, engine: str = "", signatures: str = ""
+        self,
+        limits: Limits,
+        jobs: int = 1,
+        *,
+        sha256: bool = False,
+        engine: str = "",
+        signatures: str = "",
+        memory: Memory | None = None,
     ) -> None:
         """`engine` names one whose opinion is asked instead of our own rules; with `signatures`, the JSON of what is
-        asked about them, the children verify signature files."""
+        asked about them, the children verify signature files; `memory` is asked before any child."""
+        self.recalled = 0
+        """Files whose results were known."""
+        self._memory = memory
         self._setup = Setup(limits, sha256, engine, signatures)
         self._jobs = max(1, jobs)
         self._workers: list[Worker] = []
@@ -117,6 +137,11 @@ class Supervisor:
             return
         job = Job(number, key, entry, opened)
         try:
+            known = self._memory.recall(entry, opened) if self._memory is not None else None
+            if known is not None:
+                self.recalled += 1
+                self._finish(job, known, done, fresh=False)
+                return
             if available():
                 self._hand_over(job, done)
             else:
@@ -197,20 +222,30 @@ class Supervisor:
         self._selector.unregister(worker.process.channel)
         return worker.process.kill()
 
-    @staticmethod
-    def _finish(job: Job, result: FileResult | Unopened, done: dict[int, Outcome]) -> None:
+    def _finish(self, job: Job, result: FileResult | Unopened, done: dict[int, Outcome], *, fresh: bool = True) -> None:
         changed = job.opened.changed()
         if job.opened.fetched is not None and isinstance(result, FileResult):
             coverage = msgspec.structs.replace(result.coverage, bytes_read=job.opened.fetched())
             result = msgspec.structs.replace(result, coverage=coverage)
+        if fresh and not changed and self._memory is not None and isinstance(result, FileResult):
+            self._memory.keep(job.entry, job.opened, result)
         job.close()
         if not changed:
-            done[job.number] = replace(_outcome(job.key, job.entry, job.opened.size, result), link=job.opened.link)
+            outcome = _outcome(job.key, job.entry, job.opened.size, result, *job.opened.facts, *_misnamed(job, result))
+            done[job.number] = replace(outcome, link=job.opened.link)
             return
         if isinstance(result, FileResult):
             result = _distrusted(result)
         facts = PathFacts("changed", "size, time or identity differ from before the scan")
         done[job.number] = _outcome(job.key, job.entry, job.opened.size, result, facts)
+
+
+def _misnamed(job: Job, result: FileResult | Unopened) -> tuple[PathFacts, ...]:
+    """A blob of a cache whose bytes are not those that its name stands for."""
+    actual = result.sha256 if isinstance(result, FileResult) else None
+    if not job.opened.named or actual is None or actual == job.opened.named:
+        return ()
+    return (PathFacts("blob-differs", f"is named {job.opened.named}, its SHA-256 is {actual}"),)
 
 
 def _outcome(key: str, entry: Entry, size: int, result: FileResult | Unopened, *facts: PathFacts) -> Outcome:
