@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
     "fetch": "Fetch a repository from Hugging Face: scanned and verified before anything lands.",
     "lock": "Keep and check model.lock.json: exactly which files were let in.",
+    "attest": "Scan and sign the verdict, so that others can admit on it.",
     "log": "Show and check the import log.",
     "explain": "Explain a rule: why it matters, what to do, a bad and a good example.",
     "verify": "Verify who signed a file or folder, and that it is as they signed it.",

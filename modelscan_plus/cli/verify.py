@@ -52,6 +52,13 @@ class _Asked:
 @click.option(
     "--ignore-paths", "--ignore", multiple=True, metavar="GLOB", help="What may stand in TARGET unsigned; repeatable."
 )
+@click.option(
+    "--attestation", metavar="FILE", help="Admit TARGET on an attested scan (see `attest`), without a new one."
+)
+@click.option("--any-policy", is_flag=True, help="With --attestation, accept a verdict under any policy.")
+@click.option("--max-age-days", type=click.IntRange(1), metavar="N", help="With --attestation, how old it may be.")
+@click.option("--ruleset", metavar="DIGEST", help="With --attestation, the rule set that must have been used.")
+@click.option("--log", metavar="FILE", help="With --attestation, import log to append to.")
 @click.option("--now", metavar="TIME", help="Time at which certificates without proven time must be valid.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Threads that hash (default: one per processor).")
 @click.option("--format", "-f", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -68,6 +75,11 @@ def command(
     trusted_root_sha256: str | None,
     policy: str | None,
     ignore_paths: tuple[str, ...],
+    attestation: str | None,
+    any_policy: bool,
+    max_age_days: int | None,
+    ruleset: str | None,
+    log: str | None,
     now: str | None,
     jobs: int | None,
     format_: str,
@@ -88,7 +100,7 @@ def command(
         raise MissingExtra("verifying signatures", "sign") from None
     requests = _requests(
         target,
-        signature or find_signature(target),
+        attestation or signature or find_signature(target),
         asked,
         root=_Root(trusted_root, trusted_root_sha256),
         policy=policy,
@@ -96,6 +108,13 @@ def command(
         now=moment,
         jobs=jobs,
     )
+    if attestation is not None:
+        from modelscan_plus.cli.admission import Conditions, admit_on
+
+        conditions = Conditions(
+            policy=policy, any_policy=any_policy, max_age_days=max_age_days, ruleset=ruleset, log=log
+        )
+        sys.exit(admit_on(requests, conditions, as_json=format_ == "json"))
     result = next((result for result in map(verify_target, requests[:-1]) if result.state == "verified"), None)
     result = result or verify_target(requests[-1])
     click.echo(_as_json(result) if format_ == "json" else _as_text(target, result, moment), nl=False)
