@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-hash fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-hash bench-conformance fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -41,6 +41,10 @@ bench: $(VENV)/.installed-test
 # SHA-256 against `openssl speed`, and a scan with hashing against hashing alone, in one run.
 bench-hash: $(VENV)/.installed-test
 	$(BIN)/python tools/bench_hash.py
+
+# The cases of sigstore-conformance, one process each; needs its vectors beside the checkout.
+bench-conformance: $(VENV)/.installed-test
+	$(BIN)/python tools/conformance.py
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -39,6 +40,7 @@ def command() -> None:
         installed = engine.version()
         detail = f"{engine.title}; {engine.needs}" + ("" if installed else '; pip install "modelscan-plus[engines]"')
         click.echo(f"  {installed or 'absent':<8} {engine.name:<14} {detail}")
+    click.echo(f"{'signatures':<15}{_signatures()}")
     click.echo("sandbox")
     layers = describe()
     for layer in layers:
@@ -46,3 +48,22 @@ def command() -> None:
     missing = [layer.name for layer in layers if not layer.active]
     if missing:
         click.echo(f"A layer that is off weakens the sandbox, not the analysis: {', '.join(missing)}.")
+
+
+def _signatures() -> str:
+    """The libraries that verify, and the trusted root that is shipped, with its age."""
+    versions = [_version(name) for name in ("cryptography", "rfc3161-client", "sigstore")]
+    if None in versions[:2]:
+        return 'cannot be verified here; pip install "modelscan-plus[sign]"'
+    from modelscan_plus.trust.root import shipped
+
+    days = (datetime.now(UTC).date() - shipped()["sigstore"].dated).days
+    root = f"trusted root sigstore of {shipped()['sigstore'].dated}, {days:,} days old"
+    return f"cryptography {versions[0]}, rfc3161-client {versions[1]}, sigstore {versions[2] or 'absent'}; {root}"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

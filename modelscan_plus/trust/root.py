@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from modelscan_plus.trust.keys import PublicKey
 from modelscan_plus.trust.reasons import Cause, Rejected
@@ -182,9 +183,13 @@ def _authority(item: Reader) -> Authority:
 def load_certificate(der: bytes, what: str) -> x509.Certificate:
     """A certificate in DER; raises `Rejected`."""
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError as error:
-        raise Rejected(Cause.MALFORMED, f"{what}: no X.509 certificate ({error})") from None
+        certificate = x509.load_der_x509_certificate(der)
+        # These parse only when they are asked for, and are asked for anyway.
+        certificate.issuer, certificate.subject, certificate.extensions, certificate.not_valid_after_utc  # noqa: B018
+        certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as e:
+        raise Rejected(Cause.MALFORMED, f"{what}: no usable X.509 certificate ({e})") from None
+    return certificate
 
 
 def _window(item: Reader) -> Window:

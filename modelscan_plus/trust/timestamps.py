@@ -45,13 +45,13 @@ def _decode(data: bytes, signature: bytes) -> TimeStampResponse:
         response = decode_timestamp_response(data)
         status, imprint = response.status, response.tst_info.message_imprint
         algorithm, hashed = _IMPRINTS.get(imprint.hash_algorithm), bytes(imprint.message)
-        signers = len(response.signed_data.signer_infos)
+        signers = [(signer.issuer, signer.serial_number) for signer in response.signed_data.signer_infos]
     except ValueError as error:
         raise Rejected(Cause.TIMESTAMP, f"a timestamp cannot be read: {error}") from None
     if status != _GRANTED:
         raise Rejected(Cause.TIMESTAMP, "the timestamp authority did not grant the timestamp")
-    if signers != 1:
-        raise Rejected(Cause.TIMESTAMP, f"a timestamp with {signers} signers; one belongs there")
+    if len(signers) != 1:
+        raise Rejected(Cause.TIMESTAMP, f"a timestamp with {len(signers)} signers; one belongs there")
     if algorithm is None:
         raise Rejected(Cause.UNSUPPORTED, "a timestamp over a digest that is neither SHA-256, SHA-384 nor SHA-512")
     if hashlib.new(algorithm, signature).digest() != hashed:

@@ -535,6 +535,20 @@ def test_another_file_is_not_what_was_signed(kind: str) -> None:
     assert cause(made(KINDS[kind]), data=b"other weights") is Cause.DIGEST
 
 
+def test_a_subject_whose_digests_contradict_each_other_is_none() -> None:
+    statement = json.loads(STATEMENT)
+    statement["subject"][0]["digest"]["sha512"] = hashlib.sha512(ARTIFACT).hexdigest()
+    assert cause(made(KINDS["v1-dsse"], data=json.dumps(statement).encode())) is None
+    statement["subject"][0]["digest"]["sha512"] = "00" * 64
+    assert cause(made(KINDS["v1-dsse"], data=json.dumps(statement).encode())) is Cause.DIGEST
+
+
+def test_an_authority_whose_own_certificate_had_ended_is_not_believed() -> None:
+    short = Sigstore(years=1)
+    for wish in (V1, V2):
+        assert cause(made(wish, short), root=short.trusted_root()) in (Cause.CHAIN, Cause.EXPIRED)
+
+
 def test_a_managed_key_verifies_with_its_log_entry_and_no_other_key_does() -> None:
     mine, other = (ByKey(PublicKey.from_pem(instance.public_pem)) for instance in (MINE, STRANGER))
     for wish in (Wish(key=True), Wish(key=True, log=2), Wish(key=True, dsse=True), Wish(key=True, dsse=True, log=2)):

@@ -9,11 +9,14 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.trust import dsse
-from modelscan_plus.trust.expected import ByKey
+from modelscan_plus.trust.expected import ByKey, Keyless
 from modelscan_plus.trust.keys import PublicKey
 from modelscan_plus.trust.reasons import Cause, Rejected
-from modelscan_plus.trust.sign import KeySigner
+from modelscan_plus.trust.root import read_root
+from modelscan_plus.trust.sign import KeylessSigner, KeySigner
 from modelscan_plus.trust.verify import Content, verify_bundle
+from tests.trust.minisig import Sigstore
+from tests.trust.minisig.server import TOKEN_ISSUER, serving, token
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 STATEMENT = json.dumps(
@@ -101,3 +104,30 @@ def test_free_names_of_keys_pass() -> None:
     bundle = json.loads(signer.sign(STATEMENT))
     bundle["verificationMaterial"]["publicKey"]["hint"] = "kms:release-key"
     verify_bundle(json.dumps(bundle).encode(), ByKey(PublicKey.from_pem(signer.public_pem)), None, now=NOW)
+
+
+def test_a_statement_is_signed_keyless_against_a_sigstore_instance() -> None:
+    with serving(Sigstore()) as config:
+        signer = KeylessSigner(token=token("release@corp.test"), trust_config=config)
+        assert signer.name == "release@corp.test"
+        bundle = signer.sign(STATEMENT)
+    root = read_root(config, name="test")
+    verified = verify_bundle(bundle, Keyless("release@corp.test", TOKEN_ISSUER), root, now=NOW)
+    assert verified.times
+    assert verified.statement().predicate_type == "https://example.com/scan/v1"
+    with pytest.raises(Rejected) as rejected:
+        verify_bundle(bundle, Keyless("other@corp.test", TOKEN_ISSUER), root, now=NOW)
+    assert rejected.value.cause is Cause.IDENTITY
+
+
+def test_keyless_signing_says_what_is_missing() -> None:
+    with serving(Sigstore()) as config:
+        with pytest.raises(UsageError, match="identity token"):
+            KeylessSigner(token="no token", trust_config=config)  # noqa: S106 - it is none
+        with pytest.raises(UsageError, match="cannot be used"):
+            KeylessSigner(token=token("x@y.test"), trust_config=b"{}")
+        signer = KeylessSigner(token=token("x@y.test"), trust_config=config)
+        with pytest.raises(UsageError, match="keyless signing failed"):
+            signer.sign(b"no statement")
+    with pytest.raises(UsageError, match="keyless signing failed"):
+        signer.sign(STATEMENT)  # nobody listens any more

@@ -62,8 +62,9 @@ class Wish:
 class Sigstore:
     """One instance; what it signs and whom it trusts."""
 
-    def __init__(self, host: str = "sigstore.test") -> None:
-        self.ca = Chain(host, ExtendedKeyUsageOID.CODE_SIGNING)
+    def __init__(self, host: str = "sigstore.test", *, years: int = 10) -> None:
+        """`years` is how long its authorities' own certificates are good, from 2025 on."""
+        self.ca = Chain(host, ExtendedKeyUsageOID.CODE_SIGNING, years=years)
         self.tsa = Chain(f"{host}-tsa", ExtendedKeyUsageOID.TIME_STAMPING)
         self.tsa_key = ec.generate_private_key(ec.SECP256R1())
         self.tsa_leaf = tsa_leaf(self.tsa, self.tsa_key, EPOCH + timedelta(days=3000))
@@ -113,7 +114,7 @@ class Sigstore:
             "timestampAuthorities": [authority(self.tsa_leaf, self.tsa.intermediate, self.tsa.root)],
         }
 
-    def certificate(self, leaf: Leaf) -> x509.Certificate:
+    def certificate(self, leaf: Leaf, key: object = None) -> x509.Certificate:
         """The signer's certificate."""
         extensions: list[tuple[x509.ExtensionType, bool]] = [(key_usage(*leaf.usage), True)]
         if leaf.extended:
@@ -127,7 +128,7 @@ class Sigstore:
         logged = [(self.ct[name], leaf.sct_at or leaf.start) for name in leaf.sct]
         return signer_leaf(
             self.ca,
-            self.key.public_key(),
+            key or self.key.public_key(),  # type: ignore[arg-type]
             start=leaf.start,
             end=leaf.end,
             extensions=[*extensions, *leaf.more],

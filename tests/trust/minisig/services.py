@@ -110,8 +110,10 @@ def timestamp(
     *,
     imprint: str = "sha256",
     status: str = "granted",
+    hashed: bytes | None = None,
+    nonce: int = 11,
 ) -> bytes:
-    """An RFC 3161 response over `message`."""
+    """An RFC 3161 response over `message`, or over something of which the digest is `hashed`."""
     der = certificate.public_bytes(Encoding.DER)
     owner = asn1_x509.Certificate.load(der)
     info = tsp.TSTInfo(
@@ -120,11 +122,11 @@ def timestamp(
             "policy": "1.2.3.4",
             "message_imprint": {
                 "hash_algorithm": {"algorithm": imprint},
-                "hashed_message": hashlib.new(imprint, message).digest(),
+                "hashed_message": hashed or hashlib.new(imprint, message).digest(),
             },
             "serial_number": 7,
             "gen_time": moment,
-            "nonce": 11,
+            "nonce": nonce,
         }
     ).dump()
     issuer_serial = {
