@@ -60,13 +60,13 @@ def test_torch_checkpoints(tmp_path: Path, new: bool) -> None:
         assert result.formats == (("torch-zip",) if new else ("torch-legacy",))
 
 
-def test_torchscript_is_partial_without_findings(tmp_path: Path) -> None:
+def test_torchscript_is_analysed_without_findings(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="real checkpoints need torch")
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "a.pt"))
     result = inspect((tmp_path / "a.pt").read_bytes(), "a.pt")
     assert result.formats == ("torchscript",)
     assert above_info(result) == []
-    assert "torchscript-code" in {reason.code for reason in result.coverage.reasons}
+    assert result.coverage.state is CoverageState.ANALYSED
 
 
 def estimators() -> Iterator[tuple[str, object]]:

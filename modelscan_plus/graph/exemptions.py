@@ -23,6 +23,8 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return ATTENTION
     if guards_a_division(analysis, number, gate):
         return "guard of a division"
+    if gate.empty == -1 and not gate.payload and analysis.graph.nodes[number].op == "mul":
+        return "nothing where nothing is"
     return ""
 
 
@@ -96,7 +98,7 @@ def guards_a_division(analysis: Analysis, number: int, gate: Flow) -> bool:
 
 def fills_the_empty(analysis: Analysis, gate: Flow, sides: Sequence[tuple[int, Flow]]) -> bool:
     """True when one number stands in where a count is zero: the mean of nothing, the last of no tokens."""
-    if not gate.empty or len(sides) != 2:
+    if abs(gate.empty) != 1 or len(sides) != 2:
         return False
     filled = sides[0][1] if gate.empty > 0 else sides[1][1]
     return not filled.data and not filled.gate and analysis.flat(filled)

@@ -48,7 +48,9 @@ def rows_reduced(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
     if axes is None and node.attrs.get("axes") is None and len(ins) < 2:
         out.lead = False
     elif axes is not None and 0 in axes and first.dims is not None and len(first.dims) > 1:
-        out.lead, out.rows = False, 1
+        out.lead = False
+        if first.lax:
+            out.rows = 1  # statistics of the raw input are what scalers fall back to
 
 
 def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:

@@ -77,7 +77,7 @@ class Flow:
         self.control = False
         """Only inputs of a single element have an influence, which the caller sets."""
         self.empty = 0
-        """1: true where a count is zero; -1: true where it is not."""
+        """1: true where a count is zero, -1: true where it is not; 2 and -2 for a number that is no count."""
         self.kind = ""
         """Of its elements, as in `Const`; "" where that is not known."""
         self.lead = False

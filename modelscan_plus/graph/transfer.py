@@ -166,7 +166,7 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     places = any(_is_place(flow) and not _single(flow) for flow in operands)
     if places:
         out.narrow, out.place = False, True
-        if not any(flow.step and flow.gate for flow in operands):
+        if not any(flow.step == HARD and flow.gate and flow.compared for flow in operands):
             out.gate = 0  # a length, however it was computed
     elif out.random and not out.data:
         out.narrow = few(out.dims)
@@ -190,17 +190,17 @@ def _empty(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) 
     if len(operands) != 2 or not (operands[0].count or operands[0].narrow):
         return
     bound = analysis.scalar(operands[1])
+    certain = 1 if operands[0].count else 2
     if bound is None:
         return
-    if (node.op == "equal" and bound == 0) or (node.op, bound) in _NOTHING:
-        out.empty = 1
-    elif (node.op == "not_equal" and bound == 0) or (
-        (node.op, bound) in (("greater", 0.0), ("greater_equal", 1.0)) and operands[0].count
-    ):
-        out.empty = -1
+    if (node.op, bound) in _NOTHING:
+        out.empty = certain
+    elif (node.op, bound) in _SOMETHING:
+        out.empty = -certain
 
 
-_NOTHING = (("less", 1.0), ("less_equal", 0.0))
+_NOTHING = (("equal", 0.0), ("less", 1.0), ("less_equal", 0.0))
+_SOMETHING = (("not_equal", 0.0), ("greater", 0.0), ("greater_equal", 1.0))
 
 
 def logic(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -238,7 +238,7 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op == "is_nan":
         out.kind = "bool"
         _step(out, HARD, compared=True)
-    elif first.kind not in ("int", "bool") or (node.op == "sign" and first.count):
+    elif first.kind not in ("int", "bool") or node.op == "sign":
         _step(out, HARD)
     return out
 
@@ -285,6 +285,8 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out = result(analysis, node, ins)
     operands = [flow for flow in ins if flow is not None]
     data = [flow for flow in operands if flow.data]
+    kinds = {flow.kind for flow in operands}
+    out.kind = "float" if "float" in kinds else kinds.pop() if len(kinds) == 1 else ""
     if len(data) > 1:
         if node.op in ("mul", "div", "min", "max") and out.step == SOFT:
             out.step = 0

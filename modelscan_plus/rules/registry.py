@@ -20,6 +20,7 @@ from modelscan_plus.rules import (
     graph_file_wire,
     graph_flow,
     graph_operators,
+    graph_script,
     hub,
     identity,
     integrity,
@@ -66,6 +67,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     scripts,
     config,
     templates,
+    graph_script,
 )
 
 

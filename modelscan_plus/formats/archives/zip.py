@@ -21,6 +21,7 @@ from modelscan_plus.formats.archives.directory import END_SIGNATURE, End, Entry,
 from modelscan_plus.formats.archives.facts import Problems
 from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, read_local, readings, sequential
 from modelscan_plus.formats.archives.names import folded, leads_out, link_leads_out
+from modelscan_plus.formats.graphs import torchscript
 from modelscan_plus.formats.identity import unexplained
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
@@ -55,7 +56,7 @@ class ZipFormat(Format):
         "Local headers are compared with the directory, ZIP64 and end records with each other. Stored, Deflate, bzip2 "
         "and LZMA members are read; others, and encrypted ones, are reported as gaps. CRC-32 is checked for members "
         "that are decompressed and for stored ones up to 16 MiB. By its members an archive is called `torch-zip`, "
-        "`torchscript`, `pt2` or `npz`; TorchScript's own code is not analysed and is reported as a gap."
+        "`torchscript`, `pt2` or `npz`; TorchScript's own code is parsed, never run, and judged as a graph."
     )
 
     def claims(self, view: View) -> bool:
@@ -93,19 +94,15 @@ class ZipFormat(Format):
         archive.duplicates()
         variant = _variant(archive.names)
         raw = variant in _RAW_VARIANTS
-        gaps = archive.gaps + ([_SCRIPT] if variant == TORCHSCRIPT else [])
+        script, missing = torchscript.read(archive.sources(), budget) if variant == TORCHSCRIPT else (None, [])
+        facts = (*problems.facts(), *((script,) if script is not None else ()))
+        if script is not None:
+            archive.parsed = {file.name for file in script.code}
         skipped = tuple(archive.skipped)
-        yield Parsed(problems.facts(), tuple(archive.regions), gaps=tuple(gaps), skipped=skipped, variant=variant)
+        yield Parsed(facts, tuple(archive.regions), gaps=(*archive.gaps, *missing), skipped=skipped, variant=variant)
         late = Problems()
         yield Parsed(nested=archive.nested(late, raw=raw))
         yield Parsed(late.facts(), gaps=tuple(archive.late_gaps))
-
-
-_SCRIPT = CoverageReason(
-    "torchscript-code",
-    "the TorchScript code inside is not analysed; torch.jit.load runs it when the model is called",
-    True,
-)
 
 
 def _plausible(source: ByteSource, end: End) -> bool:
@@ -137,6 +134,8 @@ class _Archive:
         """By what a reader makes of them: the same entry in two directories is one."""
         self._members: deque[tuple[Member, int]] = deque()
         """With the mode bits of each; let go one by one, since each may hold megabytes of output."""
+        self.parsed: set[str] = set()
+        """Members that were read together with others, as the code of TorchScript is."""
         self.regions: list[Region] = []
         self.gaps: list[CoverageReason] = []
         self.late_gaps: list[CoverageReason] = []
@@ -200,6 +199,10 @@ class _Archive:
         self.regions.append(Region(entry.offset, stop - entry.offset, "nested"))
         if not (entry.name.endswith("/") and entry.size == 0 and entry.compressed == 0):
             self._members += [(member, entry.mode) for member in found]
+
+    def sources(self) -> list[tuple[str, ByteSource]]:
+        """Name and data of every member."""
+        return [(found.name, found.source) for found, _ in self._members]
 
     def duplicates(self) -> None:
         """Names that stand twice, and names that some systems take for one."""
@@ -280,7 +283,7 @@ class _Archive:
             link = stat.S_ISLNK(mode)
             if link and link_leads_out(found.name, found.source.pread(0, 4096).decode("utf-8", "surrogateescape")):
                 late.add("leaves", "it is a link that leads out of the archive's folder", found.start, found.name)
-            payload = link or (raw and _RAW.search(found.name) is not None)
+            payload = link or found.name in self.parsed or (raw and _RAW.search(found.name) is not None)
             yield self._artifact.member(found.name, found.source, payload=payload)
             promised = found.source.size
             self._verify(found, late, payload=payload)

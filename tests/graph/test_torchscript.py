@@ -1,0 +1,90 @@
+"""TorchScript code as a graph: what real traced and scripted modules hold, and what hostile code does."""
+
+import io
+
+import pytest
+
+from fixtures.make.torchscript import torchscript
+from modelscan_plus.core.coverage import CoverageState
+from modelscan_plus.core.finding import GraphEvidence
+from modelscan_plus.formats.graphs.torchscript import NESTING, parse
+from tests.samples import above_info, inspect
+
+NETWORK = "    y = torch.linear(torch.relu(torch.linear(x, weight)), weight)\n"
+
+
+def effects(code: str) -> list[str]:
+    found = [finding.evidence for finding in inspect(torchscript(code), "m.pt").findings]
+    return [evidence.effect for evidence in found if isinstance(evidence, GraphEvidence)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "    g = torch.gt(torch.mean(x, [1], True), 0.9)\n    return torch.where(g, payload, y)\n",
+        "    return torch.masked_fill(y, torch.eq(torch.sum(x, [1], True), 42), 9.)\n",
+        "    if bool(torch.eq(torch.select(torch.select(x, 0, 0), 0, 1), 3.)):\n      y0 = payload\n    else:\n"
+        "      y0 = y\n    return y0\n",
+        "    t = torch.item(torch.sum(x))\n    z = y\n    while bool(torch.gt(t, 100)):\n      z = payload\n"
+        "    return z\n",
+        "    g = torch.eq(torch.select(x, 1, 0), 3.)\n    return torch.index_put_(y, [g], payload)\n",
+    ],
+)
+def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
+    assert effects(NETWORK + code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "    if torch.gt(torch.size(x, 0), 4):\n      y0 = torch.mul(y, 2)\n    else:\n      y0 = y\n    return y0\n",
+        "    for i in range(3):\n      y = torch.relu(y)\n    return y\n",
+        "    m = torch.ne(x, 0)\n    return torch.masked_fill(y, torch.__not__(m), -1e9)\n",
+        "    return torch.div(y, torch.clamp(torch.norm(x, 2, [1], True), 1e-12))\n",
+    ],
+)
+def test_honest_code_is_let_pass(code: str) -> None:
+    assert effects(NETWORK + code) == []
+
+
+def test_code_that_does_not_parse_is_a_gap() -> None:
+    result = inspect(torchscript("    this does not parse\n"), "m.pt")
+    assert result.coverage.state is CoverageState.PARTIAL
+    assert any(reason.code == "torchscript-code" for reason in result.coverage.reasons)
+
+
+def test_nesting_is_bounded_before_the_parser_sees_it() -> None:
+    assert parse(b"x = " + b"(" * (NESTING + 1) + b"1" + b")" * (NESTING + 1)) is None
+    assert parse(b"x = " + b"(" * 40 + b"1" + b")" * 40) is not None
+    assert parse(b"\0") is None
+
+
+def test_code_that_calls_itself_ends() -> None:
+    code = NETWORK + "    return (self).forward((self).forward(y, ), )\n"
+    result = inspect(torchscript(code), "m.pt")
+    assert any(reason.code == "graph-truncated" for reason in result.coverage.reasons)
+
+
+def test_real_modules_are_analysed_without_findings() -> None:
+    torch = pytest.importorskip("torch", reason="real modules need torch")
+    nn = torch.nn
+
+    class Net(nn.Module):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+            self.rnn, self.out = nn.GRU(8, 16, batch_first=True), nn.Linear(16, 4)
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            h = torch.relu(self.norm(self.conv(x)))
+            h = h.flatten(2).transpose(1, 2)
+            y, _ = self.rnn(h)
+            y = y[:, -1] if y.size(1) > 2 else y.mean(1)
+            return self.out(y).softmax(-1)
+
+    for made in (torch.jit.script(Net().eval()), torch.jit.trace(Net().eval(), torch.rand(2, 3, 8, 8))):
+        buffer = io.BytesIO()
+        torch.jit.save(made, buffer)
+        result = inspect(buffer.getvalue(), "m.pt")
+        assert above_info(result) == []
+        assert result.coverage.state is CoverageState.ANALYSED
