@@ -17,7 +17,7 @@ from modelscan_plus.core.finding import Finding
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.core.report import Program
 from modelscan_plus.core.text import visible
-from modelscan_plus.formats import kinds, registry
+from modelscan_plus.formats import hidden, kinds, registry
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
 from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
 from modelscan_plus.formats.manifests.lfs import read_pointer
@@ -156,6 +156,8 @@ class Inspector:
         )
         if not claiming:
             self._not_analysed(artifact, kind)
+            if kind is None and not artifact.payload:
+                self._search(artifact, 0, source.size)
             return names
         self._account(artifact, parts.regions)
         return tuple(parts.variants.get(known.name, known.name) for known in claiming)
@@ -247,6 +249,16 @@ class Inspector:
                     executable=bool(kind and kind.executable),
                 ),
             )
+            if not zeros and not artifact.payload:
+                self._search(artifact, start, stop)
+
+    def _search(self, artifact: Artifact, start: int, stop: int) -> None:
+        """Inspect what begins somewhere in bytes that no format explains."""
+        try:
+            for found in hidden.find(artifact, start, stop, self.budget):
+                self._descend(found)
+        except BudgetExceeded as breach:
+            self._gap(artifact, breach.code, breach.message)
 
     def _hash(self, artifact: Artifact) -> str | None:
         """The digest, whatever became of the analysis: the name of what was not analysed is wanted most."""

@@ -53,6 +53,22 @@ POLYGLOT = Rule(
     cwe=("CWE-436",),
     references=("https://attack.mitre.org/techniques/T1036/",),
 )
+NATIVE_CODE = Rule(
+    id="MSP2011",
+    slug="native-code",
+    title="A program or library in machine code",
+    severity=Severity.MEDIUM,
+    why=(
+        "Whatever loads it runs it, with all rights of the user, and what it does cannot be read off like a pickle. "
+        "Models bring it for a reason: PyTorch's AOTInductor packages hold compiled kernels that are opened as a "
+        "library on load, and some formats have custom operators. Machine code elsewhere has no place beside weights."
+    ),
+    fix="Take it only from a publisher whom you trust with your machine, or build the package yourself.",
+    bad="model.pt2 › data/aotinductor/model/c7x.so is an ELF library",
+    good="model.pt2 with weights and a graph alone",
+    cwe=("CWE-829",),
+    references=("https://docs.pytorch.org/docs/stable/torch.compiler_aot_inductor.html",),
+)
 
 _HARMLESS = frozenset(
     """.safetensors .json .txt .md .rst .csv .tsv .yaml .yml .toml .cfg .ini .xml .html .license .jinja .jsonl .onnx
@@ -61,6 +77,7 @@ _HARMLESS = frozenset(
 )
 """Endings that stand for content which runs nothing, or not in the way that the bytes do."""
 _PROGRAMS = frozenset({"elf", "pe", "mach-o", "webassembly", "python-bytecode"})
+_NATIVE = frozenset({"elf", "pe", "mach-o"})
 _SMALL = 64
 """Bytes below which leftovers are not worth a finding above info."""
 
@@ -81,6 +98,20 @@ def misleading_name(facts: IdentityFacts, context: Context) -> Iterator[Finding]
         subject=",".join(content),
         offset=0,
     )
+
+
+@judges(IdentityFacts)
+def native_code(facts: IdentityFacts, context: Context) -> Iterator[Finding]:
+    """Whether the name says so or not."""
+    if facts.kind in _NATIVE:
+        title = next(kind.title for kind in kinds.KINDS if kind.name == facts.kind)
+        yield context.finding(
+            NATIVE_CODE,
+            f"{visible(facts.name)} is machine code: {title}.",
+            BytesEvidence("its header", context.hex_window(0, 16)),
+            subject=facts.kind,
+            offset=0,
+        )
 
 
 @judges(IdentityFacts)

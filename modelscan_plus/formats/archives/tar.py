@@ -17,6 +17,7 @@ from modelscan_plus.core.text import visible
 from modelscan_plus.formats.archives import torch_tar
 from modelscan_plus.formats.archives.facts import Problems
 from modelscan_plus.formats.archives.names import leads_out, link_leads_out
+from modelscan_plus.formats.archives.tar_sparse import Pairs, SparseSource, old_map, pax_map
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 BLOCK = 512
@@ -38,6 +39,8 @@ class _Header:
     start: int
     """Of the first block that belongs to it."""
     data: int
+    sparse: tuple[Pairs, int] | None = None
+    """Where the stored bytes belong in the file, and the file's size."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class _Extended:
     link: str | None = None
     size: int | None = None
     start: int | None = None
+    sparse: list[tuple[str, str]] = field(default_factory=list)
+    """Records about a sparse member, in order."""
 
 
 @dataclass(slots=True)
@@ -71,12 +76,12 @@ class TarFormat(Format):
     executable = True
     description = (
         "Every member of v7, ustar, pax and GNU archives, with long names and pax sizes as CPython's tarfile takes "
-        "them. Links and names that lead out of the folder and special files are reported. GNU sparse members are a "
-        "gap. PyTorch's checkpoints of 2016 (`torch-tar`) are read with all pickles between their numbers."
+        "them. Links and names that lead out of the folder and special files are reported. Sparse members are put "
+        "together. PyTorch's checkpoints of 2016 (`torch-tar`) are read with all pickles between their numbers."
     )
 
     def claims(self, view: View) -> bool:
-        return not view.artifact.payload and _is_header(view.head[:BLOCK])
+        return not view.artifact.payload and is_header(view.head[:BLOCK])
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         problems = Problems()
@@ -100,8 +105,9 @@ class TarFormat(Format):
         yield Parsed(problems.facts(), (end,), gaps=tuple(walk.gaps), variant=variant)
 
 
-def _is_header(block: bytes) -> bool:
-    if len(block) < BLOCK or not block[0]:
+def is_header(block: bytes) -> bool:
+    """True for a header whose checksum holds."""
+    if len(block) < BLOCK or not (block[0] or block[257:262] == b"ustar"):
         return False
     try:
         stated = _number(block[148:156])
@@ -133,7 +139,7 @@ def _headers(walk: _Walk) -> Iterator[_Header]:
     extended = _Extended()
     while True:
         block = walk.source.pread(walk.position, BLOCK)
-        if not _is_header(block):
+        if not is_header(block):
             if block.strip(b"\0"):
                 walk.problems.add("header", "a header is not valid; most readers stop here", walk.position)
                 walk.gaps.append(CoverageReason("malformed", f"no valid tar header at byte {walk.position:,}", True))
@@ -174,6 +180,9 @@ def _extend(walk: _Walk, extended: _Extended, kind: bytes, data: int, size: int)
                 extended.name = value
             elif key == "linkpath":
                 extended.link = value
+            elif key.startswith("GNU.sparse."):
+                extended.sparse.append((key, value))
+                extended.name = value if key == "GNU.sparse.name" else extended.name
             elif key == "size" and value.isdecimal() and len(value) < 20:
                 extended.size = int(value)
     return extended
@@ -203,9 +212,18 @@ def _member(walk: _Walk, block: bytes, extended: _Extended, start: int, size: in
         size = extended.size
     kind = block[156:157]
     data = walk.position + BLOCK
+    sparse = None
     if kind == _SPARSE:
-        data = _behind_map(walk, block)
-        walk.gaps.append(CoverageReason("sparse", f"{visible(name)}: a sparse member is not put together", True))
+        found = old_map(walk.source, walk.position, block, _number)
+        sparse, data = (None, data) if found is None else (found[:2], found[2])
+    elif extended.sparse:
+        found = pax_map(extended.sparse, walk.source, data)
+        sparse = found and found[:2]
+    if sparse is None and (kind == _SPARSE or extended.sparse):
+        walk.gaps.append(CoverageReason("malformed", f"{visible(name)}: the map of a sparse member is not valid", True))
+    elif sparse is not None and extended.sparse and found is not None:
+        skip, size = min(found[2], size), max(0, size - found[2])
+        data += skip
     if kind in (_HARD_LINK, _SYMBOLIC_LINK, _FOLDER) or kind in _SPECIAL:
         size = 0
     if data + size > walk.source.size:
@@ -214,19 +232,7 @@ def _member(walk: _Walk, block: bytes, extended: _Extended, start: int, size: in
         size = max(0, walk.source.size - data)
     walk.position = _padded(data + size)
     link = extended.link if extended.link is not None else _text(block[157:257])
-    return _Header(name, size, kind, link, start, data)
-
-
-def _behind_map(walk: _Walk, block: bytes) -> int:
-    """Where the data of a GNU sparse member begins: the map of its holes may go on in further blocks."""
-    data, more = walk.position + BLOCK, block[482]
-    while more:
-        extension = walk.source.pread(data, BLOCK)
-        if len(extension) < BLOCK:
-            break
-        walk.budget.take_entries(1)
-        data, more = data + BLOCK, extension[504]
-    return data
+    return _Header(name, size, kind, link, start, data, sparse)
 
 
 def _nested(artifact: Artifact, header: _Header, walk: _Walk) -> Iterator[Artifact]:
@@ -246,5 +252,8 @@ def _nested(artifact: Artifact, header: _Header, walk: _Walk) -> Iterator[Artifa
         source = SliceSource(artifact.source, header.data, header.size)
         if name in torch_tar.MIXED:
             yield from torch_tar.pieces(artifact, name, source, walk.budget)
+        elif header.sparse is not None and header.sparse[0]:
+            pairs, real = header.sparse
+            yield artifact.member(name, SparseSource(artifact.source, header.data, pairs, real))
         else:
             yield artifact.member(name, source)
