@@ -21,6 +21,8 @@ from modelscan_plus.formats.pickle.machine import Machine
 
 SEARCHED = 4 << 20
 """Bytes of one range that are searched from its beginning; a range that is longer is searched at its end, too."""
+SEARCHED_UNKNOWN = 1 << 19
+"""The same for a file of which nothing at all is known; it may be raw weights."""
 _SEARCHED_AT_THE_END = 1 << 18
 _SEARCHED_REMOTE = 1 << 16
 _MAX_CANDIDATES = 400
@@ -41,10 +43,12 @@ def find(artifact: Artifact, start: int, stop: int, budget: Budget) -> Iterator[
     """What begins in `[start, stop)`, as members of `artifact` that are named after their offset."""
     source, hits = artifact.source, 0
     peek = Budget(_PEEK)
-    position = max(start, end_of_zeros(source, start, stop))
-    for candidate in _candidates(source, position, stop):
+    whole = start == 0 and stop == source.size
+    position = start if whole else end_of_zeros(source, start, stop)
+    limit = _SEARCHED_REMOTE if source.remote else SEARCHED_UNKNOWN if whole else SEARCHED
+    for candidate in _candidates(source, position, stop, limit):
         budget.check_time()
-        if candidate < position or (candidate == 0 and stop == source.size):
+        if candidate < position or (candidate == 0 and whole):
             continue  # inside the last hit, or the artifact itself
         if min(peek.opcodes, peek.objects) <= 0:
             return
@@ -58,9 +62,9 @@ def find(artifact: Artifact, start: int, stop: int, budget: Budget) -> Iterator[
             return
 
 
-def _candidates(source: ByteSource, start: int, stop: int) -> Iterator[int]:
+def _candidates(source: ByteSource, start: int, stop: int, limit: int) -> Iterator[int]:
     """Offsets at which something could begin, in order, the most promising ones only."""
-    windows = [(start, min(stop, start + (_SEARCHED_REMOTE if source.remote else SEARCHED)))]
+    windows = [(start, min(stop, start + limit))]
     if windows[0][1] < stop and not source.remote:
         windows.append((max(windows[0][1], stop - _SEARCHED_AT_THE_END), stop))
     count = 0
