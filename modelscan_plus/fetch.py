@@ -61,10 +61,20 @@ class _FetchedSource(LocalSource):
         return self._facts
 
 
-def fetch(given: str, destination: Path, options: Options, *, keep: bool, tick: Tick, say: Say) -> Fetched:
+def fetch(
+    given: str,
+    destination: Path,
+    options: Options,
+    *,
+    keep: bool,
+    tick: Tick,
+    say: Say,
+    decided: Callable[[Report], Report] = lambda report: report,
+) -> Fetched:
     """Fetch a repository. Raises `UsageError`, `NotLanded`, `DownloadFailed` and `HubUnreachable`.
 
-    `say` is told what goes on, `tick` how far a download is. `keep` leaves the quarantine where files were refused.
+    `say` is told what goes on, `tick` how far a download is, `decided` (before anything lands) the report that decides;
+    it gives the report as it is to be shown. `keep` leaves the quarantine where files were refused.
     """
     _check_destination(destination)
     hub = HubSource(
@@ -78,10 +88,10 @@ def fetch(given: str, destination: Path, options: Options, *, keep: bool, tick: 
     say(f"scanning {hub.target} remotely")
     report = scan_sources([(given, hub)], options)
     if report.verdict.decision is Decision.DENIED:
-        return Fetched(report, landed=False)
+        return Fetched(decided(report), landed=False)
     files = [file for file in hub.selected() if options.max_size is None or file.size <= options.max_size]
     if not files:
-        return Fetched(report, landed=False)
+        return Fetched(decided(report), landed=False)
     check_names(files)
     facts = tuple(hub.facts())
     with _quarantine(destination, hub, files) as place:
@@ -95,11 +105,13 @@ def fetch(given: str, destination: Path, options: Options, *, keep: bool, tick: 
             )
             _compare(local, hashes)
             if local.verdict.decision is not Decision.ALLOWED:
+                local = decided(local)
                 if not keep:
                     _remove(place)
                 return Fetched(local, landed=False, quarantine=place if keep else None)
             if _identities(place / "files") != before:
                 raise NotLanded("the files changed in the quarantine while they were scanned")
+            local = decided(local)
             _land(place, destination)
             return Fetched(local, landed=True)
         except (Mismatch, NotLanded, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,11 @@ from modelscan_plus.cli import common
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.outputs.registry import FORMATS, parse_format
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelscan_plus.core.report import Report
 
 
 @click.command("fetch")
@@ -26,6 +32,8 @@ from modelscan_plus.outputs.registry import FORMATS, parse_format
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline for the scan of one file.")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
+@click.option("--log", metavar="FILE", help="Import log to append the decision to.")
+@click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
 @click.option("--keep", is_flag=True, help="Keep the quarantine folder where files were refused or you interrupt.")
 @click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
 @click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
@@ -40,6 +48,8 @@ def command(
     jobs: int | None,
     timeout: float | None,
     now: str | None,
+    log: str | None,
+    actor: str | None,
     keep: bool,
     quiet: bool,
     verbose: bool,
@@ -60,6 +70,8 @@ def command(
     endpoint()  # says what to install before anything else is asked
     wanted = [parse_format(text) for text in formats]
     common.check_writable(wanted)
+    if log:
+        common.check_log(Path(log), [str(destination)])
     shown = not quiet and common.progress_wanted()
     options = Options(
         policy=load_policy(policy),
@@ -73,12 +85,15 @@ def command(
     line = _Line(shown=shown)
     refused = ""
     try:
-        fetched = fetch(target, destination, options, keep=keep, tick=line.tick, say=line.say)
+        fetched = fetch(
+            target, destination, options, keep=keep, tick=line.tick, say=line.say, decided=_recorder(log, actor)
+        )
     except (Mismatch, NotLanded) as error:
         refused = str(error)
     finally:
         line.clear()
     if refused:
+        _log_refusal(log, actor, target, refused)
         click.echo(f"modelscan-plus: {refused}; {destination} was not touched", err=True)
         sys.exit(1)
     common.write_outputs(fetched.report, wanted, verbosity=-1 if quiet else int(verbose))
@@ -88,6 +103,25 @@ def command(
         kept = f"; the files are kept in {fetched.quarantine}" if fetched.quarantine else ""
         click.echo(f"{destination} was not touched{kept}", err=True)
     sys.exit(common.exit_code(fetched.report))
+
+
+def _recorder(log: str | None, actor: str | None) -> "Callable[[Report], Report]":
+    """What puts the decision into the import log, before anything lands."""
+    if log is None:
+        return lambda report: report
+    from modelscan_plus.trust.recording import record
+
+    return lambda report: record(Path(log), report, "fetch", actor)
+
+
+def _log_refusal(log: str | None, actor: str | None, target: str, why: str) -> None:
+    if log is None:
+        return
+    from modelscan_plus.core.text import inert, visible
+    from modelscan_plus.trust.journal import Event, append
+
+    event = Event(event="fetch", target=visible(target), verdict="refused", reason=inert(why), on_behalf=actor)
+    append(Path(log), [event])
 
 
 class _Line:

@@ -16,10 +16,11 @@ from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.text import visible
 from modelscan_plus.trust import lock as locks
 from modelscan_plus.trust import lock_check
-from modelscan_plus.trust.lock import Entry, Lock, Origin
+from modelscan_plus.trust.lock import Entry, Lock, Origin, Signer
 from modelscan_plus.trust.tree import Measured
 
 if TYPE_CHECKING:
+    from modelscan_plus.cli.lock_signing import Signing
     from modelscan_plus.locking import Made, Request
     from modelscan_plus.trust.journal import Event
 
@@ -54,6 +55,15 @@ _scan = _options(
     click.option("--policy", metavar="FILE", help="Policy of the scan that decides."),
     click.option("--no-scan", is_flag=True, help="Lock names and contents only, as for data sets."),
 )
+_signing = _options(
+    click.option("--signature", metavar="FILE", help="Verify this signature, and keep who signed."),
+    click.option("--identity", metavar="ID", help="Who must have signed it, exactly."),
+    click.option("--issuer", metavar="URL", help="The OpenID issuer that must vouch for that identity."),
+    click.option("--key", metavar="PEM", help="The public key that must have signed."),
+    click.option("--trusted-root", metavar="FILE", help="Trusted root (default: the public Sigstore instance's)."),
+    click.option("--trusted-root-sha256", metavar="HEX", help="The SHA-256 that --trusted-root must have."),
+    click.option("--first-use", is_flag=True, help="Trust whoever signed, and expect the same from now on."),
+)
 _format = click.option("--format", "-f", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -64,13 +74,15 @@ def command() -> None:
 
 @command.command("add", context_settings=_CONTEXT)
 @click.argument("target")
-@_options(_file, _name, _origin, _scan, _jobs, _log)
+@_options(_file, _name, _origin, _scan, _signing, _jobs, _log)
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches, unchecked; repeatable.")
 def add(target: str, exclude: tuple[str, ...], **options: Any) -> None:
     """Scan TARGET and, if it is allowed, lock it. Exit codes are those of `scan`."""
     from modelscan_plus import locking
 
+    signing, options = _apart(options)
     chosen = _Chosen(**options)
+    chosen.signer = signing.verifier(target, None, exclude=exclude, jobs=chosen.jobs)
     lock = locks.read(chosen.lock) if chosen.lock.exists() else Lock()
     name = chosen.name or lock_check.default_name(target, chosen.lock)
     if name in lock.models:
@@ -85,14 +97,18 @@ def add(target: str, exclude: tuple[str, ...], **options: Any) -> None:
 
 @command.command("update", context_settings=_CONTEXT)
 @click.argument("target")
-@_options(_file, _name, _origin, _scan, _jobs, _log)
+@_options(_file, _name, _origin, _scan, _signing, _jobs, _log)
 @click.option("--accept-signer-change", is_flag=True, help="Trust another signer, or none, from now on.")
 def update(target: str, accept_signer_change: bool, **options: Any) -> None:
     """Lock a new version of TARGET (a path, or a name in the lock), and show what is new."""
     from modelscan_plus import locking
 
+    signing, options = _apart(options)
     chosen = _Chosen(**options)
     name, old, place = chosen.entry(target)
+    chosen.signer = signing.verifier(
+        place, old.signer, exclude=old.exclude, jobs=chosen.jobs, anew=accept_signer_change
+    )
     given = chosen.origin(old.source)
     with _refusals("lock-update", place, chosen):
         made = chosen.make(place, old.exclude, given)
@@ -155,6 +171,17 @@ def diff(targets: tuple[str, ...], form: str, **options: Any) -> None:
     checks, _ = _checks(targets, chosen)
     click.echo(lock_output.as_json(checks) if form == "json" else lock_output.differences(checks), nl=False)
     sys.exit(0 if all(checked.verified for checked in checks) else 1)
+
+
+def _apart(options: dict[str, Any]) -> tuple["Signing", dict[str, Any]]:
+    """The options about signatures, and the others."""
+    import dataclasses
+
+    from modelscan_plus.cli.lock_signing import Signing
+
+    names = {field.name for field in dataclasses.fields(Signing)}
+    signing = Signing(**{name: value for name, value in options.items() if name in names})
+    return signing, {name: value for name, value in options.items() if name not in names}
 
 
 def _checks(targets: tuple[str, ...], chosen: "_Chosen") -> tuple[list[lock_check.Checked], list[str]]:
@@ -250,6 +277,7 @@ class _Chosen:
         self._scan = not no_scan
         self._log = Path(log) if log else None
         self._actor = actor
+        self.signer: Callable[[Entry], Signer] | None = None
 
     def origin(self, known: Origin) -> Origin | None:
         """What the user says about the source, on top of what is known; None when nothing was said."""
@@ -287,6 +315,7 @@ class _Chosen:
             scan=scan,
             exclude=exclude,
             jobs=self.jobs,
+            signer=self.signer,
         )
 
     def make(self, target: str, exclude: tuple[str, ...], origin: Origin | None) -> "Made":

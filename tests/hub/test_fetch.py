@@ -14,10 +14,15 @@ import pytest
 from fixtures.make.assemble import PROTO4, name, pickle, text
 from modelscan_plus import fetch as fetching
 from modelscan_plus.core.errors import UsageError
+from modelscan_plus.core.report import Report
 from modelscan_plus.pipeline import Options, scan_sources
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.sources.hub.download import DownloadFailed, Mismatch, check_names, spoken
 from modelscan_plus.sources.hub.remote import RemoteIdentity
+from modelscan_plus.sources.local import LocalSource
+from modelscan_plus.trust.journal import entries
+from modelscan_plus.trust.tree import measure
+from tests.cli.commands import run
 from tests.hub import sparse
 from tests.hub.server import Content, Faults, File, Hub
 
@@ -321,3 +326,29 @@ def test_two_at_a_time_are_refused(hub: Hub, place: Path) -> None:
         with pytest.raises(UsageError, match="another fetch"):
             fetch(place)
     assert name("a", "b")
+
+
+def test_the_decision_is_logged_before_anything_lands(hub: Hub, place: Path) -> None:
+    publish(hub)
+    log = place.parent / "imports.log"
+    done = run("fetch", "hf:org/model", place, "--log", log, "--actor", "ci", "-q")
+    assert done.returncode == 0, done.stderr
+    publish(hub, bad__pkl=(EVIL, True))
+    done = run("fetch", "hf:org/model", place.parent / "other", "--log", log, "-q")
+    assert done.returncode == 1, done.stderr
+    landed, refused = entries(log)
+    assert (landed.event, landed.verdict, landed.on_behalf) == ("fetch", "allowed", "ci")
+    assert (refused.event, refused.verdict) == ("fetch", "denied")
+    assert landed.tree == measure(LocalSource(str(place)).entries()).digest
+
+
+def test_what_cannot_be_logged_does_not_land(hub: Hub, place: Path) -> None:
+    publish(hub)
+
+    def refuse(report: Report) -> Report:
+        raise UsageError("the log cannot be written")
+
+    made = Options(policy=load_policy(None))
+    with pytest.raises(UsageError):
+        fetching.fetch("hf:org/model", place, made, keep=False, tick=lambda _: None, say=lambda _: None, decided=refuse)
+    assert not place.exists()
