@@ -1,5 +1,6 @@
 """`modelscan-plus doctor`: what protects a scan on this machine, what is installed, which policy is in force."""
 
+import contextlib
 import importlib.metadata
 import platform
 import sys
@@ -22,6 +23,8 @@ _LIBRARIES = ("click", "jinja2", "msgspec", "rich")
 def command() -> None:
     """Show the sandbox layers that hold here, the versions in use and the policy in force."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        versions += f", huggingface-hub {importlib.metadata.version('huggingface-hub')}"
     policy = load_policy(None)
     facts = {
         "version": f"modelscan-plus {VERSION}",

@@ -1,6 +1,7 @@
 """`scan hf:…`: the answers of a local scan, for few bytes and few requests."""
 
 import json
+import struct
 import time
 from pathlib import Path, PurePosixPath
 
@@ -237,8 +238,9 @@ def test_errors_say_what_to_do(hub: Hub, target: str, settings: dict[str, bool],
 def test_gated_and_private_repositories_open_with_a_token(hub: Hub) -> None:
     publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)}, gated=True)
     code, output = cli(hub, "scan", "hf:org/model")
-    assert code == 4
-    assert "gated" in output
+    assert code == 2
+    assert "gated; accept its terms" in output
+    assert not hub.asked("hub", "", "/resolve/")
     assert cli(hub, "scan", "hf:org/model", HF_TOKEN=TOKEN)[0] == 0
     assert all(not request.authorization for request in hub.asked("cdn"))
 
@@ -279,3 +281,62 @@ def test_json_has_scope_and_commit(hub: Hub, tmp_path: Path) -> None:
     assert report["verdict"]["scope"] == "remote"
     assert report["targets"][0] | {"kind": "hub", "revision": commit} == report["targets"][0]
     assert PurePosixPath(report["artifacts"][0]["path"]).name == "model.safetensors"
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    import io
+    import zipfile
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(zipfile.ZipInfo(member), data)
+    return stream.getvalue()
+
+
+EVIL = b"\x80\x04" + sparse.PAYLOAD + b"."
+HARMLESS = b"\x80\x04N."
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("prefix.pt", EVIL + bytes(200_000) + _zip({"archive/data.pkl": HARMLESS})),
+        ("two-ends.zip", _zip({"a.pkl": HARMLESS}) + bytes(200_000) + _zip({"b.pkl": EVIL})),
+        ("twin.pt", _zip({"archive/data.pkl": HARMLESS, "archive/DATA.pkl": EVIL, "archive/data/0": bytes(300_000)})),
+        ("tail.safetensors", sparse.safetensors(400_000, 4).read(0, 500_000) + EVIL),
+        ("cut.zip", _zip({"a.pkl": EVIL, "b": bytes(300_000)})[:-40]),
+    ],
+)
+def test_traps_are_answered_as_in_a_local_scan(hub: Hub, tmp_path: Path, path: str, data: bytes) -> None:
+    publish(hub, {path: data})
+    (tmp_path / path).write_bytes(data)
+    remote, local = scan("hf:org/model"), scan(str(tmp_path / path))
+    assert rules(remote) == rules(local)
+    assert remote.verdict.decision is local.verdict.decision
+    assert rules(remote)
+    assert only(remote).coverage.state is only(local).coverage.state
+
+
+def test_a_directory_that_lies_about_its_tensors_is_read_on(hub: Hub) -> None:
+    # The storage is one byte shorter than its room: what stands there is looked at, header and all.
+    content = sparse.torch_zip(20, 100_000_000, sparse.state(20))
+    at = max(content.pieces)
+    pieces = dict(content.pieces)
+    pieces[at] = pieces[at].replace(
+        struct.pack("<LL", 5_000_000, 5_000_000), struct.pack("<LL", 4_999_999, 4_999_999), 1
+    )
+    publish(hub, {"model.pt": Content(pieces)})
+    report = scan("hf:org/model")
+    assert "MSP2007" in rules(report)
+
+
+def test_a_hostile_child_gets_no_more_than_the_budget(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from modelscan_plus.sources.hub import source as module
+
+    monkeypatch.setattr(module.HubSource.__init__, "__kwdefaults__", {
+        **module.HubSource.__init__.__kwdefaults__, "budget": 1 << 20,
+    })  # fmt: skip
+    publish(hub, {"model.pkl.gz": b"\x1f\x8b\x08\0\0\0\0\0\0\3" + bytes(5_000_000)})
+    assert scan("hf:org/model").verdict.decision is Decision.INCOMPLETE
+    assert hub.body_bytes() <= 1 << 20

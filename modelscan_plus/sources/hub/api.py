@@ -6,6 +6,7 @@ One call for the repository, one per thousand files, and one for the verdicts on
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _ASKED = 100
 """Files of which the scanners' verdicts are asked for, at most."""
 _PATIENCE = 30.0
 """Seconds for one call, with all tries."""
+_COMMIT = re.compile(r"[0-9A-Za-z]{7,64}")
 _SCANNERS = {
     "avScan": "ClamAV",
     "pickleImportScan": "pickle imports",
@@ -70,16 +72,19 @@ class HubApi:
         path = target.api + (f"/revision/{quote(target.revision, safe='')}" if target.revision else "")
         info, _ = self._ask(target, path, params={"securityStatus": "true"})
         name, commit = _text(info, "id"), _text(info, "sha")
-        if not name or not commit:
+        if not isinstance(info, dict) or not name or not _COMMIT.fullmatch(commit):
             raise HubUnreachable(f"{target}: the answer of {self.endpoint} is not that of a hub; check HF_ENDPOINT")
-        security = info.get("securityRepoStatus") if isinstance(info, dict) else None
+        if info.get("gated") and "authorization" not in self.headers:
+            raise self._gated(target, name)
+        security = info.get("securityRepoStatus")
+        done = security.get("scansDone") if isinstance(security, dict) else None
         found = HubTarget(name, target.kind, commit)
         return Repository(
             asked=target,
             name=name,
             commit=commit,
             files=tuple(sorted(self._tree(found), key=lambda file: file.path.encode("utf-8", "surrogatepass"))),
-            scanned=security.get("scansDone") if isinstance(security, dict) else None,
+            scanned=done if isinstance(done, bool) else None,
             flagged=tuple(_issues(security)),
         )
 
@@ -188,9 +193,7 @@ class HubApi:
         login = "log in (HF_TOKEN, or hf auth login)"
         match client.hub_error(response):
             case "gated":
-                page = f"{self.endpoint}/{target.name}"
-                action = f"ask for access on {page}" if token else f"{login} and accept its terms on {page}"
-                return UsageError(f"{target}: the repository is gated; {action}")
+                return self._gated(target, target.name)
             case "disabled":
                 return UsageError(f"{target}: the hub has disabled this repository; do not use copies of it")
             case "missing":
@@ -199,8 +202,17 @@ class HubApi:
             case "revision":
                 shown = visible(target.revision or "by default")
                 return UsageError(f"{target}: no revision {shown} there; give a branch, a tag, refs/pr/N or a commit")
+            case _ if response.status_code in (401, 403):
+                return UsageError(f"{target}: {self.endpoint} refuses your token; check HF_TOKEN, or {login} again")
             case _:
                 return HubUnreachable(f"{target}: {self.endpoint} answered {response.status_code}")
+
+    def _gated(self, target: HubTarget, name: str) -> UsageError:
+        page = f"{self.endpoint}/{'' if target.kind == 'model' else target.kind + 's/'}{name}"
+        action = f"ask for access on {page}"
+        if "authorization" not in self.headers:
+            action = f"accept its terms on {page} and log in (HF_TOKEN, or hf auth login)"
+        return UsageError(f"{target}: the repository is gated; {action}")
 
 
 def _text(value: object, key: str) -> str:

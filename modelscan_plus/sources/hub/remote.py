@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from modelscan_plus.core.bytesource import ByteSource, ReadFailed
 from modelscan_plus.core.text import human_bytes
 from modelscan_plus.sources.hub.client import Transient
-from modelscan_plus.sources.hub.transfer import Answer, Expired, Transfer, patience, pause
+from modelscan_plus.sources.hub.transfer import FORBIDDEN, Answer, Expired, Transfer, patience, pause
 
 BLOCK = 1 << 12
 FIRST = 16
@@ -246,7 +246,7 @@ class RemoteFile(ByteSource):
             code = "rate-limited" if status == 429 else "network"
             raise Transient(code, f"the hub answered {status}", patience(headers, status))
         if status in (401, 403):
-            raise ReadFailed("remote-forbidden", "the hub does not let this user read it (gated or private)")
+            raise ReadFailed("remote-forbidden", FORBIDDEN)
         if status == 404:
             raise ReadFailed("remote-missing", "the hub no longer has it")
         raise ReadFailed("remote-refused", f"the hub answered with status {status}")

@@ -20,6 +20,10 @@ from modelscan_plus.core.version import VERSION
 from modelscan_plus.sources.hub import client
 from modelscan_plus.sources.hub.client import Response, Transient
 
+FORBIDDEN = (
+    "the hub does not let this user read it: the repository is gated or private; accept its terms on its page and log "
+    "in (HF_TOKEN, or hf auth login)"
+)
 CONNECTIONS = 8
 """Requests under way at a time, over all files."""
 WHOLE_ACCEPTED = 16 << 20
@@ -110,6 +114,8 @@ class Transfer:
                 status = response.status_code
                 if status == 200:
                     return self._whole(response, size, "", deadline), response.headers
+                if status in (401, 403):  # no signed address that could have expired
+                    raise ReadFailed("remote-forbidden", FORBIDDEN)
                 if status not in (301, 302, 303, 307, 308):
                     raise refusal(status, response, url)
                 url = urljoin(url, response.headers.get("location", ""))
