@@ -87,7 +87,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("mach-o", "Mach-O executable or library", True, _is_macho, (".dylib", ".so")),
     Kind("webassembly", "WebAssembly module", True, _starts(b"\0asm\1\0\0\0"), (".wasm",)),
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
-    Kind("gguf", "GGUF", True, _starts(b"GGUF"), (".gguf",)),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
     Kind("tflite", "TensorFlow Lite", True, lambda head: head[4:8] == b"TFL3", (".tflite",)),
     Kind("executorch", "ExecuTorch program", True, lambda head: head[4:8] in (b"ET12", b"ET13"), (".pte",)),

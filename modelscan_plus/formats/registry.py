@@ -11,6 +11,7 @@ from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
 from modelscan_plus.formats.manifests.dvc import DvcFormat
 from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
+from modelscan_plus.formats.tensors.gguf import GgufFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
 from modelscan_plus.formats.text.config import JsonFormat
@@ -22,6 +23,7 @@ FORMATS: tuple[Format, ...] = (
     PickleFormat(),
     TorchLegacyFormat(),
     SafetensorsFormat(),
+    GgufFormat(),
     NpyFormat(),
     OnnxFormat(),
     ZipFormat(),

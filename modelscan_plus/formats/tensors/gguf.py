@@ -1,0 +1,333 @@
+"""The GGUF format, checked as exactly as llama.cpp does, with every bound taken from the size of the file.
+
+    0     "GGUF"
+    4     u32  version 1, 2 or 3; where its low half is zero, the file is big-endian
+    8     u64  number of tensors      (u32 in version 1, as all counts and lengths there)
+    16    u64  number of key-value pairs
+    24    pairs: string key, u32 type, value; a string is u64 length and bytes; an array is u32 type, u64 count, items
+    …     tensor infos, at once behind the pairs: string name, u32 dimensions (at most 4), u64 each, u32 type,
+          u64 offset
+    …     padding to `general.alignment` (u32, a power of two, 32 where it is not given)
+    …     tensor data; offsets are relative to here and multiples of the alignment, one tensor behind the other
+
+Sources: GGUF description of ggml; `gguf.cpp` of llama.cpp and its fixes of 2024 to 2026.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import SliceSource, end_of_zeros
+from modelscan_plus.core.coverage import CoverageReason
+from modelscan_plus.core.facts import Facts
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import TensorNames
+from modelscan_plus.formats.tensors.embedded import source_kind, text_kind
+from modelscan_plus.formats.tensors.facts import EmbeddedText, Overlap, Problem
+from modelscan_plus.formats.tensors.gguf_reader import Cursor, GgufFault, Value, read_value
+from modelscan_plus.formats.tensors.gguf_types import PLAUSIBLE, TENSOR_TYPES
+from modelscan_plus.formats.tensors.problems import Problems
+
+MAGIC = b"GGUF"
+_MOST_LAYERS = 512
+"""`LLAMA_MAX_LAYERS`: loaders keep arrays of this size for each layer."""
+_TEMPLATES = "tokenizer.chat_template"
+_KEPT_ITEMS = frozenset(("tokenizer.chat_templates",))
+_I63 = 1 << 63
+_KEPT = 50
+_NAMED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenRange:
+    """Bytes that belong to no tensor and are not zero."""
+
+    start: int
+    length: int
+    kind: str
+    """What they begin like, "" for nothing known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A key or tensor name that stands twice."""
+
+    what: str
+    """"key" or "tensor"."""
+    name: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFacts(Facts):
+    """One GGUF file."""
+
+    version: int
+    big_endian: bool
+    tensors: int
+    pairs: int
+    problems: tuple[Problem, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    hidden: tuple[HiddenRange, ...] = ()
+    texts: tuple[EmbeddedText, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tensor:
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+    at: int
+    """Where its info stands."""
+    sizes: tuple[int, ...] = ()
+    """Bytes that its data may take; empty where that is unknown."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a file while it is read."""
+
+    version: int = 0
+    big_endian: bool = False
+    alignment: int = 32
+    problems: Problems = field(default_factory=Problems)
+    values: int = 0
+    keys: set[str] = field(default_factory=set)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    tensors: list[_Tensor] = field(default_factory=list)
+    texts: list[EmbeddedText] = field(default_factory=list)
+    templates: list[tuple[str, int, int]] = field(default_factory=list)
+    """Name, offset and length of each chat template."""
+    overlaps: list[Overlap] = field(default_factory=list)
+    hidden: list[HiddenRange] = field(default_factory=list)
+
+
+class GgufFormat(Format):
+    """Weights of llama.cpp and its relatives."""
+
+    name = "gguf"
+    title = "GGUF"
+    extensions = (".gguf",)
+    executable = True
+    description = (
+        "Versions 1 to 3, little- and big-endian. Counts, lengths, types, dimensions, offsets and alignment are held "
+        "against the size of the file; keys and tensors that stand twice, overlaps, bytes between and behind the "
+        "tensors; what memory-corruption bugs of 2024 to 2026 need has rules of its own. Every chat template is handed "
+        "on and analysed. Vocabularies are stepped over, tensor data stays unread. Loaders: llama.cpp, "
+        "llama-cpp-python, Ollama, LM Studio, transformers."
+    )
+
+    def claims(self, view: View) -> bool:
+        return view.head.startswith(MAGIC) and not view.artifact.payload
+
+    def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
+        state = _State()
+        cursor = Cursor(artifact.source, budget)
+        fault: GgufFault | None = None
+        try:
+            _header(cursor, state, budget)
+        except GgufFault as found:
+            fault = found
+            state.problems.add(found.code, found.message, min(found.offset, max(0, artifact.source.size - 1)))
+        regions: list[Region] = [Region(0, cursor.position if fault is None else artifact.source.size, "structure")]
+        if fault is None:
+            regions += _data(artifact, cursor.position, state, budget)
+        gaps = (CoverageReason("malformed", "the header cannot be read to its end", True),) if fault else ()
+        yield Parsed(
+            (_facts(state),),
+            tuple(regions),
+            tuple(_templates(artifact, state)),
+            gaps,
+            (_names(state),) if state.tensors else (),
+        )
+
+
+def _facts(state: _State) -> GgufFacts:
+    return GgufFacts(
+        version=state.version,
+        big_endian=state.big_endian,
+        tensors=len(state.tensors),
+        pairs=state.values,
+        problems=state.problems.all(),
+        duplicates=tuple(state.duplicates[:_KEPT]),
+        overlaps=tuple(state.overlaps[:_KEPT]),
+        hidden=tuple(state.hidden[:_KEPT]),
+        texts=tuple(state.texts[:_KEPT]),
+    )
+
+
+def _names(state: _State) -> TensorNames:
+    tensors = {visible(tensor.name)[:300]: tensor.shape for tensor in state.tensors[:_NAMED]}
+    return TensorNames("gguf", tensors, len(state.tensors) <= _NAMED)
+
+
+def _templates(artifact: Artifact, state: _State) -> Iterator[Artifact]:
+    for name, offset, length in state.templates[:100]:
+        yield artifact.member(name, SliceSource(artifact.source, offset, length))
+
+
+def _header(cursor: Cursor, state: _State, budget: Budget) -> None:
+    cursor.take(4, "the magic")
+    raw = cursor.take(4, "the version")
+    (version,) = struct.unpack("<I", raw)
+    if version & 0xFFFF == 0 and version:
+        (version,) = struct.unpack(">I", raw)
+        cursor.order, state.big_endian = ">", True
+    state.version = version
+    if not 1 <= version <= 3:
+        raise GgufFault("malformed", f"There is no version {version} of the format.", 4)
+    cursor.wide = version > 1
+    tensors = cursor.count("the number of tensors")
+    pairs = cursor.count("the number of pairs")
+    width = 8 if cursor.wide else 4
+    cursor.need(pairs * (width + 5), f"the {pairs:,} pairs of the header")
+    for number in range(pairs):
+        if not number & 0xFFF:
+            budget.check_time()
+        value = read_value(cursor, _KEPT_ITEMS)
+        state.values += 1
+        _note(value, state)
+    cursor.need(tensors * (2 * width + 12), f"the infos of {tensors:,} tensors")
+    names: set[str] = set()
+    for number in range(tensors):
+        if not number & 0xFFF:
+            budget.take_entries(min(0x1000, tensors - number))
+        tensor = _info(cursor, state)
+        if tensor.name in names:
+            state.duplicates.append(Duplicate("tensor", shorten(visible(tensor.name)), tensor.at))
+        names.add(tensor.name)
+        state.tensors.append(tensor)
+
+
+def _note(value: Value, state: _State) -> None:
+    """What of a pair matters."""
+    if value.key in state.keys:
+        state.duplicates.append(Duplicate("key", shorten(visible(value.key)), value.offset))
+    state.keys.add(value.key)
+    if len(value.key) > 65_535 or not value.key:
+        state.problems.add("key", "A key is empty or longer than 65,535 bytes.", value.offset)
+    if value.key == "general.alignment":
+        _alignment(value, state)
+    if value.number is not None and value.key.endswith(".block_count") and value.number > _MOST_LAYERS:
+        message = f"{visible(value.key)} is {value.number:,}; loaders keep room for {_MOST_LAYERS} layers."
+        state.problems.add("layers", message, value.offset)
+    if value.key.startswith(_TEMPLATES):
+        if value.text is not None:
+            state.templates.append((visible(value.key), value.at, len(value.text)))
+        for number, (at, text) in enumerate(value.texts):
+            if b"{%" in text or b"{{" in text:
+                state.templates.append((f"{visible(value.key)}[{number}]", at, len(text)))
+    elif value.text is not None and len(value.text) > 8:
+        spoken = value.text[: 1 << 20].decode("utf-8", "replace")
+        if found := text_kind(spoken):
+            excerpt = shorten(visible(spoken[max(0, found[1] - 40) :][:200]), 160)
+            state.texts.append(EmbeddedText(shorten(visible(value.key)), found[0], excerpt, value.offset))
+
+
+def _alignment(value: Value, state: _State) -> None:
+    number = value.number
+    if value.kind != 4 or number is None:
+        state.problems.add("alignment", "general.alignment is no u32; loaders stop there or take 32.", value.offset)
+    elif number == 0 or number & (number - 1):
+        state.problems.add("alignment", f"general.alignment is {number:,}, which is no power of two.", value.offset)
+    elif number > 1 << 20:
+        state.problems.add("alignment", f"general.alignment is {number:,}; padding overflows in loaders.", value.offset)
+        state.alignment = number
+    else:
+        state.alignment = number
+
+
+def _info(cursor: Cursor, state: _State) -> _Tensor:
+    at = cursor.position
+    name = cursor.text("a tensor's name", 1 << 16).decode("utf-8", "surrogateescape")
+    if len(name) >= 64:
+        state.problems.add("name", f'The name of the tensor "{shorten(visible(name))}" is longer than 63 bytes.', at)
+    count = cursor.u32("the number of dimensions")
+    if count > 4:
+        raise GgufFault(
+            "malformed", f'The tensor "{shorten(visible(name))}" has {count:,} dimensions; 4 are possible.', at
+        )
+    shape = tuple(cursor.count("a dimension") for _ in range(count))
+    kind = cursor.u32("a tensor's type")
+    offset = cursor.u64("a tensor's offset")
+    return _Tensor(name, shape, kind, offset, at, _sizes(name, shape, kind, at, state))
+
+
+def _sizes(name: str, shape: tuple[int, ...], kind: int, at: int, state: _State) -> tuple[int, ...]:
+    """Bytes of the tensor's data, in each way in which its type is stored."""
+    elements = 1
+    for size in shape:
+        elements *= size
+    known = TENSOR_TYPES.get(kind)
+    width = max(known[2]) if known else 4
+    spoken = shorten(visible(name))
+    if any(size >= _I63 for size in shape) or elements * width >= _I63:
+        message = f'The size of the tensor "{spoken}", {" × ".join(map(str, shape))}, does not fit into 63 bits.'
+        state.problems.add("overflow", message, at)
+        return ()
+    if known is None:
+        code = "type-range" if kind >= PLAUSIBLE else "type"
+        state.problems.add(code, f'The tensor "{spoken}" has the type {kind}, which is not known here.', at)
+        return ()
+    _, block, bytes_ = known
+    if shape and shape[0] % block and kind != 42:
+        message = f'The rows of the tensor "{spoken}" have {shape[0]:,} elements, no multiple of its block of {block}.'
+        state.problems.add("block", message, at)
+    return tuple(elements // block * size for size in bytes_)
+
+
+def _data(artifact: Artifact, end: int, state: _State, budget: Budget) -> Iterator[Region]:
+    """Account for everything behind the infos."""
+    size = artifact.source.size
+    start = end + -end % state.alignment
+    covered: list[tuple[int, int, str]] = []
+    unknown = False
+    ordered = sorted(state.tensors, key=lambda tensor: (tensor.offset, tensor.at))
+    for position, tensor in enumerate(ordered):
+        spoken = shorten(visible(tensor.name))
+        if tensor.offset % state.alignment:
+            message = f'The tensor "{spoken}" begins at {tensor.offset:,}, no multiple of {state.alignment}.'
+            state.problems.add("misaligned", message, tensor.at)
+        room = (
+            ordered[position + 1].offset - tensor.offset
+            if position + 1 < len(ordered)
+            else size - start - tensor.offset
+        )
+        length = next((each for each in tensor.sizes if each <= room < each + state.alignment), None)
+        length = length if length is not None else (tensor.sizes[0] if tensor.sizes else max(0, room))
+        unknown = unknown or not tensor.sizes
+        if start + tensor.offset + length > size or tensor.offset >= _I63:
+            left = max(0, size - start - tensor.offset)
+            message = (
+                f'The tensor "{spoken}" takes {length:,} bytes at {tensor.offset:,}, but the file has {left:,} there.'
+            )
+            state.problems.add("beyond-end", message, tensor.at)
+        else:
+            covered.append((start + tensor.offset, start + tensor.offset + length, spoken))
+    yield from _account(artifact, end, covered, state, budget)
+
+
+def _account(
+    artifact: Artifact, end: int, covered: list[tuple[int, int, str]], state: _State, budget: Budget
+) -> Iterator[Region]:
+    size = artifact.source.size
+    reach, owner = end, ""
+    for begin, stop, name in [*covered, (size, size, "")]:
+        if begin < reach and owner and stop > begin:
+            state.overlaps.append(Overlap(owner, name, begin, min(reach, stop) - begin))
+        elif begin > reach:
+            budget.check_time()
+            zeros = end_of_zeros(artifact.source, reach, begin)
+            if zeros < begin:
+                part = artifact.member("gap", SliceSource(artifact.source, zeros, begin - zeros), payload=True)
+                state.hidden.append(HiddenRange(zeros, begin - zeros, source_kind(part) or ""))
+            yield Region(reach, begin - reach, "structure")
+        if stop > begin:
+            yield Region(begin, stop - begin, "inert")
+        if stop > reach:
+            reach, owner = stop, name

@@ -1,0 +1,179 @@
+"""Reading a GGUF header from front to back: never more of it in memory than a buffer, never a list of a vocabulary.
+
+A header of 9 MB holds 280,000 strings, of which nothing but their lengths matters here. Values that matter (chat
+templates, short texts, numbers) are kept as they go by.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.formats.tensors.gguf_types import ARRAY, STRING, UNSIGNED, VALUE_BYTES
+
+_FIRST_READ, _LARGEST_READ = 1 << 16, 1 << 20
+LONGEST_TEXT = 4 << 20
+"""Bytes of one string value that are kept."""
+_MANY = 1 << 16
+
+
+class GgufFault(Exception):
+    """The header cannot be read on. `code` is "cut-off", "length" (more than any file could hold) or "malformed"."""
+
+    def __init__(self, code: str, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Value:
+    """One key and its value, as far as it is kept."""
+
+    key: str
+    kind: int
+    offset: int
+    """Of the key's length field."""
+    number: int | None = None
+    text: bytes | None = None
+    """A string's bytes."""
+    at: int = 0
+    """Where the text begins."""
+    texts: list[tuple[int, bytes]] = field(default_factory=list)
+    """Items of an array of strings, only for keys that want them."""
+
+
+class Cursor:
+    """Reads forward through a source."""
+
+    def __init__(self, source: ByteSource, budget: Budget) -> None:
+        self._source = source
+        self._budget = budget
+        self._buffer = b""
+        self._start = 0
+        self._next_read = _FIRST_READ
+        self.position = 0
+        self.size = source.size
+        self.order = "<"
+        self.wide = True
+        """False for version 1, whose counts and lengths have 4 bytes."""
+
+    def take(self, count: int, what: str) -> bytes:
+        """The next bytes; raises `GgufFault` where the file ends before."""
+        self.need(count, what)
+        at = self.position - self._start
+        if not 0 <= at <= len(self._buffer) - count:
+            self._fill(count)
+            at = 0
+        self.position += count
+        data = self._buffer[at : at + count]
+        if len(data) < count:
+            raise GgufFault("cut-off", f"The file gives less than it promised inside {what}.", self.position)
+        return data
+
+    def _fill(self, count: int) -> None:
+        self._budget.check_time()
+        sequential = self.position - self._start <= len(self._buffer)
+        self._next_read = min(_LARGEST_READ, self._next_read * 2) if sequential and self._buffer else self._next_read
+        self._start = self.position
+        self._buffer = self._source.pread(self.position, max(count, min(self._next_read, self.size - self.position)))
+
+    def need(self, count: int, what: str) -> None:
+        """Raise unless `count` more bytes are there."""
+        left = self.size - self.position
+        if count > left:
+            absurd = count > max(1 << 40, 1000 * self.size) or count >= 1 << 62
+            message = f"{what} would take {count:,} bytes, but only {left:,} are left."
+            raise GgufFault("length" if absurd else "cut-off", message[0].upper() + message[1:], self.position)
+
+    def skip(self, count: int, what: str) -> None:
+        """Step over bytes without reading them."""
+        self.need(count, what)
+        self.position += count
+
+    def u32(self, what: str) -> int:
+        """Four bytes."""
+        number: int = struct.unpack(self.order + "I", self.take(4, what))[0]
+        return number
+
+    def u64(self, what: str) -> int:
+        """Eight bytes."""
+        number: int = struct.unpack(self.order + "Q", self.take(8, what))[0]
+        return number
+
+    def count(self, what: str) -> int:
+        """A count or length, as wide as the version has it."""
+        return self.u64(what) if self.wide else self.u32(what)
+
+    def text(self, what: str, limit: int) -> bytes:
+        """A string; the bytes beyond `limit` are stepped over."""
+        length = self.count(f"the length of {what}")
+        self.need(length, what)
+        data = self.take(min(length, limit), what)
+        self.position += max(0, length - limit)
+        return data
+
+    def skip_texts(self, count: int, what: str) -> None:
+        """Step over an array of strings, as fast as Python can."""
+        width = 8 if self.wide else 4
+        self.need(count * width, what)
+        unpack = struct.Struct(self.order + ("Q" if self.wide else "I")).unpack_from
+        buffer, start, size = self._buffer, self._start, self.size
+        position = self.position
+        for number in range(count):
+            at = position - start
+            if not 0 <= at <= len(buffer) - width:
+                self.position = position
+                self.need(width, what)
+                self._fill(width)
+                buffer, start, at = self._buffer, self._start, 0
+                if len(buffer) < width:
+                    raise GgufFault("cut-off", f"The file ends inside {what}.", position)
+            length = unpack(buffer, at)[0]
+            position += width + length
+            if position > size:
+                self.position = position - length
+                self.need(length, f"string {number} of {what}")
+        self.position = position
+
+
+def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
+    """The next key and value."""
+    offset = cursor.position
+    raw = cursor.text("a key", _MANY)
+    key = raw.decode("utf-8", "surrogateescape")
+    kind = cursor.u32(f"the type of {key[:60]}")
+    value = Value(key, kind, offset)
+    if kind == STRING:
+        length_at = cursor.position
+        value.text = cursor.text(f"the value of {key[:60]}", LONGEST_TEXT)
+        value.at = length_at + (8 if cursor.wide else 4)
+    elif kind == ARRAY:
+        _array(cursor, value, keep=key in keep_items)
+    elif kind in VALUE_BYTES:
+        data = cursor.take(VALUE_BYTES[kind], f"the value of {key[:60]}")
+        if kind in UNSIGNED:
+            value.number = int.from_bytes(data, "little" if cursor.order == "<" else "big")
+    else:
+        raise GgufFault("malformed", f"The value of {key[:60]!r} has the type {kind}, which does not exist.", offset)
+    return value
+
+
+def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
+    what = f"the array {value.key[:60]}"
+    kind = cursor.u32(f"the type of {what}")
+    count = cursor.count(f"the count of {what}")
+    if kind == STRING:
+        if keep and count <= 1000:
+            for _ in range(count):
+                at = cursor.position + (8 if cursor.wide else 4)
+                value.texts.append((at, cursor.text(what, LONGEST_TEXT)))
+        else:
+            cursor.skip_texts(count, what)
+    elif kind in VALUE_BYTES:
+        cursor.skip(count * VALUE_BYTES[kind], what)
+    else:
+        raise GgufFault(
+            "malformed", f"The items of {what} have the type {kind}, which arrays cannot hold.", value.offset
+        )
