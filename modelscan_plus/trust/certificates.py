@@ -109,13 +109,16 @@ def verify_authority(leaf: x509.Certificate, authorities: tuple[Authority, ...],
     raise failures[-1] if failures else Rejected(Cause.CHAIN, "the certificate is of no authority in the trusted root")
 
 
-def check_validity(leaf: x509.Certificate, moment: datetime) -> None:
-    """Raise `Rejected` unless `moment` lies between the certificate's own dates."""
+def check_validity(leaf: x509.Certificate, moment: datetime, *, proven: bool = True) -> None:
+    """Raise `Rejected` unless `moment`, `proven` where somebody signed it, lies between the certificate's own dates."""
     if not leaf.not_valid_before_utc <= moment <= leaf.not_valid_after_utc:
         raise Rejected(
             Cause.EXPIRED,
             f"the certificate was valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M:%S} to "
-            f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M:%S}, but the signature is of {moment:%Y-%m-%d %H:%M:%S}",
+            f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M:%S}, "
+            + (
+                f"but the signature is of {moment:%F %T}" if proven else f"not at {moment:%F %T}, and no time is proven"
+            ),
         )
 
 

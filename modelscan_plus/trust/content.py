@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from modelscan_plus.core.text import visible
 from modelscan_plus.trust.reasons import Cause, Rejected
@@ -23,12 +25,12 @@ def read_file(path: str | Path, limit: int, what: str) -> bytes:
     return data
 
 
-def content_of_file(path: str | Path) -> Content:
-    """A file as the content of a signature; read once for each digest that is asked for."""
+def content_of_file(path: str | Path, more: Mapping[str, Callable[[], Any]] | None = None) -> Content:
+    """A file as the content of a signature, read once for each digest asked for. `more` are hashes beside hashlib's."""
 
     def digest(algorithm: str) -> bytes:
         with os.fdopen(_open(path, "the file"), "rb") as stream:
-            return hashlib.file_digest(stream, algorithm).digest()
+            return hashlib.file_digest(stream, (more or {}).get(algorithm, algorithm)).digest()
 
     return Content(digest)
 

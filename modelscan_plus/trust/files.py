@@ -40,7 +40,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _FILES_THAT_RUN = frozenset({"makefile", "dockerfile", "procfile", "jenkinsfile", "justfile"})
 
 
-class _Hash(Protocol):
+class Hash(Protocol):
+    """As in hashlib."""
+
     def update(self, data: bytes, /) -> object: ...
     def digest(self) -> bytes: ...
 
@@ -210,7 +212,7 @@ def _compare(
     manifest: Manifest, there: dict[str, Entry], jobs: int, progress: Callable[[int], None] | None
 ) -> tuple[int, list[Problem]]:
     """The same for other hashes and for shards."""
-    new = _hash(manifest.algorithm)
+    new = new_hash(manifest.algorithm)
     total, problems = 0, []
 
     def one(name: str) -> tuple[int, Problem | None]:
@@ -227,7 +229,7 @@ def _compare(
 
 
 def _compare_one(
-    name: str, entry: Entry, pieces: tuple[Piece, ...], new: Callable[[], _Hash]
+    name: str, entry: Entry, pieces: tuple[Piece, ...], new: Callable[[], Hash]
 ) -> tuple[int, Problem | None]:
     opened = entry.open()
     if isinstance(opened, Unopened):
@@ -243,7 +245,7 @@ def _compare_one(
     return opened.size, None if message is None else Problem(Cause.CHANGED, name, message)
 
 
-def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], _Hash]) -> str | None:
+def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], Hash]) -> str | None:
     source = FileSource(opened.fd, opened.size)
     if pieces[-1].end is not None and pieces[-1].end != opened.size:
         return f"{opened.size:,} bytes, while {pieces[-1].end:,} were signed"
@@ -261,7 +263,8 @@ def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], _Ha
     return CHANGED if opened.changed() else None
 
 
-def _hash(algorithm: str) -> Callable[[], _Hash]:
+def new_hash(algorithm: str) -> Callable[[], Hash]:
+    """The maker of a hash; raises `Rejected` for BLAKE3 where its package is not installed."""
     if algorithm != "blake3":
         return lambda: hashlib.new(algorithm)
     try:

@@ -65,6 +65,8 @@ def verify_entry(entry: LogEntry, logs: tuple[Log, ...], *, promise_needed: bool
     if entry.promise is None:
         if promise_needed:
             raise Rejected(Cause.LOG_PROMISE, "a bundle of version 0.1 must hold the log's promise (SET)")
+        if entry.index < entry.proof.index:
+            raise Rejected(Cause.LOG_PROOF, "the entry's index over all parts of the log is below that in its own part")
         return Logged(log, entry.proof.index, None)
     _verify_promise(entry, entry.promise, log)
     return Logged(log, entry.proof.index, datetime.fromtimestamp(entry.time, UTC))

@@ -13,7 +13,7 @@ from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.trust.bundle import MAX_BUNDLE, Message
 from modelscan_plus.trust.content import content_of_file, read_file
 from modelscan_plus.trust.expected import Expected
-from modelscan_plus.trust.files import Checked, check_folder, check_single
+from modelscan_plus.trust.files import Checked, check_folder, check_single, new_hash
 from modelscan_plus.trust.names import ENDINGS, FOLDER_NAMES
 from modelscan_plus.trust.oms import is_model_signature, read_manifest
 from modelscan_plus.trust.reasons import Cause, Rejected
@@ -64,7 +64,12 @@ def find_signature(path: str) -> str:
 
 
 def verify_target(request: Request) -> SignatureReport:
-    """What the signature proves about the target, as a value: also for a signature that is not accepted."""
+    """What the signature proves about the target, as a value: also for a signature that is not accepted.
+
+    Raises `UsageError` when the target does not exist.
+    """
+    if not os.path.lexists(request.path):
+        raise UsageError(f"{visible(request.path)}: no such file or folder")
     try:
         return _verify(request)
     except Rejected as error:
@@ -116,9 +121,7 @@ def _any_digest(path: str, content: Content) -> Callable[[str], bytes | None]:
     def digest(algorithm: str) -> bytes | None:
         if algorithm in ("sha256", "sha384", "sha512", "blake2b"):
             return content.digest(algorithm)
-        from blake3 import blake3
-
-        return blake3(read_file(path, 1 << 40, "the file")).digest()
+        return content_of_file(path, {"blake3": new_hash("blake3")}).digest(algorithm)
 
     return digest
 

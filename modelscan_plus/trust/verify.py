@@ -190,7 +190,7 @@ def _by_certificate(
     logged = _logged(bundle, root) if bundle.entries else None
     times = _times(bundle, root, logged)
     for moment in times or (now,):
-        check_validity(leaf, moment)
+        check_validity(leaf, moment, proven=bool(times))
         verify_path(leaf, tuple(between), expected.anchors, moment, strict=False)
     check_usage(leaf)
     name = expected.check(leaf)

@@ -18,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import SignatureReport
 from modelscan_plus.trust import dsse, oms
 from modelscan_plus.trust.expected import ByKey
@@ -401,3 +402,39 @@ def test_a_list_of_very_many_files_is_refused_without_printing_them(model: Path)
     assert result.cause == Cause.UNSIGNED
     assert len(result.problems) == 100
     assert "100,003 more" in result.message
+
+
+def test_a_snapshot_in_a_cache_verifies_though_its_files_are_links_to_blobs(tmp_path: Path) -> None:
+    repository = tmp_path / "models--org--name"
+    snapshot, blobs = repository / "snapshots" / ("0" * 40), repository / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for name, data in FILES.items():
+        blob = blobs / hashlib.sha256(data).hexdigest()
+        blob.write_bytes(data)
+        (snapshot / name).parent.mkdir(exist_ok=True)
+        (snapshot / name).symlink_to(os.path.relpath(blob, (snapshot / name).parent))
+    signature = sign_list(snapshot, [resource(name, data) for name, data in sorted(FILES.items())])
+    result = verify(snapshot, signature)
+    assert result.state == "verified", result.message
+
+
+def test_a_file_signed_by_blake3_alone_is_read_in_pieces(tmp_path: Path) -> None:
+    from blake3 import blake3
+
+    path = tmp_path / "m" / "weights.bin"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 3_000_000)
+    digest = blake3(path.read_bytes()).hexdigest()
+    signature = sign_list(
+        path.parent, [{"name": "weights.bin", "algorithm": "blake3", "digest": digest}], hash_type="blake3"
+    )
+    assert verify(path, signature).state == "verified"
+    path.write_bytes(b"y" * 3_000_000)
+    assert verify(path, signature).cause == Cause.CHANGED
+
+
+def test_a_target_that_does_not_exist_is_an_error(model: Path) -> None:
+    signature = sign_list(model, listed(model))
+    with pytest.raises(UsageError, match="no such file or folder"):
+        verify(model / "nothing", signature)
