@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-hash bench-conformance fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -45,6 +45,10 @@ bench-hash: $(VENV)/.installed-test
 # The cases of sigstore-conformance, one process each; needs its vectors beside the checkout.
 bench-conformance: $(VENV)/.installed-test
 	$(BIN)/python tools/conformance.py
+
+# Hostile and honest graphs against this scanner and the peers that are installed.
+bench-graphs: $(VENV)/.installed-test
+	$(BIN)/python tools/bench_graphs.py --peers
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

@@ -255,7 +255,7 @@ def _whole(numbers: list[float] | None) -> list[int] | None:
     """Numbers as sizes; negative and unknown ones count as one."""
     if numbers is None:
         return None
-    return [int(n) if n == n and 0 <= n < 1e30 else 1 for n in numbers]
+    return [int(min(n, 1e36)) if n == n and n >= 0 else 1 for n in numbers]
 
 
 def _grow(node: Node, known: _Known) -> Shape | None:
@@ -323,9 +323,10 @@ def _range(numbers: list[list[float] | None]) -> Shape | None:
     if len(numbers) != 3 or any(not part for part in numbers):
         return None
     start, limit, delta = (part[0] for part in numbers if part)
-    if not delta or delta != delta or abs(limit - start) > 1e30:
+    steps = (limit - start) / delta if delta else 0.0
+    if steps != steps or steps <= 0:
         return None
-    return (max(0, int((limit - start) / delta)),)
+    return (int(min(steps, 1e36)),)
 
 
 def _padded(node: Node, shape: Shape | None, second: list[int] | None) -> Shape | None:

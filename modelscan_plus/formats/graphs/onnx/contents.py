@@ -238,6 +238,9 @@ class Contents:
         raw = span.read(_TEXT)
         self._texts -= len(raw)
         self._budget.check_time()
+        # Programs of mostly zeros and pickles of mostly letters are UTF-8, too.
+        if span.offset and (_MAGIC.match(raw) or _BEGINNING.match(raw)) and self._payload(place.where, span, 0):
+            return
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -251,7 +254,7 @@ class Contents:
             self._hit(Hit(kind, place.where, excerpt, None if offset is None else offset + len(text[:start].encode())))
 
     def _binary(self, place: _Place, raw: bytes) -> None:
-        if place.span.offset and not self._payload(place.where, place.span, 0):
+        if place.span.offset:
             self._search(place.where, place.span)
 
     def _hit(self, hit: Hit) -> None:
