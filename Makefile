@@ -53,6 +53,7 @@ bench-graphs: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000
 	$(BIN)/python tools/fuzz_pickle.py --runs 1000000
+	$(BIN)/python tools/fuzz_onnx.py --runs 1000000
 
 docs: $(VENV)/.installed
 	$(BIN)/python tools/build_docs.py

@@ -73,6 +73,7 @@ def test_the_schema_is_that_of_the_installed_onnx() -> None:
             assert mine.name == field.name
             assert mine.kind in _SCALARS[field.type]
             assert (mine.repeated or mine.kind >= Kind.DATA_FLOAT) == bool(field.is_repeated)
+            assert mine.top == (max(field.enum_type.values_by_number) if field.enum_type else 0)
             assert mine.message == (field.message_type.name if field.message_type else "")
 
 

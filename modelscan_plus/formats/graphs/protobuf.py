@@ -100,6 +100,8 @@ class Field(NamedTuple):
     repeated: bool = False
     message: str = ""
     """For `Kind.MESSAGE`: the name of its type in the schema."""
+    top: int = 0
+    """For an enum: its highest value. Of larger and negative ones libraries act as if the field were not there."""
     clears: tuple[str, ...] = ()
     """The other members of its oneof, which are None while this one is set."""
 
@@ -126,7 +128,7 @@ class Anomaly(msgspec.Struct, frozen=True):
 class _Entry:
     """What the reader does with one tag."""
 
-    __slots__ = ("bit", "clears", "frame", "kind", "name", "packed", "small", "typecode", "wire")
+    __slots__ = ("bit", "clears", "enum", "frame", "kind", "name", "packed", "small", "top", "typecode", "wire")
 
     def __init__(self, field: Field, wire: int, bit: int, frame: "MessageType | None") -> None:
         self.name = field.name
@@ -139,7 +141,9 @@ class _Entry:
         self.typecode = _SCALARS[scalar][0] if scalar in _SCALARS else ""
         self.packed = wire == _LENGTH and scalar in _SCALARS
         self.small = bool(self.bit) and wire == _VARINT and self.typecode != "B" and not field.clears
-        """True where a varint of one byte is the value as it stands."""
+        """True where a varint of one byte, up to `top`, is the value as it stands."""
+        self.enum = field.top
+        self.top = field.top or 127
 
 
 class MessageType:
@@ -315,7 +319,7 @@ class WireReader:
                     continue
                 self._at = at
                 self._long(frame, entry, start, end)
-            elif entry.small and buffer[at] < 128 and not frame.seen & entry.bit:
+            elif entry.small and buffer[at] <= entry.top and not frame.seen & entry.bit:
                 setattr(value, entry.name, buffer[at])
                 frame.seen |= entry.bit
                 at += 1
@@ -457,6 +461,10 @@ class WireReader:
             at += width
         self._at = at
         self._bounds(frame, entry, start)
+        if entry.enum and not 0 <= value <= entry.enum:
+            self._note("unknown-field", self._base + start, at - start, f"value {value} of {entry.name}")
+            self.unknown_bytes += at - start
+            return 1
         self._store(frame, entry, value, self._base + start, at - start)
         return 1
 
@@ -499,6 +507,8 @@ class WireReader:
         offset = self._base + at
         span = Span(self._source, offset, length, self._buffer[at : min(at + length, at + INLINE)])
         if entry.kind in _DATA:
+            if length <= INLINE and not unpack(span.head, entry.typecode)[1]:
+                self._note("malformed", offset, length, f"{entry.name}: packed numbers that do not end with the field")
             self._skip(offset, length)
             self._extend(frame, entry, span)
             return 1

@@ -79,7 +79,7 @@ _ATTRIBUTE = (
     _long(13, "doc_string"),
     _one(14, "tp", "TypeProto"),
     _many(15, "type_protos", "TypeProto"),
-    _int32(20, "type"),
+    Field(20, "type", Kind.INT32, top=14),
     _text(21, "ref_attr_name"),
     _one(22, "sparse_tensor", "SparseTensorProto"),
     _many(23, "sparse_tensors", "SparseTensorProto"),
@@ -98,7 +98,7 @@ _TENSOR = (
     Field(11, "uint64_data", Kind.DATA_UINT64),
     _long(12, "doc_string"),
     _entries(13, "external_data"),
-    _int32(14, "data_location"),
+    Field(14, "data_location", Kind.INT32, top=1),
     _entries(16),
 )
 _GRAPH = (
