@@ -111,7 +111,8 @@ def ask_modelaudit(program: str) -> Ask:
         except ValueError:
             return None, seconds, memory
         levels = {issue.get("severity") for issue in issues}
-        return Answer(bool(levels & {"warning", "critical"}), "critical" in levels), seconds, memory
+        partly = any(issue.get("details", {}).get("analysis_incomplete") for issue in issues)
+        return Answer(bool(levels & {"warning", "critical"}), "critical" in levels, partly), seconds, memory
 
     return ask
 
