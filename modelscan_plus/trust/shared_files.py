@@ -88,6 +88,8 @@ def _create(path: Path, content: bytes) -> None:
     try:
         temporary = _written_beside(path, content, 0o666 & ~_umask())
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and path.parent.is_dir():
+            return  # someone was quicker, and cleared up what stood beside
         raise _unusable(path, error) from None
     try:
         # A link refuses to replace, so that no other process's work is lost.
@@ -116,8 +118,8 @@ def _written_beside(path: Path, content: bytes, mode: int) -> str:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
+            os.chmod(temporary, mode)
             os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
