@@ -3,6 +3,7 @@
 Everything that needs a scan stands here; checking a lock (trust/lock_check.py) needs none and imports none of this.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +62,10 @@ class Made:
 
 def make(request: Request) -> Made:
     """Scan or hash the target and make its entry."""
+    if not os.path.exists(request.target):
+        raise UsageError(
+            f"{visible(request.target)}: no such file or folder; what is locked must be here (see `fetch`)"
+        )
     refuse_inside(request.lock, request.target, "--lock")
     name = request.name or default_name(request.target, request.lock)
     if name != inert(name):

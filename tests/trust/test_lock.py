@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +120,12 @@ def test_what_is_denied_is_not_locked_and_the_denial_is_logged(place: Path) -> N
     assert (done.returncode, "not locked" in done.stderr) == (1, True)
     assert "bad" not in locks.read(place / locks.NAME).models
     assert list(entries(place / "log"))[-1].verdict == "denied"
+
+
+@pytest.mark.parametrize("target", ["gone", "hf:org/model", "cache:org/model", "-"])
+def test_only_what_is_here_can_be_locked(tmp_path: Path, target: str) -> None:
+    done = run("lock", "add", "--no-scan", "--", target, cwd=tmp_path)
+    assert (done.returncode, "no such file" in done.stderr) == (2, True)
 
 
 def test_a_moving_revision_cannot_be_locked(place: Path) -> None:
@@ -307,9 +315,6 @@ def test_names_in_any_script_and_reasons_of_any_bytes_survive(tmp_path: Path) ->
 
 
 def test_verifying_imports_no_signature_library_and_no_scanner(place: Path) -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys\nsys.argv = ['modelscan-plus', 'lock', 'verify']\n"
         "from modelscan_plus.cli import main\ntry: main()\nexcept SystemExit as end: assert not end.code\n"
@@ -373,3 +378,35 @@ def test_writers_that_are_killed_never_tear_the_lock_nor_lose_what_they_acknowle
     assert not any(entry.fault() for entry in done.models.values())
     locks.change(path, Alteration("last", signed(None), None))
     assert [entry.name for entry in tmp_path.iterdir() if ".new-" in entry.name] == []
+
+
+def test_many_first_writers_at_once_all_get_their_entry_in(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom modelscan_plus.trust import lock\n"
+        "from modelscan_plus.trust.tree import FileDigest, tree_digest\n"
+        "files = {'f': FileDigest(1, 'ab' * 32)}\n"
+        "entry = lock.Entry(tree=tree_digest(files), files=lock.records(files), locked_at='t')\n"
+        "lock.change(Path(sys.argv[1]), lock.Alteration(sys.argv[2], entry, None))\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", program, str(path), f"m{number}"]) for number in range(8)]
+    assert [process.wait() for process in started] == [0] * 8
+    assert len(locks.read(path).models) == 8
+    assert os.listdir(tmp_path) == ["lock.json"]
+
+
+def test_a_first_writer_whose_file_is_cleared_up_by_a_quicker_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock.json"
+    real, calls = os.chmod, []
+
+    def quicker(name: str, mode: int) -> None:
+        if not calls:
+            calls.append(name)
+            locks.change(path, Alteration("quicker", signed(None), None))
+        real(name, mode)
+
+    monkeypatch.setattr(os, "chmod", quicker)
+    locks.change(path, Alteration("m", signed(None), None))
+    assert set(locks.read(path).models) == {"m", "quicker"}
