@@ -155,9 +155,9 @@ class Inspector:
             ),
         )
         if not claiming:
+            if not artifact.payload:
+                self._search(artifact, 0, source.size, text=kind is not None and kind.name == "text")
             self._not_analysed(artifact, kind)
-            if kind is None and not artifact.payload:
-                self._search(artifact, 0, source.size)
             return names
         self._account(artifact, parts.regions)
         return tuple(parts.variants.get(known.name, known.name) for known in claiming)
@@ -252,10 +252,10 @@ class Inspector:
             if not zeros and not artifact.payload:
                 self._search(artifact, start, stop)
 
-    def _search(self, artifact: Artifact, start: int, stop: int) -> None:
+    def _search(self, artifact: Artifact, start: int, stop: int, *, text: bool = False) -> None:
         """Inspect what begins somewhere in bytes that no format explains."""
         try:
-            for found in hidden.find(artifact, start, stop, self.budget):
+            for found in hidden.find(artifact, start, stop, self.budget, text=text):
                 self._descend(found)
         except BudgetExceeded as breach:
             self._gap(artifact, breach.code, breach.message)

@@ -120,7 +120,7 @@ def test_a_sparse_file_of_a_tebibyte_costs_nothing(folder: Path) -> None:
     assert outcome.size == 1 << 40
     assert isinstance(outcome.result, FileResult)
     assert outcome.result.coverage.incomplete
-    assert outcome.result.coverage.bytes_read < 1 << 20
+    assert outcome.result.coverage.bytes_read < 32 << 20  # the search for a pickle behind a gap has an end
 
 
 def test_a_pickle_before_a_tebibyte_of_nothing_is_found(folder: Path) -> None:

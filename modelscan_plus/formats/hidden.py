@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, SliceSource, end_of_zeros
-from modelscan_plus.core.limits import Budget, Limits
+from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.archives.members import read_local
 from modelscan_plus.formats.archives.sevenzip_header import START, read_start
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
@@ -19,13 +19,12 @@ from modelscan_plus.formats.interface import HEAD, View
 from modelscan_plus.formats.pickle.format import plausible
 from modelscan_plus.formats.pickle.machine import Machine
 
-SEARCHED = 4 << 20
+SEARCHED = 16 << 20
 """Bytes of one range that are searched from its beginning; a range that is longer is searched at its end, too."""
-SEARCHED_UNKNOWN = 1 << 19
-"""The same for a file of which nothing at all is known; it may be raw weights."""
-_SEARCHED_AT_THE_END = 1 << 18
+_SEARCHED_AT_THE_END = 1 << 20
+_CHUNK, _OVERLAP = 1 << 20, 1 << 10
 _SEARCHED_REMOTE = 1 << 16
-_MAX_CANDIDATES = 400
+_MAX_CANDIDATES = 2_000
 _MAX_HITS = 32
 _SHORTEST = 8
 """Bytes of the shortest pickle that calls something."""
@@ -36,22 +35,27 @@ _CANDIDATE = re.compile(
     rb"\x80[\x00-\x05][^\x00-\x1f]|c" + _NAME + _NAME + rb"|\((?:[SVILF][^\n]{0,200}\n){0,8}i" + _NAME + _NAME
     + rb"|PK\x03\x04|\x1f\x8b\x08|BZh[1-9]|\xfd7zXZ\x00|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|ustar"
 )  # fmt: skip
+_BINARY = re.compile(rb"\x80[\x02-\x05][^\x00-\x1f]")
+"""In a text: names on lines of their own are what texts are made of."""
 _STREAMS = tuple(StreamFormat(codec) for codec in CODECS if not codec.trial)
 
 
-def find(artifact: Artifact, start: int, stop: int, budget: Budget) -> Iterator[Artifact]:
-    """What begins in `[start, stop)`, as members of `artifact` that are named after their offset."""
+def find(artifact: Artifact, start: int, stop: int, budget: Budget, *, text: bool = False) -> Iterator[Artifact]:
+    """What begins in `[start, stop)`, as members of `artifact` that are named after their offset.
+
+    Raises BudgetExceeded where more places look like a beginning than are tried.
+    """
     source, hits = artifact.source, 0
     peek = Budget(_PEEK)
     whole = start == 0 and stop == source.size
     position = start if whole else end_of_zeros(source, start, stop)
-    limit = _SEARCHED_REMOTE if source.remote else SEARCHED_UNKNOWN if whole else SEARCHED
-    for candidate in _candidates(source, position, stop, limit):
+    limit = _SEARCHED_REMOTE if source.remote else SEARCHED
+    for tried, candidate in enumerate(_candidates(source, position, stop, limit, _BINARY if text else _CANDIDATE)):
         budget.check_time()
+        if tried == _MAX_CANDIDATES or min(peek.opcodes, peek.objects) <= 0:
+            raise BudgetExceeded("budget-search", "more places look like the beginning of a pickle than were tried")
         if candidate < position or (candidate == 0 and whole):
             continue  # inside the last hit, or the artifact itself
-        if min(peek.opcodes, peek.objects) <= 0:
-            return
         end = _end(source, candidate, stop, peek)
         if end is None:
             continue
@@ -62,21 +66,20 @@ def find(artifact: Artifact, start: int, stop: int, budget: Budget) -> Iterator[
             return
 
 
-def _candidates(source: ByteSource, start: int, stop: int, limit: int) -> Iterator[int]:
-    """Offsets at which something could begin, in order, the most promising ones only."""
+def _candidates(source: ByteSource, start: int, stop: int, limit: int, pattern: re.Pattern[bytes]) -> Iterator[int]:
+    """Offsets at which something could begin, in order."""
     windows = [(start, min(stop, start + limit))]
     if windows[0][1] < stop and not source.remote:
         windows.append((max(windows[0][1], stop - _SEARCHED_AT_THE_END), stop))
-    count = 0
     for first, last in windows:
-        data = source.pread(first, last - first)
-        for match in _CANDIDATE.finditer(data):
-            at = first + match.start() - (257 if match[0] == b"ustar" else 0)
-            if at >= first and stop - at >= _SHORTEST:
-                yield at
-                count += 1
-                if count == _MAX_CANDIDATES:
-                    return
+        for chunk in range(first, last, _CHUNK):
+            data = source.pread(chunk, min(_CHUNK + _OVERLAP, last - chunk))
+            for match in pattern.finditer(data):
+                if match.start() >= _CHUNK:
+                    break
+                at = chunk + match.start() - (257 if match[0] == b"ustar" else 0)
+                if at >= first and stop - at >= _SHORTEST:
+                    yield at
 
 
 def _end(source: ByteSource, start: int, stop: int, peek: Budget) -> int | None:

@@ -56,6 +56,27 @@ def judge_cost(module: str, name: str, arguments: Value) -> str | None:
     return None
 
 
+_NAME_OR_NUMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,200}|[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?|[<>=!]{1,2}|")
+_FORMULA = re.compile(r"__|\b(?:import|eval|exec|open|compile|getattr|globals|os|sys|subprocess|lambda)\b")
+
+
+def evaluated_text(arguments: Value) -> str | None:
+    """The first text among the arguments that is neither a name nor a number, to a bounded depth; None without one."""
+    pending: list[tuple[Value, int]] = [(arguments, 4)]
+    for _ in range(10_000):
+        if not pending:
+            return None
+        item, depth = pending.pop()
+        if isinstance(item, str) and not _NAME_OR_NUMBER.fullmatch(item):
+            return item
+        if isinstance(item, Blob) and item.kind == "str":
+            return item.head.decode("utf-8", "replace")
+        if isinstance(item, tuple | Items) and depth:
+            inner = item if isinstance(item, tuple) else item.items or ()
+            pending.extend((part, depth - 1) for part in inner)
+    return None
+
+
 _TEMPLATE = re.compile(
     r"(?:\s*def _parse_args(?:_rvs|_stats)?\(self,[\w ,]*(?:=\d(?:, \w+=\d)?)?(?:, size=None|, moments='mv')?\):"
     r"\s*return (?:\([\w ,]*\)[\w ,]*|self\._argcheck_rvs\([\w ,]*(?:size=size)?\)))+\s*"
@@ -70,6 +91,10 @@ def judge_state(module: str, name: str, state: dict[str, Value] | None) -> str |
         if isinstance(template, str) and _TEMPLATE.fullmatch(template):
             return None
         return None if state is not None and template is None else "executes a text in its state as code"
+    if module == "statsmodels.base.data":
+        formula = (state or {}).get("formula")
+        acts = isinstance(formula, str) and _FORMULA.search(formula)
+        return "evaluates a formula in its state that does more than name columns" if acts else None
     if module.startswith("joblib.") and name in ("NDArrayWrapper", "ZNDArrayWrapper"):
         filename = text_of((state or {}).get("filename"))
         if filename is None or "/" in filename or "\\" in filename or filename.startswith("."):
@@ -131,6 +156,8 @@ def _getattr(items: Sequence[Value]) -> str | None:
     base, name = items[0], text_of(items[1])
     if name is None:
         return "compute the attribute name"
+    if isinstance(base, Items | tuple | str | bytes | int | float) and not name.startswith("__"):
+        return None  # a method of a list, a dict, a text or a number
     if isinstance(base, Global):
         status = known(base.module, f"{base.name}.{name}")
         if status.standing is Standing.PERMITTED:
@@ -264,9 +291,7 @@ def _class_first(items: Sequence[Value]) -> str | None:
     target = items[0] if items else None
     if isinstance(target, Global):
         status = known(target.module, target.name)
-        if status.standing is Standing.PERMITTED and not status.permit & (
-            Permit.REBUILD | Permit.CALL | Permit.GUARDED
-        ):
+        if not status.permit & (Permit.REBUILD | Permit.CALL | Permit.GUARDED) or target.name == "memmap":
             return f"rebuild {target.dotted}, which is no plain value"
     elif not isinstance(target, Call):
         return "rebuild something that is no class"
@@ -291,9 +316,23 @@ def _memmap(items: Sequence[Value]) -> str | None:
     return "open a file" if items else None
 
 
+_ZONES = ("/usr/share/zoneinfo/", "/usr/lib/zoneinfo/", "/usr/share/lib/zoneinfo/", "/etc/localtime")
+
+
+def _zone_file(items: Sequence[Value]) -> str | None:
+    """dateutil.tz.tzfile(None, path) reads the file."""
+    path = text_of(items[1]) if len(items) == 2 and items[0] is None else None
+    if path is None:
+        return "read an object that is given"
+    inside = path.startswith(
+        ("/usr/share/zoneinfo/", "/usr/lib/zoneinfo/", "/usr/share/lib/zoneinfo/", "/etc/localtime")
+    )
+    return None if inside and ".." not in path else f"read {path}"
+
+
 def _sorted(items: Sequence[Value]) -> str | None:
     """A key function, where there is one, is called for every item."""
-    if any(isinstance(item, Global | Call) for item in items):
+    if not items or any(isinstance(item, Global | Call) for item in items):
         return "call a key function"
     return _plain(items)
 
@@ -359,7 +398,8 @@ def _pattern(items: Sequence[Value]) -> str | None:
     pattern = items[0] if items else None
     if isinstance(pattern, Call) and _is_encoded_text(pattern):
         pattern = (sequence(pattern.arguments) or [None])[0]
-    if isinstance(pattern, str | bytes) and len(pattern) <= _PATTERN:
+    length = pattern.length if isinstance(pattern, Blob) else len(pattern) if isinstance(pattern, str | bytes) else None
+    if length is not None and length <= _PATTERN:
         return None
     return "compile a pattern that cannot be judged"
 
@@ -374,6 +414,8 @@ _NUMPY_ARRAYS = ("_reconstruct", "ndarray", "recarray", "matrix", "chararray")
 _GUARDS: dict[tuple[str, str], Guard] = {
     ("builtins", "getattr"): _getattr,
     ("builtins", "iter"): _iterator,
+    ("dateutil.tz.tz", "tzfile"): _zone_file,
+    ("dateutil.tz", "tzfile"): _zone_file,
     ("numpy.core", "_ufunc_reconstruct"): _ufunc,
     ("numpy._core", "_ufunc_reconstruct"): _ufunc,
     ("numpy", "memmap"): _memmap,

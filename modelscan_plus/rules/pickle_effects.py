@@ -11,17 +11,18 @@ from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global, Items, 
 from modelscan_plus.formats.stdlib import STDLIB
 from modelscan_plus.rules.allowlist import Permit, is_listed_library
 from modelscan_plus.rules.callables import Known, Standing, known
-from modelscan_plus.rules.guards import judge_arguments, judge_cost, judge_state
+from modelscan_plus.rules.dtypes import is_dtype, judge_dtype
+from modelscan_plus.rules.guards import evaluated_text, judge_arguments, judge_cost, judge_state
+from modelscan_plus.rules.pickle_states import OVERRIDABLE, RECONSTRUCTORS, SETTERS, made_by, made_of, state_of
 
 _KEPT = 5
 """Judgements kept per concern and subject; the rest is counted."""
 _CALLS = frozenset({"REDUCE", "OBJ", "INST"})
 _REBUILDS = frozenset({"NEWOBJ", "NEWOBJ_EX"})
-_SETTERS = {"BUILD": "__setstate__", "APPEND": "append", "APPENDS": "extend", "ADDITEMS": "add"}
-"""Methods that these opcodes look up on the object itself, so that an attribute of the instance goes first."""
+_VALUE_TYPES = frozenset("slice range complex int float str bytes tuple list dict set frozenset bool object".split())
+"""Types that dill loads by name and that keep what they are called with."""
 _SHAPED = frozenset({"ndarray", "recarray", "matrix", "chararray", "memmap"})
 """Classes whose __new__ allocates or opens what its arguments say."""
-_RECONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__"})
 
 
 class Concern(enum.Enum):
@@ -113,6 +114,8 @@ class _Judge:
             self._add(Concern.IMPOSSIBLE_NAME, effect, subject, message)
         elif status.standing is Standing.DANGEROUS:
             self._dangerous_import(effect, status, subject, shown)
+        elif "__main__" in effect.module.split(".")[1:]:
+            self._add(Concern.DANGEROUS_IMPORT, effect, subject, f"imports {shown}, and importing it runs a program")
         else:
             package = effect.module.partition(".")[0]
             origin = "the standard library" if status.standing is Standing.STDLIB else f"package {visible(package)}"
@@ -121,6 +124,9 @@ class _Judge:
             )
 
     def _dangerous_import(self, effect: Global, status: Known, subject: str, shown: str) -> None:
+        if "__main__" in effect.module.split(".")[1:]:
+            self._add(Concern.DANGEROUS_IMPORT, effect, subject, f"imports {shown}, and importing it runs a program")
+            return
         taker = self.handed.get(id(effect))
         if taker is not None and status.exact:
             message = f"hands {shown} to {_callee(taker)}: it {status.does}"
@@ -156,40 +162,54 @@ class _Judge:
 
     def _method(self, call: Call, target: Call) -> None:
         """BUILD, APPEND and the like on an object of the pickle's own: they look their method up on the object."""
-        method = _SETTERS.get(call.opcode)
         own = self.overridden.get(id(target), {})
-        if method is not None and (replacement := own.get(method)) is not None:
-            shown = shorten(render.value(replacement), 80)
+        method = next((name for name in SETTERS.get(call.opcode, ()) if name in own), None)
+        if method is not None:
+            shown = shorten(render.value(own[method]), 80)
             arguments = shorten(render.value(call.arguments), 80)
             message = f"calls {shown} in place of an object's own {method}, with {arguments}"
             self._add(Concern.COMPUTED_CALL, call, f"{method}()", message)
-        if call.opcode != "BUILD":
-            return
-        attributes, slots = _state(call.arguments)
-        made = target.function
-        if isinstance(made, Global):
-            readable = isinstance(call.arguments, Items | tuple)
+        if call.opcode == "BUILD":
+            attributes, slots = state_of(call.arguments)
+            self._class_state(call, target, attributes)
+            self._attributes(call, target, attributes, slots)
+
+    def _class_state(self, call: Call, target: Call, attributes: dict[str, Value]) -> None:
+        """Classes whose __setstate__ acts on what it is given."""
+        made = made_by(target)
+        if is_dtype(made):
+            problem = judge_dtype(made_of(target), call.arguments)
+            if problem is not None:
+                message = f"rebuilds a numpy dtype that {problem}"
+                self._add(Concern.DANGEROUS_ARGUMENT, call, "numpy:dtype", message)
+        elif isinstance(made, Global):
+            readable = isinstance(call.arguments, Items | tuple) or bool(attributes)
             problem = judge_state(made.module, made.name, attributes if readable else None)
             if problem is not None:
                 message = f"rebuilds {visible(made.dotted)}, which {problem}"
                 self._add(Concern.DANGEROUS_ARGUMENT, call, _subject(made), message, Severity.CRITICAL)
+
+    def _attributes(self, call: Call, target: Call, attributes: dict[str, Value], slots: dict[str, Value]) -> None:
+        """Attributes that take the place of the object's class or of a method that opcodes and containers call."""
         for name, value in slots.items():
             if name.startswith("__") and name.endswith("__") and name != "__dict__":
                 shown = shorten(render.value(value), 80)
                 self._add(Concern.PATCH, call, name, f"sets {name} of an object to {shown}")
-        replaced = {
-            name: value
-            for name, value in (*attributes.items(), *slots.items())
-            if name in _SETTERS.values() and isinstance(value, Global | Call | PersistentId)
-        }
-        if replaced:
-            self.overridden.setdefault(id(target), {}).update(replaced)
-        if "__setstate__" in replaced:
-            shown = shorten(render.value(replaced["__setstate__"]), 80)
-            message = f"puts {shown} in place of an object's own __setstate__"
-            self._add(Concern.PATCH, call, "__setstate__", message)
+        for name, value in (*attributes.items(), *slots.items()):
+            if name in OVERRIDABLE and isinstance(value, Global | Call | PersistentId):
+                self.overridden.setdefault(id(target), {})[name] = value
+                if name == "__setstate__" or _unvouched(value):
+                    # Whoever appends to the object calls it: an opcode, or a container that hands the item on.
+                    message = f"puts {shorten(render.value(value), 80)} in place of an object's own {name}"
+                    self._add(Concern.PATCH, call, name, message)
 
     def _call_global(self, call: Call, function: Global) -> None:
+        made = made_by(call)
+        if isinstance(made, Global) and made.module.partition(".")[0] == "sympy":
+            text = evaluated_text(call.arguments)
+            if text is not None:
+                message = f"hands {visible(made.dotted)} the text {shorten(text, 80)!r}, which sympy evaluates as code"
+                self._add(Concern.DANGEROUS_ARGUMENT, call, _subject(made), message, Severity.CRITICAL)
         if function.module == COMPUTED:
             self._settle(function)
             self._add(Concern.COMPUTED_CALL, call, COMPUTED, "calls a name that the pickle puts together at run time")
@@ -243,7 +263,7 @@ class _Judge:
             problem = judge_arguments(function.module, function.name, call.arguments, call.keywords)
             if problem is not None:
                 self._add(Concern.DANGEROUS_ARGUMENT, call, subject, f"calls {text} with arguments that {problem}")
-            elif function.name in _RECONSTRUCTORS:
+            elif function.name in RECONSTRUCTORS:
                 self._reconstructed(call)
         elif status.permit & Permit.CALL or (rebuild and status.permit & Permit.REBUILD):
             problem = None if rebuild else judge_cost(function.module, function.name, call.arguments)
@@ -286,6 +306,8 @@ class _Judge:
             if problem is not None:
                 message = f"calls {shown}({arguments}) with arguments that {problem}"
                 self._add(Concern.DANGEROUS_ARGUMENT, call, f"{status.module}:{status.name}", message)
+        elif _type_by_name(function) in _VALUE_TYPES:
+            return
         else:
             inner = function.function
             subject = f"{_subject(inner)}()" if isinstance(inner, Global) else "computed"
@@ -306,19 +328,19 @@ class _Judge:
         self.settled.add(id(function))
 
 
-def _state(value: Value) -> tuple[dict[str, Value], dict[str, Value]]:
-    """What BUILD puts into an object's __dict__, and what it sets as attributes: a pair of states means both."""
-    pair = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
-    attributes, slots = _fields(pair[0]), _fields(pair[1])
-    attributes |= _fields(slots.get("__dict__"))
-    return attributes, slots
+def _type_by_name(call: Call) -> str | None:
+    """The name that dill's _load_type looks up in the module types, where `call` is one of it."""
+    function, arguments = call.function, sequence(call.arguments)
+    if not isinstance(function, Global) or function.name != "_load_type" or not arguments:
+        return None
+    return text_of(arguments[0]) if function.module in ("dill._dill", "dill.dill") else None
 
 
-def _fields(value: Value) -> dict[str, Value]:
-    if not isinstance(value, Items) or value.kind != "dict":
-        return {}
-    pairs = (pair for pair in value.items or () if isinstance(pair, tuple) and len(pair) == 2)
-    return {key: item for key, item in pairs if isinstance(key, str)}
+def _unvouched(value: Value) -> bool:
+    """True for a callable that is not on the allow-list, or that is computed."""
+    if isinstance(value, Global):
+        return known(value.module, value.name).standing is not Standing.PERMITTED
+    return isinstance(value, Call) and value.opcode in _CALLS
 
 
 def resolve(call: Call) -> tuple[str, str] | None:

@@ -388,3 +388,45 @@ def findings_of(data: bytes) -> tuple[Finding, ...]:
 def test_a_name_of_python_2_is_judged_by_what_it_is_called_today() -> None:
     assert not above_info(inspect(b"\x80\x02cUserDict\nUserDict\n)\x81}b."))
     assert worst(b"ccommands\ngetoutput\n(Vid\ntR") == "critical"
+
+
+ADD = asm.name("sympy.core.add", "Add")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        asm.rebuild(ADD, asm.text("__import__('os').system('true')")),
+        asm.call(asm.name("copyreg", "__newobj__"), ADD, asm.text("print(1)")),
+    ],
+)
+def test_a_text_that_sympy_evaluates_denies(body: bytes) -> None:
+    assert worst(body) == "critical"
+
+
+def test_a_symbol_and_a_number_are_no_code() -> None:
+    symbol = asm.rebuild(asm.name("sympy.core.symbol", "Symbol"), asm.text("x"))
+    assert worst(asm.rebuild(ADD, symbol, asm.text("1.5"))) not in ("high", "critical")
+
+
+def test_importing_a_main_module_runs_a_program() -> None:
+    assert worst(asm.name("mycorp.__main__", "x")) == "high"
+    assert worst(asm.name("mycorp.main", "x")) == "medium"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SVC + asm.mapping(append=asm.name("mycorp", "f")) + asm.BUILD,
+        SVC + asm.call(asm.name("collections", "OrderedDict"), asm.mapping(__setstate__=HARMLESS)) + asm.BUILD,
+        SVC + asm.call(asm.name("collections", "OrderedDict")) + asm.text("append") + asm.name("mycorp", "f") + b"sb",
+        asm.rebuild(asm.name("types", "SimpleNamespace"))
+        + asm.mapping(append=HARMLESS)
+        + asm.BUILD
+        + asm.MARK
+        + TRUE
+        + b"e",
+    ],
+)
+def test_a_state_in_disguise_is_read(body: bytes) -> None:
+    assert worst(body) == "high"

@@ -19,6 +19,8 @@ from modelscan_plus.formats.stdlib import STDLIB
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
 _REMOTE_PEEK = 1 << 16
 """Bytes of a remote file that decide whether it is a pickle."""
+_LATER = 8
+"""Pickles in a row that are tried before a text is taken for text."""
 _PICKLE_WEIGHT = 60
 """Objects that one pickle of many in a row counts for: it costs as much even when it is empty."""
 _STARTS = frozenset(OPCODES) - frozenset(b".01Rabeostu\x81\x85\x86\x87\x90\x92\x93\x94")
@@ -92,7 +94,8 @@ class PickleFormat(Format):
         if source.remote:
             # "PK" could be a text argument, and looking for its end could take all of the file.
             source = SliceSource(source, 0, _REMOTE_PEEK)
-        return _worth(_peek(source, 0), source)
+        facts = _peek(source, 0)
+        return _worth(facts, source) or _worth_later(facts, source)
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         for facts, _ in _pickles(artifact.source, budget):
@@ -131,6 +134,17 @@ def _worth(facts: PickleFacts, source: ByteSource) -> bool:
     if plausible(facts):
         return True
     return facts.ended == "stop" and facts.opcodes > 1 and (facts.end == source.size or facts.protocol >= 2)
+
+
+def _worth_later(facts: PickleFacts, source: ByteSource) -> bool:
+    """True when a pickle behind the first one acts; text can look like a first one that does nothing."""
+    for _ in range(_LATER):
+        if facts.ended != "stop" or facts.end >= source.size:
+            return False
+        facts = _peek(source, facts.end)
+        if plausible(facts):
+            return True
+    return False
 
 
 def _parsed(facts: PickleFacts, artifact: Artifact, budget: Budget) -> Parsed:

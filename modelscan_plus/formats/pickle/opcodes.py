@@ -98,10 +98,10 @@ def opcode_length(data: bytes, position: int = 0) -> int:
         end = data.find(b"\n", start)
         if kind == "lines" and end >= 0:
             end = data.find(b"\n", end + 1)
-        return (len(data) if end < 0 else end + 1) - position
+        return (len(data) if end < 0 else end) + 1 - position
     if kind in FIXED:
         return 1 + struct.calcsize(FIXED[kind])
     size = struct.calcsize(SIZED[kind])
     if start + size > len(data):
-        return len(data) - position
+        return len(data) + 1 - position
     return 1 + size + max(0, int(struct.unpack_from(SIZED[kind], data, start)[0]))

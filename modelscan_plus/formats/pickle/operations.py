@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from modelscan_plus.formats.pickle import joblib
-from modelscan_plus.formats.pickle.opcodes import opcode_length
+from modelscan_plus.formats.pickle.opcodes import OPCODES, opcode_length
 from modelscan_plus.formats.pickle.state import I4, INT_DIGITS, U2, U4, U8, Fault, State
 from modelscan_plus.formats.pickle.stream import LONGEST_LINE
 from modelscan_plus.formats.pickle.values import (
@@ -26,6 +26,9 @@ from modelscan_plus.formats.pickle.values import (
 
 _REACH = 1 << 16
 """Bytes of an opcode's text argument that are looked at for its end."""
+_FRAME = 4 << 20
+"""Bytes of a frame that opcodes outside of frames may follow: picklers that write so end a frame at 64 KiB; older ones
+wrote everything into frames."""
 
 
 class Operations(State):
@@ -36,8 +39,12 @@ class Operations(State):
         """Step over what joblib's reader takes from the stream here."""
 
     def _check_frame(self, offset: int) -> None:
-        """Note a frame that does not end at `offset`, where its last opcode does."""
-        if self._frame_end is not None and offset != self._frame_end:
+        """Note a frame that ends inside an opcode or behind the `offset` where the next frame or nothing begins.
+
+        Opcodes may stand between frames: picklers write large literals like that.
+        """
+        start, end = self._frame_start, self._frame_end
+        if end is not None and offset != end and (offset < end or not self._ends_at_opcode(start, end)):
             self._note("frame-length", offset, "a frame does not end where its length says")
         self._frame_end = None
 
@@ -46,10 +53,20 @@ class Operations(State):
         its end, whose argument C's unpickler reads from elsewhere."""
         if self._frame_end is None:
             return
-        opcode = self.source.pread(self._end, 1)
-        reach = opcode_length(self.source.pread(self._end, _REACH)) if opcode else 1
+        opcode = self.source.pread(self._end, _REACH)
+        reach = opcode_length(opcode) if opcode else 1
         if self._end + reach > self._frame_end:
             self._check_frame(self._end + reach)
+
+    def _ends_at_opcode(self, start: int, end: int) -> bool:
+        """True when walking the opcodes from `start` meets `end`; False for a frame that no pickler writes so long."""
+        if end - start > _FRAME:
+            return False
+        data = self.source.pread(start, end - start)
+        position = 0
+        while position < len(data) and data[position] in OPCODES:
+            position += opcode_length(data, position)
+        return position == end - start
 
     def _op_proto(self, position: int) -> int:
         protocol = self._window.buffer[position + 1]
@@ -64,7 +81,8 @@ class Operations(State):
         (length,) = U8(self._window.buffer, position + 1)
         position += 9
         self._check_frame(self._here(position - 9))
-        self._frame_end = self._here(position) + length
+        self._frame_start = self._here(position)
+        self._frame_end = self._frame_start + length
         if self._frame_end > self.source.size:
             self._note("frame-past-end", self._here(position), f"a frame of {length:,} bytes runs past the end")
             self._frame_end = None

@@ -67,6 +67,7 @@ class State:
         self._payloads: list[tuple[int, int]] = []
         self._payloads_omitted = 0
         self._protocol = 0
+        self._frame_start = start
         self._frame_end: int | None = None
         self._opcodes = 0
         self._end = start
