@@ -9,12 +9,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import MissingExtra, UsageError
+from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.core.report import SignatureReport
 from modelscan_plus.core.signatures import SignatureFacts
@@ -27,9 +29,12 @@ from modelscan_plus.trust.requirement import Required
 
 if TYPE_CHECKING:
     from modelscan_plus.trust.examiner import Answer
+    from modelscan_plus.workers.supervisor import Outcome
 
 _MISSING_EXTRA = 'verifying it needs the [sign] extra: pip install "modelscan-plus[sign]"'
 _REMOTE = "only parts of the files were read; fetch the model and scan it here"
+_NO_CHILD = "a scan cannot shut in its verification on this system; use `modelscan-plus verify`"
+_ELSEWHERE = "a valid signature, about something else than these files"
 _MAX_SETUP = 150_000
 """Bytes that a child is told before it starts, less than a socket holds."""
 _MAX_SIGNATURES = 64
@@ -72,9 +77,9 @@ def look(target: Looked, policy: Iterable[Required], now: datetime, limits: Limi
         if required:
             raise MissingExtra("the policy requires signatures; verifying them", "sign")
         return SignatureFacts((), tuple(_unchecked(target, entry.path, _MISSING_EXTRA) for entry in found))
-    bundles: set[str] = set()
-    reports = tuple(_verify(target, found, required, now, limits, bundles))
-    return SignatureFacts(who, reports, frozenset(bundles))
+    looking = _Looking(target, required, now, limits)
+    reports = tuple(looking.verify(found))
+    return SignatureFacts(who, reports, frozenset(looking.bundles), looking.uncovered())
 
 
 def _installed() -> bool:
@@ -100,85 +105,133 @@ def _not_here() -> Unopened:
     return Unopened(None, CoverageReason("remote", _REMOTE))
 
 
-def _verify(
-    target: Looked,
-    found: list[Entry],
-    required: tuple[Required, ...],
-    now: datetime,
-    limits: Limits,
-    bundles: set[str],
-) -> Iterator[SignatureReport]:
-    from modelscan_plus.trust.examiner import Answer, Asked
-    from modelscan_plus.trust.required import expected_of, root_of
-    from modelscan_plus.workers.supervisor import Supervisor
+class _Looking:
+    """The signatures of one target on their way through a child, and what they cover together."""
 
-    # A signature over a single file names none: it is tried on the files of which one may be meant.
-    asked = msgspec.json.encode(Asked(required=required, now=now, digests=_near(target))).decode()
-    for entry in required:  # what is wrong with the policy is said here, not by a child that dies of it
-        expected_of(entry)
-        root_of(entry)
-    if len(asked) > _MAX_SETUP:
-        raise UsageError(f"what the policy requires for {target.given} takes {len(asked):,} bytes, which is too much")
-    with Supervisor(limits, jobs=1, signatures=asked) as supervisor:
-        for outcome in supervisor.run(("", entry) for entry in found[:_MAX_SIGNATURES]):
-            if not isinstance(outcome.result, FileResult):
-                yield _rejected(target, outcome.path, "unreadable-file", outcome.result.reason.message)
-                continue
-            try:
-                answer = msgspec.json.decode(outcome.result.signature, type=Answer)
-            except (msgspec.MsgspecError, UnicodeError):
-                reason = next(iter(outcome.result.coverage.reasons), None)
-                message = reason.message if reason else "the process that verified it gave no valid answer"
-                yield _rejected(target, outcome.path, "malformed", message)
-                continue
-            if answer.bundle:
-                bundles.add(visible(outcome.path))
-            yield _compared(target, outcome.path, answer)
-    for left in found[_MAX_SIGNATURES:]:
-        yield _unchecked(target, left.path, f"only the first {_MAX_SIGNATURES} signatures of a target are verified")
+    def __init__(self, target: Looked, required: tuple[Required, ...], now: datetime, limits: Limits) -> None:
+        self._target, self._required, self._now, self._limits = target, required, now, limits
+        self._folder = os.path.isdir(target.path)
+        self._covered: set[str] = set()
+        """Raw paths of files that a signature which counts is about."""
+        self._passing: set[str] = set()
+        """Raw paths that may stand there unsigned."""
+        self.bundles: set[str] = set()
+        """Paths, as in the reports, of files of which every byte was read as a bundle."""
 
-
-def _near(target: Looked) -> dict[str, str]:
-    signed = (name.removesuffix(ending) for name in target.names for ending in ENDINGS if name.endswith(ending))
-    alone = [name for name in signed if name in target.digests] if os.path.isdir(target.path) else target.digests
-    return {name: target.digests[name] for name in alone}
-
-
-def _compared(target: Looked, path: str, answer: "Answer") -> SignatureReport:
-    """The answer with what the folder says to it."""
-    from modelscan_plus.trust.files import check_folder, check_single
-    from modelscan_plus.trust.reasons import Rejected
-    from modelscan_plus.trust.target import covered, rejected
-
-    placed = msgspec.structs.replace(answer.report, target=target.id, path=visible(path))
-    manifest = answer.manifest
-    if manifest is None:
-        return placed
-    try:
-        if not os.path.isdir(target.path):
-            name = os.path.basename(target.path)
-            digest = next(iter(target.digests.values()), "")
-            check_single(manifest, name, lambda _: bytes.fromhex(digest))
-            return msgspec.structs.replace(placed, covers=f"the file {visible(name)}")
-        folder, _, _ = path.rpartition("/")
-        if manifest.is_single_file:
-            return placed
-        checked = check_folder(
-            manifest,
-            LocalSource(os.path.join(target.path, folder) if folder else target.path).entries(),
-            signature=path.rpartition("/")[2],
-            ignore=(*answer.ignore, *target.exclude),
-            known={
-                name[len(folder) + 1 if folder else 0 :]: digest
-                for name, digest in target.digests.items()
-                if not folder or name.startswith(f"{folder}/")
-            },
+    def uncovered(self) -> tuple[str, ...]:
+        """Paths, as in the reports, of files that no signature which counts is about."""
+        if not self._folder:
+            return () if self._covered else tuple(map(visible, self._target.names))
+        patterns = tuple(normal(glob) for entry in self._required for glob in entry.ignore_paths)
+        patterns += tuple(map(normal, self._target.exclude))
+        done = self._covered | self._passing
+        return tuple(
+            visible(name)
+            for name in self._target.names
+            if name not in done and not is_signature(name) and not matches(name.split("/"), patterns)
         )
-    except Rejected as error:
-        failed = rejected(error, path=path, target=target.id)
-        return msgspec.structs.replace(failed, signer=placed.signer, issuer=placed.issuer, method=placed.method)
-    left_out = tuple(visible(name) for name in (*checked.left_out, *checked.ignored))
-    return msgspec.structs.replace(placed, covers=covered(checked), left_out=left_out)
+
+    def verify(self, found: list[Entry]) -> Iterator[SignatureReport]:
+        """A report for each signature file."""
+        from modelscan_plus.workers.supervisor import Supervisor, available
+
+        if not available():
+            yield from (_unchecked(self._target, entry.path, _NO_CHILD) for entry in found)
+            return
+        with Supervisor(self._limits, jobs=1, signatures=self._asked()) as supervisor:
+            for outcome in supervisor.run(("", entry) for entry in found[:_MAX_SIGNATURES]):
+                yield self._report(outcome)
+        for left in found[_MAX_SIGNATURES:]:
+            message = f"only the first {_MAX_SIGNATURES} signatures of a target are verified"
+            yield _unchecked(self._target, left.path, message)
+
+    def _asked(self) -> str:
+        from modelscan_plus.trust.examiner import Asked
+        from modelscan_plus.trust.required import expected_of, root_of
+
+        for entry in self._required:  # what is wrong with the policy is said here, not by a child that dies of it
+            expected_of(entry)
+            root_of(entry)
+        asked = Asked(required=self._required, now=self._now, digests=self._near())
+        text = msgspec.json.encode(asked).decode()
+        if len(text) > _MAX_SETUP:
+            given = visible(self._target.given)
+            raise UsageError(f"what the policy requires for {given} takes {len(text):,} bytes, which is too much")
+        return text
+
+    def _near(self) -> dict[str, str]:
+        """A signature over a single file does not name it: the file that its own name names, by digest."""
+        digests = self._target.digests
+        if not self._folder:
+            return dict(digests)
+        signed = (name.removesuffix(e) for name in self._target.names for e in ENDINGS if name.endswith(e))
+        return dict(islice(((name, digests[name]) for name in signed if name in digests), _MAX_SIGNATURES))
+
+    def _report(self, outcome: "Outcome") -> SignatureReport:
+        from modelscan_plus.trust.examiner import Answer
+
+        target = self._target
+        if not isinstance(outcome.result, FileResult):
+            return _rejected(target, outcome.path, "unreadable-file", outcome.result.reason.message)
+        try:
+            answer = msgspec.json.decode(outcome.result.signature, type=Answer)
+        except (msgspec.MsgspecError, UnicodeError):
+            reason = next(iter(outcome.result.coverage.reasons), None)
+            message = reason.message if reason else "the process that verified it gave no valid answer"
+            return _rejected(target, outcome.path, "malformed", message)
+        if answer.bundle:
+            self.bundles.add(visible(outcome.path))
+        return self._compared(outcome.path, answer)
+
+    def _compared(self, path: str, answer: "Answer") -> SignatureReport:
+        """The answer with what the files say to it."""
+        from modelscan_plus.trust.reasons import Rejected
+        from modelscan_plus.trust.target import rejected
+
+        report = msgspec.structs.replace(answer.report, target=self._target.id, path=visible(path))
+        if report.state == "rejected" or not report.method:
+            return report
+        try:
+            about, passing, covers = self._about(path, answer)
+        except Rejected as error:
+            failed = rejected(error, path=path, target=self._target.id)
+            return msgspec.structs.replace(failed, signer=report.signer, issuer=report.issuer, method=report.method)
+        if not about:
+            return msgspec.structs.replace(report, state="unchecked", message=_ELSEWHERE, covers=covers)
+        if report.state == "verified":
+            self._covered |= about
+            self._passing |= passing
+        left_out = tuple(visible(name) for name in sorted(passing))
+        return msgspec.structs.replace(report, covers=covers, left_out=left_out)
+
+    def _about(self, path: str, answer: "Answer") -> tuple[set[str], set[str], str]:
+        """Which files (raw paths) the signature is about, which it lets stand there unsigned, and both in words."""
+        from modelscan_plus.trust.files import check_folder, check_single
+        from modelscan_plus.trust.target import covered
+
+        digests = self._target.digests
+        if answer.manifest is None:
+            about = {answer.file} if answer.file else {n for n, d in answer.subjects.items() if digests.get(n) == d}
+            if not self._folder and not answer.file:
+                about = {name for name, digest in digests.items() if digest in answer.subjects.values()}
+            return about, set(), answer.report.covers
+        if not self._folder:
+            (name,) = self._target.names[:1] or ("",)
+            check_single(answer.manifest, name, lambda _: bytes.fromhex(digests.get(name, "")))
+            return {name}, set(), f"the file {visible(name)}"
+        if answer.manifest.is_single_file:
+            return set(), set(), "a single file without a name"
+        folder, _, name = path.rpartition("/")
+        start = f"{folder}/" if folder else ""
+        checked = check_folder(
+            answer.manifest,
+            LocalSource(os.path.join(self._target.path, folder)).entries(),
+            signature=name,
+            ignore=(*answer.ignore, *self._target.exclude),
+            known={n.removeprefix(start): digest for n, digest in digests.items() if n.startswith(start)},
+        )
+        about = {start + name for name in answer.manifest.files}
+        return about, {start + name for name in (*checked.left_out, *checked.ignored)}, covered(checked)
 
 
 def _rejected(target: Looked, path: str, cause: str, message: str) -> SignatureReport:

@@ -15,5 +15,7 @@ class SignatureFacts(Facts):
     reports: tuple[SignatureReport, ...]
     bundles: frozenset[str] = frozenset()
     """Paths, as in the reports, of files of which every byte was read as a bundle."""
+    uncovered: tuple[str, ...] = ()
+    """Paths, as in the reports, of files that no accepted signature is about."""
     remote: bool = False
     """True when the files were not all here, so that nothing could be compared."""

@@ -100,10 +100,13 @@ def judge_signatures(found: SignatureFacts) -> Iterator[tuple[str, Finding]]:
         elif report.state == "rejected" and not (found.required and report.cause in _OTHER_SIGNER):
             # A signature by somebody else is no fault of the model's; that the required one is missing is said below.
             yield report.path, _finding(REJECTED, report.message, report)
-    if found.required and not accepted:
+    if found.required and (not accepted or found.uncovered):
         who = " or ".join(found.required[:3])
         why = "none stands beside it"
-        if found.reports:
+        if accepted:
+            more = f" and {len(found.uncovered) - 1:,} more" if len(found.uncovered) > 1 else ""
+            why = f"none is about {found.uncovered[0]}{more}"
+        elif found.reports:
             first = found.reports[0]
             why = f"none of those beside it is accepted ({first.path}: {first.message})"
         if found.remote:

@@ -35,6 +35,8 @@ from modelscan_plus.trust.verify import Content, Verified, verify_bundle
 
 MAX_FOUND = 32 << 20
 """Bytes of a signature file that a scan verifies."""
+MAX_SUBJECTS = 10_000
+"""Subjects of a statement that are compared with the files."""
 _NOT_OURS = frozenset({Cause.UNKNOWN_AUTHORITY, Cause.CHAIN})
 _OPEN = "nobody said who must have signed: the policy has no [[signatures.require]] for this target"
 
@@ -59,6 +61,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The signed list, where it is an OpenSSF model signature that verifies."""
     file: str = ""
     """Name of the file that a signature over a single file is about, where it verifies."""
+    subjects: dict[str, str] = {}
+    """SHA-256 by name of what a statement of another kind is about, where it verifies."""
     ignore: tuple[str, ...] = ()
     """What the policy lets pass unsigned for this signer."""
 
@@ -185,5 +189,8 @@ def _answer(verified: Verified, file: str, ignore: tuple[str, ...] = ()) -> Answ
     if is_model_signature(statement):
         manifest = read_manifest(statement)
         return Answer(report=report(verified, path="", covers=""), manifest=manifest, ignore=ignore)
-    kind = visible(shorten(statement.predicate_type))
-    return Answer(report=report(verified, path="", covers=f"a statement of the type {kind}"), ignore=ignore)
+    if len(statement.subjects) > MAX_SUBJECTS:
+        raise Rejected(Cause.TOO_LARGE, f"a statement about {len(statement.subjects):,} things")
+    subjects = {subject.name: subject.digests.get("sha256", "") for subject in statement.subjects}
+    covers = f"a statement of the type {visible(shorten(statement.predicate_type))}"
+    return Answer(report=report(verified, path="", covers=covers), subjects=subjects, ignore=ignore)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,6 +191,78 @@ def test_a_signature_over_one_file_stands_beside_it(place: Place) -> None:
     beside.write_text(json.dumps(MINE.bundle(b"other")))
     assert fired(place.scan(target=target)) >= {"MSP7001"}
     assert fired(place.scan()) >= {"MSP7001"}
+
+
+def statement(name: str, data: bytes) -> bytes:
+    subject = {"name": name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}}
+    return json.dumps(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [subject],
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {},
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "allowed"),
+    [
+        ("model.safetensors", WEIGHTS, True),
+        ("model.safetensors", b"other", False),
+        ("other.safetensors", WEIGHTS, False),
+    ],
+)
+def test_a_statement_counts_for_the_files_that_it_is_about(place: Place, name: str, data: bytes, allowed: bool) -> None:
+    bundle = MINE.bundle(statement(name, data), dsse=True)
+    (place.model / "provenance.sigstore.json").write_text(json.dumps(bundle))
+    report = place.scan()
+    assert report.allowed is allowed, report.findings
+    assert report.signatures[0].state == ("verified" if allowed else "unchecked")
+    (place.model / "config.json").write_bytes(b"{}")
+    report = place.scan()
+    assert "MSP7001" in fired(report)
+    if allowed:
+        assert "none is about config.json" in report.verdict.reasons[0].message
+
+
+def test_a_signature_over_a_part_does_not_stand_for_the_whole(place: Place) -> None:
+    place.sign()
+    (place.model / "part").mkdir()
+    for name in ("model.sig", "model.safetensors"):
+        (place.model / name).rename(place.model / "part" / name)
+    assert place.scan().allowed, "everything that is there is in the part"
+    (place.model / "model.safetensors").write_bytes(WEIGHTS)
+    report = place.scan()
+    assert report.signatures[0].state == "verified"
+    assert fired(report) == {"MSP7001"}
+    assert "none is about model.safetensors" in report.verdict.reasons[0].message
+
+
+def test_a_single_file_signed_without_a_name_does_not_stand_for_a_folder(place: Place) -> None:
+    digest = hashlib.sha256(b"another model").hexdigest()
+    signed = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": "m", "digest": {"sha256": hashlib.sha256(bytes.fromhex(digest)).hexdigest()}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "resources": [{"name": ".", "algorithm": "sha256", "digest": digest}],
+            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": False},
+        },
+    }
+    (place.model / "model.sig").write_text(json.dumps(MINE.bundle(json.dumps(signed).encode(), dsse=True)))
+    report = place.scan()
+    assert report.signatures[0].state == "unchecked"
+    assert "MSP7001" in fired(report)
+
+
+def test_a_scan_from_a_thread_verifies_in_a_fresh_interpreter(place: Place) -> None:
+    place.sign()
+    done: list[Report] = []
+    thread = threading.Thread(target=lambda: done.append(place.scan()))
+    thread.start()
+    thread.join(60)
+    assert done[0].allowed
 
 
 def test_a_key_can_be_required(place: Place) -> None:
