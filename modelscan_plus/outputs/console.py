@@ -10,7 +10,7 @@ import click
 
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity
-from modelscan_plus.core.report import ArtifactReport, Decision, Program, Report
+from modelscan_plus.core.report import ArtifactReport, Decision, LoaderView, Program, Report
 from modelscan_plus.core.text import human_bytes, shorten
 from modelscan_plus.outputs import signatures
 from modelscan_plus.outputs.graph_table import table
@@ -29,6 +29,7 @@ _DECISIONS = {
     Decision.INCOMPLETE: ("? INCOMPLETE", "yellow"),
 }
 _INDENT = "    "
+_BAD = frozenset((Severity.CRITICAL.value, Severity.HIGH.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def _full(report: Report, style: Style) -> Iterator[str]:
     yield from _suppressed(report, style)
     yield from _not_analysed(report, style)
     yield from _signatures(report, style)
+    yield from _loaders(report, style)
     for note in report.notes:
         yield _wrap(f"Note: {note.message}", style)
     if report.notes:
@@ -184,6 +186,40 @@ def _signatures(report: Report, style: Style) -> Iterator[str]:
     if len(report.signatures) > 5 and style.verbosity <= 0:
         yield f"    … and {len(report.signatures) - 5:,} more; -v shows all"
     yield ""
+
+
+def _loaders(report: Report, style: Style) -> Iterator[str]:
+    """What each loader would open and run; without -v only where code would run or something bad is opened."""
+    telling = [view for view in report.loaders if style.verbosity > 0 or _tells(view)]
+    if not telling:
+        return
+    yield _paint(style, "What loaders would do", None, bold=True)
+    limit = len(telling) if style.verbosity > 0 else 6
+    for view in telling[:limit]:
+        yield from _loader(view, style)
+    if len(telling) > limit:
+        yield f"    … and {len(telling) - limit:,} more; -v shows all"
+    yield ""
+
+
+def _tells(view: LoaderView) -> bool:
+    return bool(view.runs) or any(file.worst in _BAD for file in (*view.opens, *view.fallbacks))
+
+
+def _loader(view: LoaderView, style: Style) -> Iterator[str]:
+    cut = None if style.verbosity > 0 else 4
+    yield f"  {view.loader}" + (f" in {view.folder}" if view.folder else "")
+    for label, files in (("opens", view.opens), ("or instead", view.fallbacks)):
+        shown = [f"{file.path} ({file.worst})" if file.worst in _BAD else file.path for file in files]
+        if shown:
+            more = f", … {len(shown) - 4:,} more" if cut and len(shown) > cut else ""
+            yield _wrap(f"{label}: {', '.join(shown[:cut])}{more}", style, _INDENT)
+    for code in view.runs[:cut]:
+        when = {"always": "runs", "opened": "runs what is pickled in"}.get(code.when, f"with {code.when} runs")
+        missing = "" if code.present else " (not in this target)"
+        yield _wrap(f"{when} {code.path}{missing}, by {code.reached_by}", style, _INDENT)
+    if view.ignores and style.verbosity > 0:
+        yield _wrap(f"ignores: {', '.join(view.ignores)}", style, _INDENT)
 
 
 def _name(report: Report, artifact: ArtifactReport) -> str:

@@ -31,14 +31,17 @@ from modelscan_plus.rules.registry import all_rules
 
 PAGE_BYTES = 5_000_000
 """No page is larger. What follows are the shares of its parts, in bytes of HTML; about 250 kB stay for the frame."""
-FINDING_BYTES = 2_900_000
+FINDING_BYTES = 2_750_000
 PROGRAM_BYTES = 450_000
 ARTIFACT_BYTES = 450_000
 GAP_BYTES = 250_000
+LOADER_BYTES = 150_000
 SUPPRESSED_BYTES = 250_000
 JSON_BYTES = 450_000
 """Share of the embedded report: as JSON when it fits, else compressed, else not at all."""
 
+_SHOWN_FILES = 30
+"""Files of one loader's lists that are shown."""
 _LINES = 300
 """Lines of one program that are shown."""
 _EXCERPT = 4
@@ -160,6 +163,9 @@ def render(report: Report) -> str:
             "artifact.html.j2",
             [{"artifact": artifact, "given": given} for artifact in report.artifacts],
             ARTIFACT_BYTES,
+        ),
+        loaders=_fragments(
+            "loader.html.j2", [{"view": view, "limit": _SHOWN_FILES} for view in report.loaders], LOADER_BYTES
         ),
         rules=rules,
         helped={rule.id for rule in rules},

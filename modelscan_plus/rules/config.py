@@ -151,7 +151,7 @@ def code_references(facts: JsonFacts, context: Context) -> Iterator[Finding]:
             )
     for key in facts.trusts:
         yield context.finding(
-            TRUSTS, f"{key} is true: loaders are asked to run code.", TextEvidence(f"{key}: true"), subject=key
+            TRUSTS, f"The key {key} is true: loaders are asked to run code.", TextEvidence(f"{key}: true"), subject=key
         )
 
 
@@ -160,24 +160,24 @@ def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]
         return (
             FOREIGN_CODE,
             None,
-            f"{key} takes {value.partition('--')[2]} from the repository {value.partition('--')[0]}.",
+            f"The key {key} takes {value.partition('--')[2]} from the repository {value.partition('--')[0]}.",
         )
     if re.match(r"^[a-z]+://", value, re.I):
-        return FOREIGN_CODE, None, f"{key} takes code from {value}."
+        return FOREIGN_CODE, None, f"The key {key} takes code from {value}."
     last = key.rpartition(".")[2]
     if last in ("custom_pipeline", "custom_generate") and "/" in value:
-        return FOREIGN_CODE, None, f"{key} takes code from the repository {value}."
+        return FOREIGN_CODE, None, f"The key {key} takes code from the repository {value}."
     if _DANGEROUS.match(value):
         return (
             OTHER_LIBRARY,
             Severity.CRITICAL if last in ("_target_", "class_path") else Severity.HIGH,
-            f"{key} names {value}.",
+            f"The key {key} names {value}.",
         )
     if "auto_map" in key or key.startswith("custom_") or last in ("custom_pipeline", "custom_generate"):
-        return OWN_CODE, None, f"{key} names {value} of this repository."
+        return OWN_CODE, None, f"The key {key} names {value} of this repository."
     if _KNOWN.match(value):
         return None, None, ""
-    return OTHER_LIBRARY, None, f"{key} names {value}, which is of no library that is known here."
+    return OTHER_LIBRARY, None, f"The key {key} names {value}, which is of no library that is known here."
 
 
 @judges(JsonFacts)
@@ -188,7 +188,7 @@ def paths(facts: JsonFacts, context: Context) -> Iterator[Finding]:
         if severity is not None:
             yield context.finding(
                 PATH_LEAVES,
-                f"{path.key} names {path.value}, which is not in the repository.",
+                f"The key {path.key} names {path.value}, which is not in the repository.",
                 TextEvidence(f"{path.key}: {path.value}"),
                 subject=f"{path.key}\0{path.value}",
                 severity=severity,

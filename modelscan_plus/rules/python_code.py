@@ -415,11 +415,13 @@ def effects(facts: PythonFacts, context: Context) -> Iterator[Finding]:
 def message_of(effect: Effect, hostile: str) -> str:
     """What the effect is, for a person."""
     what = f"{effect.name}({effect.argument})" if effect.argument else effect.name
+    if effect.kind == "settings":
+        return f"The code sets {effect.name} {_TIMES[effect.when]}."
     since = f", with values from {_origins(set(effect.flows))}" if _origins(set(effect.flows)) else ""
     why = f" It {hostile}." if hostile and not hostile.startswith(("a command", "hides")) else ""
     why = f" That is {hostile}." if hostile.startswith("a command") else why
     hidden = " Its name is put together or looked up by text." if effect.disguised else ""
-    return f"{what} {_TIMES[effect.when]}{since}.{why}{hidden}"
+    return f"The code calls {what} {_TIMES[effect.when]}{since}.{why}{hidden}"
 
 
 @judges(PythonFacts)

@@ -50,7 +50,7 @@ _REMOTE_CODE = re.compile(
 def reached_code(tree: Tree) -> dict[str, str]:
     """Python files that loaders get to, with the way there."""
     reached: dict[str, str] = {}
-    todo = [*_named_by_config(tree), *_named_by_convention(tree)]
+    todo = [*_named_by_convention(tree), *_named_by_config(tree)]  # taken from the end
     while todo:
         path, way = todo.pop()
         file = tree.files.get(path)
@@ -171,7 +171,7 @@ def missing_code(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             continue
         if local_file(tree, file, value) is None:
             module = value.rpartition(".")[0]
-            message = f"{key} names {value}, but there is no {module}.py."
+            message = f"The key {key} names {value}, but there is no {module}.py."
             yield context.finding(
                 MISSING_CODE, file.path, message, TextEvidence(f"{key}: {value}"), subject=f"{key}\0{value}"
             )

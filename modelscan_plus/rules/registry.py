@@ -35,6 +35,7 @@ from modelscan_plus.rules import (
     templates,
     tensors,
     tree_names,
+    twins,
     verdicts,
     weight_index,
 )
@@ -51,6 +52,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     weight_index,
     locked,
     tree_names,
+    twins,
     hub,
     paths,
     verdicts,

@@ -13,6 +13,7 @@ from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.hidden import hidden_bytes
 from modelscan_plus.formats.pickle.machine import Machine
 from modelscan_plus.formats.pickle.opcodes import OPCODES
+from modelscan_plus.formats.pickle.tensors import tensor_names
 from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
 
@@ -170,7 +171,9 @@ def _parsed(facts: PickleFacts, artifact: Artifact, budget: Budget) -> Parsed:
             f"{facts.payloads_omitted:,} more bytes literals look like pickles or archives; they were not looked into"
         )
         gaps += (CoverageReason("budget-payloads", message, executable=True),)
-    return Parsed((facts,), (Region(facts.start, end - facts.start, "structure"),), nested=nested, gaps=gaps)
+    names = tensor_names(facts.result)
+    region = Region(facts.start, end - facts.start, "structure")
+    return Parsed((facts,), (region,), nested=nested, gaps=gaps, summaries=(names,) if names else ())
 
 
 def _pickles(source: ByteSource, budget: Budget) -> Iterator[tuple[PickleFacts, int]]:

@@ -29,6 +29,8 @@ DTYPE_BITS = {
 _SNIFFED = frozenset(("U8", "I8"))
 _U64 = 1 << 64
 _KEPT_TEXTS = 100
+NAMED = 20_000
+"""Tensors whose names and shapes are kept."""
 
 _NUMBER = rb"(?:0|[1-9][0-9]{0,18}+)"
 _ENTRY = re.compile(
@@ -54,6 +56,8 @@ class Header:
     sniffed: list[int] = field(default_factory=list)
     """Indices of tensors of plain bytes."""
     tensors: int = 0
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of the first `NAMED` tensors by name, to be compared with a twin in another format."""
     texts: list[EmbeddedText] = field(default_factory=list)
     duplicates: tuple[Duplicate, ...] = ()
     duplicate_count: int = 0
@@ -217,6 +221,9 @@ class _HeaderReader:
     def _tensor(self, dtype: str, sizes: Iterable[int], begin: int, end: int, offset: int) -> None:
         header = self._header
         header.tensors += 1
+        if len(header.shapes) < NAMED:
+            sizes = tuple(sizes)
+            header.shapes[name_at(header.data, offset)] = sizes[:16]
         self._check_span(dtype, sizes, begin, end, offset)
         if begin > end:
             return

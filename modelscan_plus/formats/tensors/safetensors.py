@@ -17,7 +17,7 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import Shard
+from modelscan_plus.formats.summaries import Shard, Summary, TensorNames
 from modelscan_plus.formats.tensors.embedded import source_kind, tensor_part
 from modelscan_plus.formats.tensors.facts import HiddenBytes, Overlap, SafetensorsFacts, TensorPayload
 from modelscan_plus.formats.tensors.header import LENGTH_BYTES, Header, read_header
@@ -116,7 +116,11 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
         hidden=tuple(hidden),
         texts=tuple(header.texts),
     )
-    yield Parsed((facts,), tuple(regions), gaps=gaps, summaries=_shard(artifact, header, start))
+    summaries: tuple[Summary, ...] = _shard(artifact, header, start)
+    if header.shapes and not artifact.members:
+        complete = len(header.shapes) == header.tensors and header.breach is None
+        summaries += (TensorNames("safetensors", header.shapes, complete),)
+    yield Parsed((facts,), tuple(regions), gaps=gaps, summaries=summaries)
     if header.breach is not None:
         raise header.breach
     if source.remote and len(header.sniffed) > _REMOTE_SNIFFED:

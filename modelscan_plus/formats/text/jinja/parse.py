@@ -1,6 +1,7 @@
 """Parsing a chat template as the libraries do that render it: Jinja with loop controls and a `generation` block."""
 
 import functools
+import warnings
 
 import jinja2
 from jinja2 import nodes
@@ -34,8 +35,10 @@ def environment() -> jinja2.Environment:
 def parse(text: str) -> nodes.Template | tuple[str, int]:
     """The tree, or why there is none and in which line. Raises nothing for any text."""
     try:
-        # Not environment().parse: that looks for source files when a template is broken.
-        return Parser(environment(), text).parse()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in the template's texts
+            # Not environment().parse: that looks for source files when a template is broken.
+            return Parser(environment(), text).parse()
     except jinja2.TemplateSyntaxError as error:
         return error.message or "syntax error", error.lineno
     except RecursionError:
