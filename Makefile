@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-hub bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -49,6 +49,10 @@ bench-conformance: $(VENV)/.installed-test
 # Hostile and honest graphs against this scanner and the peers that are installed.
 bench-graphs: $(VENV)/.installed-test
 	$(BIN)/python tools/bench_graphs.py --peers
+
+# Bytes, ranges and seconds of remote scans, on the loopback hub of the tests.
+bench-hub: $(VENV)/.installed-test
+	$(BIN)/python tools/bench_hub.py --check
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

@@ -219,6 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     origin = ""
     wbufsize = -1
+    disable_nagle_algorithm = True  # else each answer in two writes waits for a delayed ACK
 
     def log_message(self, *args: object) -> None:
         """The log is `Hub.log`."""

@@ -123,3 +123,27 @@ def legacy(size: int, payload: bytes = PAYLOAD) -> Content:
     )
     head += b"l."
     return Content({0: head + struct.pack("<Q", size // 4)}, len(head) + 8 + size // 4 * 4)
+
+
+def gguf(size: int, vocabulary: int = 128_000, merges: int = 280_000) -> Content:
+    """A GGUF version 3 file with a tokenizer as large as that of a current model, and one tensor."""
+
+    def text_of(value: bytes) -> bytes:
+        return struct.pack("<Q", len(value)) + value
+
+    def texts(values: list[bytes]) -> bytes:
+        return struct.pack("<IIQ", 9, 8, len(values)) + b"".join(map(text_of, values))
+
+    pairs = [
+        text_of(b"general.architecture") + struct.pack("<I", 8) + text_of(b"llama"),
+        text_of(b"general.alignment") + struct.pack("<II", 4, 32),
+        text_of(b"tokenizer.ggml.model") + struct.pack("<I", 8) + text_of(b"gpt2"),
+        text_of(b"tokenizer.ggml.tokens") + texts([b"tok%06d" % number for number in range(vocabulary)]),
+        text_of(b"tokenizer.ggml.merges")
+        + texts([b"me%05d ges%04d" % (number % 99_999, number % 9_999) for number in range(merges)]),
+    ]
+    elements = (size - 12_000_000) // 4 // 32 * 32
+    tensor = text_of(b"token_embd.weight") + struct.pack("<IQIQ", 1, elements, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(pairs)) + b"".join(pairs) + tensor
+    head += bytes(-len(head) % 32)
+    return Content({0: head}, len(head) + 4 * elements)
