@@ -121,6 +121,8 @@ class Faults:
     encoding: str = ""
     silent: float = 0.0
     """Seconds before the body."""
+    silent_whole: float = 0.0
+    """The same, where no range was asked for."""
     other: Content | None = None
     """Another file's bytes, under the same ETag."""
     hub_limited: Callable[[int], bool] | None = None
@@ -270,8 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             self.answer(entry, status, headers, length=stop - start)
             return
-        if faults.silent:
-            time.sleep(faults.silent)
+        time.sleep(faults.silent if wanted else max(faults.silent, faults.silent_whole))
         cut = faults.short(number) if faults.short else 0
         if faults.endless or stop - start > 1 << 24:
             self._stream(entry, status, headers, faults.other or content, start, stop, endless=faults.endless)

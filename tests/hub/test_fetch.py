@@ -260,20 +260,22 @@ def test_killed_at_any_moment_it_leaves_nothing_half(hub: Hub, place: Path) -> N
     assert False in outcomes
 
 
-def test_ctrl_c_removes_the_quarantine_and_keeps_it_on_request(hub: Hub, place: Path) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_ctrl_c_removes_the_quarantine_and_keeps_it_on_request(hub: Hub, place: Path, keep: bool) -> None:
     publish(hub)
-    for keep in (False, True):
-        hub.faults["model.safetensors"] = Faults(silent=30.0)
-        running = subprocess.Popen(
-            command(hub, place, *(["--keep"] if keep else []), "--include", "*.json", "--include", "model.safetensors"),
-            env=environment(hub),
-            stderr=subprocess.PIPE,
-        )
-        time.sleep(1.2)
-        running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=30)
-        assert running.returncode == 130, errors
-        assert not place.exists()
+    hub.faults["model.safetensors"] = Faults(silent_whole=3.0)
+    running = subprocess.Popen(
+        command(hub, place, *(["--keep"] if keep else [])), env=environment(hub), stderr=subprocess.PIPE
+    )
+    downloading = lambda: [request for request in hub.asked("cdn", "GET", "model.safetensors") if not request.range]  # noqa: E731
+    while not downloading() and running.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    assert not place.exists()
+    assert left(place) == ([".bert.quarantine"] if keep else [])
 
 
 def test_a_disk_that_refuses_leaves_nothing(hub: Hub, place: Path) -> None:
