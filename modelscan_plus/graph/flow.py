@@ -13,7 +13,7 @@ from modelscan_plus.graph.ir import Const, Graph, Node
 from modelscan_plus.graph.operators import operators
 from modelscan_plus.graph.sites import Effect, Outcome, Site
 from modelscan_plus.graph.state import Flow, per_sample
-from modelscan_plus.graph.weights import is_flat
+from modelscan_plus.graph.weights import is_flat, is_trained
 
 _MASK_BITS = 62
 
@@ -27,6 +27,7 @@ class Analysis:
         self.outcome = Outcome()
         self.classes = operators().classes
         self._readers: list[list[int]] | None = None
+        self._trained: dict[tuple[int, int | None, int | None], bool] = {}
         for place, number in enumerate(graph.inputs):
             self.flows[number] = self._input(place, number)
 
@@ -65,6 +66,14 @@ class Analysis:
             if found is not None and len(found) == const.count:
                 flow.vals = tuple(found)
         return flow
+
+    def trained(self, const: Const | None, outputs: int | None, inputs: int | None) -> bool:
+        """`is_trained`, asked once for each constant."""
+        key = (id(const), outputs, inputs)
+        found = self._trained.get(key)
+        if found is None:
+            found = self._trained[key] = is_trained(const, outputs, inputs)
+        return found
 
     def flat(self, flow: Flow) -> bool:
         """True when all elements of a fixed value are equal, as far as that is known."""
@@ -117,7 +126,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
     """What is known about a value that depends on all of `ins`."""
     out = Flow(root)
     strict, lax, step, gate = -1, 0, 3, 0
-    narrow = count = control = True
+    narrow = count = control = missing = True
     flows = [flow for flow in ins if flow is not None]
     loud = [flow for flow in flows if flow.data and not flow.faint]
     for flow in flows:
@@ -156,13 +165,14 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
         narrow = narrow and flow.narrow
         count = count and flow.count
         control = control and flow.control
+        missing = missing and flow.missing
         if flow.gained:
             out.gained = True
         if flow.mixed:
             out.mixed = True
     if strict >= 0:
         out.strict, out.lax, out.step = strict, lax, step
-        out.narrow, out.count, out.control = narrow, count, control
+        out.narrow, out.count, out.control, out.missing = narrow, count, control, missing
         out.faint = not loud
     out.gate = gate
     if len(flows) == 1 or sum(1 for flow in flows if flow.data) == 1:

@@ -8,7 +8,7 @@ from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, few
-from modelscan_plus.graph.weights import is_trained, sample
+from modelscan_plus.graph.weights import sample
 
 _TABLE = 8
 """Rows of a table up to which looking something up is choosing."""
@@ -65,7 +65,7 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     rows = first.lead and integer(node, "axis", -1 if node.op == "topk" else 0) == 0
     if node.op in ("topk", "reduce_pair", "unique"):
         out.narrow = first.narrow or (few(out.dims) and out.dims != first.dims and out.dims is not None)
-        if out.narrow and first.step == HARD:
+        if out.narrow and first.step == HARD and not out.missing:
             out.gate = max(out.gate, HARD)
         out.step = first.step
         index = out.copy()
@@ -109,8 +109,8 @@ def shape(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.count = True
     if first.lives:
         out.strict, out.lax, out.gate, out.compared = first.strict, first.lax, first.gate, first.compared
-        out.narrow = True
-        if first.place:
+        out.narrow, out.missing = True, first.missing
+        if first.place or first.missing:
             out.gate = 0
     if out.vals is None or None in out.vals:
         out.shape = first.shape | first.data
@@ -188,7 +188,7 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 def _narrowed(first: Flow, out: Flow) -> None:
     """Few of many: narrow, and where they are steps a gate."""
     out.narrow = first.narrow or (out.dims is not None and few(out.dims) and out.dims != first.dims and first.data != 0)
-    if out.narrow and not first.narrow and first.step and (first.strict == 0 or first.step == HARD):
+    if out.narrow and not first.narrow and first.step and not out.missing and (first.strict == 0 or first.step == HARD):
         out.gate = max(out.gate, first.step)
         out.compared = out.compared or first.step == HARD
 
@@ -224,7 +224,8 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             _narrowed(first, out)
             if out.dims is None and picked.vals is not None and len(picked.vals) <= 4 and node.op == "gather":
                 out.narrow = first.narrow or first.dims is None or few(first.dims)
-            if first.lead and axis == 0 and node.given == "Gather" and first.dims is not None:
+            rows = first.lead and axis == 0 and first.dims is not None and not picked.place
+            if rows and node.given in ("Gather", "select", "index_select"):
                 one = picked.vals is not None and len(picked.vals) == 1
                 out.rows, out.lead = (1, False) if one else (2, True)
         elif first.fixed and picked.gate:
@@ -259,7 +260,7 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
         return out
     out.lax = picked.lax + 1
     out.step = 0
-    if table.shape or is_trained(table.const, width, rows):
+    if table.shape or analysis.trained(table.const, width, rows):
         out.strict, out.narrow, out.gate, out.payload = picked.strict + 1, False, 0, False
         return out
     out.narrow = picked.narrow

@@ -81,8 +81,8 @@ def _elements(tensor: onnx.Tensor, start: int, count: int) -> Sequence[Number] |
         data = raw.read(count * width, start * width)
         return struct.unpack(f"<{len(data) // width}{code}", data[: len(data) // width * width])
     found = first_values(tensor, start + count)
-    if found is None:
-        return None
+    if found is None or code is not None:
+        return found if found is None or not start else found[start:]  # type: ignore[return-value]
     return [_plain(value) for value in found[start:]]
 
 

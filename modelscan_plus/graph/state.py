@@ -37,6 +37,7 @@ class Flow:
         "lax",
         "lead",
         "lives",
+        "missing",
         "mixed",
         "narrow",
         "payload",
@@ -72,6 +73,8 @@ class Flow:
         """Network values and numbers from the file stand side by side in it."""
         self.place = False
         """Numbers of positions: a range, or what was computed from one."""
+        self.missing = False
+        """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
         self.faint = False
         """It was multiplied by next to nothing."""
         self.control = False

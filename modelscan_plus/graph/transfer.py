@@ -11,6 +11,8 @@ from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
 from modelscan_plus.graph.weights import is_range
 
+_COARSE = 0.4
+"""Scales of a quantisation from here on round to whole numbers; those of honest ones leave 256 levels."""
 _WINDOWS = 16
 """Results of pooling by windows up to which they are few."""
 _LARGE = 256.0
@@ -33,7 +35,13 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         analysis.site(Effect.SUPPRESSION, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
         out.gate = 0
     if node.op == "dequantize" and first.narrow and first.data and first.strict == 0 and not first.count:
-        _step(out, SOFT)
+        scale = analysis.scalar(ins[1]) if len(ins) > 1 else None
+        if first.gained or (scale is not None and scale >= _COARSE):
+            _step(out, HARD)
+    if node.op == "dynamic_quantize" and len(node.outs) > 1:
+        scale = join(ins[:1], node.outs[1])
+        scale.narrow, scale.step, scale.gate, scale.payload = True, 0, 0, False
+        return [out, scale, scale]
     if node.op == "reorder":
         out.vals = None
         if node.given in ("flip", "roll", "ReverseSequence") and first.lead and moves.on_first_axis(node, ins):
@@ -119,7 +127,7 @@ def _number(node: Node, name: str) -> float | None:
 
 def _step(out: Flow, level: int, *, compared: bool = False) -> None:
     out.step = max(out.step, level)
-    if out.narrow and (out.data or out.random):
+    if out.narrow and (out.data or out.random) and not out.missing:
         out.gate = max(out.gate, level)
         if compared:
             out.compared = True
@@ -235,8 +243,8 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out = result(analysis, node, ins)
     if first is None or not first.data or ((first.count or first.place) and node.op != "sign"):
         return out
-    if node.op == "is_nan":
-        out.kind = "bool"
+    if node.op in ("is_nan", "is_inf"):
+        out.kind, out.missing = "bool", node.op == "is_nan"
         _step(out, HARD, compared=True)
     elif first.kind not in ("int", "bool") or node.op == "sign":
         _step(out, HARD)
@@ -381,7 +389,7 @@ def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.step = HARD
     elif not keeps:
         out.step = 0
-    if keeps and out.step and out.narrow:
+    if keeps and out.step and out.narrow and not out.missing:
         out.gate = max(out.gate, out.step)
         out.compared = out.compared or out.step == HARD
     elif first.step == HARD:

@@ -7,7 +7,6 @@ from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, few, per_sample
-from modelscan_plus.graph.weights import is_trained
 
 _STUMP = 7
 """Nodes of a forest up to which it is a comparison."""
@@ -40,7 +39,7 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
     if carries and first.dims is not None and per_sample(first.dims) <= _NARROW_GATE:
         trained = False
     else:
-        trained = first.strict >= 2 or is_trained(weights.const, outputs, inputs)
+        trained = first.strict >= 2 or analysis.trained(weights.const, outputs, inputs)
     if trained:
         fresh = Flow(first_out(node))
         fresh.data, fresh.shape, fresh.lives, fresh.random = out.data, out.shape, out.lives, out.random
@@ -51,7 +50,7 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
         out.step = 0
         out.count = False
         out.narrow = first.narrow or _narrow_result(node, out, outputs)
-        if first.step and out.narrow and (first.step == HARD or first.strict == 0):
+        if first.step and out.narrow and not out.missing and (first.step == HARD or first.strict == 0):
             out.gate = max(out.gate, first.step)
             out.compared = out.compared or first.step == HARD
         if first.gate and not analysis.flat(weights):
@@ -147,7 +146,7 @@ def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     fresh.kind = "float"
     if weights is not None and weights.fixed and weights.dims is not None and first is not None and first.strict < 2:
         units = weights.dims[-2] if len(weights.dims) > 1 else 1
-        fresh.strict = out.strict + is_trained(weights.const, units, None)
+        fresh.strict = out.strict + analysis.trained(weights.const, units, None)
     for place, flow in enumerate(ins[5:7], 5):
         if flow is not None and flow.data:
             if meets(analysis, flow, fresh):
