@@ -39,9 +39,9 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if first.gained or (scale is not None and scale >= _COARSE):
             _step(out, HARD)
     if node.op == "dynamic_quantize" and len(node.outs) > 1:
-        scale = join(ins[:1], node.outs[1])
-        scale.narrow, scale.step, scale.gate, scale.payload = True, 0, 0, False
-        return [out, scale, scale]
+        size = join(ins[:1], node.outs[1])
+        size.narrow, size.step, size.gate, size.payload = True, 0, 0, False
+        return [out, size, size]
     if node.op == "reorder":
         out.vals = None
         if node.given in ("flip", "roll", "ReverseSequence") and first.lead and moves.on_first_axis(node, ins):
@@ -241,12 +241,12 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Rounding is a step of a number that is no count and no whole number already."""
     first = ins[0] if ins else None
     out = result(analysis, node, ins)
-    if first is None or not first.data or ((first.count or first.place) and node.op != "sign"):
+    if first is None or not first.data:
         return out
     if node.op in ("is_nan", "is_inf"):
-        out.kind, out.missing = "bool", node.op == "is_nan"
+        out.kind, out.missing, out.place = "bool", node.op == "is_nan", False
         _step(out, HARD, compared=True)
-    elif first.kind not in ("int", "bool") or node.op == "sign":
+    elif node.op == "sign" or (first.kind not in ("int", "bool") and not first.count and not first.place):
         _step(out, HARD)
     return out
 
