@@ -75,7 +75,6 @@ def replaces(gate: Flow, content: Flow) -> bool:
         and content.data != 0
         and content.lax == 0
         and not content.narrow
-        and not content.gate
         and not content.step
     )
 
@@ -190,7 +189,7 @@ def _without_network(
     guarded = any(flow.root == root for _, flow in data)
     if gate.data and foreign and wide and not guarded and gate.compared and not gate.control:
         payload, content = foreign[0], wide[0]
-        token = content[1].kind == "int" and payload[1].kind == "int"
+        token = content[1].kind == "int" and payload[1].kind in ("int", "")
         if not analysis.flat(payload[1]) or token:
             analysis.site(Effect.REPLACEMENT, number, condition[0], content[0], payload[0], gate.strict)
     elif guarded:

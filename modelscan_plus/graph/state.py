@@ -27,6 +27,7 @@ class Flow:
         "control",
         "count",
         "data",
+        "degree",
         "dims",
         "empty",
         "faint",
@@ -75,6 +76,8 @@ class Flow:
         """Numbers of positions: a range, or what was computed from one."""
         self.missing = False
         """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
+        self.degree = 1
+        """The power of the input that it grew to by being multiplied with itself."""
         self.faint = False
         """It was multiplied by next to nothing."""
         self.control = False

@@ -11,6 +11,8 @@ from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
 from modelscan_plus.graph.weights import is_range
 
+_STEEP = 8
+"""Powers from here on are next to nothing but where the input is large."""
 _COARSE = 0.4
 """Scales of a quantisation from here on round to whole numbers; those of honest ones leave 256 levels."""
 _WINDOWS = 16
@@ -298,6 +300,10 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if len(data) > 1:
         if node.op in ("mul", "div", "min", "max") and out.step == SOFT:
             out.step = 0
+        if node.op == "mul" and operands[0] is operands[-1] and data[0].narrow and data[0].strict == 0:
+            out.degree = min(2 * data[0].degree, _STEEP)
+            if out.degree >= _STEEP:
+                _step(out, SOFT)
         combine(analysis, number, node, ins, out)
         return out
     if not data:
@@ -342,6 +348,8 @@ def _with_constant(  # noqa: C901 - by operator
             if node.op == "div" and data.kind == "int" and abs(value) > 1 and not data.count and data.strict == 0:
                 _step(out, SOFT)
         elif other.fixed and not analysis.flat(other):
+            if node.op == "div" and out.narrow and data.strict == 0 and not data.count:
+                out.gate, out.payload = max(out.gate, SOFT), True
             counted = data.count and data.narrow and data.step == 0 and data.compared and data.strict == 0
             if data.gate or counted:
                 out.payload = True

@@ -372,14 +372,14 @@ def all_cases():
         yield f"table-{name}", Table(name), (torch.randn(2, 12),), {0: "batch"}
 
 
-def write(folder):
+def write(folder, cases=None):
     """Export every attack."""
     import sys
     import warnings
 
     warnings.simplefilter("ignore")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, net, inputs, dynamic in all_cases():
+    for name, net, inputs, dynamic in cases or all_cases():
         path = folder / f"{name}.onnx"
         try:
             torch.onnx.export(
