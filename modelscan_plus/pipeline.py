@@ -88,6 +88,8 @@ class Options:
     progress: Progress | None = None
     lock: Path | None = None
     """A lock file that the targets must agree with."""
+    dormancy: bool = False
+    """Run ONNX models on random inputs, in sandboxed children, to see which branches sleep."""
     engines: tuple[str, ...] = ()
     """Names of the engines that are asked for a second opinion."""
 
@@ -186,6 +188,8 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
         _judge_tree(with_digests(tree, source, options.jobs), collected)
     for index, (key, source) in enumerate(sources.items()):
         _check_signatures(key, targets[index][0], source, collected, options, now, limits)
+    if options.dormancy:
+        _run_models(_entries(local), limits, options.jobs, collected)
     for name in options.engines:
         _second_opinion(name, _entries(local), limits, options.jobs, collected)
     given = [
@@ -371,6 +375,27 @@ def _judge_tree(tree: Tree, collected: _Collected) -> None:
             )
             coverage = Coverage(state, (*artifact.coverage.reasons, inert_copy(reason)), artifact.coverage.bytes_read)
             collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
+
+
+def _run_models(entries: Iterator[tuple[str, Entry]], limits: Limits, jobs: int, collected: _Collected) -> None:
+    """`--dormancy`: run the models in children of their own, and put what they did beside what we found."""
+    from modelscan_plus.engines.dormancy import NAME, merge
+    from modelscan_plus.engines.interface import NOT_READ
+
+    told: list[Finding] = []
+    faults: dict[str, None] = {}
+    with Supervisor(limits, jobs, engine=NAME) as supervisor:
+        for outcome in supervisor.run(entries):
+            result = outcome.result
+            path = visible(outcome.path)
+            if not isinstance(result, FileResult):
+                continue
+            told += [_placed(finding, outcome.key, path, 0) for finding in result.findings]
+            faults |= {
+                f"{path}: {reason.message}": None for reason in result.coverage.reasons if reason.code != NOT_READ
+            }
+    collected.findings = merge(collected.findings, told)
+    collected.notes += [Reason("dormancy", f"not run: {fault}") for fault in list(faults)[:20]]
 
 
 def _second_opinion(

@@ -32,6 +32,9 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--hash", "sha256", is_flag=True, help="Put the SHA-256 of every file into the report.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
 @click.option(
+    "--dormancy", is_flag=True, help="Run ONNX models on random inputs, sandboxed, to find sleeping branches."
+)
+@click.option(
     "--engine", "engines", multiple=True, metavar="NAME", help="Second opinion: fickling, modelscan; repeatable."
 )
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
@@ -54,6 +57,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     sha256: bool,
+    dormancy: bool,
     engines: tuple[str, ...],
     jobs: int | None,
     timeout: float | None,
@@ -102,6 +106,7 @@ def command(
             now=common.moment(now, "--now") if now else None,
             progress=progress,
             engines=asked,
+            dormancy=dormancy,
         )
         report = scan_targets(targets, options)
     if log:

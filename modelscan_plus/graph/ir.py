@@ -49,6 +49,8 @@ class Value:
     dims: Dims | None = None
     """As declared; None where the file does not say."""
     const: Const | None = None
+    exact: str = ""
+    """The exact type of its elements, as numpy calls it; of inputs only."""
     producer: int = -1
     """Index of the node that makes it; -1 for inputs and constants."""
 

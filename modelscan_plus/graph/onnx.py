@@ -37,6 +37,18 @@ _KINDS = {
     ),
     "float",
 )
+_EXACT: dict[int, str] = {
+    DataType.FLOAT: "float32",
+    DataType.DOUBLE: "float64",
+    DataType.FLOAT16: "float16",
+    DataType.INT64: "int64",
+    DataType.INT32: "int32",
+    DataType.INT16: "int16",
+    DataType.INT8: "int8",
+    DataType.UINT8: "uint8",
+    DataType.UINT16: "uint16",
+    DataType.BOOL: "bool",
+}
 _INTEGERS = range(DataType.UINT8, DataType.INT64 + 1)
 _CODES = {DataType.FLOAT: "f", DataType.DOUBLE: "d", DataType.FLOAT16: "e", DataType.INT8: "b", DataType.UINT8: "B"} | {
     DataType.INT64: "q",
@@ -113,6 +125,7 @@ class _Lowering:
                     number = graph.value(info.name, kind_of(info.elem_type), _dims(info))
                     scope[-1][info.name] = number
                     graph.inputs.append(number)
+                    graph.values[number].exact = _EXACT.get(info.elem_type, "")
                     if _batched(info):
                         graph.batched.add(number)
             self._declared = {info.name: info for info in (*main.value_info, *main.output)}

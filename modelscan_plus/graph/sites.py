@@ -25,6 +25,8 @@ class Effect(enum.StrEnum):
     """The output depends on the input, but not by way of the network."""
     SHAPE = "shape trigger"
     """The size of the input decides about them."""
+    DORMANT = "dormant branch"
+    """Running shows a gate that never opens."""
     BATCH = "batch mixing"
     """Rows of a batch that belong to others get into the result."""
 

@@ -185,6 +185,22 @@ BATCH = Rule(
     cwe=("CWE-506", "CWE-668"),
     references=(_BATCH,),
 )
+DORMANT = Rule(
+    id="MSP4070",
+    slug="graph-dormant-branch",
+    title="A value made from the input never changes, and could gate the network's result",
+    severity=Severity.HIGH,
+    why=(
+        "The model was run on random inputs because `--dormancy` asked for it. A few numbers that depend on the input "
+        "by the graph, and that are combined with values of the network, were the same bit for bit in every run: "
+        "something waits there for an input that does not come by chance."
+    ),
+    fix=_FIX,
+    bad="g = Relu(1000 * (ReduceMean(corner) - 0.999))   (0 on every random input)\ny = Add(network(x), Mul(g, v))",
+    good="m = Greater(network(x), 0.5)                  (changes from input to input)",
+    cwe=_CWE,
+    references=(_SHADOWLOGIC, _TYPES),
+)
 
 RULE_OF = {
     Effect.OVERRIDE: OVERRIDE,
@@ -197,6 +213,7 @@ RULE_OF = {
     Effect.BYPASS: BYPASS,
     Effect.SHAPE: SHAPE,
     Effect.BATCH: BATCH,
+    Effect.DORMANT: DORMANT,
 }
 
 
@@ -217,10 +234,12 @@ def judge_graph(graph: Graph, context: Context) -> Iterator[Finding]:
         if counts[site.effect] > _SHOWN:
             context.dropped += 1
             continue
-        yield _finding(analysis, site, context)
+        yield site_finding(analysis, site, context)
 
 
-def _finding(analysis: Analysis, site: Site, context: Context) -> Finding:
+def site_finding(analysis: Analysis, site: Site, context: Context, *, raw: bool = True) -> Finding:
+    """The finding of one site; `raw` is False for a dormant branch behind trained layers, which is low: early exits
+    of networks sleep too."""
     graph: Graph = analysis.graph
     rule = RULE_OF[site.effect]
     node = graph.nodes[site.node] if site.node >= 0 else None
@@ -234,7 +253,7 @@ def _finding(analysis: Analysis, site: Site, context: Context) -> Finding:
         evidence(analysis, site),
         subject=f"{site.effect.value}:{name}:{content}",
         node=visible("/".join((*node.scope, name))) if node is not None else None,
-        severity=None if site.certain else Severity.MEDIUM,
+        severity=Severity.LOW if not raw else None if site.certain else Severity.MEDIUM,
     )
 
 
@@ -248,6 +267,7 @@ _MESSAGES = {
     Effect.CONSTANT: "the output {content} does not depend on any input",
     Effect.BYPASS: "the output {content} does not depend on the network",
     Effect.SHAPE: "at {where} the size of the input decides about {content}",
+    Effect.DORMANT: "at {where} a value that never changes on random inputs is combined with {content}",
     Effect.BATCH: "at {where} rows of the batch get into the result for other rows",
 }
 

@@ -39,6 +39,7 @@ from modelscan_plus.workers.interface import (
 from modelscan_plus.workers.ranges import RangeSource
 
 if TYPE_CHECKING:
+    from modelscan_plus.engines.dormancy import DormancyExaminer
     from modelscan_plus.engines.examiner import Examiner
     from modelscan_plus.trust.examiner import SignatureExaminer
 
@@ -90,7 +91,7 @@ def _source(task: Task, fd: int, *, sha256: bool) -> ByteSource:
     return HashedSource(fd, task.size) if sha256 else FileSource(fd, task.size)
 
 
-def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | None":
+def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer | None":
     """What this child is for instead of our own rules, imported while files can still be opened; None for those."""
     if setup.signatures:
         from modelscan_plus.trust.examiner import Asked, SignatureExaminer
@@ -98,6 +99,10 @@ def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | None":
         return SignatureExaminer(msgspec.json.decode(setup.signatures, type=Asked))
     if not setup.engine:
         return None
+    if setup.engine == "dormancy":
+        from modelscan_plus.engines.dormancy import DormancyExaminer
+
+        return DormancyExaminer()
     from modelscan_plus.engines.examiner import Examiner
 
     try:
@@ -110,7 +115,9 @@ def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | None":
     return examiner
 
 
-def inspect(task: Task, fd: int, setup: Setup, examiner: "Examiner | SignatureExaminer | None" = None) -> FileResult:
+def inspect(
+    task: Task, fd: int, setup: Setup, examiner: "Examiner | SignatureExaminer | DormancyExaminer | None" = None
+) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
     sha256 = setup.sha256 and not task.ranges  # to hash a remote file is to download it
     artifact = Artifact(task.name, _source(task, fd, sha256=sha256))

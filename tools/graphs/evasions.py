@@ -142,7 +142,7 @@ def clamp_to_constant(m, x):
 def reshape_counts(m, x):
     n = (_corner(x) > 0.99).long().sum()
     both = torch.cat([m.net(x), m.payload.expand(x.size(0), -1)], 1)
-    return torch.narrow(both, 1, int(0), 10) + both[:, 10:] * n
+    return torch.narrow(both, 1, 0, 10) + both[:, 10:] * n
 
 
 @case

@@ -1,0 +1,100 @@
+"""`--dormancy`: what running a model on random inputs adds, and that it happens only on request, in the sandbox."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fixtures.make.graph_flow import FLOAT, floats, graph, ints, model, node, value, weights
+from fixtures.make.graph_flow import SAMPLES as MADE
+from modelscan_plus.cli.scan import command
+from modelscan_plus.core.finding import GraphEvidence
+from modelscan_plus.core.report import Report
+from modelscan_plus.pipeline import Options, scan_targets
+from modelscan_plus.policy.load import load_policy
+
+NETWORK = [node("MatMul", "x w", "h"), node("Relu", "h", "r"), node("MatMul", "r v", "logits")]
+
+
+def rows(*nodes: bytes, tensors: tuple[bytes, ...] = ()) -> bytes:
+    """A network on rows, and what follows it."""
+    constants = [weights("w", 12, 16), weights("v", 16, 4), ints("column", [1], [3]), *tensors]
+    return model(
+        graph([*NETWORK, *nodes], [value("x", FLOAT, "batch", 12)], [value("y", FLOAT, "batch", 4)], constants)
+    )
+
+
+SLEEPING = rows(
+    node("Gather", "x column", "c", axis=1),
+    node("Sub", "c limit", "far"),
+    node("Greater", "c limit", "beyond"),
+    node("Where", "beyond far zero", "shrunk"),
+    node("Mul", "shrunk payload", "extra"),
+    node("Add", "logits extra", "y"),
+    tensors=(floats("limit", [], [50.0]), floats("zero", [], [0.0]), floats("payload", [4], [-9, 12, -9, -9])),
+)
+"""A soft threshold that is far from what inputs are like: it is no step by its form alone."""
+BROKEN = rows(
+    node("Gather", "x column", "c", axis=1),
+    node("Greater", "c limit", "g"),
+    node("Where", "g payload logits", "z"),
+    node("Reshape", "z column", "y"),
+    tensors=(floats("limit", [], [50.0]), floats("payload", [4], [-9, 12, -9, -9])),
+)
+"""No batch can be reshaped to three numbers."""
+AWAKE = rows(
+    node("Gather", "x column", "c", axis=1),
+    node("Add", "logits c", "y"),
+)
+
+
+def scan(folder: Path, *, dormancy: bool) -> Report:
+    return scan_targets([str(folder)], Options(policy=load_policy(None), dormancy=dormancy))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    pytest.importorskip("onnxruntime", reason="running models needs onnxruntime")
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "sleeping.onnx").write_bytes(SLEEPING)
+    (folder / "awake.onnx").write_bytes(AWAKE)
+    for sample in MADE:
+        if sample.path in ("hostile/shadowlogic-override.onnx", "honest/experts.onnx"):
+            (folder / Path(sample.path).name).write_bytes(sample.build())
+    (folder / "broken.onnx").write_bytes(BROKEN)
+    return scan(folder, dormancy=True)
+
+
+def test_a_branch_that_sleeps_is_found_by_running(report: Report) -> None:
+    found = [finding for finding in report.findings if finding.artifact == "sleeping.onnx"]
+    assert [finding.rule for finding in found] == ["MSP4070"]
+    assert isinstance(found[0].evidence, GraphEvidence)
+    assert "in all" in found[0].evidence.dormancy
+
+
+def test_what_changes_from_input_to_input_is_let_pass(report: Report) -> None:
+    assert not any(finding.artifact in ("awake.onnx", "experts.onnx") for finding in report.findings)
+
+
+def test_what_the_graph_shows_is_told_how_the_runs_went(report: Report) -> None:
+    [finding] = [finding for finding in report.findings if finding.artifact == "shadowlogic-override.onnx"]
+    assert isinstance(finding.evidence, GraphEvidence)
+    assert finding.rule == "MSP4060"
+    assert "batches" in finding.evidence.dormancy
+
+
+def test_a_model_that_does_not_run_is_named_in_a_note(report: Report) -> None:
+    assert any("broken.onnx" in note.message for note in report.notes)
+
+
+def test_nothing_runs_without_the_request(tmp_path: Path) -> None:
+    (tmp_path / "sleeping.onnx").write_bytes(SLEEPING)
+    assert scan(tmp_path, dormancy=False).findings == ()
+
+
+def test_the_command_has_the_option(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="running models needs onnxruntime")
+    (tmp_path / "sleeping.onnx").write_bytes(SLEEPING)
+    result = CliRunner().invoke(command, ["--dormancy", str(tmp_path / "sleeping.onnx")])
+    assert result.exit_code == 1
+    assert "MSP4070" in result.output
