@@ -140,8 +140,9 @@ class Inspector:
         if not artifact.members:
             self.names = names
         parts = _Parts()
-        for known in sorted(claiming, key=lambda known: known.extent(view)[0]):
-            if known.extent(view) not in parts:
+        extents = {known.name: known.extents(view) for known in claiming}
+        for known in sorted(claiming, key=lambda known: min(extents[known.name])):
+            if any(extent not in parts for extent in extents[known.name]):
                 self._parse(known, artifact, parts)
         claiming = [known for known in claiming if known.name in parts.parsed]
         self._judge(

@@ -82,9 +82,9 @@ class Format(ABC):
     def claims(self, view: View) -> bool:
         """True when some real loader would take these bytes for this format."""
 
-    def extent(self, view: View) -> tuple[int, int]:
-        """The half-open range of bytes that a claim is about; part of all for what may stand among other bytes."""
-        return 0, view.artifact.source.size
+    def extents(self, view: View) -> list[tuple[int, int]]:
+        """The half-open ranges of bytes that a claim is about; parts of all for what may stand among other bytes."""
+        return [(0, view.artifact.source.size)]
 
     @abstractmethod
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:

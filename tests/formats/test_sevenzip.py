@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of
+from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of, torch_zip
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageState
@@ -113,3 +113,12 @@ def test_nothing_that_is_broken_throws(chance: random.Random) -> None:
     header = int.from_bytes(data[12:20], "little") + 32
     data[28:32] = zlib.crc32(data[header:]).to_bytes(4, "little")
     inspect(bytes(data), "a.7z", SMALL)
+
+
+def test_a_stored_zip_at_the_end_is_a_member_and_no_second_format() -> None:
+    py7zr = pytest.importorskip("py7zr", reason="py7zr is not installed")
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", filters=[{"id": py7zr.FILTER_COPY}]) as archive:
+        archive.writestr(torch_zip(), "model.pt")
+    result = inspect(buffer.getvalue(), "a.7z")
+    assert (result.formats, result.findings) == (("7z",), ())

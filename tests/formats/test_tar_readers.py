@@ -138,3 +138,11 @@ def test_an_archive_whose_last_member_is_an_archive_is_one_thing() -> None:
     assert result.findings == ()
     assert result.coverage.state is CoverageState.ANALYSED
     assert {"MSP2009"} <= rules(HONEST + torch_zip(PAYLOAD), "model.pkl")
+
+
+def test_several_archives_at_the_end_are_members_too() -> None:
+    from fixtures.make.archives import torch_zip, zip_of
+
+    data = tar_of(("a.pt", torch_zip()), ("b.npz", zip_of(("x.npy", b""))), ("c.pt", torch_zip()))
+    result = inspect(data, "models.tar")
+    assert (result.formats, [f.rule for f in result.findings if f.severity.rank > 1]) == (("tar",), [])

@@ -241,7 +241,10 @@ def _members(walk: _Walk, block: _Block, output: ByteSource) -> Iterator[Artifac
         link = stat.S_ISLNK(name.mode)
         if link and link_leads_out(name.name, data[:4096].decode("utf-8", "surrogateescape")):
             walk.late.add("leaves", "it is a link that leads out of the archive's folder", block.start, name.name)
-        yield walk.artifact.member(name.name, BytesSource(data), payload=link)
+        # Of a stored block, the member's own place: what else is claimed about those bytes is about the member.
+        stored = isinstance(output, SliceSource) and output.parent is walk.artifact.source
+        made = SliceSource(walk.artifact.source, block.start + offset, size) if stored else BytesSource(data)
+        yield walk.artifact.member(name.name, made, payload=link)
         offset += size
 
 

@@ -68,15 +68,16 @@ class ZipFormat(Format):
             return False
         return any(_plausible(view.artifact.source, end) for end in find_ends(view.artifact.source, Problems()))
 
-    def extent(self, view: View) -> tuple[int, int]:
+    def extents(self, view: View) -> list[tuple[int, int]]:
         source = view.artifact.source
+        everything = [(0, source.size)]
         if view.head.startswith(SIGNATURE):
-            return 0, source.size
+            return everything
         ends = [end for end in find_ends(source, Problems()) if _plausible(source, end)]
-        # With a second directory it is not clear which of them a reader takes.
-        first = ends[0]
-        one = all(end.position == first.position and (end.start == first.start or not end.shift) for end in ends)
-        return (first.shift, first.stop) if one else (0, source.size)
+        shifted = {(end.start, end.position) for end in ends if end.shift}
+        if any(not end.shift and (end.start, end.position) not in shifted for end in ends):
+            return everything  # a directory whose offsets count from the beginning of the file
+        return [(end.shift, end.stop) for end in ends if end.shift]
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         problems = Problems()
