@@ -128,11 +128,14 @@ class Inspector:
             self._gap(artifact, "malformed", "there is less data than its archive promises")
             artifact = dataclasses.replace(artifact, source=BytesSource(head))
             source = artifact.source
+        if artifact.payload and not registry.begins_like_something(head):
+            if self._listener is not None:
+                self._listener(artifact, ())
+            return ()
         # Nothing looks for an end in a payload, and a checkpoint has thousands of them.
         tail = head if source.size <= HEAD or artifact.payload else self._tail(artifact, head)
         view = View(artifact=artifact, head=head, tail=tail)
-        claiming = [known for known in registry.FORMATS if not known.fallback and known.claims(view)]
-        claiming = claiming or [known for known in registry.FORMATS if known.fallback and known.claims(view)]
+        claiming = registry.claiming(view)
         kind = None if claiming else kinds.recognise(head)
         names = tuple(known.name for known in claiming) or ((kind.name,) if kind else ())
         if self._listener is not None:

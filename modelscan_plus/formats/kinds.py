@@ -109,6 +109,12 @@ KINDS: tuple[Kind, ...] = (
     TEXT,
 )
 
+PROGRAM_STARTS = (
+    b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe", b"\0asm", b"Rar!", b"GGUF", b"\x89HDF", b"MSCF",
+)  # fmt: skip
+"""Beginnings for which raw data is held against the kinds above."""
+
 EXECUTABLE_NAMES = frozenset(
     """.py .pyc .pyw .pyd .so .dll .dylib .exe .sh .bash .bat .cmd .ps1 .jar .class .ipynb .pkl .pickle .p .pt .pth
     .bin .ckpt .joblib .dill .h5 .hdf5 .keras .pb .pbtxt .onnx .tflite .pte .mar .nemo .pdmodel .pdparams .pdopt

@@ -6,7 +6,7 @@ from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
-from modelscan_plus.formats.interface import Format
+from modelscan_plus.formats.interface import Format, View
 from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
 from modelscan_plus.formats.manifests.dvc import DvcFormat
 from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
@@ -39,6 +39,33 @@ FORMATS: tuple[Format, ...] = (
     NotebookFormat(),
     TextFormat(),
 )
+
+_STARTS_IN_PAYLOADS: dict[str, tuple[bytes, ...]] = {
+    "pickle": (b"\x80", b"c", b"("), "torch-legacy": (b"\x80", b"\x8a"), "npy": (b"\x93NUMPY",), "zip": (b"PK\3\4",),
+    "7z": (b"7z\xbc\xaf",), "gzip": (b"\x1f\x8b\x08",), "bzip2": (b"BZh",), "xz": (b"\xfd7zXZ",),
+    "zstandard": (b"\x28\xb5\x2f\xfd",), "lz4": (b"\x04\x22\x4d\x18",), "joblib-zfile": (b"ZF0x",),
+    "hdf5": (b"\x89HDF",), "keras-h5": (b"\x89HDF",),
+}  # fmt: skip
+"""How formats begin that are looked for in what loaders take for raw data. The others, text above all, are not: a
+checkpoint has thousands of tensors, and whatever in them could pass for text or for a header of numbers is numbers."""
+IN_PAYLOADS: tuple[tuple[tuple[bytes, ...], Format], ...] = tuple(
+    (_STARTS_IN_PAYLOADS[known.name], known) for known in FORMATS if known.name in _STARTS_IN_PAYLOADS
+)
+_PAYLOAD_STARTS = tuple({start for starts, _ in IN_PAYLOADS for start in starts} | set(kinds.PROGRAM_STARTS))
+
+
+def begins_like_something(head: bytes) -> bool:
+    """False for raw data that needs no second look."""
+    return head.startswith(_PAYLOAD_STARTS)
+
+
+def claiming(view: View) -> list[Format]:
+    """The formats that claim the bytes."""
+    if view.artifact.payload:
+        head = view.head
+        return [known for starts, known in IN_PAYLOADS if head.startswith(starts) and known.claims(view)]
+    first = [known for known in FORMATS if not known.fallback and known.claims(view)]
+    return first or [known for known in FORMATS if known.fallback and known.claims(view)]
 
 
 def expected(name: str) -> tuple[str, ...]:
