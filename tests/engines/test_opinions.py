@@ -174,7 +174,8 @@ def test_nothing_that_an_engine_does_hurts(
     folder.mkdir()
     (folder / "a.pkl").write_bytes(HONEST)
     (folder / "b.pkl").write_bytes(HOSTILE)
-    alone, asked = scan(folder, seconds=1), scan(folder, "fickling", seconds=1)
+    patience = 1 if act is _spin else 30
+    alone, asked = scan(folder), scan(folder, "fickling", seconds=patience)
     assert asked.artifacts == alone.artifacts
     assert {f.rule for f in asked.findings} - {"MSP9301"} == {f.rule for f in alone.findings}
     assert said in asked.notes[-1].message
