@@ -22,7 +22,7 @@ from modelscan_plus.engines import registry
 from modelscan_plus.engines.interface import Engine, as_file
 from modelscan_plus.pipeline import Options, scan_targets
 from modelscan_plus.policy.load import load_policy
-from modelscan_plus.workers import worker
+from modelscan_plus.workers import process, worker
 from tests.cli.commands import run
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are forked on Linux only")
@@ -168,6 +168,7 @@ def test_nothing_that_an_engine_does_hurts(
 ) -> None:
     monkeypatch.setattr(Fake, "act", staticmethod(act), raising=False)
     monkeypatch.setattr(registry, "ENGINES", (Fake,))
+    monkeypatch.setattr(process, "can_fork", lambda: True)  # a fresh interpreter would not know the fake
     monkeypatch.setattr(worker, "GRACE", 0.2)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "models"
@@ -199,6 +200,7 @@ def test_an_engine_that_is_not_there_is_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: type[Engine], said: str
 ) -> None:
     monkeypatch.setattr(registry, "ENGINES", (engine,))
+    monkeypatch.setattr(process, "can_fork", lambda: True)
     (tmp_path / "a.pkl").write_bytes(HONEST)
     report = scan(tmp_path, "fickling")
     assert report.verdict.decision is Decision.ALLOWED
