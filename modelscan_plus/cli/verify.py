@@ -1,7 +1,9 @@
 """`modelscan-plus verify`: who signed this, and is it what they signed?"""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -115,10 +117,27 @@ def command(
             policy=policy, any_policy=any_policy, max_age_days=max_age_days, ruleset=ruleset, log=log
         )
         sys.exit(admit_on(requests, conditions, as_json=format_ == "json"))
-    result = next((result for result in map(verify_target, requests[:-1]) if result.state == "verified"), None)
-    result = result or verify_target(requests[-1])
+    with _progress() as (advance, begin):
+        watched = [replace(request, progress=advance, begin=begin) for request in requests]
+        result = next((result for result in map(verify_target, watched[:-1]) if result.state == "verified"), None)
+        result = result or verify_target(watched[-1])
     click.echo(_as_json(result) if format_ == "json" else _as_text(target, result, moment), nl=False)
     sys.exit(0 if result.state == "verified" else 1)
+
+
+_Told = Callable[[int], None] | None
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[_Told, _Told]]:
+    """A bar of hashed bytes on stderr, drawn only when the work takes longer than a blink."""
+    from modelscan_plus.cli.progress import ByteProgress, progress_wanted
+
+    if not progress_wanted():
+        yield None, None
+        return
+    with ByteProgress() as progress:
+        yield progress.advance, progress.begin
 
 
 @dataclass(frozen=True, slots=True)

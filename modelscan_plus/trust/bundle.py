@@ -105,6 +105,8 @@ class Bundle:
     """1, 2 or 3, for 0.1, 0.2, 0.3."""
     certificates: tuple[bytes, ...]
     """DER; the signer's first. Empty when the signer is a key."""
+    chain: bool
+    """True when they came as a chain, which keyless bundles of 0.3 do not."""
     key: KeyHint | None
     entries: tuple[LogEntry, ...]
     timestamps: tuple[bytes, ...]
@@ -144,6 +146,7 @@ def read_bundle(value: Json) -> Bundle:
     return Bundle(
         version=version,
         certificates=_certificates(material),
+        chain="x509CertificateChain" in material,
         key=_key(material.reader("publicKey")) if "publicKey" in material else None,
         entries=tuple(_entry(item) for item in material.readers("tlogEntries", limit=_MAX_ENTRIES)),
         timestamps=_timestamps(material),

@@ -219,6 +219,8 @@ def verify_sct(leaf: x509.Certificate, issuer: x509.Certificate, logs: tuple[Log
         if not valid:
             raise Rejected(Cause.SCT, "the proof that the certificate was logged (SCT) does not verify")
         moment = sct.timestamp.replace(tzinfo=UTC)  # cryptography gives UTC without saying so
+        if moment > leaf.not_valid_after_utc:
+            raise Rejected(Cause.SCT, "the certificate was logged (SCT) after it had ended")
         if not any(log.window.covers(moment) for log in valid):
             raise Rejected(Cause.RETIRED, f"the certificate log {valid[0].url} was not trusted on {moment:%Y-%m-%d}")
 

@@ -79,6 +79,7 @@ def check_folder(
     known: Mapping[str, str] | None = None,
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
+    begin: Callable[[int], None] | None = None,
 ) -> Checked:
     """Compare a folder with the list; raises `Rejected`, whose `problems` name what is wrong.
 
@@ -106,9 +107,9 @@ def check_folder(
     if problems:
         raise _failed(problems)
     if manifest.algorithm == "sha256" and manifest.shard_size is None:
-        size, problems = _compare_sha256(manifest, there, known or {}, jobs, progress)
+        size, problems = _compare_sha256(manifest, there, known or {}, _Effort(jobs, progress, begin))
     else:
-        size, problems = _compare(manifest, there, jobs, progress)
+        size, problems = _compare(manifest, there, _Effort(jobs, progress, begin))
     if problems:
         raise _failed(problems)
     return Checked(len(there), size, tuple(left_out), tuple(ignored))
@@ -172,14 +173,20 @@ def _claimed(name: str, data: bytes) -> bool:
     return any(known.executable and known.claims(view) for known in FORMATS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    """How many threads hash, and who is told about it."""
+
+    jobs: int
+    progress: Callable[[int], None] | None
+    begin: Callable[[int], None] | None
+
+
 def _compare_sha256(
-    manifest: Manifest,
-    there: dict[str, Entry],
-    known: Mapping[str, str],
-    jobs: int,
-    progress: Callable[[int], None] | None,
+    manifest: Manifest, there: dict[str, Entry], known: Mapping[str, str], effort: _Effort
 ) -> tuple[int, list[Problem]]:
-    measured = measure((entry for name, entry in there.items() if name not in known), jobs=jobs, progress=progress)
+    unknown = (entry for name, entry in there.items() if name not in known)
+    measured = measure(unknown, jobs=effort.jobs, progress=effort.progress, begin=effort.begin)
     size, problems = _look_at([entry for name, entry in there.items() if name in known])
     problems += [
         Problem(Cause.CHANGED if why == CHANGED else Cause.UNREADABLE, name, why)
@@ -208,9 +215,7 @@ def _look_at(entries: list[Entry]) -> tuple[int, list[Problem]]:
     return total, problems
 
 
-def _compare(
-    manifest: Manifest, there: dict[str, Entry], jobs: int, progress: Callable[[int], None] | None
-) -> tuple[int, list[Problem]]:
+def _compare(manifest: Manifest, there: dict[str, Entry], effort: _Effort) -> tuple[int, list[Problem]]:
     """The same for other hashes and for shards."""
     new = new_hash(manifest.algorithm)
     total, problems = 0, []
@@ -218,13 +223,14 @@ def _compare(
     def one(name: str) -> tuple[int, Problem | None]:
         return _compare_one(name, there[name], manifest.files[name], new)
 
-    with ThreadPoolExecutor(max(1, jobs)) as pool:
+    with ThreadPoolExecutor(max(1, effort.jobs)) as pool:
         for size, problem in pool.map(one, manifest.files):
             total += size
             if problem is not None:
                 problems.append(problem)
-            if progress is not None:
-                progress(size)
+            if effort.progress is not None and effort.begin is not None:
+                effort.begin(size)
+                effort.progress(size)
     return total, problems
 
 

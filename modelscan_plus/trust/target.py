@@ -10,7 +10,7 @@ from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import SignatureReport
 from modelscan_plus.core.text import human_bytes, shorten, visible
 from modelscan_plus.sources.local import LocalSource
-from modelscan_plus.trust.bundle import MAX_BUNDLE, Message
+from modelscan_plus.trust.bundle import MAX_BUNDLE, Message, parse_bundle
 from modelscan_plus.trust.content import content_of_file, read_file
 from modelscan_plus.trust.expected import Expected
 from modelscan_plus.trust.files import Checked, check_folder, check_single, new_hash
@@ -41,6 +41,9 @@ class Request:
     """Globs for what may stand in the folder unsigned."""
     jobs: int = 1
     progress: Callable[[int], None] | None = None
+    """Told the bytes that were hashed since it was last called."""
+    begin: Callable[[int], None] | None = None
+    """Told how many bytes are to be hashed."""
 
 
 def find_signature(path: str) -> str:
@@ -81,10 +84,11 @@ def _verify(request: Request) -> SignatureReport:
     folder = os.path.isdir(request.path)
     whole = None if folder else content_of_file(request.path)
     # A model signature names its file in a list, not as a subject, so content is compared below for statements.
-    content = whole if _is_message(data) else None
+    bundle = parse_bundle(data)
+    content = whole if isinstance(bundle.content, Message) else None
     if request.root is not None:
         check_age(request.root, request.max_root_age_days, request.now)
-    verified = verify_bundle(data, request.expected, request.root, now=request.now, content=content)
+    verified = verify_bundle(bundle, request.expected, request.root, now=request.now, content=content)
     if isinstance(verified.content, Message):
         name = os.path.basename(request.path)
         return report(verified, path=request.signature, covers=f"the file {visible(name)}")
@@ -102,6 +106,7 @@ def _verify(request: Request) -> SignatureReport:
             ignore=request.ignore,
             jobs=request.jobs,
             progress=request.progress,
+            begin=request.begin,
         )
         return report(verified, path=request.signature, covers=covered(checked), left_out=_left_out(checked))
     digest = whole.digest("sha256") if whole is not None else _tree(request)
@@ -109,12 +114,6 @@ def _verify(request: Request) -> SignatureReport:
         raise Rejected(Cause.DIGEST, "the signed statement is about something else: no subject has this digest")
     kind = visible(shorten(statement.predicate_type))
     return report(verified, path=request.signature, covers=f"a statement of the type {kind} about it")
-
-
-def _is_message(data: bytes) -> bool:
-    from modelscan_plus.trust.bundle import parse_bundle
-
-    return isinstance(parse_bundle(data).content, Message)
 
 
 def _any_digest(path: str, content: Content) -> Callable[[str], bytes | None]:
@@ -129,7 +128,7 @@ def _any_digest(path: str, content: Content) -> Callable[[str], bytes | None]:
 def _tree(request: Request) -> bytes | None:
     signature = _below(request.path, request.signature)
     entries = (entry for entry in LocalSource(request.path).entries() if entry.path != signature)
-    measured = measure(entries, jobs=request.jobs, progress=request.progress)
+    measured = measure(entries, jobs=request.jobs, progress=request.progress, begin=request.begin)
     if measured.digest is None:
         path, why = next(iter(sorted(measured.refused.items())), (".", "nothing is there"))
         raise Rejected(Cause.UNREADABLE, f"the folder has no digest: {visible(path)}: {why}")

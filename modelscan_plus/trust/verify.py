@@ -209,7 +209,7 @@ def _by_certificate(
 def _leaf(bundle: Bundle) -> x509.Certificate:
     if not bundle.certificates:
         raise Rejected(Cause.MATERIAL, "the bundle is signed with a bare key, not keyless; give that key")
-    if bundle.version >= 3 and len(bundle.certificates) > 1:
+    if bundle.version >= 3 and bundle.chain:
         raise Rejected(
             Cause.MATERIAL, "the bundle brings a chain of certificates, as private authorities do; not keyless"
         )

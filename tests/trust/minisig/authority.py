@@ -65,11 +65,18 @@ def _builder(
     return builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
 
 
-def tsa_leaf(chain: Chain, key: ec.EllipticCurvePrivateKey, end: datetime) -> x509.Certificate:
+def tsa_leaf(
+    chain: Chain,
+    key: ec.EllipticCurvePrivateKey,
+    end: datetime,
+    *,
+    usage: ObjectIdentifier = ExtendedKeyUsageOID.TIME_STAMPING,
+    critical: bool = True,
+) -> x509.Certificate:
     """The certificate of a timestamp authority."""
     builder = _builder("tsa", chain.name, key.public_key(), EPOCH, end)
     builder = builder.add_extension(key_usage("digital_signature"), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=critical)
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(chain.key.public_key()), critical=False
     )
