@@ -10,8 +10,10 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from modelscan_plus.formats.graphs.onnx import model as onnx
+from modelscan_plus.formats.graphs.onnx.calls import expansion
 from modelscan_plus.formats.graphs.onnx.model import AttributeType, DataType
 from modelscan_plus.formats.graphs.onnx.values import first_values
+from modelscan_plus.formats.graphs.onnx.walk import scopes
 from modelscan_plus.graph.ir import Attribute, Const, Dims, Graph, Node, Number, literal
 from modelscan_plus.graph.operators import UNKNOWN, operators
 
@@ -111,6 +113,9 @@ class _Lowering:
         self._functions = {function.key: function for function in model.functions}
         self._names = operators().onnx
         self._stack: list[tuple[str, str, str]] = []
+        if self._functions and expansion(model.functions, scopes(model)).total > NODES:
+            self._functions = {}  # as well now as after a second and a hundred megabytes
+            self._graph.truncated = f"more than {NODES:,} nodes once functions stand in their places"
 
     def run(self) -> Graph:
         main = self._model.graph

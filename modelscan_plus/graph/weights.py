@@ -5,7 +5,8 @@ compares with a template or drives a unit into saturation does not need to be tr
 before it. Only a few hundred numbers of a constant are looked at.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 from modelscan_plus.graph.ir import Const, Number
 
@@ -59,16 +60,19 @@ def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> 
 
 def sample(const: Const) -> list[float] | None:
     """Some hundred numbers from all over the constant, None when its data is not at hand."""
-    count = const.count
-    if const.kind not in ("float", "int"):
-        return None
+    return _sample(const.read, const.count) if const.kind in ("float", "int") else None
+
+
+@functools.lru_cache(maxsize=512)
+def _sample(read: Callable[[int, int], Sequence[Number] | None], count: int) -> list[float] | None:
+    """As one constant may feed thousands of nodes, what was read of it is kept for a while."""
     if count <= SAMPLE:
-        windows = [const.read(0, count)]
+        windows = [read(0, count)]
     else:
         part = SAMPLE // (_WINDOWS + 1)
         # Not the very same column of each row: a step that is no divisor of the usual widths.
         starts = [0, *(min(count - part, count * (2 * window + 1) // (2 * _WINDOWS) + 7) for window in range(_WINDOWS))]
-        windows = [const.read(start, part) for start in starts]
+        windows = [read(start, part) for start in starts]
     numbers: list[float] = []
     for window in windows:
         if window is None:

@@ -1,11 +1,11 @@
 """Local functions of an ONNX model: hidden behind standard names, without end, or growing without bound."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from modelscan_plus.core.finding import BytesEvidence, Finding, Severity
+from modelscan_plus.formats.graphs.onnx.calls import Key, expansion
 from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
-from modelscan_plus.formats.graphs.onnx.model import Function, Node
-from modelscan_plus.formats.graphs.onnx.walk import Scope
+from modelscan_plus.formats.graphs.onnx.model import Function
 from modelscan_plus.rules.graph_limits import shown, some
 from modelscan_plus.rules.graph_operators import is_standard
 from modelscan_plus.rules.interface import Context, Rule, judges
@@ -73,8 +73,6 @@ DEFINED_TWICE = Rule(
 _MANY = 1_000_000
 """Nodes after inlining from which on no real model is left."""
 
-Key = tuple[str, str, str]
-
 
 @judges(OnnxFacts)
 def functions(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
@@ -95,70 +93,20 @@ def functions(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
 
 
 def _calls(facts: OnnxFacts, known: dict[Key, Function], context: Context) -> Iterator[Finding]:
-    inside: dict[Key, list[Node]] = {key: [] for key in known}
-    outside: list[Node] = []
-    for scope in facts.scopes:
-        owner = _owner(scope)
-        if owner is None:
-            outside += scope.body.node
-        elif known.get(owner.key) is owner:
-            inside[owner.key] += scope.body.node
-    called = {
-        key: [callee for node in nodes if (callee := _callee(node, known)) is not None] for key, nodes in inside.items()
-    }
-    sizes, circular = _sizes({key: len(nodes) for key, nodes in inside.items()}, called)
+    calls = expansion(facts.model.functions, facts.scopes)
+    sizes, circular = calls.sizes, calls.circular
     for key, more in some(circular):
         yield _about(RECURSIVE, known[key], f"{_name(known[key])} calls itself.{more}", context)
-    total = sum(sizes[callee] if (callee := _callee(node, known)) is not None else 1 for node in outside)
     largest = max(sizes, key=lambda key: sizes[key])
-    if not circular and max(total, sizes[largest]) > _MANY:
-        count = sum(len(nodes) for nodes in inside.values()) + len(outside)
-        grown = max(total, sizes[largest])
+    grown = max(calls.total, sizes[largest])
+    if not circular and grown > _MANY:
+        count = calls.written
         message = f"Inlined, {count:,} nodes become {_round(grown)}; most of them come from {_name(known[largest])}."
         yield _about(EXPANSION, known[largest], message, context)
 
 
 def _round(count: int) -> str:
     return f"{count:,}" if count < 10**15 else f"about 10^{len(str(count)) - 1}" if count < 10**4000 else "countless"
-
-
-def _owner(scope: Scope) -> Function | None:
-    outer: Scope | None = scope
-    while outer is not None and outer.parent is not None:
-        outer = outer.parent
-    return outer.body if outer is not None and isinstance(outer.body, Function) else None
-
-
-def _callee(node: Node, known: dict[Key, Function]) -> Key | None:
-    key = (node.domain, node.op_type, node.overload)
-    return key if key in known else None
-
-
-_CAP = 1 << 256
-
-
-def _sizes(own: dict[Key, int], called: Mapping[Key, Sequence[Key]]) -> tuple[dict[Key, int], list[Key]]:
-    """Nodes of each function after inlining, and the functions that stand in a circle; without recursion."""
-    sizes: dict[Key, int] = {}
-    circular: dict[Key, None] = {}
-    for first in own:
-        stack = [(first, iter(called[first]))]
-        open_keys = {first: None}
-        while stack:
-            key, rest = stack[-1]
-            following = next((callee for callee in rest if callee not in sizes), None)
-            if following is None:
-                stack.pop()
-                open_keys.pop(key)
-                inner = sum(sizes.get(callee, 1) - 1 for callee in called[key])
-                sizes[key] = min(own[key] + inner, _CAP)
-            elif following in open_keys:
-                circular[following] = None
-                sizes[following] = own[following]
-            else:
-                open_keys[following] = None
-                stack.append((following, iter(called[following])))
-    return sizes, list(circular)
 
 
 def _name(function: Function) -> str:

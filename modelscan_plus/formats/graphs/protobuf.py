@@ -278,7 +278,7 @@ class WireReader:
                     tag = tag & 127 | high << 7
                     at += 1
                 else:
-                    tag, at = self._varint(buffer, start)
+                    tag, at = self._narrow(buffer, start, 5)
             entry = entries.get(tag)
             if entry is None:
                 self._at = at
@@ -287,7 +287,7 @@ class WireReader:
                 length = buffer[at]
                 at += 1
                 if length > 127:
-                    length, at = self._varint(buffer, at - 1)
+                    length, at = self._narrow(buffer, at - 1, 10)
                 end = at + length
                 if end > stop:
                     self._note("truncated", self._base + start, stop - start, entry.name)
@@ -444,6 +444,13 @@ class WireReader:
             self._note("overlong-varint", self._base + start, at - start, "")
         return result & 0xFFFFFFFFFFFFFFFF, at
 
+    def _narrow(self, buffer: bytes, at: int, most: int) -> tuple[int, int]:
+        """A tag or length: libraries refuse those of more bytes, and bits beyond the 64th."""
+        value, end = self._varint(buffer, at)
+        if end - at > most or (end - at == 10 and buffer[end - 1] > 1):
+            self._note("malformed", self._base + at, end - at, "a tag or length with more bits than it can have")
+        return value, end
+
     def _number(self, frame: _Frame, entry: _Entry, start: int) -> int:
         """One number, or many; returns how many."""
         if entry.packed:
@@ -499,7 +506,7 @@ class WireReader:
         return len(values)
 
     def _packed(self, frame: _Frame, entry: _Entry, start: int) -> int:
-        length, at = self._varint(self._buffer, self._at)
+        length, at = self._narrow(self._buffer, self._at, 10)
         stop = frame.end - self._base
         if at + length > stop:
             self._note("truncated", self._base + start, stop - start, entry.name)
@@ -577,7 +584,7 @@ class WireReader:
             case 1:
                 return self._base + self._at + 8
             case 2:
-                length, at = self._varint(self._buffer, self._at)
+                length, at = self._narrow(self._buffer, self._at, 10)
                 return self._base + at + length
             case 3:
                 return self._end_of_group(number, frame)
