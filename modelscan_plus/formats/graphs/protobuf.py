@@ -319,7 +319,7 @@ class WireReader:
                     continue
                 self._at = at
                 self._long(frame, entry, start, end)
-            elif entry.small and buffer[at] <= entry.top and not frame.seen & entry.bit:
+            elif entry.small and at < stop and buffer[at] <= entry.top and not frame.seen & entry.bit:
                 setattr(value, entry.name, buffer[at])
                 frame.seen |= entry.bit
                 at += 1
