@@ -51,7 +51,7 @@ def ask(name: str, entries: Iterable[tuple[str, Entry]], limits: Limits, jobs: i
 
 
 def _missing(known: Engine) -> str:
-    return f'it is not installed here ({known.needs}); pip install "modelscan-plus[engines]" brings it'
+    return f'it is not installed here ({known.needs}); pip install "modelscan-plus[{known.extra}]" brings it'
 
 
 def note(opinion: Opinion) -> Reason:

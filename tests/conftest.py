@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# numpy's OpenBLAS starts a thread for each processor when it is imported; children are forked only of one thread.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ALLOWED = tomllib.loads((Path(__file__).parent / "allowed_skips.toml").read_text("utf-8"))["skip"]
 
 

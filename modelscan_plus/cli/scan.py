@@ -35,7 +35,7 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
     "--dormancy", is_flag=True, help="Run ONNX models on random inputs, sandboxed, to find sleeping branches."
 )
 @click.option(
-    "--engine", "engines", multiple=True, metavar="NAME", help="Second opinion: fickling, modelscan; repeatable."
+    "--engine", "engines", multiple=True, metavar="NAME", help="Second opinion: fickling, modelscan, onnx; repeatable."
 )
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")

@@ -34,6 +34,8 @@ class Engine(ABC):
     """Name of the package that installs it."""
     needs: str
     """What it needs of the system, for the message where it is missing."""
+    extra: str = "engines"
+    """Name of our extra that installs it."""
 
     def version(self) -> str | None:
         """The installed version, None when it is not installed. Imports nothing of the engine."""

@@ -6,8 +6,9 @@ from modelscan_plus.core.errors import UsageError
 from modelscan_plus.engines.fickling import Fickling
 from modelscan_plus.engines.interface import Engine
 from modelscan_plus.engines.modelscan import Modelscan
+from modelscan_plus.engines.onnx_checker import OnnxChecker
 
-ENGINES: tuple[type[Engine], ...] = (Fickling, Modelscan)
+ENGINES: tuple[type[Engine], ...] = (Fickling, Modelscan, OnnxChecker)
 NAMES = tuple(engine.name for engine in ENGINES)
 
 

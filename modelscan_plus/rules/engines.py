@@ -37,6 +37,7 @@ _SEVERITIES = {
         "SUSPICIOUS": Severity.LOW,
         "POSSIBLY_UNSAFE": Severity.INFO,
     },
+    "onnx": {"INVALID": Severity.LOW},
     "modelscan": {
         "CRITICAL": Severity.CRITICAL,
         "HIGH": Severity.HIGH,
