@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.make.archives import HONEST, PAYLOAD
+from tests.cli.commands import run
 
 pytest.importorskip("pre_commit", reason="pre-commit is not installed")
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with pre-commit")
@@ -92,3 +93,15 @@ def test_the_hook_file_is_valid_and_names_what_it_should() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert [hook["id"] for hook in hooks] == ["modelscan-plus", "modelscan-plus-all"]
     assert all(hook["require_serial"] for hook in hooks)
+
+
+def test_a_locked_model_that_changed_is_refused(repository: Path) -> None:
+    (repository / "models").mkdir()
+    (repository / "models" / "m.pkl").write_bytes(HONEST)
+    assert run("lock", "add", "models", cwd=repository).returncode == 0
+    done = check(repository, "modelscan-plus-lock")
+    assert done.returncode == 0, done.stdout
+    (repository / "models" / "m.pkl").write_bytes(HONEST + b".")
+    done = check(repository, "modelscan-plus-lock")
+    assert done.returncode == 1
+    assert "DOES NOT VERIFY" in done.stdout

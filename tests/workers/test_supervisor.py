@@ -270,3 +270,17 @@ def test_more_findings_than_an_answer_can_hold_are_counted(monkeypatch: pytest.M
     assert reply.result.findings
     assert len(reply.result.findings) + reply.result.dropped_findings == 64
     assert reply.result.coverage.executable_gap
+
+
+def test_hashing_a_large_file_takes_what_its_size_takes_beyond_the_deadline_of_its_analysis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "GRACE", 0.0)
+    with (tmp_path / "large.safetensors").open("wb") as stream:
+        stream.write((54).to_bytes(8, "little") + b'{"w":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}  ')
+        stream.truncate(800_000_000)
+    (outcome,) = scan(tmp_path, limits=Limits(seconds=0.2), sha256=True).values()
+    result = outcome.result
+    assert isinstance(result, FileResult)
+    assert result.sha256 is not None
+    assert "timeout" not in {reason.code for reason in result.coverage.reasons}
