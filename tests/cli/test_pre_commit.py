@@ -91,7 +91,7 @@ def test_the_hook_file_is_valid_and_names_what_it_should() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    assert [hook["id"] for hook in hooks] == ["modelscan-plus", "modelscan-plus-all"]
+    assert [hook["id"] for hook in hooks] == ["modelscan-plus", "modelscan-plus-all", "modelscan-plus-lock"]
     assert all(hook["require_serial"] for hook in hooks)
 
 
