@@ -23,6 +23,7 @@ from modelscan_plus.trust.bundle import Bundle, Envelope, Message, parse_bundle
 from modelscan_plus.trust.certificates import (
     check_usage,
     check_validity,
+    extension,
     verify_authority,
     verify_path,
     verify_sct,
@@ -216,6 +217,10 @@ def _leaf(bundle: Bundle) -> x509.Certificate:
     leaf, *others = (load_certificate(der, "a certificate in the bundle") for der in bundle.certificates)
     if any(other.issuer == other.subject for other in others):
         raise Rejected(Cause.CHAIN, "the bundle brings its own root certificate")
+    for other in others:
+        constraints = extension(other, x509.BasicConstraints)
+        if constraints is None or not constraints.ca:
+            raise Rejected(Cause.CHAIN, "the bundle's chain holds a certificate that is no authority's")
     return leaf
 
 

@@ -215,6 +215,13 @@ CHANGES: dict[str, tuple[str, Change, Cause]] = {
         ),
         Cause.CHAIN,
     ),
+    "signer twice in the chain": (
+        "v0.2",
+        lambda b: b[MATERIAL]["x509CertificateChain"]["certificates"].append(
+            b[MATERIAL]["x509CertificateChain"]["certificates"][0]
+        ),
+        Cause.CHAIN,
+    ),
     # The log
     "no entry": ("v1", lambda b: b[MATERIAL].update(tlogEntries=[]), P),
     "two entries": ("v1", lambda b: b[MATERIAL]["tlogEntries"].append(entry(b)), P),

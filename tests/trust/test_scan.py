@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from modelscan_plus import signatures
 from modelscan_plus.core.errors import MissingExtra, UsageError
 from modelscan_plus.core.report import Decision, Report
 from modelscan_plus.outputs.registry import render
-from modelscan_plus.pipeline import Options, scan_targets
+from modelscan_plus.pipeline import Options, inert_copy, scan_targets
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.trust.dsse import STATEMENT_TYPE
 from modelscan_plus.trust.oms import PREDICATE_TYPE
@@ -390,3 +391,15 @@ def test_a_requirement_that_does_not_say_who_is_an_error(tmp_path: Path, entry: 
     policy.write_text(f"schema = 1\n[[signatures.require]]\n{entry}\n")
     with pytest.raises(UsageError, match=said):
         load_policy(str(policy))
+
+
+def test_what_a_signature_claims_is_shown_as_text(place: Place) -> None:
+    hostile = "<script>alert(1)</script>\x1b[2J\u202e"
+    place.sign()
+    report = place.scan()
+    shown = msgspec.structs.replace(report.signatures[0], signer=hostile, left_out=(hostile,), message=hostile)
+    page = render("html", msgspec.structs.replace(report, signatures=(inert_copy(shown),)))
+    assert "<script>alert" not in page
+    text = render("console", msgspec.structs.replace(report, signatures=(inert_copy(shown),)))
+    assert "\x1b" not in text
+    assert "\u202e" not in text

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from sigstore.models import Bundle, ClientTrustConfig
+from sigstore.verify import Verifier, policy
 
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.trust import dsse
@@ -115,6 +117,9 @@ def test_a_statement_is_signed_keyless_against_a_sigstore_instance() -> None:
     verified = verify_bundle(bundle, Keyless("release@corp.test", TOKEN_ISSUER), root, now=NOW)
     assert verified.times
     assert verified.statement().predicate_type == "https://example.com/scan/v1"
+    theirs = Verifier(trusted_root=ClientTrustConfig.from_json(config.decode()).trusted_root)
+    identity = policy.Identity(identity="release@corp.test", issuer=TOKEN_ISSUER)
+    assert theirs.verify_dsse(Bundle.from_json(bundle), identity) == (dsse.PAYLOAD_TYPE, STATEMENT)
     with pytest.raises(Rejected) as rejected:
         verify_bundle(bundle, Keyless("other@corp.test", TOKEN_ISSUER), root, now=NOW)
     assert rejected.value.cause is Cause.IDENTITY
