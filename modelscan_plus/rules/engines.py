@@ -2,7 +2,8 @@
 
 Their words are mapped by what they mean on real files, not by their rank alone: fickling calls every import of a
 package outside the standard library and every call of a class "likely unsafe", which most honest models have, so that
-is worth a look (low); what stands on its list of dangerous modules is "likely overtly malicious" (high).
+is worth a look (low). What stands on its list of dangerous modules is "likely overtly malicious"; the list has joblib
+on it, and with it every file that joblib writes, so that needs a person (medium).
 """
 
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ SECOND_OPINION = Rule(
 _SEVERITIES = {
     "fickling": {
         "OVERTLY_MALICIOUS": Severity.HIGH,
-        "LIKELY_OVERTLY_MALICIOUS": Severity.HIGH,
+        "LIKELY_OVERTLY_MALICIOUS": Severity.MEDIUM,
         "LIKELY_UNSAFE": Severity.LOW,
         "SUSPICIOUS": Severity.LOW,
         "POSSIBLY_UNSAFE": Severity.INFO,

@@ -68,6 +68,17 @@ def test_what_fickling_calls_likely_unsafe_denies_nothing(tmp_path: Path) -> Non
 
 
 @installed("fickling")
+def test_an_honest_joblib_file_is_not_denied_because_fickling_lists_joblib(tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib", reason="joblib is not installed")
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed")
+    path = tmp_path / "model.joblib"
+    joblib.dump({"weights": numpy.arange(10.0)}, path, compress=3)
+    report = scan(path, "fickling")
+    assert report.verdict.decision is Decision.ALLOWED
+    assert ("fickling", "medium") in opinions(report)
+
+
+@installed("fickling")
 def test_where_fickling_crashes_our_verdict_stands_and_a_note_says_so(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(

@@ -155,3 +155,10 @@ def test_lzma_members_without_an_end_mark_are_read_by_their_size() -> None:
     assert flags & 2  # CPython marks the end; 7-Zip does not
     bare = patched(patched(data, b"PK\3\4", 6, "<H", 0), DIRECTORY, 8, "<H", 0)
     assert {finding.rule for finding in inspect(bare, "a.zip").findings} == {"MSP1001"}
+
+
+def test_an_lzma_dictionary_that_is_stated_too_large_hides_nothing() -> None:
+    data = bytearray(zip_of(("a.pkl", PAYLOAD), method=zipfile.ZIP_LZMA))
+    at = data.index(b"a.pkl") + 5 + 5  # behind the name: two version bytes, the length 5, the property byte
+    data[at : at + 4] = struct.pack("<L", 0x7FFFFFFF)
+    assert {finding.rule for finding in inspect(bytes(data), "a.zip").findings} == {"MSP1001"}

@@ -100,22 +100,28 @@ def lzma_alone() -> Decompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
 
 
+def dictionary(stated: int) -> int:
+    """The dictionary to decode with: what is stated, within bounds. No distance in the data is longer than the output
+    before it, so a smaller one does unless the data is larger than it and really looks back that far."""
+    return min(max(stated, 4096), _LZMA_MEMORY)
+
+
 def lzma1_filter(properties: bytes) -> dict[str, int] | None:
     """The filter that five property bytes describe; None when they are not valid."""
     first = properties[0]
     if first >= 9 * 5 * 5:
         return None
-    settings = {"id": lzma.FILTER_LZMA1, "dict_size": max(int.from_bytes(properties[1:5], "little"), 4096)}
+    settings = {"id": lzma.FILTER_LZMA1, "dict_size": dictionary(int.from_bytes(properties[1:5], "little"))}
     return settings | {"lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
 
 
 def lzma_raw(properties: bytes, size: int | None) -> Opener | None:
-    """LZMA1 with the five property bytes of a zip member; None when they are not valid or ask for too much memory.
+    """LZMA1 with the five property bytes of a zip member; None when they are not valid.
 
     `size` ends the output of a stream that has no end marker; None where there is one.
     """
     settings = lzma1_filter(properties)
-    if settings is None or settings["dict_size"] > _LZMA_MEMORY:
+    if settings is None:
         return None
     try:
         lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[settings])

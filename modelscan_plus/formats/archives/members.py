@@ -130,7 +130,7 @@ def opener_of(source: ByteSource, method: int, data: int, size: int | None) -> t
         opener = decompress.lzma_raw(header[4:9], size) if len(header) == 9 and header[2:4] == b"\5\0" else None
         if opener is not None:
             return opener, 9
-        return CoverageReason("unsupported", "its LZMA settings are not valid, or ask for too much memory", True)
+        return CoverageReason("unsupported", "its LZMA settings are not valid", True)
     return CoverageReason("unsupported", f"its compression, {_METHODS.get(method, method)}, is not supported", True)
 
 

@@ -37,7 +37,6 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 _MAX_HEADER = 64 << 20
 _KEPT = 24 << 20
 """Bytes up to which a member is taken out of its block at once; larger ones are decoded again for each step back."""
-_LZMA_MEMORY = 128 << 20
 _COPY, _LZMA, _LZMA2, _DELTA = b"\0", b"\3\1\1", b"\x21", b"\3"
 _DEFLATE, _BZIP2, _ZSTD, _AES = b"\4\1\x08", b"\4\2\2", b"\4\xf7\x11\1", b"\6\xf1\7\1"
 _BRANCH = {
@@ -285,8 +284,6 @@ def _opener(folder: Folder, name: str) -> Opener | CoverageReason | None:
     filters = [_filter(coder) for coder in steps]
     if all(filters) and steps[-1].codec in (_LZMA, _LZMA2):
         settings = [one for one in filters if one]
-        if int(settings[-1].get("dict_size", 0)) > _LZMA_MEMORY:
-            return gap("unsupported", "its LZMA dictionary asks for too much memory")
         try:
             _raw(settings)
         except (ValueError, lzma.LZMAError):
@@ -322,7 +319,7 @@ def _filter(coder: Coder) -> dict[str, int] | None:
     if coder.codec == _LZMA2 and len(properties) == 1 and properties[0] <= 40:
         bits = properties[0]
         size = 0xFFFFFFFF if bits == 40 else (2 | bits & 1) << (bits // 2 + 11)
-        return {"id": lzma.FILTER_LZMA2, "dict_size": size}
+        return {"id": lzma.FILTER_LZMA2, "dict_size": decompress.dictionary(size)}
     if coder.codec == _LZMA and len(properties) == 5:
         return decompress.lzma1_filter(properties)
     return None
