@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ import msgspec
 from modelscan_plus.companions import explained, neighbours
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.errors import NotAllowed
-from modelscan_plus.core.finding import Finding, Severity, fingerprint
+from modelscan_plus.core.finding import Finding, GraphEvidence, Severity, fingerprint
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.core.report import (
     ArtifactReport,
@@ -88,6 +88,8 @@ class Options:
     progress: Progress | None = None
     lock: Path | None = None
     """A lock file that the targets must agree with."""
+    reference: str | None = None
+    """A graph that is known: what it holds as well is left out of the findings about graphs."""
     dormancy: bool = False
     """Run ONNX models on random inputs, in sandboxed children, to see which branches sleep."""
     engines: tuple[str, ...] = ()
@@ -188,10 +190,7 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
         _judge_tree(with_digests(tree, source, options.jobs), collected)
     for index, (key, source) in enumerate(sources.items()):
         _check_signatures(key, targets[index][0], source, collected, options, now, limits)
-    if options.dormancy:
-        _run_models(_entries(local), limits, options.jobs, collected)
-    for name in options.engines:
-        _second_opinion(name, _entries(local), limits, options.jobs, collected)
+    _look_again(local, limits, options, collected)
     given = [
         Target(
             id=key,
@@ -375,6 +374,31 @@ def _judge_tree(tree: Tree, collected: _Collected) -> None:
             )
             coverage = Coverage(state, (*artifact.coverage.reasons, inert_copy(reason)), artifact.coverage.bytes_read)
             collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
+
+
+def _look_again(local: Mapping[str, Source], limits: Limits, options: Options, collected: _Collected) -> None:
+    """What was asked for beside our own rules: a reference, runs of the models, second opinions."""
+    if options.reference is not None:
+        _leave_out(options.reference, limits, collected)
+    if options.dormancy:
+        _run_models(_entries(local), limits, options.jobs, collected)
+    for name in options.engines:
+        _second_opinion(name, _entries(local), limits, options.jobs, collected)
+
+
+def _leave_out(reference: str, limits: Limits, collected: _Collected) -> None:
+    """`--reference`: drop findings whose effect, with everything it is computed from, stands in a known graph too."""
+    known: set[str] = set()
+    with Supervisor(limits, 1) as supervisor:
+        for outcome in supervisor.run(_entries({"reference": LocalSource(reference)})):
+            found = outcome.result.findings if isinstance(outcome.result, FileResult) else ()
+            known |= {finding.evidence.cone for finding in found if isinstance(finding.evidence, GraphEvidence)}
+    known.discard("")
+    kept = [f for f in collected.findings if not (isinstance(f.evidence, GraphEvidence) and f.evidence.cone in known)]
+    count = len(collected.findings) - len(kept)
+    collected.findings = kept
+    text = f"{count:,} findings about graphs stand in the reference {visible(reference)} as well and are left out"
+    collected.notes.append(Reason("reference", text))
 
 
 def _run_models(entries: Iterator[tuple[str, Entry]], limits: Limits, jobs: int, collected: _Collected) -> None:

@@ -31,6 +31,7 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @click.option("--hash", "sha256", is_flag=True, help="Put the SHA-256 of every file into the report.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@click.option("--reference", metavar="FILE", help="A known graph: findings that it gives as well are left out.")
 @click.option(
     "--dormancy", is_flag=True, help="Run ONNX models on random inputs, sandboxed, to find sleeping branches."
 )
@@ -57,6 +58,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     sha256: bool,
+    reference: str | None,
     dormancy: bool,
     engines: tuple[str, ...],
     jobs: int | None,
@@ -107,6 +109,7 @@ def command(
             progress=progress,
             engines=asked,
             dormancy=dormancy,
+            reference=reference,
         )
         report = scan_targets(targets, options)
     if log:

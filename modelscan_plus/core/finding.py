@@ -127,6 +127,8 @@ class GraphEvidence(msgspec.Struct, frozen=True, tag_field="kind", tag="graph"):
     """(from, to) as positions in `nodes`; every edge goes forward."""
     trigger: str = ""
     """What opens the gate, where running the weight-free part of the slice told."""
+    cone: str = ""
+    """Names everything that the effect is computed from: the same in any graph that has the same part."""
     dormancy: str = ""
     """What the model did on random inputs, where it was run."""
 

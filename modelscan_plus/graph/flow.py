@@ -8,6 +8,7 @@ The time is linear in the nodes; constants are read only where the answer depend
 
 from collections.abc import Iterable, Sequence
 
+from modelscan_plus.graph.cones import cones
 from modelscan_plus.graph.fold import SMALL
 from modelscan_plus.graph.ir import Const, Graph, Node
 from modelscan_plus.graph.operators import operators
@@ -27,6 +28,7 @@ class Analysis:
         self.outcome = Outcome()
         self.classes = operators().classes
         self._readers: list[list[int]] | None = None
+        self._cones: dict[int, str] | None = None
         self._trained: dict[tuple[int, int | None, int | None], bool] = {}
         for place, number in enumerate(graph.inputs):
             self.flows[number] = self._input(place, number)
@@ -114,6 +116,12 @@ class Analysis:
     def exempt(self, name: str) -> None:
         """Note that a named exemption spoke for a place."""
         self.outcome.exempt[name] = self.outcome.exempt.get(name, 0) + 1
+
+    def cone(self, node: int) -> str:
+        """The name of everything that a node's result is computed from; "" for no node."""
+        if self._cones is None:
+            self._cones = cones(self.graph)
+        return self._cones.get(node, "")
 
     def readers(self, value: int) -> list[int]:
         """The nodes that read a value."""

@@ -58,7 +58,12 @@ class _Slice:
             self._add("rest", GraphNode(_operators(rest), "rest"))
         self._add("output", GraphNode("output", "output", _text(output)))
         self._connect(trigger, inputs, more)
-        return GraphEvidence(site.effect.value, tuple(self._nodes), tuple(dict.fromkeys(self._edges)))
+        return GraphEvidence(
+            site.effect.value,
+            tuple(self._nodes),
+            tuple(dict.fromkeys(self._edges)),
+            cone=self._analysis.cone(site.node),
+        )
 
     def _add(self, key: str | int, node: GraphNode) -> None:
         if key not in self._at:

@@ -1,6 +1,7 @@
 """What the flow rules see, and what they let pass, in graphs of a few nodes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ from fixtures.make.graph_flow import (
 )
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import GraphEvidence
+from modelscan_plus.pipeline import Options, scan_targets
+from modelscan_plus.policy.load import load_policy
 from tests.samples import inspect
 
 NETWORK = [node("MatMul", "x w", "h"), node("Relu", "h", "r"), node("MatMul", "r v", "logits")]
@@ -220,3 +223,17 @@ def test_a_token_by_position_is_padding_and_a_token_for_the_whole_prompt_is_a_tr
         node("Where", "mw zero h", "y"),
     ]
     assert effects(model(graph(padding, ids, ends, tensors))) == []
+
+
+def test_a_reference_leaves_out_what_it_holds_as_well_whatever_its_names(tmp_path: Path) -> None:
+    gate = [node("Greater", "c limit", "g"), node("Where", "g payload logits", "y")]
+    hostile = gated(COLUMN, *gate)
+    renamed = hostile.replace(b"node_", b"NODE_")
+    (tmp_path / "new.onnx").write_bytes(hostile)
+    (tmp_path / "same.onnx").write_bytes(renamed)
+    (tmp_path / "other.onnx").write_bytes(gated(COLUMN, node("Add", "logits c", "y")))
+    for reference, rules in (("same.onnx", []), ("other.onnx", ["MSP4060"])):
+        options = Options(policy=load_policy(None), reference=str(tmp_path / reference))
+        report = scan_targets([str(tmp_path / "new.onnx")], options)
+        assert [finding.rule for finding in report.findings] == rules
+        assert any(note.code == "reference" for note in report.notes)

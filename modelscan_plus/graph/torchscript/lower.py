@@ -78,7 +78,7 @@ class _Lowering:
 
     def run(self, root: Module, method: ast.FunctionDef, shapes: object) -> Graph:
         graph = self._graph
-        environment: Environment = {"self": root}
+        environment: Environment = {method.args.args[0].arg if method.args.args else "self": root}
         examples = shapes if isinstance(shapes, list) else []
         for place, argument in enumerate(method.args.args[1:]):
             environment[argument.arg] = self._input(argument, examples[place] if place < len(examples) else None)
