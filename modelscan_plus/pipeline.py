@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -376,7 +376,7 @@ def _judge_tree(tree: Tree, collected: _Collected) -> None:
             collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
 
 
-def _look_again(local: Mapping[str, Source], limits: Limits, options: Options, collected: _Collected) -> None:
+def _look_again(local: dict[str, Source], limits: Limits, options: Options, collected: _Collected) -> None:
     """What was asked for beside our own rules: a reference, runs of the models, second opinions."""
     if options.reference is not None:
         _leave_out(options.reference, limits, collected)

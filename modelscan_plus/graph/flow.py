@@ -27,6 +27,8 @@ class Analysis:
         self.flows: list[Flow | None] = [None] * len(graph.values)
         self.outcome = Outcome()
         self.classes = operators().classes
+        self.searches = 0
+        """How many triggers were looked for."""
         self._readers: list[list[int]] | None = None
         self._cones: dict[int, str] | None = None
         self._trained: dict[tuple[int, int | None, int | None], bool] = {}

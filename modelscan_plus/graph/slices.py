@@ -11,6 +11,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Const, Node
 from modelscan_plus.graph.sites import Site
+from modelscan_plus.graph.trigger import read_out
 
 SHOWN = 16
 """Operators of the trigger that are shown one by one."""
@@ -62,6 +63,7 @@ class _Slice:
             site.effect.value,
             tuple(self._nodes),
             tuple(dict.fromkeys(self._edges)),
+            trigger=visible(read_out(self._analysis, site)),
             cone=self._analysis.cone(site.node),
         )
 
