@@ -340,3 +340,50 @@ def test_a_hostile_child_gets_no_more_than_the_budget(hub: Hub, monkeypatch: pyt
     publish(hub, {"model.pkl.gz": b"\x1f\x8b\x08\0\0\0\0\0\0\3" + bytes(5_000_000)})
     assert scan("hf:org/model").verdict.decision is Decision.INCOMPLETE
     assert hub.body_bytes() <= 1 << 20
+
+
+def scanner(status: str, **more: object) -> dict[str, object]:
+    return {"status": status, "message": None, "reportLink": None, "reportLabel": None, "version": "1", **more}
+
+
+def test_the_hubs_scanners_are_heard_and_silence_is_not_safety(hub: Hub) -> None:
+    files = {
+        name: File(Content(HARMLESS), lfs=True) for name in ("bad.bin", "good.bin", "new.bin", "odd.bin", "old.bin")
+    }
+    files["bad.bin"].security = {
+        "status": "unsafe",
+        "avScan": scanner("safe"),
+        "jFrogScan": scanner("unsafe", message="malicious"),
+        "pickleImportScan": scanner(
+            "unsafe", pickleImports=[{"module": "posix", "name": "system", "safety": "dangerous"}]
+        ),
+    }
+    files["good.bin"].security = {"status": "safe", "avScan": scanner("safe"), "virusTotalScan": scanner("safe")}
+    files["new.bin"].security = {"status": "queued", "protectAiScan": scanner("queued")}
+    files["odd.bin"].security = ["a form that nobody knows"]
+    repo = hub.repo("org/model")
+    repo.commit(files)
+    repo.security = {"scansDone": False, "filesWithIssues": [{"path": "bad.bin", "level": "unsafe"}, 7]}
+    report = scan("hf:org/model")
+    (alert,) = [finding for finding in report.findings if finding.rule == "MSP5005"]
+    assert (alert.artifact, alert.severity.value, alert.source) == ("bad.bin", "high", "hub")
+    assert "JFrog: unsafe (malicious)" in alert.message
+    assert "posix.system (dangerous)" in alert.message
+    (silent,) = [finding for finding in report.findings if finding.rule == "MSP5006"]
+    assert "new.bin, odd.bin, old.bin" in silent.message
+    assert report.verdict.decision is Decision.DENIED
+
+
+def test_a_moved_repository_and_a_pull_request_are_findings(hub: Hub) -> None:
+    commit = publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)})
+    hub.moved["old/name"] = "org/model"
+    hub.repo("org/model").refs["refs/pr/3"] = commit
+    found = {finding.rule for finding in scan("hf:old/name@refs/pr/3").findings}
+    assert {"MSP5002", "MSP5003", "MSP5004"} <= found
+    assert not {f.rule for f in scan(f"hf:org/model@{commit}").findings} & {"MSP5002", "MSP5003", "MSP5004"}
+
+
+def test_a_registry_wants_a_commit(hub: Hub) -> None:
+    commit = publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)})
+    assert cli(hub, "scan", "hf:org/model", "--policy", "builtin:registry")[0] == 1
+    assert cli(hub, "scan", f"hf:org/model@{commit}", "--policy", "builtin:registry")[0] == 0

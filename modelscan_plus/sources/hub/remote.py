@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from modelscan_plus.core.bytesource import ByteSource, ReadFailed
 from modelscan_plus.core.text import human_bytes
@@ -83,6 +83,7 @@ class RemoteFile(ByteSource):
         self._seconds = seconds
         self._deadline: float | None = None
         self._location: str | None = None
+        self._host = ""
         self._etag = ""
         self._failure: ReadFailed | None = None
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
@@ -198,6 +199,9 @@ class RemoteFile(ByteSource):
                     return self._whole(deadline)
                 if self._location is None:
                     self._location = self.locate(deadline)
+                    host = urlsplit(self._location).netloc
+                    if host != self._host:  # another CDN names the same file in its own way
+                        self._host, self._etag = host, ""
                 answer = self._transfer.read_range(self._location, start, stop, self.size, self._etag, deadline)
                 self._etag = answer.etag
                 return answer
