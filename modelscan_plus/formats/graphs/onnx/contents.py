@@ -61,7 +61,7 @@ _STRONG = re.compile(
     re.I,
 )
 _WEAK = re.compile(
-    r"(?<![\w.])(?:exec|eval)\s*\(\s*[^)\s]|\b(?:pickle|dill|cloudpickle|joblib)\.loads?\s*\(|\bsocket\.socket\s*\("
+    r"(?<![\w.])(?:exec|eval)\(\s*[^)\s]|\b(?:pickle|dill|cloudpickle|joblib)\.loads?\s*\(|\bsocket\.socket\s*\("
     r"|\bctypes\.(?:CDLL|cdll|windll|WinDLL)\b|\burllib\.request\.(?:urlopen|urlretrieve)\s*\("
     r"|\brequests\.(?:get|post)\s*\(|\bbase64\.b64decode\s*\(|\bgetattr\s*\(\s*__builtins__|\bshutil\.rmtree\s*\("
     r"|^\s*import\s+(?:os|subprocess|socket|ctypes|pty)\b|\bfrom\s+(?:os|subprocess|socket|ctypes)\s+import\b"

@@ -1,0 +1,196 @@
+"""Rules about what stands in an ONNX file: the hostile ones are found, quickly; what honest exporters write is not."""
+
+import base64
+import random
+import struct
+import time
+
+import pytest
+
+from fixtures.make.onnx import linear
+from fixtures.make.onnx_writer import (
+    INT64,
+    STRING,
+    UINT8,
+    attribute,
+    entry,
+    external,
+    floats,
+    function,
+    graph,
+    ints,
+    message,
+    model,
+    node,
+    number,
+    tensor,
+    text,
+    value,
+)
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect, inspect_tree
+from tools.graphs.hostile_files import FILES
+
+LINKED = ("external/symlink", "external/symlink-folder", "external/hardlink")
+"""Made on a disk: tests/rules/test_graph_external.py."""
+NOISE = random.Random(0).randbytes(512)
+
+
+def found(data: bytes) -> dict[str, Severity]:
+    """The worst severity of each rule."""
+    worst: dict[str, Severity] = {}
+    for finding in inspect(data, "m.onnx").findings:
+        known = worst.get(finding.rule, Severity.INFO)
+        worst[finding.rule] = finding.severity if finding.severity.rank >= known.rank else known
+    return worst
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in LINKED])
+def test_a_hostile_file_is_found_in_time(name: str) -> None:
+    files = FILES[name]()
+    started = time.process_time()
+    findings = inspect_tree(files)
+    assert time.process_time() - started < 2
+    assert max(finding.severity.rank for finding in findings) >= Severity.MEDIUM.rank
+
+
+@pytest.mark.parametrize(
+    "value_",
+    [
+        b"{'0': 'person', 1: 'import', 2: 'exec (unit)'}",
+        b"Run model.eval() first; torch.compile(model) is fine. Shell scripts: see README. cmd / option + r",
+        b'File "/a/b.py", line 3, in forward\n  return self.eval(x) + exec(y)',
+        base64.b64encode(b"\x89PNG\r\n\x1a\n" + NOISE),
+        b"sha256:" + b"9f86d081884c7d65" * 4,
+        b'{"precompiled_charsmap": "' + base64.b64encode(NOISE) + b'"}',
+        b"https://example.org/?q=<2&r>1 | head",
+        "Größe, 模型, ∑ → ok\nsecond line\tand a tab".encode(),
+        b"-5.0",
+        b"=1",
+    ],
+)
+def test_honest_metadata_is_quiet(value_: bytes) -> None:
+    worst = max((severity.rank for severity in found(linear(entry(14, "note", value_))).values()), default=0)
+    assert worst <= Severity.LOW.rank
+
+
+@pytest.mark.parametrize(
+    ("value_", "rule", "severity"),
+    [
+        (b"#!/bin/sh\nid\n", "MSP4030", Severity.HIGH),
+        (b"import os\nprint(os.environ)", "MSP4030", Severity.MEDIUM),
+        (b"<script>alert(1)</script>", "MSP4030", Severity.HIGH),
+        (b"{{ ''.__class__.__mro__ }}", "MSP4030", Severity.HIGH),
+        (base64.b64encode(NOISE * 2), "MSP4031", Severity.MEDIUM),
+        (b"7f454c46020101000000000000000000" + b"03003e00" + b"00" * 200, "MSP4031", None),
+        (b"\x1b]0;title\x07", "MSP4032", Severity.MEDIUM),
+    ],
+)
+def test_metadata_for_an_interpreter(value_: bytes, rule: str, severity: Severity | None) -> None:
+    said = found(linear(entry(14, "note", value_)))
+    if severity is not None:
+        assert said[rule] is severity
+
+
+def test_a_node_name_is_shown_escaped() -> None:
+    result = inspect(linear(nodes=[node("Neg", ["y"], ["z"], name="\x1b[31mred")]), "m.onnx")
+    (finding,) = (f for f in result.findings if f.rule == "MSP4032")
+    assert "\x1b" not in finding.message
+    assert "\x1b" not in str(finding.evidence)
+
+
+def test_forgotten_weights_are_low_and_forgotten_bytes_medium() -> None:
+    weights = floats("v", [8, 8], [0.01 * (index % 13) for index in range(64)])
+    assert found(linear(tensors=[weights]))["MSP4024"] is Severity.LOW
+    assert found(linear(tensors=[tensor("v", [512], NOISE, UINT8)]))["MSP4024"] is Severity.MEDIUM
+    assert "MSP4024" not in found(linear(tensors=[ints("v", [1], [7])]))
+
+
+def test_an_initializer_used_only_in_a_branch_is_used() -> None:
+    then = graph([node("Add", ["x", "v"], ["y"])], [], [], [value("y")])
+    choice = node(
+        "If", ["c"], ["y"], attribute("then_branch", 5, message(6, then)), attribute("else_branch", 5, message(6, then))
+    )
+    weights = floats("v", [8, 8], [0.5] * 64)
+    assert found(model(graph([choice], [weights], [value("x"), value("c", [], 9)], [value("y")]))) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "severity"),
+    [
+        (tensor("w", [2, 2], b""), Severity.LOW),
+        (tensor("w", [2, 2], bytes(20)), Severity.MEDIUM),
+        (tensor("w", [2, 2], bytes(12)), Severity.HIGH),
+        (tensor("w", [-2, 2], bytes(16)), Severity.HIGH),
+        (tensor("w", [2, 2]) + message(4, bytes(12)), Severity.HIGH),
+        (tensor("w", [2, 2], kind=INT64) + message(7, b"\x01\x02\x03"), Severity.HIGH),
+    ],
+)
+def test_sizes_that_do_not_fit(data: bytes, severity: Severity) -> None:
+    assert found(linear(weight=data))["MSP4022"] is severity
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tensor("w", [2, 2]) + message(4, bytes(16)),
+        tensor("w", [2, 2]) + (b"\x25" + bytes(4)) * 4,
+        tensor("w", [4], kind=INT64) + message(7, b"\x01\x02\x03\x80\x01"),
+        tensor("w", [], kind=INT64) + message(7, b"\x05"),
+        tensor("w", [0, 4], b""),
+        tensor("w", [2], kind=STRING) + text(6, "a") + text(6, "b"),
+        tensor("w", [3], b"\x21\x03", 22),
+    ],
+)
+def test_sizes_that_fit(data: bytes) -> None:
+    assert "MSP4022" not in found(linear(weight=data))
+
+
+def test_tied_external_weights_do_not_overlap() -> None:
+    one, two = external("w", "w.bin"), external("v", "w.bin")
+    assert "MSP4016" not in found(linear(weight=one, tensors=[two]))
+    assert "MSP4016" in found(linear(weight=one, tensors=[external("v", "w.bin", offset="12")]))
+
+
+def test_functions_are_no_unknown_operators() -> None:
+    call = node("Gate", ["x"], ["y"], domain="my.ops")
+    body = graph([call], [], [value("x")], [value("y")])
+    assert found(model(body, function("Gate", [node("Relu", ["x"], ["y"])], "my.ops"), domains=["my.ops"])) == {}
+    assert found(model(body, domains=["my.ops"])).keys() == {"MSP4036"}
+
+
+def test_a_chain_of_functions_is_measured_and_not_followed_for_ever() -> None:
+    chain = b"".join(
+        function(f"f{index}", [node(f"f{index + 1}", ["x"], ["y"], domain="d")] * 1, "d") for index in range(3000)
+    )
+    chain += function("f3000", [node("Relu", ["x"], ["y"])], "d")
+    data = model(graph([node("f0", ["x"], ["y"], domain="d")], [], [value("x")], [value("y")]), chain, domains=["d"])
+    started = time.process_time()
+    assert not {"MSP4041", "MSP4042"} & found(data).keys()
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(("version", "severity"), [(29, Severity.LOW), (31, Severity.LOW), (200, Severity.MEDIUM)])
+def test_the_next_opsets_are_merely_new(version: int, severity: Severity) -> None:
+    assert found(linear(opset=version))["MSP4050"] is severity
+
+
+def test_an_engine_inside_is_opaque_and_a_path_out_is_critical() -> None:
+    def engine(mode: int, content: str) -> bytes:
+        fields = (attribute("embed_mode", 2, number(3, mode)), attribute("ep_cache_context", 3, text(4, content)))
+        body = graph([node("EPContext", ["x"], ["y"], *fields, domain="com.microsoft")], [], [value("x")], [value("y")])
+        return model(body, domains=["com.microsoft"])
+
+    assert found(engine(1, "../../x"))["MSP4037"] is Severity.MEDIUM
+    assert found(engine(0, "model_ctx.bin"))["MSP4037"] is Severity.MEDIUM
+    assert found(engine(0, "../../x"))["MSP4037"] is Severity.CRITICAL
+
+
+def test_random_bytes_as_floats_are_no_weights_and_small_weights_are() -> None:
+    assert found(linear(weight=tensor("w", [2, 64], NOISE)))["MSP4026"] is Severity.MEDIUM
+    small = struct.pack("<128f", *(((index * 37) % 101 - 50) * 1e-4 for index in range(128)))
+    assert "MSP4026" not in found(linear(weight=tensor("w", [2, 64], small)))
+    masked = struct.pack("<128f", *(float("-inf") if index % 3 else 0.0 for index in range(128)))
+    assert "MSP4026" not in found(linear(weight=tensor("w", [2, 64], masked)))
+    lowest = struct.pack("<128f", *(-3.4e38 if index % 3 else 0.0 for index in range(128)))
+    assert "MSP4026" not in found(linear(weight=tensor("w", [2, 64], lowest)))
