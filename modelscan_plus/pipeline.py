@@ -121,13 +121,26 @@ def scan(
     now: datetime.datetime | None = None,
     sha256: bool = False,
     jobs: int | None = None,
+    engines: Sequence[str] = (),
 ) -> Report:
     """Scan files or folders and give the report with its verdict.
 
-    `policy` is a file or "builtin:NAME" (default: the built-in default). Hostile bytes never raise; `UsageError` is
+    `policy` is a file or "builtin:NAME" (default: the built-in default); `engines` are those asked for a second
+    opinion ("fickling", "modelscan"). Hostile bytes never raise; `UsageError` is
     raised for a target that does not exist or a policy that does not parse.
     """
-    options = Options(policy=load_policy(policy), now=now, sha256=sha256, jobs=jobs or default_jobs())
+    asked: tuple[str, ...] = ()
+    if engines:
+        from modelscan_plus.engines.registry import parse_names
+
+        asked = parse_names(engines)
+    options = Options(
+        policy=load_policy(policy),
+        now=now,
+        sha256=sha256,
+        jobs=jobs or default_jobs(),
+        engines=asked,
+    )
     return scan_targets([os.fspath(target) for target in targets], options)
 
 

@@ -220,6 +220,17 @@ def test_an_engine_that_is_not_there_is_a_note(
 
 
 @installed("fickling")
+def test_engines_are_asked_from_python(tmp_path: Path) -> None:
+    import modelscan_plus
+
+    path = tmp_path / "model.pkl"
+    path.write_bytes(HOSTILE)
+    assert modelscan_plus.scan(path, engines=["fickling"]).findings[0].confirmed_by == ("fickling",)
+    with pytest.raises(UsageError):
+        modelscan_plus.scan(path, engines=["clippy"])
+
+
+@installed("fickling")
 def test_standard_input_is_read_once_for_everybody() -> None:
     done = run("scan", "-", "--engine", "fickling", "-f", "json", stdin=HOSTILE)
     assert json.loads(done.stdout)["findings"][0]["confirmed_by"] == ["fickling"]

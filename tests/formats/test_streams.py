@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of, tar_of, zip_of
 from modelscan_plus.core.coverage import CoverageState
+from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.archives import optional
 from tests.samples import inspect, rules
 
@@ -107,3 +108,12 @@ def test_archives_that_are_not_read_are_gaps_where_code_could_hide(magic: bytes)
     result = inspect(magic + bytes(range(200)), "model.bin")
     assert result.coverage.executable_gap
     assert result.coverage.state is CoverageState.NOT_ANALYSED
+
+
+def test_a_large_honest_stream_is_not_charged_twice_for_being_read_twice() -> None:
+    body = b"".join(b"B" + struct.pack("<L", 1 << 20) + bytes(1 << 20) + b"0" for _ in range(60))
+    data = gzip.compress(b"\x80\x03" + body + b"N.", 1)
+    result = inspect(data, "model.pkl.gz", Limits(max_decompressed=90 << 20))
+    assert result.coverage.state is CoverageState.ANALYSED
+    less = inspect(data, "model.pkl.gz", Limits(max_decompressed=50 << 20))
+    assert "budget-decompressed" in {reason.code for reason in less.coverage.reasons}

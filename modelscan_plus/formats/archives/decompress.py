@@ -184,6 +184,8 @@ class Stream:
         self._start = self._position = start
         self._produced = 0
         self._end = source.size if end is None else min(end, source.size)
+        self.known = 0
+        """Bytes of output that an earlier run gave already: they are charged at a quarter, not for nothing."""
         self.consumed = start
         """Offset behind the last compressed byte that was used, once the run is over."""
         self.fault = ""
@@ -234,7 +236,8 @@ class Stream:
                 return decoder.unused_data, True
 
     def _charged(self, output: bytes) -> Iterator[bytes]:
-        self._budget.take_decompressed(len(output))
+        again = self._produced + len(output) <= self.known
+        self._budget.take_decompressed(len(output) // 4 if again else len(output))
         self._produced += len(output)
         if self._produced > _BOMB_SIZE and self._produced > _BOMB_RATIO * (self._position - self._start):
             raise BudgetExceeded("budget-ratio", f"expands to more than {_BOMB_RATIO:,} times its size")
@@ -346,6 +349,7 @@ class DecompressedSource(ByteSource):
 
     def _restart(self) -> None:
         self._stream = self._make()
+        self._stream.known = self.produced
         self._chunks = self._stream.chunks()
         self._position = 0
         self._window = b""
