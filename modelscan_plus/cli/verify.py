@@ -1,5 +1,6 @@
 """`modelscan-plus verify`: who signed this, and is it what they signed?"""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,7 +107,7 @@ def command(
         asked,
         root=_Root(trusted_root, trusted_root_sha256),
         policy=policy,
-        ignore=ignore_paths,
+        ignore=tuple(_within(target, path) for path in ignore_paths),
         now=moment,
         jobs=jobs,
     )
@@ -123,6 +124,15 @@ def command(
         result = result or verify_target(watched[-1])
     click.echo(_as_json(result) if format_ == "json" else _as_text(target, result, moment), nl=False)
     sys.exit(0 if result.state == "verified" else 1)
+
+
+def _within(target: str, given: str) -> str:
+    """A glob as it is; the path of something that stands in the target, as model_signing takes it, relative to that."""
+    if os.path.isabs(given) or os.path.lexists(given):
+        relative = os.path.relpath(os.path.abspath(given), os.path.abspath(target))
+        if not relative.startswith(os.pardir):
+            return relative.replace(os.sep, "/")
+    return given
 
 
 _Told = Callable[[int], None] | None

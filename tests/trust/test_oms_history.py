@@ -93,6 +93,8 @@ def test_the_command_says_who_signed_when_and_by_which_root() -> None:
     done = run("verify", VECTORS / "v1.0.1-sigstore", *who, "--ignore-paths", "ignore-me")
     assert done.returncode == 0, done.stdout
     assert "2025-10-07T15:33:48Z" in done.stdout
+    done = run("verify", VECTORS / "v1.0.1-sigstore", *who, "--ignore-paths", VECTORS / "v1.0.1-sigstore/ignore-me")
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_command_wants_to_know_who_must_have_signed() -> None:
