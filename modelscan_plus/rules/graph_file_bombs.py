@@ -69,7 +69,8 @@ DEAD = Rule(
 
 _BOMB = 64 << 30
 """Bytes of one value from which on it is a bomb; a float is counted for every element."""
-_ROUNDS = 50_000_000
+_ROUNDS = 10_000_000
+"""Rounds of a loop, those of the loops around it multiplied."""
 _DEAD_NODES = 8
 _DEAD_WEIGHTS = 256
 """Bytes of weights below which dead nodes are leftovers."""
@@ -125,15 +126,20 @@ def bombs(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
     known: dict[int, _Known] = {}
     large: list[tuple[Scope, Node, int]] = []
     loops: list[tuple[Scope, Node, str]] = []
+    rounds: dict[int, float] = {}
     for scope in facts.scopes:
+        around = rounds.setdefault(id(scope.body), rounds.get(id(scope.parent.body), 1.0) if scope.parent else 1.0)
         here = _start(scope, known.get(id(scope.parent)) if scope.parent else None)
         known[id(scope)] = here
         for node in scope.body.node:
             grown = _apply(node, here)
             if grown * 4 > _BOMB:
                 large.append((scope, node, grown))
-            if node.op_type == "Loop" and (how := _endless(node, here)):
-                loops.append((scope, node, how))
+            if node.op_type == "Loop":
+                how, trips = _endless(node, here, around)
+                rounds |= {id(body): trips for body in node.subgraphs()}
+                if how:
+                    loops.append((scope, node, how))
     for (scope, node, count), more in some(_first_of_each(large)):
         size = human_bytes(4 * count) if count < 1 << 60 else "beyond all measure"
         message = f"{_named(scope, node)} makes a value of at least {_round(count)} elements ({size}).{more}"
@@ -300,6 +306,8 @@ def _by_operator(node: Node, shape: Shape | None, known: _Known) -> Shape | None
             return (_elements(shape),) if shape is not None and operator != "Transpose" else shape
         case "MatMul" if len(inputs) == 2:
             return _product(shape, known.shape(inputs[1]))
+        case "Conv" | "MaxPool" | "AveragePool" | "LpPool" | "ConvTranspose" | "ConvInteger" | "QLinearConv":
+            return _widened(node)
     return None
 
 
@@ -339,6 +347,18 @@ def _padded(node: Node, shape: Shape | None, second: list[int] | None) -> Shape 
     return tuple(size + pads[i] + pads[i + rank] for i, size in enumerate(base))
 
 
+def _widened(node: Node) -> Shape | None:
+    """What padding alone makes of a window operator's output."""
+    pads, strides = node.get("pads"), node.get("strides")
+    if node.op_type == "ConvTranspose" and (wanted := node.get("output_shape")) is not None:
+        return tuple(max(size, 1) for size in wanted.ints)
+    if pads is None or len(pads.ints) % 2 or max(pads.ints, default=0) < 1 << 16:
+        return None
+    rank = len(pads.ints) // 2
+    steps = list(strides.ints) if strides is not None and len(strides.ints) == rank else [1] * rank
+    return tuple(max(1, (pads.ints[i] + pads.ints[i + rank]) // max(steps[i], 1)) for i in range(rank))
+
+
 def _resized(node: Node, shape: Shape | None, known: _Known) -> Shape | None:
     for position in (3, 2, 1):
         name = node.input[position] if len(node.input) > position else ""
@@ -368,15 +388,19 @@ def _product(left: Shape | None, right: Shape | None) -> Shape | None:
     return (*batch, left[-2], right[-1])
 
 
-def _endless(node: Node, known: _Known) -> str:
-    """How the loop goes on, "" for one that ends."""
+def _endless(node: Node, known: _Known, around: float) -> tuple[str, float]:
+    """How the loop goes on, "" for one that ends; and its rounds, times those of the loops around it."""
     trips = known.number(node.input[0]) if node.input and node.input[0] else None
     limited = bool(node.input and node.input[0])
-    if limited and (not trips or trips[0] < _ROUNDS):
-        return ""
-    if not _goes_on(node, known):
-        return ""
-    return f"goes round {int(trips[0]):,} times, and nothing ends it earlier" if trips else "has no end"
+    if (limited and not trips) or not _goes_on(node, known):
+        return "", around
+    if not trips:
+        return "has no end", around
+    total = max(trips[0], 1.0) * around
+    if total < _ROUNDS:
+        return "", total
+    what = f"{int(trips[0]):,} times" + (f", {total:.3g} times with the loops around it" if around > 1 else "")
+    return f"goes round {what}, and nothing ends it earlier", total
 
 
 def _goes_on(node: Node, known: _Known) -> bool:

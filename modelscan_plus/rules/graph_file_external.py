@@ -198,6 +198,7 @@ _RESERVED = re.compile(r"^(?:con|prn|aux|nul|com[1-9]|lpt[1-9]|conin\$|conout\$)
 _MEMORY = "*/_ORT_MEM_ADDR_/*"
 """How onnxruntime marks a tensor whose offset is an address in its own memory; only ever made in memory."""
 _LARGEST = 1 << 62
+_HUGE = 1 << 40
 
 
 def way_out(location: str) -> str:
@@ -286,6 +287,8 @@ def external_ranges(facts: ExternalFacts, context: Context) -> Iterator[Finding]
 def _wrong(item: Reference) -> str:
     if item.offset == -1 or item.length == -1:
         return f"is not written as readable numbers ({shown(item.written)})"
+    if (item.declared or 0) > _HUGE:
+        return f"needs {item.declared:,} bytes by type and shape, more than any tensor has"
     if (item.end or 0) > _LARGEST:
         return f"ends behind every possible file ({shown(item.written)})"
     if item.length is not None and item.declared is not None and item.length != item.declared:

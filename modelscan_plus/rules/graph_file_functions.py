@@ -19,7 +19,8 @@ SHADOWS = Rule(
     severity=Severity.HIGH,
     why=(
         "Nodes that look like Relu or MatMul then do what the function says, in runtimes that let functions come "
-        "first; others use the real operator. Whoever reads the graph sees nothing of it."
+        "first; others use the real operator. Whoever reads the graph sees nothing of it. In the domain of a runtime, "
+        "where exporters sometimes define what the runtime has, it is medium."
     ),
     fix="Do not use the model. Functions belong in a domain of their own.",
     bad='functions: domain "", name "Relu", nodes Greater, Where, …',
@@ -70,6 +71,7 @@ DEFINED_TWICE = Rule(
     references=(_IR,),
 )
 
+_RUNTIMES = frozenset({"com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.contrib"})
 _MANY = 1_000_000
 """Nodes after inlining from which on no real model is left."""
 
@@ -88,6 +90,10 @@ def functions(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
     shadowing = [function for function in known.values() if is_standard(function.domain, function.name)]
     for function, more in some(shadowing):
         yield _about(SHADOWS, function, f"{_name(function)} has the name of a standard operator.{more}", context)
+    taken = [function for function in known.values() if function.domain in _RUNTIMES]
+    for function, more in some(taken):
+        message = f"{_name(function)} stands in the domain of a runtime.{more}"
+        yield _about(SHADOWS, function, message, context, Severity.MEDIUM)
     if known:
         yield from _calls(facts, known, context)
 
@@ -113,7 +119,7 @@ def _name(function: Function) -> str:
     return f'The function "{shown(function.name)}" of domain "{shown(function.domain)}"'
 
 
-def _about(rule: Rule, function: Function, message: str, context: Context) -> Finding:
+def _about(rule: Rule, function: Function, message: str, context: Context, severity: Severity | None = None) -> Finding:
     return context.finding(
         rule,
         message,
@@ -122,4 +128,5 @@ def _about(rule: Rule, function: Function, message: str, context: Context) -> Fi
         offset=function.offset,
         length=function.length,
         node=shown(function.name, 300),
+        severity=severity,
     )

@@ -8,7 +8,7 @@ from modelscan_plus.core.finding import BytesEvidence, ComparisonEvidence, Findi
 from modelscan_plus.core.text import human_bytes
 from modelscan_plus.formats.graphs.onnx.contents import ContentFacts
 from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
-from modelscan_plus.formats.graphs.onnx.model import DataType, Function, Graph, Tensor
+from modelscan_plus.formats.graphs.onnx.model import Attribute, DataType, Function, Graph, Tensor
 from modelscan_plus.formats.graphs.onnx.values import declared_bytes
 from modelscan_plus.formats.graphs.onnx.walk import Placed, Scope, tensors
 from modelscan_plus.formats.graphs.spans import Span
@@ -20,12 +20,12 @@ _ONNX = "https://github.com/onnx/onnx/blob/main/onnx/onnx.proto"
 TWO_VALUES = Rule(
     id="MSP4021",
     slug="onnx-tensor-two-values",
-    title="A tensor has two values",
+    title="A tensor or an attribute has two values",
     severity=Severity.HIGH,
     why=(
         "A tensor's numbers stand in one place: as raw bytes, in the typed list of its type, or in another file. Here "
         "two of them are filled. One tool shows the first, another computes with the second, so the weights that were "
-        "reviewed need not be the weights that run."
+        "reviewed need not be the weights that run. The same goes for an attribute with two fields, or given twice."
     ),
     fix="Do not use the file; no exporter writes it.",
     bad="TensorProto: raw_data of 16 bytes and float_data of 4 numbers",
@@ -147,6 +147,39 @@ def tensor_values(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
         yield _about(SIZE, placed, f"{shown(placed.where)}: {wrong}.{more}", context, severity)
     for (placed, how), more in some(odd):
         yield _about(NO_NUMBERS, placed, f"{shown(placed.where)} {how}.{more}", context)
+
+
+@judges(OnnxFacts)
+def attribute_values(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
+    """Attributes with several values, and nodes with several attributes of one name."""
+    found = []
+    for scope in facts.scopes:
+        for node in scope.body.node:
+            if not node.attribute:
+                continue
+            names = {attribute.name for attribute in node.attribute}
+            if len(names) < len(node.attribute):
+                found.append((scope, node, node.attribute[-1], "one of its attributes stands twice"))
+            double = [attribute for attribute in node.attribute if _fields(attribute) > 1]
+            found += [(scope, node, item, f'its attribute "{shown(item.name, 60)}" has two values') for item in double]
+    for (scope, node, attribute, how), more in some(found):
+        yield context.finding(
+            TWO_VALUES,
+            f"{shown(scope.path)} › {shown(node.name or node.op_type)}: {how}.{more}",
+            BytesEvidence("the attribute", context.hex_window(attribute.offset, max(1, min(attribute.length, 64)))),
+            subject=f"{scope.path}\0{node.op_type}\0{attribute.name}",
+            offset=attribute.offset,
+            length=attribute.length,
+            node=shown(node.name or node.op_type, 300),
+        )
+
+
+def _fields(attribute: Attribute) -> int:
+    """How many of its value fields are filled."""
+    single = (attribute.s, attribute.t, attribute.g, attribute.sparse_tensor, attribute.tp)
+    many = (attribute.ints, attribute.floats, attribute.strings, attribute.tensors, attribute.graphs)
+    rare = (attribute.sparse_tensors, attribute.type_protos, attribute.i, attribute.f)
+    return sum(value is not None for value in single) + sum(map(bool, many)) + sum(map(bool, rare))
 
 
 def _two_values(tensor: Tensor) -> str:

@@ -146,6 +146,40 @@ def test_sizes_that_fit(data: bytes) -> None:
     assert "MSP4022" not in found(linear(weight=data))
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        (attribute("axis", 2, number(3, 1), text(4, "x")),),
+        (attribute("axis", 2, number(3, 1)), attribute("axis", 2, number(3, 2))),
+        (attribute("v", 4, message(5, floats("", [1], [1.0])), b"\x3d" + bytes(4)),),
+    ],
+)
+def test_attributes_with_two_values(attributes: tuple[bytes, ...]) -> None:
+    data = linear(nodes=[node("Softmax", ["y"], ["z"], *attributes)])
+    assert found(data)["MSP4021"] is Severity.HIGH
+    assert "MSP4021" not in found(linear(nodes=[node("Softmax", ["y"], ["z"], attribute("axis", 2, number(3, 1)))]))
+
+
+def test_loops_in_loops_are_multiplied() -> None:
+    def loop(body_nodes: list[bytes], trips: int) -> bytes:
+        body = graph(
+            [*body_nodes, node("Identity", ["c"], ["go"])],
+            [ints("t", [], [trips])],
+            [value("i", [], INT64), value("c", [], 9), value("v", [1])],
+            [value("go", [], 9), value("v2", [1])],
+        )
+        return node("Loop", ["t", "c", "v"], ["v2"], attribute("body", 5, message(6, body)))
+
+    def whole(trips: int) -> bytes:
+        inner = loop([node("Sin", ["v"], ["v2"])], trips)
+        body = loop([loop([inner], trips)], trips)
+        tensors = [ints("t", [], [trips]), tensor("c", [], b"\1", 9)]
+        return model(graph([body], tensors, [value("v", [1])], [value("v2", [1])]))
+
+    assert "MSP4046" in found(whole(1_000_000))
+    assert "MSP4046" not in found(whole(20))
+
+
 def test_tied_external_weights_do_not_overlap() -> None:
     one, two = external("w", "w.bin"), external("v", "w.bin")
     assert "MSP4016" not in found(linear(weight=one, tensors=[two]))
