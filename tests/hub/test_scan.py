@@ -387,3 +387,40 @@ def test_a_registry_wants_a_commit(hub: Hub) -> None:
     commit = publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)})
     assert cli(hub, "scan", "hf:org/model", "--policy", "builtin:registry")[0] == 1
     assert cli(hub, "scan", f"hf:org/model@{commit}", "--policy", "builtin:registry")[0] == 0
+
+
+def test_odd_names_are_asked_for_and_shown_as_they_are(hub: Hub) -> None:
+    names = ["a b.json", "q?x#y%41.json", "\u00fc/\u4e2d.json", "bidi\u202e.json", "line\nbreak.json", "../../up.json"]
+    publish(hub, dict.fromkeys(names, b"{}"))
+    report = scan("hf:org/model")
+    shown = {artifact.path: artifact.coverage.bytes_read for artifact in report.artifacts}
+    assert len(shown) == len(names)
+    assert all(count == 2 for path, count in shown.items() if path != "../../up.json"), shown
+    assert {"a b.json", "bidi\\u202e.json", "line\\x0abreak.json"} <= shown.keys()
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {},
+        [
+            1,
+            None,
+            "x",
+            {"type": "file"},
+            {"type": "file", "path": 5, "size": 1},
+            {"type": "file", "path": "a", "size": -1},
+        ],
+        [{"type": "file", "path": "a", "size": 5}],
+        [{"type": "file", "path": "a", "size": 5, "oid": "x", "lfs": 7}] * 2,
+        [{"type": "file", "path": "\ud800.pkl", "size": 5, "oid": "0" * 40, "lfs": {"oid": "1" * 64, "size": "many"}}],
+    ],
+)
+def test_a_hub_that_talks_nonsense_leaves_no_traceback(hub: Hub, monkeypatch: pytest.MonkeyPatch, tree: object) -> None:
+    from tests.hub import server
+
+    publish(hub, {"b.pkl": HARMLESS})
+    monkeypatch.setattr(server._HubHandler, "_tree", lambda self, entry, *rest: self._json(entry, tree))
+    report = scan("hf:org/model")
+    assert report.verdict.decision is Decision.INCOMPLETE
+    assert "internal-error" not in {reason.code for a in report.artifacts for reason in a.coverage.reasons}

@@ -91,6 +91,7 @@ class HubApi:
     def verdicts(self, repository: Repository, paths: list[str]) -> list[HubVerdict]:
         """What the hub's scanners say about some files: those with issues first, the rest as far as one call goes."""
         asked = list(dict.fromkeys([path for path, _ in repository.flagged] + paths))[:_ASKED]
+        asked = [path for path in asked if path.encode("utf-8", "ignore").decode() == path]  # no lone surrogates
         if not asked:
             return []
         target = HubTarget(repository.name, repository.asked.kind, repository.commit)

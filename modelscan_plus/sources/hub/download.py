@@ -59,7 +59,8 @@ def safe_parts(path: str) -> tuple[str, ...]:
     """The parts of a path in a repository. Raises `UsageError` where it would lead out of the folder or be another."""
     parts = tuple(path.split("/"))
     for part in parts:
-        bad = part in ("", ".", "..") or part.lower() == ".git" or len(os.fsencode(part)) > 255
+        bad = part in ("", ".", "..") or part.lower() == ".git" or len(part.encode("utf-8", "surrogatepass")) > 255
+        bad = bad or any(0xD800 <= ord(character) < 0xE000 for character in part)
         if bad or any(ord(character) < 32 or character in "\\\x7f" for character in part):
             raise UsageError(f"the repository has a file that cannot be stored safely: {visible(path)}")
         if os.name == "nt" and (any(character in _RESERVED for character in part) or part[-1] in " ."):

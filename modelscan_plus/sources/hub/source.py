@@ -87,15 +87,15 @@ class HubSource:
     def entries(self) -> Iterator[Entry]:
         """Every file of the commit, by path. Raises `UsageError` where the repository cannot be had."""
         files = self.selected()
-        small = [file for file in files if self._max_size is None or file.size <= self._max_size]
-        remotes: dict[str, RemoteFile] = {}
+        small = [number for number, file in enumerate(files) if self._max_size is None or file.size <= self._max_size]
+        remotes: dict[int, RemoteFile] = {}
         pending = iter(small)
         with _Fetchers(CONNECTIONS) as fetchers:
-            for file in files:
+            for number, file in enumerate(files):
                 while len(remotes) < _LOOK_AHEAD and (following := next(pending, None)) is not None:
-                    remotes[following.path] = remote = self._file(following)
+                    remotes[following] = remote = self._file(files[following])
                     fetchers.submit(remote)
-                found = remotes.pop(file.path, None)
+                found = remotes.pop(number, None)
                 name = file.path.rpartition("/")[2]
                 note = PathFacts("policy-file", name) if name in POLICY_NAMES else None
                 yield Entry(file.path, partial(self._open, file, found), note)

@@ -44,7 +44,7 @@ class HubTarget:
     def file(self, path: str, commit: str) -> str:
         """Path under which the hub resolves a file."""
         prefix = "" if self.kind == "model" else f"{self.kind}s/"
-        return f"/{prefix}{self.name}/resolve/{commit}/{quote(path)}"
+        return f"/{prefix}{self.name}/resolve/{commit}/{quote(path, errors='surrogatepass')}"
 
     def __str__(self) -> str:
         prefix = "" if self.kind == "model" else f"{self.kind}s/"
