@@ -49,3 +49,13 @@ def test_names_that_look_like_imports_cost_little() -> None:
     began = time.process_time()
     inspect(b"\1" + b"cat\ndog\n" * 500_000, "model.bin")
     assert time.process_time() - began < 8
+
+
+def test_a_pickle_in_the_comment_of_a_zip_is_found() -> None:
+    def commented(comment: bytes) -> bytes:
+        data = zip_of(("a.pkl", HONEST))
+        return data[:-2] + struct.pack("<H", len(comment)) + comment
+
+    assert "MSP1001" in rules(commented(PAYLOAD), "a.zip")
+    quiet = inspect(commented(b"made on a Tuesday"), "a.zip")
+    assert (quiet.findings, quiet.coverage.state) == ((), CoverageState.ANALYSED)

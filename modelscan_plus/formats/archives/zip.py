@@ -12,12 +12,12 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import SEARCHED, ByteSource
+from modelscan_plus.core.bytesource import SEARCHED, ByteSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
-from modelscan_plus.formats.archives.directory import END_SIGNATURE, End, Entry, find_ends, read_entries
+from modelscan_plus.formats.archives.directory import END, END_SIGNATURE, End, Entry, find_ends, read_entries
 from modelscan_plus.formats.archives.facts import Problems
 from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, read_local, readings, sequential
 from modelscan_plus.formats.archives.names import folded, leads_out, link_leads_out
@@ -101,9 +101,16 @@ class ZipFormat(Format):
             archive.parsed = {file.name for file in script.code}
         skipped = tuple(archive.skipped)
         yield Parsed(facts, tuple(archive.regions), gaps=(*archive.gaps, *missing), skipped=skipped, variant=variant)
+        yield Parsed(nested=[_comment(artifact, end) for end in ends[:1] if end.stop - end.position > END.size])
         late = Problems()
         yield Parsed(nested=archive.nested(late, raw=raw))
         yield Parsed(late.facts(), gaps=tuple(archive.late_gaps))
+
+
+def _comment(artifact: Artifact, end: End) -> Artifact:
+    """The archive's comment: no loader takes it for more than text, and anything can stand in it."""
+    start = end.position + END.size
+    return artifact.member("archive comment", SliceSource(artifact.source, start, end.stop - start), payload=True)
 
 
 def _plausible(source: ByteSource, end: End) -> bool:
