@@ -261,6 +261,18 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
         policy = report.verdict.policy_name or "default"
         text = f"{files} ({counts or 'none'}), {known}{read}{human_bytes(size)}, policy {policy}"
         yield _paint(style, _wrap(text, style, _INDENT), "bright_black")
+        yield from _named(report, style)
+
+
+def _named(report: Report, style: Style) -> Iterator[str]:
+    """By what the targets can be known again, and where the log stands: to be copied, so never wrapped."""
+    several = len(report.targets) > 1
+    for target in report.targets:
+        if target.digest is not None:
+            name = f"{target.given}: " if several else ""
+            yield _paint(style, f"{_INDENT}{name}digest {target.digest}", "bright_black")
+    if report.run.log_head is not None:
+        yield _paint(style, f"{_INDENT}log head {report.run.log_head}", "bright_black")
 
 
 def _plural(count: int, word: str) -> str:

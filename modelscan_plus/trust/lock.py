@@ -142,6 +142,8 @@ class Entry(_Table, frozen=True):
 
     def fault(self) -> str:
         """What makes the entry contradict itself, as after a bad merge or a change by hand; "" when nothing does."""
+        if not self.files:
+            return "it lists no files"
         for name, record in self.files.items():
             if problem := name_fault(name):
                 return f"{visible(name)}: {problem}"

@@ -192,6 +192,8 @@ def test_a_scan_is_logged_and_its_report_carries_the_head(tmp_path: Path) -> Non
     assert first.on_behalf == "ci-17"
     assert "@" in first.actor
     assert told["run"]["log_head"] == check(log).head
+    assert f"log head {check(log).head}\n" in done.stdout
+    assert f"{targets[1]}: digest {second.tree}\n" in done.stdout
     assert run("log", "verify", log, "--report", report).returncode == 0
     log.write_bytes(log.read_bytes().splitlines(True)[0])
     assert run("log", "verify", log, "--report", report).returncode == 1

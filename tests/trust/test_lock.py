@@ -291,6 +291,21 @@ def test_a_lock_that_was_damaged_does_not_verify(
     assert "Traceback" not in done.stderr
 
 
+def test_an_entry_that_leaves_everything_out_does_not_verify(place: Path) -> None:
+    entry = msgspec.structs.replace(lock_of(place), files={}, tree=tree_digest({}), exclude=("*",))
+    (place / locks.NAME).write_bytes(locks.render(Lock(models={"model": entry})))
+    done = run("lock", "verify", cwd=place)
+    assert (done.returncode, "lists no files" in done.stdout) == (1, True)
+
+
+def test_a_locked_model_that_is_gone_does_not_verify_and_the_others_are_checked(place: Path) -> None:
+    shutil.copytree(place / "model", place / "another")
+    assert run("lock", "add", "another", "--no-scan", cwd=place).returncode == 0
+    shutil.rmtree(place / "another")
+    done = run("lock", "verify", cwd=place)
+    assert (done.returncode, "2 missing" in done.stdout, "verified 2 files" in done.stdout) == (1, True, True)
+
+
 def test_a_model_that_is_not_in_the_lock_does_not_verify(place: Path) -> None:
     (place / "other").mkdir()
     done = run("lock", "verify", "other", cwd=place)
