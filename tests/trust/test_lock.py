@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -378,9 +377,8 @@ def test_writers_that_are_killed_never_tear_the_lock_nor_lose_what_they_acknowle
     writers = Writers("lock", path, 3, tmp_path)
     wait_for(path)
     reads = 0
-    for _ in range(25):
-        end = time.monotonic() + 0.06
-        while time.monotonic() < end:
+    for _ in range(20):
+        for _ in writers.work_goes_on():
             locks.parse(path.read_bytes(), path)  # at any moment, without a lock
             reads += 1
         writers.kill(replace=True)
@@ -388,8 +386,8 @@ def test_writers_that_are_killed_never_tear_the_lock_nor_lose_what_they_acknowle
         writers.kill(replace=False)
     done = locks.read(path)
     assert writers.acknowledged() <= done.models.keys()
-    assert len(writers.acknowledged()) > 20
-    assert reads > 100
+    assert len(writers.acknowledged()) >= 10
+    assert reads > 20
     assert not any(entry.fault() for entry in done.models.values())
     locks.change(path, Alteration("last", signed(None), None))
     assert [entry.name for entry in tmp_path.iterdir() if ".new-" in entry.name] == []

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 _LOCK = """
@@ -57,6 +58,15 @@ class Writers:
         """What the writers said they had written, each after it was."""
         lines = [line for path in self._folder.glob("acknowledged-*") for line in path.read_text().splitlines(True)]
         return {line.strip() for line in lines if line.endswith("\n")}
+
+    def work_goes_on(self, seconds: float = 4) -> Iterator[None]:
+        """Again and again until something more was acknowledged, and a random moment longer; then comes the kill."""
+        before, end = len(self.acknowledged()), time.monotonic() + seconds
+        while len(self.acknowledged()) == before and time.monotonic() < end:
+            yield
+        end = time.monotonic() + random.Random(before).uniform(0, 0.05)
+        while time.monotonic() < end:
+            yield
 
 
 def wait_for(path: Path, seconds: float = 20) -> None:
