@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-hub bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-hub bench-repo bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -53,6 +53,10 @@ bench-graphs: $(VENV)/.installed-test
 # Bytes, ranges and seconds of remote scans, on the loopback hub of the tests.
 bench-hub: $(VENV)/.installed-test
 	$(BIN)/python tools/bench_hub.py --check
+
+# Honest and hostile model repositories, with the shares that are judged rightly.
+bench-repo: $(VENV)/.installed-test
+	$(BIN)/python -m tools.bench_repo
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

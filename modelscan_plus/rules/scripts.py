@@ -5,6 +5,7 @@ and where it stands: the page of a project says "curl … | sh" about known inst
 comment, or with a hidden window nobody honest does.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
@@ -176,6 +177,12 @@ Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
     fetches = remark.what in ("runs what it downloads, unseen", "downloads a file and runs it at once")
+    if remark.what == "makes itself start again later" and not remark.unseen:
+        # Settings of a shell are what installation pages change; a key that a variable holds is the user's own.
+        own = re.search(r"bashrc|zshrc|profile", remark.text) or (
+            "authorized_keys" in remark.text and "$" in remark.text
+        )
+        return COMMAND, Severity.MEDIUM if own else Severity.HIGH
     if remark.unseen or not fetches:
         return COMMAND, Severity.HIGH
     if listed("installers", remark.host):
@@ -199,7 +206,7 @@ def _requirement(remark: Remark, role: str) -> tuple[Rule, Severity]:
 
 def _hidden(remark: Remark, role: str) -> tuple[Rule, Severity]:
     # Without a message in them, zero-width characters are mostly leftovers of copying.
-    by_kind = {"tags": Severity.HIGH, "bidi": Severity.MEDIUM if role == "markdown" else Severity.HIGH}
+    by_kind = {"tags": Severity.HIGH, "bidi": Severity.MEDIUM if role in ("markdown", "source") else Severity.HIGH}
     return HIDDEN_ORDERS, by_kind.get(remark.host, Severity.LOW)
 
 

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
 _CPU_MARGIN = 10.0
 """Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
-_CODECS = "ascii latin-1 utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 cp437 unicode_escape raw_unicode_escape"
+_CODECS = (
+    "ascii latin-1 utf-8 utf-8-sig utf-7 utf-16 utf-16-le utf-16-be utf-32 cp437 cp1251 cp1252 iso8859-15 koi8-r gbk "
+    "gb18030 big5 shift_jis euc_jp euc_kr unicode_escape raw_unicode_escape"
+)
 _OWN_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where this package is imported from; the one entry of `sys.path` that may be the working directory."""
 _PRELOAD = b"cbuiltins\nset\n)R0cposix\nsystem\n)R."

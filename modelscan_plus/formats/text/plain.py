@@ -88,7 +88,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from hidden_remarks(text)
         yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
-        yield from requirement_remarks(text)
+        yield from requirement_remarks(text, script=role != "requirements")
     if role == "site-path":
         yield from _first("site-import", "is run by Python at each start", _SITE_LINE, text)
     if role == "shortcut":

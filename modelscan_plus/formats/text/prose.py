@@ -63,7 +63,7 @@ PIPE_TO_SHELL = re.compile(
 DOWNLOAD_THEN_RUN = re.compile(
     r"\b(?:curl|wget)\b[^\n|]{0,300}?(?:-o|-O|--output(?:-document)?|>)\s*=?\s*[\"']?(?P<file>[\w./~$%{}-]{2,80})[\"']?[^\n]{0,200}?"
     r"(?:&&|;|\n)\s*(?:sudo\s+)?(?:chmod\s+\+?[\w]+\s+[^\n;&]{0,80}(?:&&|;|\n)\s*)?"
-    r"(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?|nohup\s+|exec\s+)[\"']?(?:\./)?(?P=file)",
+    r"(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?|nohup\s+|exec\s+)?[\"']?(?:\./)?(?P=file)(?![\w.])",
     re.I,
 )
 HIDDEN_WINDOW = re.compile(
@@ -77,7 +77,7 @@ REVERSE_SHELL = re.compile(
     re.I,
 )
 PERSISTENCE = re.compile(
-    r"(?:>>?|tee\s+(?:-a\s+)?)\s*[\"']?(?:~|\$HOME|/root|/home/\w+)?/?\.?(?:ssh/authorized_keys|bashrc|zshrc|profile|bash_profile)\b"
+    r"(?:\b(?:echo|printf)\b[^\n]{0,200}?)?(?:>>?|tee\s+(?:-a\s+)?)\s*[\"']?(?:~|\$HOME|/root|/home/\w+)?/?\.?(?:ssh/authorized_keys|bashrc|zshrc|profile|bash_profile)\b"
     r"|\bcrontab\s+-(?!l)|\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
     r"|LaunchAgents/|\bsystemctl\s+(?:--user\s+)?enable\b[^\n]*(?:/tmp|\.cache)",
     re.I,

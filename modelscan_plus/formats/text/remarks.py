@@ -34,7 +34,7 @@ _PROTECTION = re.compile(
     re.I,
 )
 _PASSWORD_ARCHIVE = re.compile(
-    r"\b(?:password|passwd|pass)\s*(?:is|:|=)\s*[\"'`]?\w{3,20}.{0,80}\b(?:zip|rar|7z|archive)\b|\.(?:zip|rar|7z)\b.{0,80}\bpassword\s*(?:is|:)",
+    r"\b(?:password|passwd|pass)\s*(?:is\s*:?|:)\s*[\"'`]?\w{3,20}.{0,80}\b(?:zip|rar|7z|archive)\b|\.(?:zip|rar|7z)\b.{0,80}\bpassword\s*(?:is|:)",
     re.I,
 )
 _RUN_FILE = re.compile(

@@ -16,14 +16,15 @@ _DIRECT = re.compile(
     r"(?:^|[\s\"'@])((?:git|hg|svn|bzr)\+(?:\w+)://[^\s\"',;]+|(?:https?|ftp)://[^\s\"',;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2)[^\s\"',;]*)",
     re.I,
 )
+_INSTALL = re.compile(r"\b(?:pip3?|uv|conda|mamba|poetry)\b.{0,40}\b(?:install|add|sync)\b", re.I)
 _URL_REQUIREMENT = re.compile(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
 
 
-def requirement_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
-    """Everything that is not a name from the usual index."""
+def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False) -> Iterator[Remark]:
+    """Everything that is not a name from the usual index; of a script only the lines that install something."""
     for number, line in enumerate(text.split("\n")):
         plain = line.split(" #")[0].strip()
-        if not plain or plain.startswith("#"):
+        if not plain or plain.startswith("#") or (script and not _INSTALL.search(plain)):
             continue
         at = first_line + number
         shown = shorten(visible(plain), 160)

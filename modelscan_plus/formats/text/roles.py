@@ -19,7 +19,9 @@ _ENDINGS = {
     ".reg": "windows-script", ".url": "shortcut", ".desktop": "shortcut", ".webloc": "shortcut", ".pth": "site-path",
     ".html": "markup", ".htm": "markup", ".svg": "markup", ".xml": "markup", ".xhtml": "markup", ".yaml": "settings",
     ".yml": "settings", ".toml": "settings", ".cfg": "settings", ".ini": "settings", ".conf": "settings",
-    ".js": "source", ".mjs": "source", ".ts": "source", ".c": "source", ".cc": "source", ".cpp": "source",
+    ".tsx": "source", ".jsx": "source", ".cjs": "source", ".vue": "source", ".css": "source", ".scss": "source",
+    ".pyx": "source", ".pxd": "source", ".js": "source", ".mjs": "source", ".ts": "source", ".c": "source",
+    ".cc": "source", ".cpp": "source",
     ".cu": "source", ".cuh": "source", ".h": "source", ".hpp": "source", ".java": "source", ".go": "source",
     ".rs": "source", ".lua": "source", ".r": "source", ".jl": "source", ".swift": "source", ".rb": "shell",
     ".pl": "shell", ".php": "source", ".mk": "makefile", ".dockerfile": "dockerfile",
@@ -92,8 +94,8 @@ def role(name: str, head: bytes, *, nested: bool = False) -> str:
     if found := _SHEBANG.match(decode(head[:200])):
         program = found.group(1)
         return "python" if program.startswith("python") else "shell"
-    opening = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    opening = re.match(rb'\{\s*["}]', head.removeprefix(b"\xef\xbb\xbf").lstrip())
     ending = kinds.extension(name)
-    if opening == b"{" and ending not in (".jsonl", ".ndjson", ".txt", ".tex", ".csv", ".merges"):
+    if opening and ending not in (".jsonl", ".ndjson", ".txt", ".tex", ".csv", ".merges"):
         return "json"
     return "text"

@@ -11,7 +11,7 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
-from modelscan_plus.formats.text.python.analyse import LARGEST, Source, analyse, parse
+from modelscan_plus.formats.text.python.analyse import LARGEST, Source, analyse, disguises, parse
 from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.remarks import markup_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
@@ -57,6 +57,7 @@ class PythonFormat(Format):
         data = artifact.source.pread(0, size)
         tree = parse(data)
         if isinstance(tree, str):
+            yield Parsed((PythonFacts(disguises=tuple(disguises(roles.decode(data)))),))
             yield _unparsed(tree, whole)
             return
         try:
@@ -119,7 +120,7 @@ class NotebookFormat(Format):
             text = _joined(cell.get("source"))
             if cell.get("cell_type") == "code":
                 shell, code = _split(text)
-                remarks += [*script_remarks(shell), *requirement_remarks(shell)]
+                remarks += [*script_remarks(shell), *requirement_remarks(shell, script=True)]
                 tree = parse(code)
                 if not isinstance(tree, str):
                     source = analyse(tree, code, budget)

@@ -56,6 +56,8 @@ def parse(data: bytes | str) -> ast.Module | str:
             return ast.parse(data)
     except SyntaxError as error:
         return f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
+    except OSError:
+        return "its declared encoding cannot be loaded"
     except (ValueError, RecursionError, MemoryError, OverflowError, LookupError, UnicodeError) as error:
         return f"not accepted by Python's parser: {type(error).__name__}"
 
@@ -74,7 +76,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0) -> Sour
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
         tuple(kept[:KEPT]),
-        tuple(_disguises(text)),
+        tuple(disguises(text)),
         max(0, len(kept) - KEPT),
         tuple(dict.fromkeys(names.imports))[:1000],
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
@@ -232,6 +234,8 @@ class _Finder:
         if depth > 20:
             return "…"
         match value:
+            case ast.Name(id=name) if name in self._names.single:
+                return self._spoken(self._names.single[name], depth + 5)
             case ast.List() | ast.Tuple():
                 return " ".join(self._spoken(item, depth + 1) for item in value.elts[:40])
             case ast.JoinedStr():
@@ -249,11 +253,7 @@ class _Finder:
                 )
             case ast.Call():
                 return " ".join(self._spoken(item, depth + 1) for item in value.args) or "…"
-            case ast.Constant(value=int() | float()):
-                return str(value.value)
-            case ast.Attribute(attr="executable"):
-                return "python"
-        return "…"
+        return _plainly(value)
 
     def _file_kind(self, kind: str, path: str, flows: set[str]) -> str:
         """Writing is told only where something else runs the file later; deleting where it is more than the own."""
@@ -289,6 +289,12 @@ class _Finder:
 _REPORTED = frozenset("download decoded secret host file input config".split())
 
 
+def _plainly(value: ast.expr) -> str:
+    if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
+        return str(value.value)
+    return "python" if isinstance(value, ast.Attribute) and value.attr == "executable" else "…"
+
+
 def _replaced(effect: Effect, hostile: str) -> Effect:
     return msgspec.structs.replace(effect, hostile=hostile)
 
@@ -321,7 +327,8 @@ _PLAIN_CODINGS = frozenset(
 _FAR = re.compile(r"[ \t]{160,}[^\s#\\]")
 
 
-def _disguises(text: str) -> Iterator[Disguise]:
+def disguises(text: str) -> Iterator[Disguise]:
+    """What hides the source from a reader, whether or not it can be parsed."""
     for number, line in enumerate(text.splitlines()[:2], 1):
         found = _CODING.match(line)
         if found and found.group(1).lower() not in _PLAIN_CODINGS:

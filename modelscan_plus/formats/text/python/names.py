@@ -32,6 +32,8 @@ class Names:
         self.disguised = False
         """Set when the last resolution went through a name given as text."""
         self._constants: dict[str, Constant] = {}
+        self.single: dict[str, ast.expr] = {}
+        """What a variable that is assigned once is assigned."""
         self.folder = Folder(self._constants, self.plain)
         self._collect(tree)
 
@@ -50,6 +52,9 @@ class Names:
                     self.aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
             else:
                 _note_assignment(assigned, node)
+        self.single = {
+            name: values[0] for name, values in assigned.items() if len(values) == 1 and values[0] is not None
+        }
         for _ in range(3):
             before = len(self.aliases), len(self._constants)
             self._follow(assigned)
