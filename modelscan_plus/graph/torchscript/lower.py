@@ -419,8 +419,21 @@ class _Lowering:
     def _call(self, node: ast.Call, environment: Environment) -> object:
         arguments = [self._eval(argument, environment) for argument in node.args]
         keywords = {item.arg: self._eval(item.value, environment) for item in node.keywords if item.arg}
-        function = node.func
-        dotted = _dotted(function)
+        dotted = _dotted(node.func)
+        try:
+            return self._called(node.func, dotted, arguments, keywords, environment)
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+            # Not how the operator is called: torch.jit.load would refuse it, and what it would do is not known.
+            return self._unknown(dotted or "call", arguments)
+
+    def _called(
+        self,
+        function: ast.expr,
+        dotted: str,
+        arguments: list[object],
+        keywords: dict[str, object],
+        environment: Environment,
+    ) -> object:
         if dotted in _BUILTIN:
             return self._builtin(dotted, arguments, keywords)
         if dotted == "getattr" and len(arguments) == 2:
