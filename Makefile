@@ -49,6 +49,8 @@ bench-conformance: $(VENV)/.installed-test
 # Hostile and honest graphs against this scanner and the peers that are installed.
 bench-graphs: $(VENV)/.installed-test
 	$(BIN)/python tools/bench_graphs.py --peers
+	$(PIP) install torch onnxscript skl2onnx onnxmltools scikit-learn transformers lightgbm xgboost-cpu onnxruntime
+	$(BIN)/python -m tools.graphs .bench-graphs --peers
 
 # Bytes, ranges and seconds of remote scans, on the loopback hub of the tests.
 bench-hub: $(VENV)/.installed-test
