@@ -42,6 +42,20 @@ def speaks_for_choice(
     return ""
 
 
+def own_input(analysis: Analysis, gate: Flow, content: Flow) -> bool:
+    """True when the gate is made of whole numbers or truth values, one for each row, that the network does not see:
+    which task, which head, which time step the caller wants."""
+    if not gate.data or gate.data & content.data:
+        return False
+    for value in analysis.graph.inputs:
+        flow = analysis.flow(value)
+        if flow.data & gate.data and not (
+            flow.kind in ("int", "bool") and flow.dims is not None and len(flow.dims) <= 1
+        ):
+            return False
+    return True
+
+
 def masks_attention(analysis: Analysis, number: int) -> bool:
     """True when the result meets a softmax by way of weight-free operators, and that weights other network values."""
     graph = analysis.graph

@@ -180,6 +180,8 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
             out.gained = True
         if flow.mixed:
             out.mixed = True
+        if flow.learned:
+            out.learned = True
     if strict >= 0:
         out.strict, out.lax, out.step = strict, lax, step
         out.narrow, out.count, out.control, out.missing = narrow, count, control, missing

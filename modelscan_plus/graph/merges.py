@@ -18,7 +18,7 @@ def meets(analysis: Analysis, gate: Flow, content: Flow) -> bool:
     if gate.data == 0:
         return gate.payload or (gate.shape != 0 and gate.compared and not gate.random)
     if gate.strict == 0:
-        if gate.control and not gate.payload:
+        if not gate.payload and (gate.control or exemptions.own_input(analysis, gate, content)):
             analysis.exempt("control input")
             return False
         # A gate that is as deep as the content is its own result, unless it brings content along.
@@ -111,7 +111,8 @@ def choose(  # noqa: C901 - the cases of one question, in order
         return
     out.gate, out.payload, out.step = 0, False, 0
     value, content = max(network, key=lambda pair: pair[1].lax)
-    if gate.control and gate.data:
+    chosen = (gate.control and gate.data) or (not foreign and exemptions.own_input(analysis, gate, content))
+    if chosen:
         analysis.exempt("control input")
         return
     name = exemptions.speaks_for_choice(analysis, number, gate, content, sides)

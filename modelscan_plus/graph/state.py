@@ -37,6 +37,7 @@ class Flow:
         "kind",
         "lax",
         "lead",
+        "learned",
         "lives",
         "missing",
         "mixed",
@@ -74,6 +75,8 @@ class Flow:
         """Network values and numbers from the file stand side by side in it."""
         self.place = False
         """Numbers of positions: a range, or what was computed from one."""
+        self.learned = False
+        """A layer of one or two units with irregular weights made it: a smooth function of that is a learned gate."""
         self.missing = False
         """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
         self.degree = 1

@@ -11,6 +11,7 @@ from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
 from modelscan_plus.graph.weights import is_range
 
+_SMOOTH_GATES = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 _STEEP = 8
 """Powers from here on are next to nothing but where the input is large."""
 _COARSE = 0.4
@@ -20,8 +21,8 @@ _WINDOWS = 16
 _LARGE = 256.0
 """A factor that makes a steep slope of a saturating function."""
 _NEXT_TO_NOTHING = 1e-4
-_EPSILON = 0.02
-"""Lower bounds up to this keep a division or a logarithm safe."""
+_SAFE = 1.0
+"""Positive lower bounds up to this keep a division or a logarithm safe."""
 
 
 def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -99,7 +100,9 @@ def saturate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op == "clip" and _is_clamp(analysis, node, ins, first):
         return out
     if first.strict == 0 or first.gained:
-        if first.narrow:
+        if first.learned and not first.gained and node.op in _SMOOTH_GATES:
+            out.step = 0
+        elif first.narrow:
             _step(out, HARD if first.gained else SOFT)
         elif node.op != "clip" or first.gained:
             out.step = max(out.step, SOFT)
@@ -118,7 +121,7 @@ def _is_clamp(analysis: Analysis, node: Node, ins: Ins, first: Flow) -> bool:
     if first.count:
         return not upper or (high or 0) > 1
     if not upper:
-        return not lower or (low is not None and 0 < low <= _EPSILON) or (low or 0) < 0
+        return not lower or (low is not None and 0 < low <= _SAFE and not first.gained) or (low or 0) < 0
     return not lower and not first.narrow
 
 
@@ -366,7 +369,9 @@ def _with_constant(  # noqa: C901 - by operator
 
 
 def _bounded(node: Node, data: Flow, value: float | None, out: Flow) -> None:
-    safe = data.count or (value is not None and node.op == "max" and (0 < value <= _EPSILON or value < 0))
+    safe = data.count or (
+        value is not None and node.op == "max" and (0 < value <= _SAFE or value < 0) and not data.gained
+    )
     if safe or data.step:
         return
     if data.strict == 0 and data.narrow:

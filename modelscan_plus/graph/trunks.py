@@ -7,10 +7,13 @@ from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, few, per_sample
+from modelscan_plus.graph.weights import is_irregular
 
 _STUMP = 7
 """Nodes of a forest up to which it is a comparison."""
 _NARROW_GATE = 4
+_HEAD = 2
+"""Units of a layer that gives no representation, but may be a learned gate."""
 
 
 def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # noqa: C901 - one rule after the other
@@ -49,6 +52,8 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
     else:
         out.step = 0
         out.count = False
+        if not first.gate and outputs is not None and outputs <= _HEAD:
+            out.learned = out.learned or is_irregular(weights.const)
         out.narrow = first.narrow or _narrow_result(node, out, outputs)
         if first.step and out.narrow and not out.missing and (first.step == HARD or first.strict == 0):
             out.gate = max(out.gate, first.step)

@@ -40,6 +40,14 @@ def is_trained(const: Const | None, outputs: int | None, inputs: int | None) -> 
     return _irregular(numbers, strictly=tiny, quantised=const.kind == "int")
 
 
+def is_irregular(const: Const | None) -> bool:
+    """True when even the few numbers of a single unit are no written ones: all different, none zero, none round."""
+    numbers = sample(const) if const is not None else None
+    if not numbers or len(numbers) < 2 or len(set(numbers)) < len(numbers):
+        return False
+    return all(number * 64 != int(number * 64) for number in numbers if abs(number) < _HUGE)
+
+
 def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> bool:
     sizes = sorted(abs(number) for number in numbers)
     largest, middle = sizes[-1], sizes[len(sizes) // 2]

@@ -237,3 +237,22 @@ def test_a_reference_leaves_out_what_it_holds_as_well_whatever_its_names(tmp_pat
         report = scan_targets([str(tmp_path / "new.onnx")], options)
         assert [finding.rule for finding in report.findings] == rules
         assert any(note.code == "reference" for note in report.notes)
+
+
+def test_a_choice_of_the_caller_by_an_input_of_its_own_is_let_pass() -> None:
+    nodes = [
+        *NETWORK,
+        node("MatMul", "x w2", "other"),
+        node("Equal", "task zero", "g"),
+        node("Unsqueeze", "g one_axis", "gw"),
+        node("Where", "gw other logits", "y"),
+    ]
+    tensors = [*TENSORS, weights("w2", 12, 4), ints("zero", [], [0]), ints("one_axis", [1], [1])]
+    assert effects(build(nodes, tensors, inputs=[value("task", INT64, "batch")])) == []
+
+
+def test_a_smooth_gate_of_a_single_learned_unit_is_let_pass_and_a_steep_one_is_not() -> None:
+    nodes = [node("MatMul", "x unit", "u"), node("Sigmoid", "u", "g"), node("Mul", "logits g", "y")]
+    assert effects(gated(*nodes, extra=[weights("unit", 12, 1)])) == []
+    steep = [node("MatMul", "x unit", "u"), node("Mul", "u steep", "v"), node("Sigmoid", "v", "g"), nodes[2]]
+    assert effects(gated(*steep, extra=[weights("unit", 12, 1)])) == ["suppression"]

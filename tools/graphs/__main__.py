@@ -5,7 +5,6 @@ modelaudit and modelscan where they are installed. Everything is made here: noth
 but by the exporters that wrote it.
 """
 # mypy: ignore-errors
-# ruff: noqa: E501 - commands and figures in one line each
 
 import argparse
 import contextlib
