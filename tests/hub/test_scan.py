@@ -424,3 +424,12 @@ def test_a_hub_that_talks_nonsense_leaves_no_traceback(hub: Hub, monkeypatch: py
     report = scan("hf:org/model")
     assert report.verdict.decision is Decision.INCOMPLETE
     assert "internal-error" not in {reason.code for a in report.artifacts for reason in a.coverage.reasons}
+
+
+def test_a_gguf_of_1_gb_takes_its_header(hub: Hub) -> None:
+    publish(hub, {"model.gguf": sparse.gguf(GB)})
+    report = scan("hf:org/model")
+    assert only(report).formats == ("gguf",)
+    assert only(report).coverage.state is CoverageState.ANALYSED
+    assert hub.body_bytes() <= 13_000_000
+    assert report.verdict.decision is Decision.ALLOWED
