@@ -158,6 +158,7 @@ _TIMES = {
 }
 _FROM = {
     "download": "the network",
+    "hub": "another repository",
     "decoded": "encoded text",
     "secret": "secrets or the environment",
     "host": "what names the machine or its user",
@@ -184,8 +185,8 @@ def _hostile(effect: Effect) -> str:
     flows = set(effect.flows)
     if effect.hostile:
         return f"a command that {effect.hostile}" if effect.kind != "connect" else effect.hostile
-    if effect.kind == "code" and flows & {"download", "decoded"}:
-        return f"runs code that comes from {_origins(flows & {'download', 'decoded'})}"
+    if effect.kind == "code" and flows & {"download", "decoded", "hub"}:
+        return f"runs code that comes from {_origins(flows & {'download', 'decoded', 'hub'})}"
     if effect.kind in ("module", "native") and "download" in flows:
         return "loads code that comes from the network"
     if effect.kind == "process" and "download" in flows and effect.when == "import":
@@ -225,7 +226,9 @@ def _code(effect: Effect, reached: bool) -> Severity:
     if effect.argument and effect.argument != "…" and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
     evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
-    if "config" in effect.flows and not evaluates and effect.when in _ENTRY:
+    if "file" in effect.flows and re.search(r"\.py$|version|about", effect.argument.lower()):
+        return Severity.LOW  # setup.py reads its version so; the file is judged by itself
+    if set(effect.flows) & {"config", "file"} and not evaluates and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
     if evaluates:
         return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.LOW, Severity.MEDIUM))
@@ -252,6 +255,10 @@ def _module(effect: Effect, reached: bool) -> Severity:
         import_=(Severity.LOW, Severity.MEDIUM),
         entry=(Severity.INFO, Severity.MEDIUM if hub else Severity.LOW),
     )
+
+
+def _remote(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 
 
 def _download(effect: Effect, reached: bool) -> Severity:
@@ -296,7 +303,7 @@ def _connect(effect: Effect, reached: bool) -> Severity:
 
 
 def _unpickle(effect: Effect, reached: bool) -> Severity:
-    if "download" in effect.flows and not effect.name.startswith(("torch.load", "numpy")):
+    if "download" in effect.flows and not effect.name.startswith(("torch.load", "numpy", "joblib")):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM
@@ -353,6 +360,7 @@ _GRADERS = {
     "process": (PROCESS, _process),
     "code": (DYNAMIC_CODE, _code),
     "module": (DYNAMIC_CODE, _module),
+    "remote": (DYNAMIC_CODE, _remote),
     "download": (NETWORK, _download),
     "send": (NETWORK, _send),
     "connect": (NETWORK, _connect),

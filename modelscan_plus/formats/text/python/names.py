@@ -52,6 +52,10 @@ class Names:
                     self.aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
             else:
                 _note_assignment(assigned, node)
+            if isinstance(node, ast.ClassDef):
+                for statement in node.body:
+                    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                        assigned.setdefault(f".{statement.targets[0].id}", []).append(statement.value)
         self.single = {
             name: values[0] for name, values in assigned.items() if len(values) == 1 and values[0] is not None
         }
@@ -70,6 +74,8 @@ class Names:
                 if dotted is None and isinstance(value, ast.Call):
                     maker = self.plain(value.func)
                     dotted = f"{maker}()" if maker in OBJECTS else None
+                if name.startswith(".") and dotted not in KIND_OF:
+                    continue
                 if dotted and name not in self.aliases and name not in self.defined and dotted != f"builtins.{name}":
                     self.aliases[name] = dotted
             if len(values) == 1 and name not in self._constants:
@@ -113,6 +119,8 @@ class Names:
         if name == "__builtins__":
             return "builtins"
         base = self._resolve(value, depth + 1)
+        if base is None and f".{name}" in self.aliases:
+            return self.aliases[f".{name}"]  # self.run = os.system, or so in a class body
         if base is None and isinstance(value, ast.Call):
             maker = self._resolve(value.func, depth + 1)
             base = f"{maker}()" if maker in OBJECTS else None
@@ -133,8 +141,8 @@ class Names:
                 return _join(base, name)
         if function == "functools.partial" and node.args:
             return self._resolve(node.args[0], depth + 1)
-        if function == "operator.attrgetter" and node.args:
-            return None
+        if function and function.endswith((".__getattribute__", ".__dict__.get")) and node.args:
+            return self._by_text(function.rpartition(".__")[0].removesuffix(".__dict__"), node.args, depth)
         if isinstance(node.func, ast.Call) and self._resolve(node.func.func, depth + 1) == "operator.attrgetter":
             name = self.folder.text(node.func.args[0]) if node.func.args else None
             base = self._resolve(node.args[0], depth + 1) if node.args else None
@@ -143,8 +151,34 @@ class Names:
                 return _join(base, name)
         return None
 
+    def _by_text(self, base: str, arguments: list[ast.expr], depth: int) -> str | None:
+        """`os.__getattribute__("system")` and `object.__getattribute__(os, "system")`."""
+        if base in ("builtins.object", "builtins.type") and len(arguments) > 1:
+            base, arguments = self._resolve(arguments[0], depth + 1) or "", arguments[1:]
+        name = self.folder.text(arguments[0])
+        if not name or not base:
+            return None
+        self.disguised = True
+        return _join(base, name)
+
+    def _held(self, holder: ast.expr, depth: int) -> str | None:
+        """The telling one of the functions that a literal list or dict holds."""
+        if isinstance(holder, ast.Name) and holder.id in self.single:
+            holder = self.single[holder.id]
+        values = (
+            holder.values
+            if isinstance(holder, ast.Dict)
+            else holder.elts
+            if isinstance(holder, (ast.List, ast.Tuple))
+            else []
+        )
+        found = [dotted for value in values[:50] if (dotted := self._resolve(value, depth + 5))]
+        return next((dotted for dotted in found if dotted in KIND_OF), None)
+
     def _subscript(self, node: ast.Subscript, depth: int) -> str | None:
-        """`vars(os)["system"]`, `os.__dict__["system"]`, `sys.modules["os"]`, `__builtins__["exec"]`."""
+        """`vars(os)["system"]`, `os.__dict__["system"]`, `sys.modules["os"]`, `[os.system][0]`."""
+        if held := self._held(node.value, depth):
+            return held
         key = self.folder.text(node.slice)
         if not key:
             return None
@@ -196,6 +230,10 @@ def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) 
 def _bind(assigned: dict[str, list[ast.expr | None]], target: ast.expr, value: ast.expr) -> None:
     if isinstance(target, ast.Name):
         assigned.setdefault(target.id, []).append(value)
+    elif (
+        isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id in ("self", "cls")
+    ):
+        assigned.setdefault(f".{target.attr}", []).append(value)
     elif isinstance(target, (ast.Tuple, ast.List)):
         values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
         for number, item in enumerate(target.elts):

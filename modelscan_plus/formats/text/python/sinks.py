@@ -57,6 +57,9 @@ google.colab.userdata.get kaggle_secrets.UserSecretsClient pyperclip.paste PIL.I
 pynput.keyboard.Listener keyboard.on_press"""
 _HOST = """platform.node platform.uname platform.platform socket.gethostname socket.getfqdn getpass.getuser os.getlogin
 os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.glob os.getcwd"""
+_HUB = """huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
+transformers.utils.cached_file transformers.utils.hub.cached_file modelscope.snapshot_download
+torch.hub.load_state_dict_from_url"""
 _INPUT = "builtins.input sys.stdin.read"
 _DECODE = """base64.b64decode base64.b32decode base64.b16decode base64.b85decode base64.a85decode
 base64.urlsafe_b64decode base64.standard_b64decode base64.decodebytes codecs.decode binascii.unhexlify binascii.a2b_hex
@@ -80,6 +83,7 @@ TAG_OF: dict[str, str] = (
     | dict.fromkeys(_SECRETS.split(), "secret")
     | dict.fromkeys(_HOST.split(), "host")
     | dict.fromkeys(_INPUT.split(), "input")
+    | dict.fromkeys(_HUB.split(), "hub")
 )
 """Where a call's result comes from."""
 
