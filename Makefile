@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-hub bench-repo bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-pickle bench-hub bench-repo bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -39,6 +39,11 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python tools/bench.py --peers
 
 # SHA-256 against `openssl speed`, and a scan with hashing against hashing alone, in one run.
+# Peers, where they are installed: PEERS=DIR with one environment per peer.
+bench-pickle: $(VENV)/.installed-test
+	$(PIP) install -r tests/requirements-real.txt
+	$(BIN)/python tools/bench_pickle.py $(if $(PEERS),--peers $(PEERS))
+
 bench-hash: $(VENV)/.installed-test
 	$(BIN)/python tools/bench_hash.py
 
