@@ -13,7 +13,16 @@ from modelscan_plus.rules.allowlist import Permit, is_listed_library
 from modelscan_plus.rules.callables import Known, Standing, known
 from modelscan_plus.rules.dtypes import is_dtype, judge_dtype
 from modelscan_plus.rules.guards import evaluated_text, judge_arguments, judge_cost, judge_state
-from modelscan_plus.rules.pickle_states import OVERRIDABLE, RECONSTRUCTORS, SETTERS, made_by, made_of, state_of
+from modelscan_plus.rules.pickle_states import (
+    IMITATIONS,
+    OVERRIDABLE,
+    RECONSTRUCTORS,
+    SETTERS,
+    SHARED,
+    made_by,
+    made_of,
+    state_of,
+)
 
 _KEPT = 5
 """Judgements kept per concern and subject; the rest is counted."""
@@ -169,6 +178,11 @@ class _Judge:
             arguments = shorten(render.value(call.arguments), 80)
             message = f"calls {shown} in place of an object's own {method}, with {arguments}"
             self._add(Concern.COMPUTED_CALL, call, f"{method}()", message)
+        function = target.function
+        if isinstance(function, Global) and (_canonical(function.module), function.name) in SHARED:
+            what = f"{visible(function.dotted)}({shorten(render.arguments(target), 80)})"
+            message = f"changes what {what} gives, which the whole process shares"
+            self._add(Concern.PATCH, call, _subject(function), message)
         if call.opcode == "BUILD":
             attributes, slots = state_of(call.arguments)
             self._class_state(call, target, attributes)
@@ -267,6 +281,8 @@ class _Judge:
                 self._reconstructed(call)
         elif status.permit & Permit.CALL or (rebuild and status.permit & Permit.REBUILD):
             problem = None if rebuild else judge_cost(function.module, function.name, call.arguments)
+            if problem is None and not rebuild and _in_stdlib(function) and _imitates(call.arguments):
+                problem = "stand for an object that it calls methods of"
             if problem is not None:
                 self._add(Concern.DANGEROUS_ARGUMENT, call, subject, f"calls {text} with arguments that {problem}")
         elif rebuild and _in_stdlib(function):
@@ -334,6 +350,16 @@ def _type_by_name(call: Call) -> str | None:
     if not isinstance(function, Global) or function.name != "_load_type" or not arguments:
         return None
     return text_of(arguments[0]) if function.module in ("dill._dill", "dill.dill") else None
+
+
+def _imitates(arguments: Value) -> bool:
+    """True when an argument is an object whose attributes can be anything."""
+    made = [made_by(item) for item in sequence(arguments) or () if isinstance(item, Call)]
+    return any(isinstance(cls, Global) and (cls.module, cls.name) in IMITATIONS for cls in made)
+
+
+def _canonical(module: str) -> str:
+    return "builtins" if module == "__builtin__" else module
 
 
 def _unvouched(value: Value) -> bool:

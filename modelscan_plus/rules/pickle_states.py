@@ -2,9 +2,27 @@
 
 from modelscan_plus.formats.pickle.values import Call, Global, Items, Value, sequence
 
-SETTERS = {"BUILD": ("__setstate__",), "APPEND": ("append",), "APPENDS": ("extend", "append"), "ADDITEMS": ("add",)}
-"""Methods that these opcodes look up on the object itself, so that an attribute of the instance goes first; APPENDS
-takes append where there is no extend."""
+SETTERS = {
+    "BUILD": ("__setstate__",),
+    "APPEND": ("extend", "append"),
+    "APPENDS": ("extend", "append"),
+    "ADDITEMS": ("add",),
+}
+"""Methods that these opcodes look up on the object itself, so that an attribute of the instance goes first; C's
+unpickler looks for extend first, and both take append where there is none."""
+SHARED = frozenset(
+    {
+        ("logging", "getLogger"),
+        ("builtins", "getattr"),
+        ("http", "HTTPStatus"),
+        ("http", "HTTPMethod"),
+        ("re", "RegexFlag"),
+    }
+    | {("signal", "Signals"), ("socket", "AddressFamily"), ("socket", "SocketKind"), ("inspect", "_ParameterKind")}
+)
+"""Callables that give an object which the whole process shares, so that a state on it is a patch."""
+IMITATIONS = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
+"""Classes whose attributes can stand for the methods that a caller expects."""
 OVERRIDABLE = frozenset(name for names in SETTERS.values() for name in names)
 RECONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__"})
 _DICTS = frozenset({"dict", "OrderedDict", "defaultdict", "Counter", "UserDict"})

@@ -430,3 +430,27 @@ def test_importing_a_main_module_runs_a_program() -> None:
 )
 def test_a_state_in_disguise_is_read(body: bytes) -> None:
     assert worst(body) == "high"
+
+
+LOGGER = asm.call(asm.name("logging", "getLogger"))
+NAMESPACE = asm.rebuild(asm.name("types", "SimpleNamespace"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LOGGER + asm.mapping(disabled=b"\x88") + asm.BUILD,
+        asm.call(asm.name("http", "HTTPStatus"), asm.number(200)) + asm.mapping(_value_=asm.number(500)) + asm.BUILD,
+        asm.call(asm.name("uuid", "UUID"), NAMESPACE + asm.mapping(replace=asm.name("mycorp", "f")) + asm.BUILD),
+        SVC + asm.mapping(extend=HARMLESS) + asm.BUILD + TRUE + b"a",
+    ],
+)
+def test_what_the_process_shares_and_what_imitates_denies(body: bytes) -> None:
+    assert worst(body) in ("high", "critical")
+
+
+@pytest.mark.parametrize(
+    "body", [LOGGER, NAMESPACE + asm.mapping(a=asm.number(1)) + asm.BUILD, asm.items(LOGGER, NAMESPACE)]
+)
+def test_a_logger_and_a_namespace_alone_are_silent(body: bytes) -> None:
+    assert not above_info(inspect(asm.pickle(body)))
