@@ -316,7 +316,7 @@ def test_numbers_in_single_fields_are_read_in_runs() -> None:
 def test_a_budget_ends_the_reading_and_keeps_what_was_read() -> None:
     data = b"\x08\x0d" + length_field(7, length_field(1, NODE) * 5000)
     artifact = Artifact("model.onnx", BytesSource(data))
-    parsing = iter(OnnxFormat().parse(artifact, Budget(Limits(max_objects=1000))))
+    parsing = iter(OnnxFormat().parse(artifact, Budget(Limits(max_objects=10_000))))
     (facts,) = next(parsing).facts
     assert isinstance(facts, OnnxFacts)
     assert not facts.complete

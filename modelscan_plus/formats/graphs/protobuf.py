@@ -41,7 +41,7 @@ _INLINE_TEXTS = 16 << 20
 _KEPT = 50
 """Anomalies of one kind that are kept; all are counted."""
 _MESSAGE_COST = 3
-"""Objects that a message counts beside its fields."""
+"""Objects that a message counts beside its fields, where the schema does not say more."""
 
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 
@@ -149,10 +149,12 @@ class _Entry:
 class MessageType:
     """A compiled message type: its class, which is made without arguments, and its fields by tag."""
 
-    __slots__ = ("entries", "make", "name", "numbers", "placed")
+    __slots__ = ("cost", "entries", "make", "name", "numbers", "placed")
 
-    def __init__(self, name: str, make: type[Any]) -> None:
+    def __init__(self, name: str, make: type[Any], cost: int = _MESSAGE_COST) -> None:
         self.name = name
+        self.cost = cost
+        """Objects of the budget that one of it counts: what it takes to keep it and to judge it."""
         self.make = make
         self.placed = hasattr(make, "offset") and hasattr(make, "length")
         """True where objects take the place of their bytes, `offset` and `length`."""
@@ -160,9 +162,12 @@ class MessageType:
         self.numbers: dict[int, str] = {}
 
 
-def compile_schema(schema: Mapping[str, tuple[type[Any], Iterable[Field]]]) -> dict[str, MessageType]:
+def compile_schema(
+    schema: Mapping[str, tuple[type[Any], Iterable[Field]]], costs: Mapping[str, int] | None = None
+) -> dict[str, MessageType]:
     """Message types by name, linked to one another."""
-    types = {name: MessageType(name, make) for name, (make, _) in schema.items()}
+    known = costs or {}
+    types = {name: MessageType(name, make, known.get(name, _MESSAGE_COST)) for name, (make, _) in schema.items()}
     for name, (_, fields) in schema.items():
         for position, field in enumerate(fields):
             types[name].numbers[field.number] = field.name
@@ -359,7 +364,7 @@ class WireReader:
         if len(self._frames) == LIBRARY_DEPTH:
             self._note("too-deep", self._base + start, end - start, entry.name)
         self._frames.append(_Frame(inner, kind, self._base + end))
-        self._budget.take_objects(_MESSAGE_COST)
+        self._budget.take_objects(kind.cost)
 
     def _leave(self, frame: _Frame) -> None:
         """The message ends; where its last field ran over its end, reading goes on at the end."""
@@ -555,6 +560,7 @@ class WireReader:
                 self.end = frame.end = offset
             self._move(frame.end)
             return
+        self._budget.take_objects(2)
         length = min(end, frame.end) - offset
         name = frame.type.numbers.get(number)
         if end > frame.end:

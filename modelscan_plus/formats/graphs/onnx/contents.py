@@ -30,7 +30,7 @@ _SEARCHED_ALL = 1 << 20
 """… and of all tensors together."""
 _TEXT = 64 << 10
 """Bytes of one text that are examined."""
-_TEXT_ALL = 16 << 20
+_TEXT_ALL = 8 << 20
 _LIST = 20_000
 """Strings of one list that are examined."""
 _KEPT = 100
@@ -145,6 +145,8 @@ class Contents:
         self._candidates = _CANDIDATES
         self._seen: set[bytes] = set()
         self.parts: list[Artifact] = []
+        self.unread = 0
+        """Texts that were not examined, for want of budget."""
 
     @property
     def facts(self) -> ContentFacts:
@@ -233,7 +235,7 @@ class Contents:
         if span.length <= INLINE:
             self._seen.add(span.head)
         if self._texts <= 0:
-            self._omitted += 1
+            self.unread += 1
             return
         raw = span.read(_TEXT)
         self._texts -= len(raw)

@@ -98,8 +98,12 @@ def _contents(artifact: Artifact, budget: Budget, reader: WireReader, facts: Onn
     contents.names(reader.texts, facts.model, facts.scopes)
     contents.texts(facts.model, facts.scopes)
     found = contents.facts
-    if found.hits or found.payloads:
-        yield Parsed((found,), nested=contents.parts)
+    gaps: tuple[CoverageReason, ...] = ()
+    if contents.unread:
+        message = f"{contents.unread:,} doc strings, metadata values or attributes were not looked into"
+        gaps = (CoverageReason("budget-text", message),)
+    if found.hits or found.payloads or gaps:
+        yield Parsed((found,), nested=contents.parts, gaps=gaps)
 
 
 def _gaps(anomalies: list[Anomaly]) -> tuple[CoverageReason, ...]:

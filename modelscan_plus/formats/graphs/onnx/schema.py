@@ -228,5 +228,14 @@ SCHEMA: dict[str, tuple[type[Any], tuple[Field, ...]]] = {
     ),
 }
 
-TYPES = compile_schema(SCHEMA)
+_COSTS = {
+    "NodeProto": 16,
+    "AttributeProto": 5,
+    "TensorProto": 40,
+    "SparseTensorProto": 40,
+    "FunctionProto": 100,
+    "GraphProto": 20,
+}
+"""With the four million objects of the default limits: some 150,000 nodes, or 90,000 weights."""
+TYPES = compile_schema(SCHEMA, _COSTS)
 MODEL = TYPES["ModelProto"]
