@@ -7,12 +7,11 @@ import pytest
 
 from tests.hub.server import Hub, running
 
-pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
-
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub, to which huggingface_hub is pointed for the length of the test."""
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     from huggingface_hub import constants
     from huggingface_hub.utils import close_session
 
