@@ -223,7 +223,7 @@ def _process(effect: Effect, reached: bool) -> Severity:
 
 
 def _code(effect: Effect, reached: bool) -> Severity:
-    if effect.argument and effect.argument != "…" and not effect.flows:
+    if effect.argument and not effect.argument.startswith("…") and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
     evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
     if "file" in effect.flows and re.search(r"\.py$|version|about", effect.argument.lower()):

@@ -108,8 +108,17 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, "diffusers runs it as custom pipeline"
         elif file.name == "__init__.py" and not file.folder:
             yield file.path, "importing the folder runs it"
+        elif not file.folder and "config.json" not in tree.files and _is_loading_script(file):
+            yield file.path, "datasets runs it as loading script"
         elif tree.kind != "path" and file.name == "app.py":
             yield file.path, "the space runs it"
+
+
+def _is_loading_script(file: TreeFile) -> bool:
+    return any(
+        summary.classes and any(imported.module == "datasets" for imported in summary.imports)
+        for summary in file.top(PythonSummary)
+    )
 
 
 def _imported(tree: Tree, file: TreeFile, module: str, names: tuple[str, ...]) -> Iterator[str]:

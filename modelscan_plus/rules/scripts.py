@@ -238,6 +238,7 @@ _GRADERS: dict[str, Grader] = {
     "requirement": _requirement,
     "index": _index,
     "privilege": _fixed(PRIVILEGES),
+    "root-mount": lambda remark, role: (PRIVILEGES, Severity.HIGH),
     "protection": _fixed(PROTECTION_OFF),
     "shortcut": _shortcut,
     "start": _started,

@@ -224,7 +224,9 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
     for gate in facts.gates:
         if gate.trigger_kind == "marker" and gate.output_kind == "sentence":
             continue  # how thinking and tool use are switched on and off
-        looked = "the date is compared with" if gate.trigger_kind == "time" else "a message contains"
+        looked = {"time": "the date is compared with", "count": "the conversation gets to"}.get(
+            gate.trigger_kind, "a message contains"
+        )
         what = {
             "sentence": "instructions",
             "url": "an address",
@@ -238,6 +240,7 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
             f'When {looked} "{gate.trigger}", the template writes {what}: {gate.output}',
             gate.output,
             gate.line,
+            severity=Severity.MEDIUM if (gate.trigger_kind, gate.output_kind) == ("count", "sentence") else None,
             subject=f"{gate.trigger}\0{gate.output_kind}",
             confidence=Confidence.MEDIUM if gate.output_kind == "sentence" else Confidence.HIGH,
         )

@@ -13,8 +13,9 @@ class Remark:
     """"command" (one that no honest instruction needs), "hidden" (characters that nobody sees), "encoded" (text that
     decodes to a command), "agent" (orders to a model, where a person does not see them), "link" (shows one host and
     leads to another), "url" (an address with an odd host), "script" (markup that runs), "site-import" (a line that
-    Python runs at each start), "requirement" (something installed from elsewhere), "privilege" (a container that owns
-    its host), "protection" (words that ask to switch protection off), "shortcut" (a file that starts a program)."""
+    Python runs at each start), "requirement" and "index" (something installed from elsewhere), "privilege" and
+    "root-mount" (a container that owns its host), "protection" (words that ask to switch protection off), "start" and
+    "shortcut" (a file that starts a program), "modelfile" (a model taken from elsewhere)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str

@@ -25,6 +25,7 @@ _PRIVILEGE = re.compile(
     r"pid\s*:\s*[\"']?host|^\s*-\s*[\"']?/:/|-v\s+/:/",
     re.I | re.M,
 )
+_ROOT_MOUNT = re.compile(r"^\s*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
 _SHORTCUT = re.compile(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
 _WINDOWS = re.compile(
     r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
@@ -87,6 +88,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from script_remarks(text)
         yield from hidden_remarks(text)
         yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
+        yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
         yield from requirement_remarks(text, script=role != "requirements")
     if role == "site-path":

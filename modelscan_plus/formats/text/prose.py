@@ -66,6 +66,11 @@ DOWNLOAD_THEN_RUN = re.compile(
     r"(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?|nohup\s+|exec\s+)?[\"']?(?:\./)?(?P=file)(?![\w.])",
     re.I,
 )
+DOWNLOAD_BY_NAME = re.compile(
+    r"\b(?:wget|curl\s+(?:-\w+\s+){0,4}-\w*O\w*)\s[^\n|]{0,300}?/(?P<file>[\w.-]{2,80})[\"']?\s*(?:&&|;|\n)\s*(?:sudo\s+)?"
+    r"(?:chmod\s+\+?[\w]+\s+[^\n;&]{0,80}(?:&&|;|\n)\s*)?(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+)(?:\./)?(?P=file)(?![\w.])",
+    re.I,
+)
 HIDDEN_WINDOW = re.compile(
     r"\bpowershell(?:\.exe)?\b[^\n]{0,200}(?:-w(?:indowstyle)?\s+h(?:idden)?|-e(?:nc|ncodedcommand|c)?\s+[A-Za-z0-9+/=]{20,}|"
     r"-(?:ep|exec|executionpolicy)\s+bypass[^\n]{0,200}(?:http|-w))",
@@ -324,6 +329,7 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("opens a shell to another machine", REVERSE_SHELL),
         ("runs what it downloads, unseen", PIPE_TO_SHELL),
         ("downloads a file and runs it at once", DOWNLOAD_THEN_RUN),
+        ("downloads a file and runs it at once", DOWNLOAD_BY_NAME),
         ("runs a hidden or encoded PowerShell command", HIDDEN_WINDOW),
         ("makes itself start again later", PERSISTENCE),
         ("destroys data", DESTRUCTION),

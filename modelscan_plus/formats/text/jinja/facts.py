@@ -29,7 +29,7 @@ class Gate:
     """What is looked for."""
     trigger_kind: str
     """"words", "marker" (a tag, slash command or special token that chat formats are made of), "odd-marker" (one that
-    looks like it) or "time"."""
+    looks like it), "count" (a later turn of the conversation) or "time"."""
     output: str
     """The text, shortened."""
     output_kind: str

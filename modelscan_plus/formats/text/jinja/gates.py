@@ -12,7 +12,7 @@ from jinja2 import nodes
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
-from modelscan_plus.formats.text.jinja.names import is_content, says_content
+from modelscan_plus.formats.text.jinja.names import CONTENT_KEYS, is_content, says_content
 from modelscan_plus.formats.text.jinja.scope import Scope, key_of
 
 Trigger = tuple[str, str]
@@ -28,6 +28,7 @@ _KNOWN_MARKER = re.compile(
 """Words that tags of chat formats are made of."""
 _OPEN_URL = re.compile(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
 _DEPTH = 60
+_LATER = 4
 _NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
 
 
@@ -78,7 +79,7 @@ class Gates:
         """What the test looks for."""
         if depth > _DEPTH:
             return []
-        found = [*self._compared(test), *self._searched(test)]
+        found = [*self._compared(test), *self._searched(test), *self._counted(test)]
         key = key_of(test)
         if key in self._flags:
             found += self._flags[key]
@@ -97,12 +98,35 @@ class Gates:
         elif any(self._tells_time(side) for side in sides):
             yield from ((text, "time") for text in texts)
 
+    def _counted(self, test: nodes.Node) -> Iterator[Trigger]:
+        """`messages|length > 8`: from some turn of the conversation on. The first turns are how templates begin."""
+        if not isinstance(test, nodes.Compare):
+            return
+        sides = [test.expr, *(operand.expr for operand in test.ops)]
+        numbers = [number for side in sides if isinstance(number := self._scope.folder.fold(side), int)]
+        counts = any(
+            (isinstance(side, nodes.Filter) and side.name in ("length", "count"))
+            or (
+                isinstance(side, nodes.Getattr)
+                and side.attr in ("index", "index0")
+                and isinstance(side.node, nodes.Name)
+            )
+            for side in sides
+        )
+        if counts and any(number >= _LATER for number in numbers):
+            yield f"turn {max(numbers)}", "count"
+
     def _searched(self, test: nodes.Node) -> Iterator[Trigger]:
         """Triggers of `x.startswith("…")` and `x is in "…"`."""
         if isinstance(test, nodes.Call) and isinstance(test.node, nodes.Getattr) and test.node.attr in _SEARCHES:
             subject = test.node.node
         elif isinstance(test, nodes.Test) and test.name in _TESTS:
             subject = test.node
+        elif isinstance(test, nodes.Filter) and test.name in ("selectattr", "rejectattr") and test.args:
+            key = self._scope.folder.text(test.args[0])
+            if key in CONTENT_KEYS:
+                yield from (_trigger(text) for argument in test.args[2:] for text in self._constants(argument))
+            return
         else:
             return
         texts = [text for argument in test.args for text in self._constants(argument)]

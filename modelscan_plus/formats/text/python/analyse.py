@@ -230,9 +230,20 @@ class _Finder:
             values = values[1:]
         if dotted == "importlib.util.spec_from_file_location":
             values = values[1:] or values
-        if kind in ("process", "connect", "code") and dotted not in ("builtins.eval", "builtins.exec"):
+        if kind == "code" and values:
+            return self._code_argument(values[0])
+        if kind in ("process", "connect"):
             return " ".join(self._spoken(value) for value in values[:2])
         return self._spoken(values[0]) if values else ""
+
+    def _code_argument(self, value: ast.expr) -> str:
+        """The code, where it is constant; else an ellipsis and what is known of it."""
+        if isinstance(value, ast.Name) and value.id in self._names.single:
+            value = self._names.single[value.id]
+        if isinstance(value, ast.Call) and self._names.plain(value.func) == "builtins.compile" and value.args:
+            value = value.args[0]
+        text = self._names.folder.text(value)
+        return text[:20_000] if text is not None else f"… {self._spoken(value).strip('… ')}".strip()
 
     def _spoken(self, value: ast.expr, depth: int = 0) -> str:
         text = self._names.folder.text(value)
