@@ -85,8 +85,10 @@ class PickleFormat(Format):
             return False
         if view.artifact.payload:
             return _may_be_payload(head) and _worth(_peek(view.artifact.source, 0), view.artifact.source)
-        if _is_proto(head) or (head[:1] == b"\x80" and len(head) > 2 and head[2] in OPCODES):
+        if _is_proto(head):
             return True
+        if head[:1] == b"\x80":  # protocols that do not exist: Python refuses, other readers may not
+            return len(head) > 2 and head[2] in OPCODES and plausible(_peek(BytesSource(head), 0))
         if not head or head[0] not in _STARTS:
             return False
         if plausible(_peek(BytesSource(head), 0)):
