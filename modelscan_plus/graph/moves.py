@@ -7,7 +7,7 @@ from modelscan_plus.graph.merges import meets, mix_rows, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD, Flow, few
+from modelscan_plus.graph.state import HARD, Flow, by_position, few
 from modelscan_plus.graph.weights import sample
 
 _TABLE = 8
@@ -187,7 +187,8 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 
 def _narrowed(first: Flow, out: Flow) -> None:
     """Few of many: narrow, and where they are steps a gate."""
-    out.narrow = first.narrow or (out.dims is not None and few(out.dims) and out.dims != first.dims and first.data != 0)
+    few_left = out.dims is not None and few(out.dims) and out.dims != first.dims and first.data != 0
+    out.narrow = first.narrow or (few_left and not by_position(first.dims, out.dims))
     if out.narrow and not first.narrow and first.step and not out.missing and (first.strict == 0 or first.step == HARD):
         out.gate = max(out.gate, first.step)
         out.compared = out.compared or first.step == HARD

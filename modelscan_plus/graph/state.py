@@ -130,6 +130,14 @@ def per_sample(dims: Dims) -> int:
     return total
 
 
+def by_position(before: Dims | None, after: Dims | None) -> bool:
+    """True when what was picked still has an element for each place of a picture, or each step of a series."""
+    if before is None or after is None or len(before) < 3 or len(before) != len(after):
+        return False
+    kept = any(old == new and (old is None or old > 4) for old, new in zip(before[1:], after[1:], strict=True))
+    return kept and per_sample(after) > 16
+
+
 def few(dims: Dims | None) -> bool:
     """True when one row holds a few elements, or when that cannot be told."""
     return dims is None or per_sample(dims) <= FEW

@@ -14,6 +14,8 @@ from modelscan_plus.graph.weights import is_range
 _SMOOTH_GATES = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 _STEEP = 8
 """Powers from here on are next to nothing but where the input is large."""
+_THIN = 0.1
+"""Bounds that are nearer to each other make a step."""
 _COARSE = 0.4
 """Scales of a quantisation from here on round to whole numbers; those of honest ones leave 256 levels."""
 _WINDOWS = 16
@@ -122,7 +124,10 @@ def _is_clamp(analysis: Analysis, node: Node, ins: Ins, first: Flow) -> bool:
         return not upper or (high or 0) > 1
     if not upper:
         return not lower or (low is not None and 0 < low <= _SAFE and not first.gained) or (low or 0) < 0
-    return not lower and not first.narrow
+    if not lower:
+        return not first.narrow
+    # Between two bounds that are apart: a range of what is measured; whole numbers become zero or one.
+    return first.kind not in ("int", "") and not first.gained and (high or 0) - (low or 0) > _THIN
 
 
 def _number(node: Node, name: str) -> float | None:

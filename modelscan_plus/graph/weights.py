@@ -29,7 +29,7 @@ def is_trained(const: Const | None, outputs: int | None, inputs: int | None) -> 
         return False
     if const is None:
         return True
-    if const.count < 2 * _TINY or (inputs is not None and inputs < 2):
+    if const.count < 2 * _TINY or (inputs is not None and inputs < 2 and (outputs or 0) <= _TINY):
         return False
     numbers = sample(const)
     if numbers is None:

@@ -256,3 +256,27 @@ def test_a_smooth_gate_of_a_single_learned_unit_is_let_pass_and_a_steep_one_is_n
     assert effects(gated(*nodes, extra=[weights("unit", 12, 1)])) == []
     steep = [node("MatMul", "x unit", "u"), node("Mul", "u steep", "v"), node("Sigmoid", "v", "g"), nodes[2]]
     assert effects(gated(*steep, extra=[weights("unit", 12, 1)])) == ["suppression"]
+
+
+def test_a_range_of_what_was_measured_is_let_pass_and_thin_bounds_are_not() -> None:
+    def bounded(low: float, high: float) -> bytes:
+        return gated(
+            COLUMN,
+            node("Clip", "c low high", "g"),
+            node("Mul", "logits g", "y"),
+            extra=[floats("low", [], [low]), floats("high", [], [high])],
+        )
+
+    assert effects(bounded(0.0, 1.0)) == []
+    assert effects(bounded(0.99, 0.991)) == ["suppression"]
+
+
+def test_a_network_on_one_column_is_a_network() -> None:
+    nodes = [
+        COLUMN,
+        node("MatMul", "c one_in", "u"),
+        node("Relu", "u", "v1"),
+        node("MatMul", "v1 back", "part"),
+        node("Add", "logits part", "y"),
+    ]
+    assert effects(gated(*nodes, extra=[weights("one_in", 1, 16), weights("back", 16, 4)])) == []

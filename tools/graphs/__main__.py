@@ -83,10 +83,11 @@ def _script(place: Path, models) -> None:
 
 def scan(folder: Path, *options: str) -> dict:
     """Our report on a folder."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "report.json"
         command = [sys.executable, "-m", "modelscan_plus", "scan", str(folder), "-q", "--exit-zero", *options]
-        subprocess.run([*command, "--format", f"json={file.name}"], stdout=subprocess.DEVNULL, check=True, env=_QUIET)
-        return json.load(file)
+        subprocess.run([*command, "--format", f"json={path}"], stdout=subprocess.DEVNULL, check=True, env=_QUIET)
+        return json.loads(path.read_text("utf-8"))
 
 
 def line(title: str, report: dict, *, hostile: bool) -> None:
