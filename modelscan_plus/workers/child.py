@@ -4,6 +4,7 @@ Started by the supervisor either as a fork of a process with a single thread, or
 `python -c "…" <socket descriptor> <sys.path>`.
 """
 
+import codecs
 import functools
 import gc
 import os
@@ -47,7 +48,7 @@ _CPU_MARGIN = 10.0
 """Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
 _CODECS = (
     "ascii latin-1 utf-8 utf-8-sig utf-7 utf-16 utf-16-le utf-16-be utf-32 cp437 cp1251 cp1252 iso8859-15 koi8-r gbk "
-    "gb18030 big5 shift_jis euc_jp euc_kr unicode_escape raw_unicode_escape"
+    "gb18030 big5 shift_jis euc_jp euc_kr unicode_escape raw_unicode_escape rot13 idna"
 )
 _OWN_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where this package is imported from; the one entry of `sys.path` that may be the working directory."""
@@ -62,7 +63,7 @@ _PRELOAD_GRAPH = b"\x08\x08\x3a\x09\x0a\x07\x0a\x01x\x12\x02\x20y"
 def preload() -> None:
     """Load everything that is otherwise loaded at first use. The parent does it before it forks."""
     for name in _CODECS.split():
-        "".encode(name)
+        codecs.lookup(name)
     optional.preload()
     operators()
     for data in (_PRELOAD, _PRELOAD_GRAPH):
