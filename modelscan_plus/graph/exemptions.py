@@ -12,6 +12,9 @@ from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.state import Flow
 
 ATTENTION = "attention mask"
+_SILENT = 1e-3
+_LOUDNESS = frozenset({"abs", "square", "mul", "pow", "sqrt", "log", "identity", "greater", "greater_equal"})
+_BACK = 16
 _STEPS = 40
 """Nodes that a search ahead looks at."""
 _WEIGHT_FREE = frozenset({"copy", "layout", "arith", "smooth", "select", "cast", "join", "norm"})
@@ -25,6 +28,8 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return "guard of a division"
     if gate.empty == -1 and not gate.payload and analysis.graph.nodes[number].op == "mul":
         return "nothing where nothing is"
+    if analysis.graph.nodes[number].op == "mul" and not gate.payload and is_silence(analysis, number):
+        return "nothing where the input is silent"
     return ""
 
 
@@ -40,6 +45,30 @@ def speaks_for_choice(
     if fills_the_empty(analysis, gate, sides):
         return "fill where nothing is"
     return ""
+
+
+def is_silence(analysis: Analysis, number: int) -> bool:
+    """True when one factor asks whether the whole input is louder than next to nothing, without picking a part."""
+    graph = analysis.graph
+    for value in graph.nodes[number].ins:
+        if value < 0 or not analysis.flow(value).gate:
+            continue
+        louder, ahead = False, [value]
+        for _ in range(_BACK):
+            if not ahead:
+                return louder
+            producer = graph.values[ahead.pop()].producer
+            if producer < 0:
+                continue
+            node = graph.nodes[producer]
+            if node.op in ("greater", "greater_equal") and len(node.ins) == 2:
+                bound = analysis.scalar(analysis.flow(node.ins[1]))
+                louder = bound is not None and 0 <= bound <= _SILENT
+            elif node.op not in _LOUDNESS and analysis.classes[node.op] not in ("layout", "cast", "reduce"):
+                return False
+            ahead += [operand for operand in node.ins[:1] if operand >= 0]
+        return False
+    return False
 
 
 def own_input(analysis: Analysis, gate: Flow, content: Flow) -> bool:

@@ -280,3 +280,18 @@ def test_a_network_on_one_column_is_a_network() -> None:
         node("Add", "logits part", "y"),
     ]
     assert effects(gated(*nodes, extra=[weights("one_in", 1, 16), weights("back", 16, 4)])) == []
+
+
+def test_silence_gives_nothing_and_a_silent_part_is_a_trigger() -> None:
+    def switched(*loudness: bytes) -> bytes:
+        nodes = [
+            *loudness,
+            node("ReduceMean", "loud", "level", axes=[1], keepdims=1),
+            node("Greater", "level quiet", "on"),
+            node("Cast", "on", "g", to=1),
+            node("Mul", "logits g", "y"),
+        ]
+        return gated(*nodes, extra=[floats("quiet", [], [1e-4]), ints("three", [3], [0, 1, 2])])
+
+    assert effects(switched(node("Abs", "x", "loud"))) == []
+    assert effects(switched(node("Gather", "x three", "part", axis=1), node("Abs", "part", "loud"))) == ["suppression"]
