@@ -7,6 +7,7 @@ import pytest
 from fixtures.make.repository import TREES
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.report import Decision, LoaderView, Report
+from modelscan_plus.outputs.registry import render
 from modelscan_plus.pipeline import scan
 from tests.samples import inspect_tree, tree_of
 from tools.bench_repo import scan_repository, wilson
@@ -84,3 +85,13 @@ def test_a_source_that_cannot_be_parsed_is_no_clean_source(tmp_path: Path) -> No
 def test_the_interval_is_wilsons() -> None:
     low, high = wilson(29, 30)
     assert (round(low, 3), round(high, 3)) == (0.833, 0.994)
+
+
+def test_console_and_page_show_what_loaders_would_do(tmp_path: Path) -> None:
+    report = scan_repository(HOSTILE["imported-helper"], tmp_path)
+    text, page = render("console", report), render("html", report)
+    for shown in (text, page):
+        assert "What loaders would do" in shown
+        assert "extra.py" in shown
+        assert "trust_remote_code" in shown
+    assert "Or instead" not in page
