@@ -41,7 +41,7 @@ class _Place:
 def lines_of(node: GraphNode) -> tuple[str, ...]:
     """What is written into a box."""
     texts = (node.operator, node.name, node.literal)
-    return tuple(shorten(inert(text), _LONGEST) for text in texts if text)
+    return tuple(shorten(inert(text), _LONGEST) for text in texts if text) or ("–",)
 
 
 def picture(evidence: GraphEvidence, label: str) -> Markup:

@@ -61,3 +61,10 @@ def test_a_long_chain_goes_from_top_to_bottom() -> None:
     tops = [float(found[1]) for found in _BOX.findall(drawn)]
     assert tops == sorted(tops)
     assert len(set(tops)) == 9
+
+
+def test_a_part_without_any_text_is_still_a_box() -> None:
+    nodes = (GraphNode("a", "input"), GraphNode("", "trigger"), GraphNode("b", "output"))
+    drawn = picture(GraphEvidence("override", nodes, ((0, 1), (1, 2), (0, 2))), "label")
+    assert len(_BOX.findall(drawn)) == 3
+    assert drawn.count("<path") == 3

@@ -249,3 +249,27 @@ def test_printing_opens_and_closes_again(open_page: Open) -> None:
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.querySelectorAll('.finding[open]').length") == 0
     assert page.evaluate("location.hash") == ""
+
+
+def test_the_picture_of_a_graph_is_drawn_and_its_labels_stay_in_their_boxes(open_page: Open, tmp_path: Path) -> None:
+    from fixtures.make.graph_flow import SAMPLES
+    from modelscan_plus import scan
+
+    (tmp_path / "models").mkdir()
+    for sample in SAMPLES:
+        if sample.path.startswith("hostile/"):
+            (tmp_path / "models" / Path(sample.path).name).write_bytes(sample.build())
+    page = open_page(scan(tmp_path / "models"))
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert page.locator("svg.graph").count() >= 8
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('svg.graph g')].filter(part => {
+            const box = part.querySelector('rect').getBoundingClientRect();
+            return [...part.querySelectorAll('text')].some(text => {
+                const label = text.getBoundingClientRect();
+                return label.left < box.left || label.right > box.right || label.bottom > box.bottom + 1;
+            });
+        }).length"""
+    )
+    assert outside == 0
+    assert page.problems == []
