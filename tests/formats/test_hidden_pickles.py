@@ -1,5 +1,6 @@
 """Pickles where no format accounts for the bytes, and inside texts and states that get unpickled."""
 
+import base64
 import os
 
 import pytest
@@ -57,7 +58,18 @@ STATE = asm.mapping(a=asm.raw(b"I1\n0" + HOSTILE[2:]))
         asm.rebuild(asm.name("skorch.net", "NeuralNet")) + STATE + asm.BUILD,
         asm.call(asm.name("spacy.vocab", "unpickle_vocab"), b"]", asm.raw(HOSTILE)),
         asm.call(asm.name("_codecs", "encode"), asm.text("cposix\nsystem\n(Vtrue\ntR."), asm.text("latin1")),
+        asm.mapping(weights=asm.text(base64.b64encode(HOSTILE).decode())),
+        asm.mapping(weights=asm.text(base64.urlsafe_b64encode(HOSTILE * 40).decode().rstrip("="))),
+        asm.mapping(weights=asm.text(HOSTILE.hex())),
+        b"V" + HOSTILE.hex().encode() + b"\n",
     ],
 )
 def test_bytes_that_get_unpickled_are_judged(body: bytes) -> None:
     assert "MSP1001" in rules(asm.pickle(body))
+
+
+@pytest.mark.parametrize(
+    "text", [base64.b64encode(HONEST).decode(), HONEST.hex(), "gAQAAAAAAAAAAAAA", "8004" + "0" * 60, "80%"]
+)
+def test_texts_that_decode_to_nothing_that_acts_are_silent(text: str) -> None:
+    assert not above_info(inspect(asm.pickle(asm.mapping(a=asm.text(text)))))

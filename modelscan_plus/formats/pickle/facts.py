@@ -41,5 +41,7 @@ class PickleFacts(Facts):
     """(offset, length) of bytes literals that look like a pickle or an archive themselves."""
     payloads_omitted: int = 0
     """Further ones that are only counted."""
+    encoded: tuple[tuple[int, int], ...] = ()
+    """(offset, length) of text literals that begin like a pickle in Base64 or hexadecimal digits."""
     ordinal: int = 0
     """Position among the pickles of the artifact."""

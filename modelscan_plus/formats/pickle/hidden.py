@@ -1,9 +1,11 @@
 """Bytes that a pickle hands to a callable which unpickles them, or makes out of a text.
 
 `torch.storage._load_from_bytes(data)` is `torch.load` on `data`. Below protocol 3 there are no bytes literals: picklers
-write `_codecs.encode(text, "latin1")`, so that a pickle inside stands in the file as UTF-8 text.
+write `_codecs.encode(text, "latin1")`, so that a pickle inside stands in the file as UTF-8 text. A text that is one in
+Base64 or hexadecimal digits runs only where some program decodes it; no honest model carries one that acts.
 """
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ _TAKERS = frozenset({("spacy.vocab", "unpickle_vocab"), ("spacy.tokens.doc", "un
 _KEEPERS = ("skorch.", "tsfresh.feature_extraction.settings", "stable_baselines3.", "gymnasium.")
 """Modules with classes whose __setstate__ unpickles the bytes in their state."""
 _ENCODERS = frozenset({("_codecs", "encode"), ("codecs", "encode")})
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _CALLS = frozenset({"REDUCE", "OBJ", "INST"})
 _MOST = 10_000
 """Encoded texts of one pickle that are looked into; honest files of protocol 2 have one per array."""
@@ -38,6 +41,10 @@ class Hidden:
 
 def hidden_bytes(facts: PickleFacts, source: ByteSource, budget: Budget) -> Iterator[Hidden]:
     """Bytes handed to an unpickler, and encoded texts that look like a pickle or an archive."""
+    for offset, length in facts.encoded:
+        decoded = _decoded(source, offset, length, budget)
+        if decoded is not None:
+            yield Hidden(f"text at {offset}, decoded", decoded, loaded=False)
     looked = 0
     for effect in facts.effects:
         if isinstance(effect, Call):
@@ -61,6 +68,19 @@ def hidden_bytes(facts: PickleFacts, source: ByteSource, budget: Budget) -> Iter
             found = _bytes(effect, source, budget, certain=False)
             if found is not None:
                 yield Hidden(f"text at {effect.offset}", found, loaded=False)
+
+
+def _decoded(source: ByteSource, offset: int, length: int, budget: Budget) -> ByteSource | None:
+    """The bytes behind a text of Base64 or hexadecimal digits; None when it is neither."""
+    budget.take_decompressed(length)
+    text = source.pread(offset, length).translate(None, b"\r\n \t")
+    try:
+        if text[:2] == b"80":
+            return BytesSource(bytes.fromhex(text.decode("ascii")))
+        padded = text.rstrip(b"=") + b"=" * (-len(text.rstrip(b"=")) % 4)
+        return BytesSource(base64.b64decode(padded.translate(_URL_SAFE), validate=True))
+    except ValueError:
+        return None
 
 
 def _kept(effect: Call, source: ByteSource, budget: Budget) -> Iterator[Hidden]:

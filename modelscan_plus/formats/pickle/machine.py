@@ -18,7 +18,7 @@ from modelscan_plus.formats.pickle import joblib
 from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.opcodes import OPCODES
 from modelscan_plus.formats.pickle.operations import DISPATCH, Operations
-from modelscan_plus.formats.pickle.state import F8, I4, U2, U4, Fault
+from modelscan_plus.formats.pickle.state import ENCODED, F8, I4, U2, U4, Fault
 from modelscan_plus.formats.pickle.values import Value
 
 _CHECK_EVERY = 1 << 16
@@ -59,6 +59,7 @@ class Machine(Operations):
             opcodes=self._opcodes,
             payloads=tuple(self._payloads),
             payloads_omitted=self._payloads_omitted,
+            encoded=tuple(self._encoded),
         )
 
     def _loop(self) -> None:  # noqa: C901 - one loop on purpose: a call per opcode would double its time
@@ -113,6 +114,8 @@ class Machine(Operations):
                     if position > len(buffer):
                         raise IndexError
                     text = buffer[body:position]
+                    if text[:2] in ENCODED:
+                        self._note_encoded(text, base + body, position - body)
                     stack.append(text.decode("ascii") if text.isascii() else self._decode(text))
                 elif opcode == 0x71:  # BINPUT
                     index = buffer[position + 1]

@@ -170,6 +170,7 @@ class Operations(State):
         if isinstance(line, bytes):
             try:
                 self._stack.append(line.decode("raw_unicode_escape"))
+                self._note_encoded(line, self._here(position) - 1 - len(line), len(line))
             except UnicodeDecodeError:
                 raise Fault("text-encoding", "UNICODE with a broken escape") from None
         else:

@@ -20,6 +20,10 @@ NESTED = re.compile(
     rb"|x[\x01\x5e\x9c\xda]"
 )
 """Beginnings of pickles, zips and compressed streams."""
+ENCODED = frozenset({b"gA", b"80"})
+"""How Base64 and hexadecimal digits of PROTO begin."""
+_ENCODED = re.compile(rb"gA[I-X][A-Za-z0-9+/_-]{8}|800[2-5][0-9a-fA-F]{12}")
+_MAX_ENCODED = 1_000
 _CALL_WEIGHT, _IMPORT_WEIGHT = 5, 20
 """Objects that a call and a name's first import count for: what they cost in memory and in judging, in tuples."""
 
@@ -66,6 +70,7 @@ class State:
         self._anomalies: list[Anomaly] = []
         self._payloads: list[tuple[int, int]] = []
         self._payloads_omitted = 0
+        self._encoded: list[tuple[int, int]] = []
         self._protocol = 0
         self._frame_start = start
         self._frame_end: int | None = None
@@ -145,6 +150,8 @@ class State:
             data = window.buffer[position : position + length]
             if kind == "bytes":
                 self._sniff(data, start, length)
+            elif data[:2] in ENCODED:
+                self._note_encoded(data, start, length)
             return (data if kind == "bytes" else self._decode(data)), position + length
         if position + _HEAD > len(window.buffer):
             window.move(position, _HEAD)
@@ -152,6 +159,8 @@ class State:
         blob = Blob(kind, start, length, window.buffer[position : position + _HEAD])
         if kind == "bytes":
             self._sniff(blob.head, start, length)
+        elif blob.head[:2] in ENCODED:
+            self._note_encoded(blob.head, start, length)
         position += length
         if position > len(window.buffer):
             window.move(position)
@@ -163,6 +172,14 @@ class State:
         if length > 3 and NESTED.match(head):
             if len(self._payloads) < _MAX_PAYLOADS:
                 self._payloads.append((start, length))
+            else:
+                self._payloads_omitted += 1
+
+    def _note_encoded(self, head: bytes, start: int, length: int) -> None:
+        """Remember a text that may be a pickle in Base64 or hexadecimal digits."""
+        if _ENCODED.match(head):
+            if len(self._encoded) < _MAX_ENCODED:
+                self._encoded.append((start, length))
             else:
                 self._payloads_omitted += 1
 
