@@ -17,6 +17,9 @@ from modelscan_plus.graph.state import Flow, per_sample
 from modelscan_plus.graph.weights import is_flat, is_trained
 
 _MASK_BITS = 62
+_DEEP = 24
+"""Constants that are looked at in several places; of further ones only the first numbers, so that a remote model is
+read by few ranges."""
 
 
 class Analysis:
@@ -76,7 +79,7 @@ class Analysis:
         key = (id(const), outputs, inputs)
         found = self._trained.get(key)
         if found is None:
-            found = self._trained[key] = is_trained(const, outputs, inputs)
+            found = self._trained[key] = is_trained(const, outputs, inputs, deep=len(self._trained) < _DEEP)
         return found
 
     def flat(self, flow: Flow) -> bool:

@@ -12,6 +12,8 @@ from modelscan_plus.graph.ir import Const, Number
 
 SAMPLE = 256
 _WINDOWS = 3
+_FIRST = 64
+"""Numbers that a reader has at hand without reading again."""
 _SPARSE = 0.12
 """Share of non-zero numbers below which a constant picks instead of mixing."""
 _DISTINCT = 0.25
@@ -23,15 +25,18 @@ _UNITS = 2
 _TINY = 4
 
 
-def is_trained(const: Const | None, outputs: int | None, inputs: int | None) -> bool:
-    """True when the numbers could come from training. `outputs` and `inputs` are units; None when not known."""
+def is_trained(const: Const | None, outputs: int | None, inputs: int | None, *, deep: bool = True) -> bool:
+    """True when the numbers could come from training. `outputs` and `inputs` are units; None when not known.
+
+    Unless `deep`, only the first numbers are looked at, which cost no reading.
+    """
     if outputs is not None and outputs <= _UNITS:
         return False
     if const is None:
         return True
     if const.count < 2 * _TINY or (inputs is not None and inputs < 2 and (outputs or 0) <= _TINY):
         return False
-    numbers = sample(const)
+    numbers = sample(const, deep=deep)
     if numbers is None:
         return outputs is None or outputs > _TINY
     if not numbers:
@@ -66,9 +71,13 @@ def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> 
     return typical > _PEAKED * largest and middle < _HUGE
 
 
-def sample(const: Const) -> list[float] | None:
+def sample(const: Const, *, deep: bool = True) -> list[float] | None:
     """Some hundred numbers from all over the constant, None when its data is not at hand."""
-    return _sample(const.read, const.count) if const.kind in ("float", "int") else None
+    return (
+        _sample(const.read, const.count if deep else min(const.count, _FIRST))
+        if const.kind in ("float", "int")
+        else None
+    )
 
 
 @functools.lru_cache(maxsize=512)
