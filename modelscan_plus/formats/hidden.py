@@ -16,8 +16,9 @@ from modelscan_plus.formats.archives.sevenzip_header import START, read_start
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import BLOCK, is_header
 from modelscan_plus.formats.interface import HEAD, View
-from modelscan_plus.formats.pickle.format import plausible
+from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.machine import Machine
+from modelscan_plus.formats.pickle.values import Call, Global
 
 SEARCHED = 16 << 20
 """Bytes of one range that are searched from its beginning; a range that is longer is searched at its end, too."""
@@ -87,7 +88,7 @@ def _end(source: ByteSource, start: int, stop: int, peek: Budget) -> int | None:
     head = source.pread(start, min(HEAD, stop - start))
     if head.startswith((b"\x80", b"c", b"(")):
         facts = Machine(SliceSource(source, start, stop - start), 0, peek).run()
-        return start + facts.end if plausible(facts) else None
+        return start + facts.end if _acts(facts) else None
     if head.startswith(b"PK\3\4"):
         local = read_local(source, start)
         return stop if local is not None and local.name.isprintable() and local.raw_name else None
@@ -98,3 +99,14 @@ def _end(source: ByteSource, start: int, stop: int, peek: Budget) -> int | None:
         return stop
     view = View(Artifact("", SliceSource(source, start, stop - start), payload=True), head, head)
     return stop if any(stream.claims(view) for stream in _STREAMS) else None
+
+
+def _acts(facts: PickleFacts) -> bool:
+    """True when the program calls a name that can exist, or ends properly after importing one. Noise does neither."""
+    for effect in facts.effects:
+        name = effect.function if isinstance(effect, Call) else effect
+        if isinstance(name, Global) and (isinstance(effect, Call) or facts.ended == "stop"):
+            parts = [*name.module.split("."), *name.name.split(".")]
+            if all(part.isidentifier() and part.isascii() for part in parts):
+                return True
+    return False

@@ -9,10 +9,11 @@ from modelscan_plus.formats.pickle import render
 from modelscan_plus.formats.pickle.facts import Effect, PickleFacts
 from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global, Items, PersistentId, Value, sequence, text_of
 from modelscan_plus.formats.stdlib import STDLIB
+from modelscan_plus.rules.acting_states import evaluated_text, judge_state
 from modelscan_plus.rules.allowlist import Permit, is_listed_library
 from modelscan_plus.rules.callables import Known, Standing, known
 from modelscan_plus.rules.dtypes import is_dtype, judge_dtype
-from modelscan_plus.rules.guards import evaluated_text, judge_arguments, judge_cost, judge_state
+from modelscan_plus.rules.guards import judge_arguments, judge_cost
 from modelscan_plus.rules.pickle_states import (
     IMITATIONS,
     OVERRIDABLE,

@@ -130,7 +130,16 @@ def test_where_unpicklers_differ_the_machine_goes_on_and_notes_it(data: bytes, c
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [(b"I007\n.", 7), (b"I01\n.", True), (b"I00\n.", False), (b"L12L\n.", 12), (b"I0x1f\n.", 31), (b"F1e3\n.", 1000.0)],
+    [
+        (b"I007\n.", 7),
+        (b"I01\n.", True),
+        (b"I00\n.", False),
+        (b"L12L\n.", 12),
+        (b"I0x1f\n.", 31),
+        (b"F1e3\n.", 1000.0),
+        (b"F2\x000\n.", 2.0),
+        (b"I2\x000\n.", 2),
+    ],
 )
 def test_text_numbers(data: bytes, expected: object) -> None:
     assert run(data).result == expected

@@ -124,7 +124,8 @@ class Operations(State):
     def _op_float(self, position: int) -> int:
         line, position = self._line(position + 1)
         try:
-            value: Value = float(line) if isinstance(line, bytes) else line
+            # C's unpickler takes a number up to a NUL.
+            value: Value = float(line.partition(b"\0")[0]) if isinstance(line, bytes) else line
         except ValueError:
             raise Fault("bad-number", "FLOAT without a number") from None
         self._stack.append(value)
@@ -454,6 +455,7 @@ def _number(line: bytes | Blob, special: dict[bytes, bool]) -> Value:
         return line
     if line in special:
         return special[line]
+    line = line.partition(b"\0")[0]  # C's unpickler stops reading the number there
     if len(line) > INT_DIGITS:
         return Opaque("number of many digits")
     for base in (10, 0):
