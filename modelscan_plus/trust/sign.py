@@ -48,6 +48,9 @@ class KeySigner:
         """The key to verify with."""
         self.hint = hashlib.sha256(self.public_pem).hexdigest()
         """SHA-256 of `public_pem`, as OpenSSF Model Signing names keys."""
+        der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.id = hashlib.sha256(der).hexdigest()
+        """SHA-256 of the same in DER, as `verify` and the report show keys."""
 
     @classmethod
     def from_pem(cls, data: bytes, password: bytes | None = None) -> "KeySigner":
@@ -70,7 +73,7 @@ class KeySigner:
 
     @property
     def name(self) -> str:
-        return f"key {self.hint[:16]}…"
+        return f"key {self.id[:16]}…"
 
     def sign(self, statement: bytes) -> bytes:
         """The bundle over the JSON of an in-toto statement."""
