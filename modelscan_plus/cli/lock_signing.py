@@ -39,14 +39,20 @@ class Signing:
         `known` is the signer of the version before; with `anew` it does not say who must have signed.
         """
         if self.signature is None:
-            if any((self.identity, self.issuer, self.key, self.trusted_root, self.first_use)):
+            if any((self.identity, self.issuer, self.key, self.trusted_root, self.trusted_root_sha256, self.first_use)):
                 raise UsageError("these options say who must have signed: name the file with --signature")
             return None
         try:
             from modelscan_plus.trust.content import read_file
         except ImportError:
             raise MissingExtra("verifying signatures", "sign") from None
-        data = read_file(self.signature, 64 << 20, "the signature")
+        from modelscan_plus.trust.bundle import MAX_BUNDLE
+        from modelscan_plus.trust.reasons import Rejected
+
+        try:
+            data = read_file(self.signature, MAX_BUNDLE, "the signature")
+        except Rejected as error:
+            raise UsageError(error.message) from None
         expected = self._expected(data, None if anew else known, anew=anew)
         root = self._root()
         signature = self.signature
@@ -81,6 +87,8 @@ class Signing:
         from modelscan_plus.trust.root import MAX_ROOT, read_root, shipped_root
 
         if self.trusted_root is None:
+            if self.trusted_root_sha256 is not None:
+                raise UsageError("--trusted-root-sha256 pins the file of --trusted-root, which is not given")
             return shipped_root()
         try:
             data = read_file(self.trusted_root, MAX_ROOT, "the trusted root")

@@ -101,6 +101,7 @@ def command(
         from modelscan_plus.trust.target import find_signature, verify_target
     except ImportError:
         raise MissingExtra("verifying signatures", "sign") from None
+    _refuse_idle(attestation, signature)
     requests = _requests(
         target,
         attestation or signature or find_signature(target),
@@ -124,6 +125,18 @@ def command(
         result = result or verify_target(watched[-1])
     click.echo(_as_json(result) if format_ == "json" else _as_text(target, result, moment), nl=False)
     sys.exit(0 if result.state == "verified" else 1)
+
+
+def _refuse_idle(attestation: str | None, signature: str | None) -> None:
+    """Raise `UsageError` for a condition on the command line that nothing would look at."""
+    if attestation is not None:
+        if signature is not None:
+            raise UsageError("--signature and --attestation are two questions; ask them one after the other")
+        return
+    context = click.get_current_context()
+    for name in ("any_policy", "max_age_days", "ruleset", "log"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --attestation")
 
 
 def _within(target: str, given: str) -> str:
@@ -186,6 +199,8 @@ def _requests(
             jobs=jobs or default_jobs(),
         )
 
+    if root.sha256 is not None and root.file is None:
+        raise UsageError("--trusted-root-sha256 pins the file of --trusted-root, which is not given")
     if not asked.nothing:
         return [request(_expected(asked), _root(root), ignore, None)]
     if policy is None:
@@ -243,8 +258,6 @@ def _root(given: _Root) -> "TrustedRoot":
     from modelscan_plus.trust.root import MAX_ROOT, read_root, shipped_root
 
     if given.file is None:
-        if given.sha256 is not None:
-            raise UsageError("--trusted-root-sha256 pins the file of --trusted-root, which is not given")
         return shipped_root()
     try:
         return read_root(read_file(given.file, MAX_ROOT, "the trusted root"), name=given.file, sha256=given.sha256)

@@ -17,6 +17,17 @@ MAX_PAYLOAD = 64 << 20
 MAX_SUBJECTS = 500_000
 
 
+_VERDICTS = (
+    "urn:modelscan-plus:predicate:",
+    "https://in-toto.io/attestation/svr/",
+    "https://in-toto.io/attestation/test-result/",
+    "https://in-toto.io/attestation/vulns",
+    "https://slsa.dev/verification_summary/",
+    "https://cosign.sigstore.dev/attestation/vuln/",
+)
+"""Statements about what was found out, which may be that the thing is malicious."""
+
+
 def pae(payload_type: str, payload: bytes) -> bytes:
     """What is signed: DSSEv1 SP LEN(type) SP type SP LEN(payload) SP payload."""
     kind = payload_type.encode("utf-8")
@@ -45,6 +56,11 @@ class Statement:
     predicate_type: str
     subjects: tuple[Subject, ...]
     predicate: Json
+
+    @property
+    def is_verdict(self) -> bool:
+        """True where it says what a scan or test found, good or bad: its signer does not vouch for the subject."""
+        return self.predicate_type.startswith(_VERDICTS)
 
 
 def parse_statement(payload_type: str, payload: bytes) -> Statement:

@@ -40,6 +40,8 @@ MAX_SUBJECTS = 10_000
 _NOT_OURS = frozenset({Cause.UNKNOWN_AUTHORITY, Cause.CHAIN})
 _OPEN = "nobody said who must have signed: the policy has no [[signatures.require]] for this target"
 
+_VERDICT = "valid, but the verdict of a scan or test, which may be a denial: no signature of a publisher"
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a child is to verify signatures against."""
@@ -137,6 +139,8 @@ class SignatureExaminer:
                 return _unchecked(f"of a Sigstore instance whose trusted root is not at hand; {_OPEN}")
             raise
         answer = _answer(verified, file)
+        if answer.report.state == "unchecked":
+            return answer
         return msgspec.structs.replace(
             answer, report=msgspec.structs.replace(answer.report, state="unchecked", message=f"valid, but {_OPEN}")
         )
@@ -193,4 +197,7 @@ def _answer(verified: Verified, file: str, ignore: tuple[str, ...] = ()) -> Answ
         raise Rejected(Cause.TOO_LARGE, f"a statement about {len(statement.subjects):,} things")
     subjects = {subject.name: subject.digests.get("sha256", "") for subject in statement.subjects}
     covers = f"a statement of the type {visible(shorten(statement.predicate_type))}"
-    return Answer(report=report(verified, path="", covers=covers), subjects=subjects, ignore=ignore)
+    said = report(verified, path="", covers=covers)
+    if statement.is_verdict:
+        said = msgspec.structs.replace(said, state="unchecked", message=_VERDICT)
+    return Answer(report=said, subjects=subjects, ignore=ignore)

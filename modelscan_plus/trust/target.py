@@ -109,6 +109,12 @@ def _verify(request: Request) -> SignatureReport:
             begin=request.begin,
         )
         return report(verified, path=request.signature, covers=covered(checked), left_out=_left_out(checked))
+    if statement.is_verdict:
+        raise Rejected(
+            Cause.PAYLOAD,
+            "it is the verdict of a scan or test, which may be a denial, and no signature of a publisher; a scan of "
+            "ours is admitted on with --attestation",
+        )
     digest = whole.digest("sha256") if whole is not None else _tree(request)
     if not any(subject.digests.get("sha256") == (digest or b"").hex() for subject in statement.subjects):
         raise Rejected(Cause.DIGEST, "the signed statement is about something else: no subject has this digest")

@@ -21,6 +21,7 @@ from modelscan_plus.pipeline import Options, inert_copy, scan_targets
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.trust.dsse import STATEMENT_TYPE
 from modelscan_plus.trust.oms import PREDICATE_TYPE
+from modelscan_plus.trust.requirement import Required
 from tests.cli.commands import run
 from tests.trust.minisig import IDENTITY, ISSUER, SIGNED_AT, Leaf, Sigstore, Wish
 
@@ -403,3 +404,82 @@ def test_what_a_signature_claims_is_shown_as_text(place: Place) -> None:
     text = render("console", msgspec.structs.replace(report, signatures=(inert_copy(shown),)))
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+SPELLINGS = {
+    "incoming/model": ("incoming/model/", "./incoming//model", "incoming/../incoming/model", "{here}/incoming/model"),
+    "incoming/model/": ("incoming/model", "./incoming/model/"),
+    "./incoming/*": ("incoming/model", "linked"),
+    "incoming/v[1]": ("incoming/v[1]", "incoming/v[1]/"),
+    "/": ("/", "//"),
+    "hf:corp/*": (
+        "hf:corp/model@main",
+        "hf:Corp/Model",
+        "hf:models/corp/model",
+        "https://huggingface.co/corp/model",
+        "https://hf.co/corp/model/tree/main",
+    ),
+    "hf:corp/model": ("hf:corp/model@v1", "hf:corp/model/", "https://huggingface.co/corp/model"),
+    "https://huggingface.co/corp/*": ("https://huggingface.co/corp/model",),
+}
+
+
+@pytest.mark.parametrize("match", SPELLINGS)
+def test_a_requirement_holds_however_the_target_is_spelt(
+    match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "incoming" / "model").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "incoming" / "model")
+    monkeypatch.chdir(tmp_path)
+    for given in SPELLINGS[match]:
+        assert Required(match=match).applies(given.format(here=tmp_path)), given
+    for given in ("incoming2/model", "hf:corpse/model", "hf:datasets/corp/model", "https://[", "hf:@", "a\0b"):
+        assert not Required(match=match).applies(given), given
+
+
+VERDICTS = (
+    "urn:modelscan-plus:predicate:scan:v1",
+    "https://in-toto.io/attestation/svr/v0.2",
+    "https://slsa.dev/verification_summary/v1",
+    "https://in-toto.io/attestation/test-result/v0.1",
+)
+
+
+@pytest.mark.parametrize("kind", VERDICTS)
+def test_the_verdict_of_a_scan_is_no_signature_of_the_publisher(place: Place, kind: str) -> None:
+    # The same identity often builds and scans; what it signed may be "this is malware".
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": "model.safetensors", "digest": {"sha256": hashlib.sha256(WEIGHTS).hexdigest()}}],
+        "predicateType": kind,
+        "predicate": {"verdict": "denied"},
+    }
+    for by_policy, wanted in ((True, "MSP7001"), (False, "MSP7004")):
+        bundle = MINE.bundle(json.dumps(statement).encode(), Wish(), dsse=True)
+        (place.model / "scan.sigstore.json").write_text(json.dumps(bundle))
+        report = place.scan(policy=by_policy)
+        assert wanted in fired(report)
+        assert "MSP7002" not in fired(report)
+    (place.model / "scan.sigstore.json").rename(place.model.parent / "scan.sigstore.json")
+    model = place.model / "model.safetensors"
+    done = run("verify", model, "--policy", place.policy, "--signature", place.model.parent / "scan.sigstore.json")
+    assert (done.returncode, "[wrong-payload]" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--max-age-days", "1"),
+        ("--ruleset", "sha256:00"),
+        ("--log", "imports.log"),
+        ("--any-policy",),
+        ("--trusted-root-sha256", "00" * 32),
+    ],
+)
+def test_a_condition_that_nothing_would_look_at_is_an_error(place: Place, options: tuple[str, ...]) -> None:
+    place.sign()
+    assert run("verify", place.model, "--policy", place.policy).returncode == 0
+    done = run("verify", place.model, "--policy", place.policy, *options)
+    assert (done.returncode, options[0] in done.stderr) == (2, True)
+    both = ("--attestation", "a.jsonl", "--signature", place.model / "model.sig")
+    assert run("verify", place.model, "--policy", place.policy, *both).returncode == 2
