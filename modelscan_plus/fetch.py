@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from modelscan_plus.core.errors import ModelscanPlusError, UsageError
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.report import Decision, Report
@@ -86,7 +88,7 @@ def fetch(
         offline=options.offline,
     )
     say(f"scanning {hub.target} remotely")
-    report = scan_sources([(given, hub)], options)
+    report = _scanned_remotely(given, hub, options)
     if report.verdict.decision is Decision.DENIED:
         return Fetched(decided(report), landed=False)
     files = [file for file in hub.selected() if options.max_size is None or file.size <= options.max_size]
@@ -126,6 +128,15 @@ def fetch(
             if not keep:
                 _remove(place)
             raise DownloadFailed(f"{destination}: {spoken(error)}; nothing landed") from None
+
+
+def _scanned_remotely(given: str, hub: HubSource, options: Options) -> Report:
+    """What can be known before the download. Who signed cannot: the scan of what came asks for that."""
+    policy = msgspec.structs.replace(options.policy, signatures=())
+    report = scan_sources([(given, hub)], replace(options, policy=policy))
+    # What it denies the whole policy denies too, so the report says by which policy.
+    verdict = msgspec.structs.replace(report.verdict, policy=options.policy.digest)
+    return msgspec.structs.replace(report, verdict=verdict)
 
 
 def _check_destination(destination: Path) -> None:

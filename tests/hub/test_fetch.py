@@ -1,5 +1,7 @@
 """`fetch`: the destination is absent or complete and verified, whatever happens."""
 
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fixtures.make.assemble import PROTO4, name, pickle, text
 from modelscan_plus import fetch as fetching
@@ -21,6 +24,7 @@ from modelscan_plus.sources.hub.download import DownloadFailed, Mismatch, check_
 from modelscan_plus.sources.hub.remote import RemoteIdentity
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.trust.journal import entries
+from modelscan_plus.trust.sign import KeySigner
 from modelscan_plus.trust.tree import measure
 from tests.cli.commands import run
 from tests.hub import sparse
@@ -81,6 +85,35 @@ def test_an_allowed_repository_lands_whole(hub: Hub, place: Path) -> None:
     assert "MSP5002" in {finding.rule for finding in fetched.report.findings}
 
 
+def test_a_required_signature_is_looked_for_in_what_came(hub: Hub, place: Path, tmp_path: Path) -> None:
+    signer = KeySigner(ec.generate_private_key(ec.SECP256R1()))
+    (tmp_path / "key.pub").write_bytes(signer.public_pem)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('schema = 1\n[[signatures.require]]\nmatch = "hf:org/*"\nkey = "key.pub"\n')
+    made = Options(policy=load_policy(str(policy)))
+    publish(hub)
+    refused = fetching.fetch("hf:org/model", place, made, keep=False, tick=lambda _: None, say=lambda _: None)
+    assert not refused.landed
+    assert not place.exists()
+    assert "MSP7001" in {finding.rule for finding in refused.report.findings}
+    assert refused.report.verdict.scope == "full"
+    resources = [
+        {"name": path, "algorithm": "sha256", "digest": hashlib.sha256(data).hexdigest()}
+        for path, (data, _) in sorted(FILES.items())
+    ]
+    root = hashlib.sha256(b"".join(bytes.fromhex(item["digest"]) for item in resources)).hexdigest()
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "m", "digest": {"sha256": root}}],
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {"resources": resources, "serialization": {"method": "files", "hash_type": "sha256"}},
+    }
+    publish(hub, model__sig=(signer.sign(json.dumps(statement).encode()), False))
+    landed = fetching.fetch("hf:org/model", place, made, keep=False, tick=lambda _: None, say=lambda _: None)
+    assert landed.landed
+    assert [report.state for report in landed.report.signatures] == ["verified"]
+
+
 def test_what_the_remote_scan_denies_is_never_downloaded(hub: Hub, place: Path) -> None:
     publish(hub, bad__pkl=(EVIL, True))
     fetched = fetch(place)
@@ -93,8 +126,6 @@ def test_what_the_remote_scan_denies_is_never_downloaded(hub: Hub, place: Path) 
 @pytest.mark.parametrize("keep", [False, True])
 def test_what_only_the_full_scan_shows_does_not_land(hub: Hub, place: Path, keep: bool) -> None:
     # A server that shows the scanner something harmless and the download something else, with the hash that fits.
-    import hashlib
-
     harmless = pickle(text("x" * 300_000))
     evil = PROTO4 + text("y" * 299_000)[:-1] + b"y0" + sparse.PAYLOAD + b"."
     evil += bytes(len(harmless) - len(evil))
