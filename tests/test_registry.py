@@ -35,7 +35,7 @@ COVERED_ELSEWHERE = {
 }
 COVERED_ELSEWHERE["MSP4070"] = "tests/graph/test_dormancy.py: a model has to run"
 COVERED_ELSEWHERE |= dict.fromkeys(
-    ("MSP5001", "MSP5002", "MSP5003", "MSP5004", "MSP5005", "MSP5006", "MSP5007", "MSP5009"),
+    ("MSP5001", "MSP5002", "MSP5003", "MSP5004", "MSP5005", "MSP5006", "MSP5007", "MSP5009", "MSP5010"),
     "tests/rules/test_hub.py: facts of a hub or a cache, not of bytes",
 )
 COVERED_ELSEWHERE["MSP9301"] = "tests/engines/test_opinions.py: other scanners object"

@@ -37,3 +37,5 @@ class HubRepositoryFacts(Facts):
     verdicts: tuple[HubVerdict, ...]
     plain_weights: tuple[str, ...]
     """Weights that lie in git itself, where only a git id names their content."""
+    conversions: tuple[tuple[int, str], ...] = ()
+    """Number and author of each open pull request that loaders take safetensors from where the repository has none."""

@@ -82,6 +82,25 @@ PULL_REQUEST = Rule(
     cwe=("CWE-829",),
     references=("https://huggingface.co/docs/hub/repositories-pull-requests-discussions",),
 )
+CONVERSION = Rule(
+    id="MSP5010",
+    slug="conversion-pull-request",
+    title="Loaders take the weights from a pull request instead of this commit",
+    severity=Severity.HIGH,
+    why=(
+        "A model without safetensors can be asked for safetensors all the same. transformers then looks for an open "
+        "pull request that bears the title of the conversion service, and loads the weights from there. It does not "
+        "look at who opened it, and pinning a commit does not pin it. What stands there was not scanned."
+    ),
+    fix=(
+        "Do not load this model with use_safetensors=True. Scan the pull request by itself (hf:org/model@refs/pr/N), "
+        "and ask the owner to merge or close it."
+    ),
+    bad="pull request 7, open, by somebody: Adding `safetensors` variant of this model",
+    good="model.safetensors stands in the repository itself",
+    cwe=("CWE-829",),
+    references=("https://huggingface.co/docs/transformers/main/en/main_classes/model",),
+)
 HUB_ALERT = Rule(
     id="MSP5005",
     slug="hub-scanner-alert",
@@ -209,6 +228,7 @@ def hub_repository(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             yield from _alerts(facts, context)
             yield from _not_scanned(facts, context)
             yield from _plain_weights(facts, context)
+            yield from _converted(facts, context)
 
 
 def _revision(facts: HubRepositoryFacts, context: TreeContext) -> Iterator[Finding]:
@@ -293,3 +313,21 @@ def _plain_weights(facts: HubRepositoryFacts, context: TreeContext) -> Iterator[
         shown = visible(path)
         message = f"{shown} lies in git itself, not in LFS: only git's SHA-1 names its content."
         yield context.finding(WEIGHTS_IN_GIT, shown, message, TextEvidence(shown), subject=path)
+
+
+_SERVICE = "SFconvertbot"
+
+
+def _converted(facts: HubRepositoryFacts, context: TreeContext) -> Iterator[Finding]:
+    for number, author in facts.conversions:
+        of_service = author == _SERVICE
+        who = (
+            "the hub's conversion service"
+            if of_service
+            else f"{visible(shorten(author, 60)) or 'somebody'}, who is not"
+        )
+        named = who if of_service else f"{who} the hub's conversion service"
+        message = f"Pull request {number} by {named} offers safetensors that transformers may load instead."
+        severity = Severity.LOW if of_service else None
+        text = TextEvidence(f"refs/pr/{number}")
+        yield context.finding(CONVERSION, ".", message, text, subject=f"refs/pr/{number}", severity=severity)

@@ -88,6 +88,8 @@ class Repo:
     disabled: bool = False
     security: object = None
     """`securityRepoStatus`, as the API gives it."""
+    discussions: list[dict[str, object]] = field(default_factory=list)
+    """As `/discussions` lists them."""
 
     def commit(self, files: Mapping[str, File], ref: str = "main") -> str:
         """A new commit; returns its id."""
@@ -340,6 +342,18 @@ class _CdnHandler(_Handler):
     do_HEAD = do_GET  # noqa: N815 (the name that http.server wants)
 
 
+_PLACES = ("revision", "tree", "paths-info", "commits", "refs", "discussions")
+
+
+def _references(repo: Repo) -> dict[str, object]:
+    branches = [{"name": n, "ref": f"refs/heads/{n}", "targetCommit": c} for n, c in repo.refs.items()]
+    return {"branches": branches, "converts": [], "tags": []}
+
+
+def _discussions(repo: Repo) -> dict[str, object]:
+    return {"discussions": repo.discussions, "count": len(repo.discussions), "start": 0}
+
+
 def _split(path: str) -> tuple[str, str, str]:
     parts = path.strip("/").split("/")
     at = next(position for position, part in enumerate(parts) if len(part) == 40)
@@ -407,7 +421,11 @@ class _HubHandler(_Handler):
             return
         kind, rest = parts[0].removesuffix("s"), parts[1:]
         at = next(
-            (i for i, part in enumerate(rest) if part in ("revision", "tree", "paths-info", "commits", "refs")),
+            (
+                i
+                for i, part in enumerate(rest)
+                if part in ("revision", "tree", "paths-info", "commits", "refs", "discussions")
+            ),
             len(rest),
         )
         name, rest = "/".join(rest[:at]), rest[at:]
@@ -419,17 +437,8 @@ class _HubHandler(_Handler):
         if repo is None:
             return
         what = rest[0] if rest else "revision"
-        if what == "refs":
-            self._json(
-                entry,
-                {
-                    "branches": [
-                        {"name": n, "ref": f"refs/heads/{n}", "targetCommit": c} for n, c in repo.refs.items()
-                    ],
-                    "converts": [],
-                    "tags": [],
-                },
-            )
+        if what in ("refs", "discussions"):
+            self._json(entry, _references(repo) if what == "refs" else _discussions(repo))
             return
         revision = unquote("/".join(rest[1:])) or "main"
         if what == "tree" and "/" in revision and repo.find(revision) is None:

@@ -383,6 +383,26 @@ def test_a_moved_repository_and_a_pull_request_are_findings(hub: Hub) -> None:
     assert not {f.rule for f in scan(f"hf:org/model@{commit}").findings} & {"MSP5002", "MSP5003", "MSP5004"}
 
 
+def test_an_open_conversion_by_somebody_is_a_finding_where_loaders_would_take_it(hub: Hub) -> None:
+    publish(hub, {"config.json": b"{}", "pytorch_model.bin": b"\x80\x02}."})
+    title = "Adding `safetensors` variant of this model"
+    request = {"num": 7, "title": title, "author": {"name": "mallory"}, "status": "open", "isPullRequest": True}
+    others = [
+        request | {"num": 8, "status": "merged"},
+        request | {"num": 9, "isPullRequest": False},
+        request | {"num": 10, "title": "Update README.md"},
+        request | {"num": "11"},
+        7,
+    ]
+    hub.repo("org/model").discussions = [request, *others]  # type: ignore[list-item]
+    report = scan("hf:org/model")
+    assert [(f.rule, f.subject) for f in report.findings if f.rule == "MSP5010"] == [("MSP5010", "refs/pr/7")]
+    assert report.verdict.decision is Decision.DENIED
+    assert len(hub.asked("hub", "", "/api/")) <= 4
+    publish(hub, {"model.safetensors": sparse.safetensors(1000, 2), "pytorch_model.bin": b"\x80\x02}."})
+    assert not [f for f in scan("hf:org/model").findings if f.rule == "MSP5010"]
+
+
 def test_a_registry_wants_a_commit(hub: Hub) -> None:
     commit = publish(hub, {"a.safetensors": sparse.safetensors(1000, 2)})
     assert cli(hub, "scan", "hf:org/model", "--policy", "builtin:registry")[0] == 1

@@ -79,6 +79,13 @@ def test_weights_in_git_are_named() -> None:
     assert rules(plain_weights=("model.safetensors",)) == {"MSP5007": Severity.LOW}
 
 
+def test_a_conversion_that_the_service_did_not_open_denies() -> None:
+    assert rules(conversions=((7, "mallory"),)) == {"MSP5010": Severity.HIGH}
+    assert rules(conversions=((7, "SFconvertbot"),)) == {"MSP5010": Severity.LOW}
+    assert "refs/pr/7" in found(conversions=((7, "mal\x1blory"),))[0].subject
+    assert "\x1b" not in found(conversions=((7, "mal\x1blory"),))[0].message
+
+
 def test_a_blob_that_differs_from_its_name() -> None:
     (finding,) = judge_path("blobs/aa", PathFacts("blob-differs", "aa has the hash bb"))
     assert (finding.rule, finding.severity) == ("MSP5009", Severity.HIGH)

@@ -30,6 +30,7 @@ _ASKED = 100
 _PATIENCE = 30.0
 """Seconds for one call, with all tries."""
 _COMMIT = re.compile(r"[0-9A-Za-z]{7,64}")
+CONVERSION = "Adding `safetensors` variant of this model"
 _SCANNERS = {
     "avScan": "ClamAV",
     "pickleImportScan": "pickle imports",
@@ -102,6 +103,22 @@ class HubApi:
             for item in (answer if isinstance(answer, list) else [])
             if isinstance(item, dict)
             for verdict in _verdicts(_text(item, "path"), item.get("securityFileStatus"))
+        ]
+
+    def conversions(self, repository: Repository) -> list[tuple[int, str]]:
+        """Number and author of each open pull request with the title that transformers looks for.
+
+        transformers.safetensors_conversion compares the title and the commit that it stands on, not the author.
+        """
+        target = HubTarget(repository.name, repository.asked.kind, repository.commit)
+        params = {"p": "0", "type": "pull_request", "status": "open"}
+        answer, _ = self._ask(repository.asked, f"{target.api}/discussions", params=params)
+        listed = answer.get("discussions") if isinstance(answer, dict) else None
+        return [
+            (number, _text(item.get("author"), "name"))
+            for item in (listed if isinstance(listed, list) else [])
+            if isinstance(item, dict) and item.get("isPullRequest") is True and _text(item, "status") == "open"
+            if _text(item, "title") == CONVERSION and isinstance(number := item.get("num"), int)
         ]
 
     def _tree(self, target: HubTarget) -> Iterator[RemoteIdentity]:

@@ -118,6 +118,7 @@ class HubSource:
             scanned=repository.scanned,
             flagged=repository.flagged,
             verdicts=tuple(self._verdicts(repository, paths)),
+            conversions=tuple(self._conversions(repository, paths)),
             plain_weights=tuple(
                 file.path
                 for file in repository.files
@@ -132,6 +133,18 @@ class HubSource:
             return HubApi().verdicts(repository, critical)
         except ModelscanPlusError:  # everything else is known by now; a second opinion that nobody gave is no opinion
             return [HubVerdict(path, "", "unknown", "") for path in critical]
+
+    @staticmethod
+    def _conversions(repository: Repository, paths: list[str]) -> list[tuple[int, str]]:
+        """Asked only of a model that has pickled weights at its root and no safetensors: others are not converted."""
+        root = [path for path in paths if "/" not in path]
+        pickled = any(path.startswith("pytorch_model") and path.endswith(".bin") for path in root)
+        if not pickled or any(path.endswith(".safetensors") for path in root) or repository.asked.kind != "model":
+            return []
+        try:
+            return HubApi().conversions(repository)
+        except ModelscanPlusError:  # the repository is readable without; who may open discussions can be limited
+            return []
 
     def _file(self, file: RemoteIdentity) -> RemoteFile:
         repository = self.resolve()
