@@ -119,6 +119,24 @@ REWRITES = Rule(
     references=(_TOKENIZERS,),
 )
 
+UNPINNED_BASE = Rule(
+    id="MSP5068",
+    slug="unpinned-base-model",
+    title="An adapter names its base model without a commit",
+    severity=Severity.INFO,
+    why=(
+        "peft loads the base model from whatever the main branch of that repository holds at that moment. Pinning the "
+        "adapter does not pin it, and what was scanned here is the adapter alone."
+    ),
+    fix="Scan the base model as well, and give its commit: from_pretrained(base, revision=…) before the adapter.",
+    bad='"base_model_name_or_path": "org/base", "revision": null',
+    good='"base_model_name_or_path": "org/base", "revision": "4d7a2146…" (40 digits)',
+    cwe=("CWE-829",),
+    references=("https://huggingface.co/docs/peft/main/en/developer_guides/checkpoint",),
+)
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
 _DANGEROUS = re.compile(
     r"^(?:os|posix|nt|subprocess|builtins|sys|shutil|socket|pty|importlib|runpy|code|ctypes|pickle|marshal|pip|webbrowser|"
     r"urllib|requests|http|ftplib|commands|asyncio|multiprocessing|threading|inspect|types|timeit|pdb|antigravity|"
@@ -213,6 +231,16 @@ def _path_severity(path: ConfigPath) -> Severity | None:
         return Severity.HIGH
     system = re.match(r"^(?:/(?:etc|proc|sys|dev|root|var/run)/|~/\.|/home/[^/]+/\.)", path.value)
     return Severity.HIGH if system else Severity.LOW
+
+
+@judges(JsonFacts)
+def base_model(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """The model that an adapter is laid over."""
+    base = facts.strings.get("base_model_name_or_path", "")
+    revision = facts.strings.get("revision", "")
+    if _HUB_ID.fullmatch(base) and not _COMMIT.fullmatch(revision):
+        message = f"The base model is {base}, at {revision or 'its main branch'}; it was not scanned here."
+        yield context.finding(UNPINNED_BASE, message, TextEvidence(base), subject=base)
 
 
 @judges(JsonFacts)
