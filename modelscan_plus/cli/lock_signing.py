@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelscan_plus.core.errors import MissingExtra, UsageError
-from modelscan_plus.trust.lock import Entry, Signer
+from modelscan_plus.trust.lock import Entry, Signer, digests
 
 if TYPE_CHECKING:
     from modelscan_plus.trust.expected import Expected
@@ -56,7 +56,7 @@ class Signing:
         expected = self._expected(data, None if anew else known, anew=anew)
         root = self._root()
         signature = self.signature
-        return lambda _entry: _verified(target, signature, data, expected, root, exclude, jobs)
+        return lambda entry: _verified(target, entry, signature, data, expected, root, exclude, jobs)
 
     def _expected(self, data: bytes, known: Signer | None, *, anew: bool) -> "Expected":
         from modelscan_plus.trust.content import read_file
@@ -119,6 +119,7 @@ def _whoever_signed(data: bytes) -> "Expected":
 
 def _verified(
     target: str,
+    entry: Entry,
     signature: str,
     data: bytes,
     expected: "Expected",
@@ -131,7 +132,16 @@ def _verified(
 
     now = datetime.now(UTC)
     result = verify_target(
-        Request(path=target, signature=signature, expected=expected, root=root, now=now, ignore=exclude, jobs=jobs)
+        Request(
+            path=target,
+            signature=signature,
+            expected=expected,
+            root=root,
+            now=now,
+            ignore=exclude,
+            locked=digests(entry.files),
+            jobs=jobs,
+        )
     )
     if result.state != "verified":
         raise Refused(f"the signature does not verify: {result.message}")

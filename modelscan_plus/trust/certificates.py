@@ -82,7 +82,12 @@ def verify_path(
     builder = builder.extension_policies(ca_policy=_ca_policy(strict=strict), ee_policy=_ee_policy(strict=strict))
     try:
         return builder.build_client_verifier().verify(leaf, list(between)).chain[1]
-    except (verification.VerificationError, x509.UnsupportedGeneralNameType, ValueError, IndexError) as error:
+    except IndexError:
+        # The path is the leaf alone: it stands among the anchors itself.
+        raise Rejected(
+            Cause.CHAIN, "the signer's own certificate was given as an authority; give that of the authority"
+        ) from None
+    except (verification.VerificationError, x509.UnsupportedGeneralNameType, ValueError) as error:
         detail = str(error).partition(" (encountered")[0].removeprefix("validation failed: ")
         raise Rejected(Cause.CHAIN, f"the certificate does not lead to a trusted authority: {detail}") from None
 
@@ -156,6 +161,8 @@ def names(certificate: x509.Certificate) -> tuple[str, ...]:
             result.append(name.value)
         elif isinstance(name, x509.OtherName) and name.type_id == _OTHER_NAME:
             result.append(_utf8_string(name.value, "the name in the certificate"))
+        else:  # nobody's identity, but one more name
+            result.append(f"({type(name).__name__})")
     return tuple(result)
 
 

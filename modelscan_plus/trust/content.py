@@ -25,14 +25,46 @@ def read_file(path: str | Path, limit: int, what: str) -> bytes:
     return data
 
 
-def content_of_file(path: str | Path, more: Mapping[str, Callable[[], Any]] | None = None) -> Content:
-    """A file as the content of a signature, read once for each digest asked for. `more` are hashes beside hashlib's."""
+def content_of_file(
+    path: str | Path, more: Mapping[str, Callable[[], Any]] | None = None, known: bytes | None = None
+) -> Content:
+    """A file as the content of a signature, read once for each digest asked for. `more` are hashes beside hashlib's.
+
+    `known` is the SHA-256 that was taken before: what is read must be that file still.
+    """
 
     def digest(algorithm: str) -> bytes:
+        if known is not None:
+            if algorithm == "sha256":
+                return known
+            both = _Both((more or {}).get(algorithm, lambda: hashlib.new(algorithm))())
+            with os.fdopen(_open(path, "the file"), "rb") as stream:
+                hashlib.file_digest(stream, lambda: both)  # type: ignore[arg-type, return-value]
+            if both.sha256.digest() != known:
+                raise Rejected(Cause.CHANGED, "the file changed since it was read before")
+            return both.digest()
         with os.fdopen(_open(path, "the file"), "rb") as stream:
             return hashlib.file_digest(stream, (more or {}).get(algorithm, algorithm)).digest()
 
     return Content(digest)
+
+
+class _Both:
+    """A hash, and SHA-256 beside it."""
+
+    digest_size = block_size = 0
+    name = "both"
+
+    def __init__(self, other: Any) -> None:
+        self.sha256 = hashlib.sha256()
+        self._other = other
+
+    def update(self, data: Any) -> None:
+        self.sha256.update(data)
+        self._other.update(data)
+
+    def digest(self) -> bytes:
+        return bytes(self._other.digest())
 
 
 def content_of_argument(argument: str) -> Content:

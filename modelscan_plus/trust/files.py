@@ -109,7 +109,7 @@ def check_folder(
     if manifest.algorithm == "sha256" and manifest.shard_size is None:
         size, problems = _compare_sha256(manifest, there, known or {}, _Effort(jobs, progress, begin))
     else:
-        size, problems = _compare(manifest, there, _Effort(jobs, progress, begin))
+        size, problems = _compare(manifest, there, known or {}, _Effort(jobs, progress, begin))
     if problems:
         raise _failed(problems)
     return Checked(len(there), size, tuple(left_out), tuple(ignored))
@@ -215,13 +215,15 @@ def _look_at(entries: list[Entry]) -> tuple[int, list[Problem]]:
     return total, problems
 
 
-def _compare(manifest: Manifest, there: dict[str, Entry], effort: _Effort) -> tuple[int, list[Problem]]:
-    """The same for other hashes and for shards."""
+def _compare(
+    manifest: Manifest, there: dict[str, Entry], known: Mapping[str, str], effort: _Effort
+) -> tuple[int, list[Problem]]:
+    """The same for other hashes and for shards. What is `known` must be what is read here, too."""
     new = new_hash(manifest.algorithm)
     total, problems = 0, []
 
     def one(name: str) -> tuple[int, Problem | None]:
-        return _compare_one(name, there[name], manifest.files[name], new)
+        return _compare_one(name, there[name], manifest.files[name], new, known.get(name))
 
     with ThreadPoolExecutor(max(1, effort.jobs)) as pool:
         for size, problem in pool.map(one, manifest.files):
@@ -235,7 +237,7 @@ def _compare(manifest: Manifest, there: dict[str, Entry], effort: _Effort) -> tu
 
 
 def _compare_one(
-    name: str, entry: Entry, pieces: tuple[Piece, ...], new: Callable[[], Hash]
+    name: str, entry: Entry, pieces: tuple[Piece, ...], new: Callable[[], Hash], known: str | None
 ) -> tuple[int, Problem | None]:
     opened = entry.open()
     if isinstance(opened, Unopened):
@@ -243,7 +245,7 @@ def _compare_one(
     try:
         if opened.link:
             return 0, Problem(Cause.UNREADABLE, name, f"a link to {visible(opened.link)}")
-        message = _difference(opened, pieces, new)
+        message = _difference(opened, pieces, new, known)
     except OSError as error:
         return 0, Problem(Cause.UNREADABLE, name, f"it could not be read: {error.strerror or error}")
     finally:
@@ -251,7 +253,8 @@ def _compare_one(
     return opened.size, None if message is None else Problem(Cause.CHANGED, name, message)
 
 
-def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], Hash]) -> str | None:
+def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], Hash], known: str | None) -> str | None:
+    whole = hashlib.sha256()
     source = FileSource(opened.fd, opened.size)
     if pieces[-1].end is not None and pieces[-1].end != opened.size:
         return f"{opened.size:,} bytes, while {pieces[-1].end:,} were signed"
@@ -263,9 +266,13 @@ def _difference(opened: Opened, pieces: tuple[Piece, ...], new: Callable[[], Has
             if not data:
                 return CHANGED
             digest.update(data)
+            if known is not None:
+                whole.update(data)
             offset += len(data)
         if digest.digest() != piece.digest:
             return "not the file that was signed"
+    if known is not None and whole.hexdigest() != known:
+        return CHANGED  # it was another file when it was scanned or locked
     return CHANGED if opened.changed() else None
 
 

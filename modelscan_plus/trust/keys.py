@@ -58,7 +58,13 @@ class PublicKey:
         try:
             return cls(serialization.load_pem_public_key(data))
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise Rejected(Cause.MALFORMED, f"{what} is no public key in PEM: {_first(error)}") from None
+            if b"PRIVATE KEY-----" in data:
+                why = "it is a private key; `openssl pkey -in FILE -pubout` writes the public one"
+            elif b"BEGIN CERTIFICATE-----" in data:
+                why = "it is a certificate, which goes with --certificate-chain"
+            else:
+                why = _first(error)
+            raise Rejected(Cause.MALFORMED, f"{what} is no public key in PEM: {why}") from None
 
     @classmethod
     def from_der(cls, data: bytes, what: str = "the key") -> "PublicKey":

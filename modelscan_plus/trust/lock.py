@@ -147,7 +147,7 @@ class Entry(_Table, frozen=True):
         for name, record in self.files.items():
             if problem := name_fault(name):
                 return f"{visible(name)}: {problem}"
-            if not _HEX.fullmatch(record.sha256) or record.size < 0:
+            if not _HEX.fullmatch(record.sha256) or not 0 <= record.size < 1 << 63:
                 return f"{name}: no SHA-256 with a size"
         if pair := next(twins(self.files), None):
             return f"{pair[0]} and {pair[1]} are one name on some systems"

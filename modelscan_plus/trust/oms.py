@@ -115,7 +115,7 @@ def _shard_size(how: Reader) -> int | None:
     if method != "shards":
         raise Rejected(Cause.UNSUPPORTED, f"the serialization {visible(shorten(method))} is not known")
     size: Json = how.raw("shard_size")
-    if isinstance(size, bool) or not isinstance(size, (int, float)) or size != int(size) or not 0 < size < 1 << 53:
+    if isinstance(size, bool) or not isinstance(size, (int, float)) or not 0 < size < 1 << 53 or size != int(size):
         raise Rejected(Cause.MANIFEST, f"the shard size is {size!r}")
     return int(size)
 

@@ -1,7 +1,7 @@
 """A file or folder against a signature that stands beside it: what the `verify` command does."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from modelscan_plus.trust.oms import is_model_signature, read_manifest
 from modelscan_plus.trust.reasons import Cause, Rejected
 from modelscan_plus.trust.required import check_age
 from modelscan_plus.trust.root import TrustedRoot
-from modelscan_plus.trust.tree import measure
+from modelscan_plus.trust.tree import FileDigest, measure, tree_digest
 from modelscan_plus.trust.verify import Content, Verified, verify_bundle
 
 _KEPT_PROBLEMS = 100
@@ -39,6 +39,8 @@ class Request:
     max_root_age_days: int | None = None
     ignore: tuple[str, ...] = ()
     """Globs for what may stand in the folder unsigned."""
+    locked: Mapping[str, FileDigest] | None = None
+    """The files as they were read before, by path: the signature must be about those, whatever stands there now."""
     jobs: int = 1
     progress: Callable[[int], None] | None = None
     """Told the bytes that were hashed since it was last called."""
@@ -48,6 +50,8 @@ class Request:
 
 def find_signature(path: str) -> str:
     """The signature beside a file, or in or beside a folder; raises `UsageError` unless there is just one."""
+    if not os.path.lexists(path):
+        raise UsageError(f"{visible(path)}: no such file or folder")
     folder = os.path.isdir(path)
     if folder:
         names = [os.path.join(path, name) for name in FOLDER_NAMES]
@@ -77,12 +81,17 @@ def verify_target(request: Request) -> SignatureReport:
         return _verify(request)
     except Rejected as error:
         return rejected(error, path=request.signature)
+    except UsageError:
+        raise
+    except Exception as error:  # what a signed list does to this code is no reason to go on
+        failure = Rejected(Cause.MALFORMED, f"the verifier failed on it ({type(error).__name__}: {error})")
+        return rejected(failure, path=request.signature)
 
 
 def _verify(request: Request) -> SignatureReport:
     data = read_file(request.signature, MAX_BUNDLE, "the signature")
     folder = os.path.isdir(request.path)
-    whole = None if folder else content_of_file(request.path)
+    whole = None if folder else content_of_file(request.path, known=_known(request))
     # A model signature names its file in a list, not as a subject, so content is compared below for statements.
     bundle = parse_bundle(data)
     content = whole if isinstance(bundle.content, Message) else None
@@ -96,7 +105,7 @@ def _verify(request: Request) -> SignatureReport:
     if is_model_signature(statement):
         manifest = read_manifest(statement)
         if whole is not None:
-            check_single(manifest, os.path.basename(request.path), _any_digest(request.path, whole))
+            check_single(manifest, os.path.basename(request.path), _any_digest(request, whole))
             covers = f"the file {visible(os.path.basename(request.path))}"
             return report(verified, path=request.signature, covers=covers)
         checked = check_folder(
@@ -104,6 +113,7 @@ def _verify(request: Request) -> SignatureReport:
             LocalSource(request.path).entries(),
             signature=_below(request.path, request.signature),
             ignore=request.ignore,
+            known={name: file.sha256 for name, file in (request.locked or {}).items()},
             jobs=request.jobs,
             progress=request.progress,
             begin=request.begin,
@@ -122,17 +132,29 @@ def _verify(request: Request) -> SignatureReport:
     return report(verified, path=request.signature, covers=f"a statement of the type {kind} about it")
 
 
-def _any_digest(path: str, content: Content) -> Callable[[str], bytes | None]:
+def _known(request: Request) -> bytes | None:
+    """The SHA-256 of a target that is one file, where it was read before."""
+    if request.locked is None:
+        return None
+    (file,) = request.locked.values()
+    return bytes.fromhex(file.sha256)
+
+
+def _any_digest(request: Request, content: Content) -> Callable[[str], bytes | None]:
     def digest(algorithm: str) -> bytes | None:
         if algorithm in ("sha256", "sha384", "sha512", "blake2b"):
             return content.digest(algorithm)
-        return content_of_file(path, {"blake3": new_hash("blake3")}).digest(algorithm)
+        more = {"blake3": new_hash("blake3")}
+        return content_of_file(request.path, more, _known(request)).digest(algorithm)
 
     return digest
 
 
 def _tree(request: Request) -> bytes | None:
     signature = _below(request.path, request.signature)
+    if request.locked is not None:
+        files = {name: file for name, file in request.locked.items() if name != signature}
+        return bytes.fromhex(tree_digest(files).removeprefix("sha256:"))
     entries = (entry for entry in LocalSource(request.path).entries() if entry.path != signature)
     measured = measure(entries, jobs=request.jobs, progress=request.progress, begin=request.begin)
     if measured.digest is None:
