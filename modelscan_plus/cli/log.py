@@ -47,7 +47,7 @@ def verify(file: str, heads: tuple[str, ...], reports: tuple[str, ...]) -> None:
     """Check the chain of FILE and that the recorded heads are in it. Exit code: 0 it verifies, 1 it does not."""
     from modelscan_plus.trust.journal import LogFault, check
 
-    wanted = {head if head.startswith("sha256:") else f"sha256:{head}": "--head" for head in heads}
+    wanted = {_digest(head): "--head" for head in heads}
     wanted |= {_head_of(report): report for report in reports}
     try:
         checked = check(Path(file), list(wanted))
@@ -66,6 +66,15 @@ def verify(file: str, heads: tuple[str, ...], reports: tuple[str, ...]) -> None:
         )
     recovered = f" ({checked.recovered:,} of them note an interrupted writer)" if checked.recovered else ""
     click.echo(f"{visible(file)}: verified, {checked.entries:,} entries{recovered}, head {checked.head or 'none'}")
+
+
+def _digest(head: str) -> str:
+    from modelscan_plus.core.errors import UsageError
+
+    digest = head.lower().removeprefix("sha256:")
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise UsageError(f"--head {visible(head)}: no digest of 64 hexadecimal digits, as `log verify` prints it")
+    return f"sha256:{digest}"
 
 
 def _head_of(report: str) -> str:

@@ -62,7 +62,11 @@ class _Asked:
 @click.option("--max-age-days", type=click.IntRange(1), metavar="N", help="With --attestation, how old it may be.")
 @click.option("--ruleset", metavar="DIGEST", help="With --attestation, the rule set that must have been used.")
 @click.option("--log", metavar="FILE", help="With --attestation, import log to append to.")
-@click.option("--now", metavar="TIME", help="Time at which certificates without proven time must be valid.")
+@click.option(
+    "--now",
+    metavar="TIME",
+    help="Date and time that count (default: the clock): for certificates without proven time, and for attestations.",
+)
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Threads that hash (default: one per processor).")
 @click.option("--format", "-f", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(

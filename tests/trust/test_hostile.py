@@ -19,12 +19,15 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import SignatureReport
+from modelscan_plus.pipeline import scan
 from modelscan_plus.trust import dsse, lock_check, oms
 from modelscan_plus.trust import lock as locks
+from modelscan_plus.trust.admit import admit
+from modelscan_plus.trust.attest import Demand, statements
 from modelscan_plus.trust.expected import ByKey, Keyless
 from modelscan_plus.trust.keys import PublicKey
 from modelscan_plus.trust.lock import Entry, Lock
-from modelscan_plus.trust.reasons import Cause
+from modelscan_plus.trust.reasons import Cause, Rejected
 from modelscan_plus.trust.sign import KeySigner
 from modelscan_plus.trust.target import Request, find_signature, verify_target
 from modelscan_plus.trust.tree import FileDigest, tree_digest
@@ -366,6 +369,7 @@ def test_messages_say_what_was_given_instead(model: Path) -> None:
     for data, said in ((private, "private key"), (certificate, "--certificate-chain")):
         with pytest.raises(Exception, match=said):
             PublicKey.from_pem(data)
+    assert SIGNER.name.removesuffix("…").removeprefix("key ") == PublicKey.from_pem(SIGNER.public_pem).id.hex()[:16]
     with pytest.raises(UsageError, match="no such file"):
         find_signature(str(model / "absent"))
 
@@ -419,3 +423,44 @@ def test_a_lock_edited_by_hand_does_not_verify(name: str, model: Path) -> None:
     assert verified()
     HAND[name](content)
     assert not verified()
+
+
+# Attested scans, by a signer who is accepted
+
+
+def attested(**changes: object) -> Callable[[Json], object]:
+    return lambda statement: statement["predicate"].update(changes)
+
+
+ATTESTED: dict[str, Callable[[Json], object]] = {
+    "a verdict in another case": attested(verdict="Allowed"),
+    "a scope in another case": attested(scope="FULL"),
+    "fewer gaps than none": lambda it: it["predicate"]["coverage"].update(executableGaps=-1),
+    "gaps that are true": lambda it: it["predicate"]["coverage"].update(executableGaps=True),
+    "no word of gaps": lambda it: it["predicate"]["coverage"].pop("executableGaps"),
+    "made in six minutes": attested(timeCreated="2026-11-24T00:06:00Z"),
+    "made in an hour, by another zone": attested(timeCreated="2026-11-23T20:00:00-05:00"),
+    "valid until a second ago": attested(validUntil="2026-11-23T23:59:59Z"),
+    "valid until a week": attested(validUntil="2026-W01-1"),
+    "valid until nothing": attested(validUntil=None),
+    "made before time": attested(timeCreated="0001-01-01T00:00:00+14:00"),
+    "a subject before the first": lambda it: it["subject"].insert(0, {"name": "m", "digest": {"sha256": "00" * 32}}),
+    "a predicate with a space": lambda it: it.update(predicateType=it["predicateType"] + " "),
+    "the next predicate": lambda it: it.update(predicateType=it["predicateType"][:-1] + "2"),
+    "no policy": attested(policy=None),
+    "a predicate in a list": lambda it: it.update(predicate=[it["predicate"]]),
+}
+
+
+@pytest.mark.parametrize("name", ATTESTED)
+def test_a_hostile_attestation_is_not_admitted(name: str, model: Path) -> None:
+    report = scan(model, sha256=True, now=NOW)
+    statement = json.loads(statements(report, name="m", valid=timedelta(days=90))[0])
+    demand = Demand(tree="", now=NOW, policy=report.verdict.policy, max_age=timedelta(days=30))
+    path, by = model.parent / "a.jsonl", ByKey(PublicKey.from_pem(SIGNER.public_pem))
+    path.write_bytes(SIGNER.sign(json.dumps(statement).encode()))
+    assert admit(str(model), path, by, None, demand).predicate.verdict == "allowed"
+    ATTESTED[name](statement)
+    path.write_bytes(SIGNER.sign(json.dumps(statement).encode()))
+    with pytest.raises(Rejected):
+        admit(str(model), path, by, None, demand)

@@ -233,3 +233,11 @@ def test_writers_that_are_killed_never_tear_the_log_nor_lose_what_they_acknowled
     assert len(targets) == len(set(targets))
     assert len(writers.acknowledged()) >= 10
     assert check(path).torn_tail == 0
+
+
+def test_what_is_no_digest_is_not_said_to_be_cut_off(tmp_path: Path) -> None:
+    head = append(tmp_path / "log", [Event(event="scan")])
+    for given in (head, head.removeprefix("sha256:"), head.removeprefix("sha256:").upper()):
+        assert run("log", "verify", tmp_path / "log", "--head", given).returncode == 0
+    for given in ("", "HEAD", head[:20], head + "0", head[:-1] + "g"):
+        assert run("log", "verify", tmp_path / "log", "--head", given).returncode == 2
