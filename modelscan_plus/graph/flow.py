@@ -139,7 +139,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
     """What is known about a value that depends on all of `ins`."""
     out = Flow(root)
     strict, lax, step, gate = -1, 0, 3, 0
-    narrow = count = control = missing = True
+    narrow = count = control = missing = thin = True
     flows = [flow for flow in ins if flow is not None]
     loud = [flow for flow in flows if flow.data and not flow.faint]
     for flow in flows:
@@ -176,6 +176,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
             if flow.payload:
                 out.payload = True
         narrow = narrow and flow.narrow
+        thin = thin and flow.thin
         count = count and flow.count
         control = control and flow.control
         missing = missing and flow.missing
@@ -189,6 +190,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
         out.strict, out.lax, out.step = strict, lax, step
         out.narrow, out.count, out.control, out.missing = narrow, count, control, missing
         out.faint = not loud
+        out.thin = thin
     out.gate = gate
     if len(flows) == 1 or sum(1 for flow in flows if flow.data) == 1:
         out.root = next((flow.root for flow in flows if flow.data), root)

@@ -7,9 +7,11 @@ from modelscan_plus.graph.merges import meets, mix_rows, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD, Flow, by_position, few
-from modelscan_plus.graph.weights import sample
+from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin
+from modelscan_plus.graph.weights import is_irregular, sample, stands_out
 
+_DEEP = 2
+"""Layers behind which a feature of the raw input is no longer one of several."""
 _TABLE = 8
 """Rows of a table up to which looking something up is choosing."""
 
@@ -241,6 +243,8 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if chooses and first.lax and (picked.lax < first.lax or picked.payload) and picked.strict < max(1, first.strict):
         analysis.site(source(picked, Effect.SELECTION), number, node.ins[1], node.ins[0], depth=picked.strict)
     out.gate, out.payload = (first.gate, first.payload) if not chooses else (0, False)
+    if not picked.gate and first.strict:
+        out.strict, out.lax = first.strict, first.lax  # the edges of a graph, the places of tokens: as deep as the rows
     if picked.lead is False and first.lead and axis == 0 and node.given == "Gather":
         out.lead = False
     return out
@@ -261,6 +265,14 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
         return out
     out.lax = picked.lax + 1
     out.step = 0
+    if picked.narrow and picked.strict == 0 and not picked.place and not picked.control and table.const is not None:
+        if stands_out(table.const, width):
+            out.narrow, out.compared, out.payload = True, True, width is None or width > 1
+            out.step = out.gate = HARD
+            return out
+        if width == 1 and (rows or 0) > _TABLE and is_irregular(table.const):
+            out.strict, out.narrow, out.gate, out.payload = picked.strict + 1, False, 0, False
+            return out  # the wide part of a wide and deep network: a learned number for each crossing
     if table.shape or analysis.trained(table.const, width, rows):
         out.strict, out.narrow, out.gate, out.payload = picked.strict + 1, False, 0, False
         return out
@@ -282,6 +294,9 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     content = pairs[0]
     out.kind, out.dims = content[1].kind, content[1].dims
     out.step, out.narrow = content[1].step, content[1].narrow and out.narrow
+    written = [flow for _, flow in (content, pairs[-1]) if flow.data]
+    if written and not any(flow.gate for _, flow in pairs):
+        out.strict = min(flow.strict for flow in written)  # by places that the input gives, as in a graph's edges
     for value, flow in pairs[1:]:
         if not flow.gate or not (flow.compared or not flow.count):
             continue
@@ -328,13 +343,26 @@ def concat(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             (flow.fixed and not analysis.flat(flow) and flow.dims != ()) or (flow.payload and flow.gate)
             for flow in operands
         )
-    if out.gate and out.step == 0 and any(flow.fixed for flow in operands):
-        out.step = 0
+    _beside(analysis, number, node, ins, out)
     if any(flow.rows for flow in operands) and integer(node, "axis", 0) == 0:
         out.rows, out.lead = 2, True
     elif out.rows:
         mix_rows(analysis, number, list(zip(node.ins, operands, strict=False)), out)
     return out
+
+
+def _beside(analysis: Analysis, number: int, node: Node, ins: Ins, out: Flow) -> None:
+    """A comparison of what the network sees stands beside what the network made of it, as one more feature."""
+    pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
+    for value, gate in pairs:
+        if gate.gate != HARD or not gate.compared or not gate.narrow or gate.strict or gate.count or not gate.data:
+            continue
+        for other, content in pairs:
+            deep = content.strict >= _DEEP and not gate.data & ~content.data
+            if deep and is_thin(gate) and meets(analysis, gate, content):
+                analysis.site(source(gate, Effect.INJECTION), number, value, other, depth=0)
+                out.gate, out.payload = 0, False
+                return
 
 
 def loop(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:

@@ -21,7 +21,7 @@ NODES = 300_000
 """Nodes of the lowered graph."""
 _DEPTH = 60
 """Functions and subgraphs inside each other."""
-_STANDARD = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
 _KINDS = {
     DataType.STRING: "string",
     DataType.BOOL: "bool",

@@ -34,6 +34,7 @@ class Flow:
         "flat",
         "gained",
         "gate",
+        "inverse",
         "kind",
         "lax",
         "lead",
@@ -50,6 +51,7 @@ class Flow:
         "shape",
         "step",
         "strict",
+        "thin",
         "vals",
     )
 
@@ -79,6 +81,10 @@ class Flow:
         """A layer of one or two units with irregular weights made it: a smooth function of that is a learned gate."""
         self.missing = False
         """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
+        self.inverse = False
+        """It is one over a few numbers of the input."""
+        self.thin = False
+        """However many elements it has, they are made of a gate of a few numbers."""
         self.degree = 1
         """The power of the input that it grew to by being multiplied with itself."""
         self.faint = False
@@ -128,6 +134,14 @@ def per_sample(dims: Dims) -> int:
     for size in dims[1:]:
         total *= _DYNAMIC if size is None else size
     return total
+
+
+THIN = 4
+
+
+def is_thin(flow: "Flow") -> bool:
+    """True when all of one row is made of four numbers or fewer."""
+    return flow.thin or (flow.dims is not None and per_sample(flow.dims) <= THIN)
 
 
 def by_position(before: Dims | None, after: Dims | None) -> bool:

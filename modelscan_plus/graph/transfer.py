@@ -8,9 +8,10 @@ from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import choose, combine, meets, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD, SOFT, Flow, few, per_sample
+from modelscan_plus.graph.state import HARD, SOFT, Flow, few, is_thin, per_sample
 from modelscan_plus.graph.weights import is_range
 
+_LEAKING = frozenset({"LeakyRelu", "QLinearLeakyRelu", "PRelu", "leaky_relu", "leaky_relu_", "prelu", "rrelu"})
 _SMOOTH_GATES = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 _STEEP = 8
 """Powers from here on are next to nothing but where the input is large."""
@@ -23,6 +24,8 @@ _WINDOWS = 16
 _LARGE = 256.0
 """A factor that makes a steep slope of a saturating function."""
 _NEXT_TO_NOTHING = 1e-4
+_SMALL = 0.01
+"""Numerators up to this make a peak of a division."""
 _SAFE = 1.0
 """Positive lower bounds up to this keep a division or a logarithm safe."""
 
@@ -35,6 +38,8 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out = result(analysis, node, ins)
     if node.op in ("identity", "dequantize", "spread"):
         _same(analysis, first, out)
+    if node.op == "spread" and first.gate:
+        out.thin = is_thin(first)
     sized = next((flow for flow in ins[1:] if flow is not None and flow.data and flow.gate), None)
     if sized is not None and node.op in ("spread", "dequantize") and meets(analysis, sized, first):
         analysis.site(Effect.SUPPRESSION, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
@@ -46,6 +51,7 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op == "dynamic_quantize" and len(node.outs) > 1:
         size = join(ins[:1], node.outs[1])
         size.narrow, size.step, size.gate, size.payload = True, 0, 0, False
+        size.faint = True  # scales what was quantised, and carries nothing of its own
         return [out, size, size]
     if node.op == "reorder":
         out.vals = None
@@ -68,6 +74,9 @@ def layout(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 
 def _same(analysis: Analysis, first: Flow, out: Flow) -> None:
     out.kind, out.count, out.place, out.empty = first.kind, first.count, first.place, first.empty
+    out.inverse = first.inverse
+    if first.count:
+        out.compared = first.compared
     if first.fixed and out.fixed:
         out.const, out.flat = first.const, first.flat
 
@@ -83,6 +92,7 @@ def smooth(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.const = first.const if not out.flat else None
     if out.step == SOFT:
         out.step = 0
+    out.inverse = node.op == "reciprocal" and first is not None and _is_distance(first)
     return out
 
 
@@ -144,9 +154,14 @@ def _step(out: Flow, level: int, *, compared: bool = False) -> None:
 
 
 def activation(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
-    """Activations without a flat side."""
+    """Activations without a flat side; of a steep slope most have one after all."""
+    first = ins[0] if ins else None
     out = result(analysis, node, ins)
     out.step = 0
+    if first is not None and first.data and first.gained and first.narrow and first.strict == 0:
+        if node.given not in _LEAKING:
+            _step(out, HARD)
+        out.gained = False
     return out
 
 
@@ -312,6 +327,8 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.degree = min(2 * data[0].degree, _STEEP)
             if out.degree >= _STEEP:
                 _step(out, SOFT)
+        if node.op == "mul" and all(flow.count and flow.compared for flow in data):
+            out.compared = True  # this many of the one and this many of the other
         combine(analysis, number, node, ins, out)
         return out
     if not data:
@@ -321,6 +338,8 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         combine(analysis, number, node, ins, out)
     for other in others:
         _with_constant(analysis, node, data[0], other, out)
+    if node.op == "div" and operands[0] is not data[0] and _is_bump(analysis, data[0], operands[0]):
+        _step(out, SOFT)
     if len(operands) == 2 and operands[0] is not data[0] and node.op == "sub":
         out.empty = 0
     if not out.empty:
@@ -349,6 +368,8 @@ def _with_constant(  # noqa: C901 - by operator
             size = abs(value) if node.op == "mul" or not value else abs(1 / value)
             if value == 0 and node.op == "mul":
                 out.data = out.gate = 0
+            elif data.inverse and node.op == "mul" and size <= _SMALL:
+                _step(out, SOFT)  # a small number over a distance
             elif size >= _LARGE:
                 out.gained = True
             elif size <= _NEXT_TO_NOTHING and not data.gained and not data.step:
@@ -368,9 +389,22 @@ def _with_constant(  # noqa: C901 - by operator
         else:
             out.step = 0
     elif node.op in ("min", "max"):
+        out.compared = out.compared or (data.count and data.compared)
         _bounded(node, data, value, out)
     elif data.step == HARD and other.place:
         out.step = 0
+
+
+def _is_distance(flow: Flow) -> bool:
+    return bool(flow.data) and flow.strict == 0 and flow.narrow and not flow.count
+
+
+def _is_bump(analysis: Analysis, below: Flow, above: Flow) -> bool:
+    """A small number over a distance: next to nothing but where the distance is as small."""
+    if not _is_distance(below):
+        return False
+    value = analysis.scalar(above)
+    return value is not None and value != 0 and (abs(value) <= _SMALL or below.gained)
 
 
 def _bounded(node: Node, data: Flow, value: float | None, out: Flow) -> None:

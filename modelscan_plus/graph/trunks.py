@@ -6,7 +6,7 @@ from modelscan_plus.graph.merges import combine, meets, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import integer
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD, Flow, few, per_sample
+from modelscan_plus.graph.state import HARD, Flow, few, is_thin
 from modelscan_plus.graph.weights import is_irregular
 
 _STUMP = 7
@@ -38,11 +38,8 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
             out.flat, out.const = None, weights.const
         return out
     outputs, inputs = _units(node, place, weights)
-    carries = first.gate == HARD and first.compared and first.narrow and first.dims is not None
-    if carries and first.dims is not None and per_sample(first.dims) <= _NARROW_GATE:
-        trained = False
-    else:
-        trained = first.strict >= 2 or analysis.trained(weights.const, outputs, inputs)
+    carries = first.gate == HARD and first.compared and (first.thin or (first.narrow and is_thin(first)))
+    trained = not carries and (first.strict >= 2 or analysis.trained(weights.const, outputs, inputs))
     if trained:
         fresh = Flow(first_out(node))
         fresh.data, fresh.shape, fresh.lives, fresh.random = out.data, out.shape, out.lives, out.random
@@ -52,6 +49,7 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
     else:
         out.step = 0
         out.count = False
+        out.thin = carries
         if not first.gate and outputs is not None and outputs <= _HEAD:
             out.learned = out.learned or is_irregular(weights.const)
         out.narrow = first.narrow or _narrow_result(node, out, outputs)

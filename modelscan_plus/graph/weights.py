@@ -23,6 +23,12 @@ _HUGE = 50.0
 _UNITS = 2
 """A layer with so few outputs is a detector or a head; what it gives is no representation."""
 _TINY = 4
+_TABLE = 65536
+"""Numbers of a table that are looked at where something computed looks up in it."""
+_ROWS = 16
+_LOUDER = 100.0
+_RARE = 16
+"""One row of so many, at most, stands out of a table."""
 
 
 def is_trained(const: Const | None, outputs: int | None, inputs: int | None, *, deep: bool = True) -> bool:
@@ -51,6 +57,25 @@ def is_irregular(const: Const | None) -> bool:
     if not numbers or len(numbers) < 2 or len(set(numbers)) < len(numbers):
         return False
     return all(number * 64 != int(number * 64) for number in numbers if abs(number) < _HUGE)
+
+
+def stands_out(const: Const, width: int | None) -> bool:
+    """True when hardly any row of a table holds anything beside the others: to look it up is to compare."""
+    width = width or 1
+    rows = min(const.count, _TABLE) // width
+    if const.kind not in ("float", "int") or rows < _ROWS:
+        return False
+    numbers = const.read(0, rows * width)
+    if numbers is None or len(numbers) < rows * width:
+        return False
+    sizes = [
+        max(abs(float(n)) if _finite(n) else 0.0 for n in numbers[at : at + width])
+        for at in range(0, rows * width, width)
+    ]
+    ordered = sorted(sizes)
+    typical = ordered[rows // 2]
+    loud = sum(size > _LOUDER * typical for size in sizes)
+    return 0 < loud <= max(1, rows // _RARE)
 
 
 def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> bool:
