@@ -7,6 +7,7 @@ from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
 from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.modules import acts
 from modelscan_plus.rules.scripts import of_remark
 
 _REMOTE = "https://huggingface.co/docs/transformers/main/en/models#custom-models"
@@ -137,11 +138,6 @@ UNPINNED_BASE = Rule(
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-_DANGEROUS = re.compile(
-    r"^(?:os|posix|nt|subprocess|builtins|sys|shutil|socket|pty|importlib|runpy|code|ctypes|pickle|marshal|pip|webbrowser|"
-    r"urllib|requests|http|ftplib|commands|asyncio|multiprocessing|threading|inspect|types|timeit|pdb|antigravity|"
-    r"numpy\.load|torch\.load|torch\.hub|joblib|dill|cloudpickle|hydra\.utils|cProfile|distutils|setuptools|site)(?:\.|$)"
-)
 _KNOWN = re.compile(
     r"^(?:diffusers|transformers|sentence_transformers|onnxruntime|optimum|peft|timm|flax|torch\.nn|torch\.optim|torchvision|torchaudio|"
     r"accelerate|tokenizers|open_clip|k_diffusion|stable_diffusion|xformers|bitsandbytes|controlnet_aux|nemo|pytorch_lightning|lightning|"
@@ -185,7 +181,7 @@ def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]
     last = key.rpartition(".")[2]
     if last in ("custom_pipeline", "custom_generate") and "/" in value:
         return FOREIGN_CODE, None, f"The key {key} takes code from the repository {value}."
-    if _DANGEROUS.match(value):
+    if acts(value):
         return (
             OTHER_LIBRARY,
             Severity.CRITICAL if last in ("_target_", "class_path") else Severity.HIGH,
@@ -283,6 +279,9 @@ def _replace_severity(step: ReplaceRule) -> Severity | None:
         return Severity.HIGH
     if re.search(r"[^\W_]{3,}", letters):
         return Severity.HIGH
+    words = re.findall(r"[^\W\d_]{2,}", pattern)
+    if len(words) > 1 or (words and re.search(r"[^\W\d_]{2,}", letters)):
+        return Severity.HIGH  # words become other words, or a phrase is taken out
     if re.search(r"[^\W_]{4,}", pattern) and not re.search(r"byte|0x", step.pattern):
         return Severity.MEDIUM
     return None

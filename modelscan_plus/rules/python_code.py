@@ -142,6 +142,11 @@ _TOOLS = frozenset(
     tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
 )
 """Programs that models, feature extractors and their scripts have reason to start."""
+_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
+"""Programs with which servers and demos fetch weights."""
+_SENDS = re.compile(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+_SHELL = re.compile(r"[|;&]|\$\(|`|>")
+_QUIET = re.compile(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
 _INSTALLS = re.compile(
     r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
 )
@@ -213,6 +218,8 @@ def _process(effect: Effect, reached: bool) -> Severity:
         return _pick(effect, reached, import_=(Severity.LOW, Severity.LOW), entry=(Severity.INFO, Severity.INFO))
     if "config" in effect.flows and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
+    if _fetches(effect.argument):
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     return _pick(
         effect,
         reached,
@@ -390,8 +397,22 @@ def _pick(
 
 
 def _is_tool(argument: str) -> bool:
+    return _program(argument) in _TOOLS and not _SHELL.search(_QUIET.sub("", argument))
+
+
+def _fetches(argument: str) -> bool:
+    """True for a program that only fetches a file from a named host; what is done with the file is told by itself."""
+    return (
+        _program(argument) in _FETCHERS
+        and not _SHELL.search(_QUIET.sub("", argument))
+        and not _SENDS.search(argument)
+        and prose.odd_url(argument) is None
+    )
+
+
+def _program(argument: str) -> str:
     first = re.split(r"[\s\"';|&]", argument.strip() or "…", maxsplit=1)[0].rpartition("/")[2].lower()
-    return first.removesuffix(".exe") in _TOOLS and not re.search(r"[|;&]|\$\(|`", argument)
+    return first.removesuffix(".exe")
 
 
 def _origins(flows: set[str]) -> str:

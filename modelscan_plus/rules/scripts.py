@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.remarks import POSES
 from modelscan_plus.rules.hosts import listed
 from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.modules import acts
 
 _EXECUTION = "https://attack.mitre.org/techniques/T1204/"
 _INJECTION = "https://genai.owasp.org/llmrisk/llm01-prompt-injection/"
@@ -172,6 +174,26 @@ INDEX = Rule(
     references=(_CONFUSION,),
 )
 
+CALLS = Rule(
+    id="MSP5069",
+    slug="settings-call-function",
+    title="A settings file has a function called that acts on the machine",
+    severity=Severity.CRITICAL,
+    why=(
+        "Tags of YAML (!!python/object/apply, !apply, !new) and keys like _target_ make the program that reads the file "
+        "import a module and call what is named. Honest files name layers, optimisers and datasets. A function that "
+        "starts programs, runs code or opens connections is run as soon as the settings are read or the model is built."
+    ),
+    fix="Do not load the settings. Read YAML with yaml.safe_load, and build only classes that you know.",
+    bad="callback: !!python/object/apply:os.system ['id']",
+    good="optimizer:\n  _target_: torch.optim.AdamW",
+    cwe=("CWE-502", "CWE-470"),
+    references=(
+        "https://pyyaml.org/wiki/PyYAMLDocumentation",
+        "https://hydra.cc/docs/advanced/instantiate_objects/overview/",
+    ),
+)
+
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
@@ -222,6 +244,16 @@ def _shortcut(remark: Remark, role: str) -> tuple[Rule, Severity]:
     return STARTS_FILE, Severity.HIGH if role in ("windows-script", "shortcut") else Severity.MEDIUM
 
 
+def _link(remark: Remark, role: str) -> tuple[Rule, Severity]:
+    # Pages move and are shortened; a host that carries the shown one's name, or none that a person could read, poses.
+    return MISLEADING_LINK, Severity.HIGH if remark.what.endswith(POSES) else Severity.MEDIUM
+
+
+def _calls(remark: Remark, role: str) -> tuple[Rule, Severity]:
+    # What hydra.utils looks up stands in another line; the functions of the machine itself leave no doubt.
+    return CALLS, Severity.MEDIUM if remark.host.startswith("hydra.utils") else Severity.CRITICAL
+
+
 def _fixed(rule: Rule) -> Grader:
     return lambda remark, role: (rule, rule.severity)
 
@@ -231,7 +263,8 @@ _GRADERS: dict[str, Grader] = {
     "hidden": _hidden,
     "encoded": _fixed(HIDDEN_ORDERS),
     "agent": _fixed(HIDDEN_ORDERS),
-    "link": _fixed(MISLEADING_LINK),
+    "link": _link,
+    "calls": _calls,
     "url": _address,
     "script": _fixed(RUNS_IN_VIEWER),
     "site-import": _fixed(SITE_PATH),
@@ -250,7 +283,8 @@ _GRADERS: dict[str, Grader] = {
 def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
     """One finding for each remark."""
     for remark in facts.remarks:
-        yield of_remark(remark, facts.role, context)
+        if remark.kind != "calls" or acts(remark.host):
+            yield of_remark(remark, facts.role, context)
 
 
 def of_remark(remark: Remark, role: str, context: Context) -> Finding:

@@ -62,12 +62,16 @@ def twins_differ(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             yield context.finding(
                 TWINS_DIFFER,
                 other.path,
-                f"{len(shapes):,} tensors have another shape than in {file.name} and {len(lone):,} stand in only one of "
-                f"the two, first {what}.",
+                f"{_counted(len(shapes), 'has', 'have')} another shape than in {file.name} and "
+                f"{_counted(len(lone), 'stands', 'stand')} in only one of the two, first {what}.",
                 ComparisonEvidence(what, file.name, _spoken(left.get(what)), other.name, _spoken(right.get(what))),
                 subject=f"{file.name}\0{other.name}",
                 severity=Severity.LOW if few else None,
             )
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count:,} tensor {one}" if count == 1 else f"{count:,} tensors {more}" if count else f"no tensor {one}"
 
 
 def _tensors(file: TreeFile) -> dict[str, tuple[int, ...]] | None:

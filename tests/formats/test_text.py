@@ -62,6 +62,10 @@ def test_hostile_sizes_end_in_time(name: str, data: bytes) -> None:
         "import os\ndef f(x=os.system('true')):\n    pass\n",
         "from functools import partial\nimport os\npartial(os.system, 'true')()",
         "import os\n[os.system][0]('true')",
+        "import torch\ntorch.serialization.os.system('true')",
+        "from torch.serialization import os\nos.system('true')",
+        "().__class__.__base__.__subclasses__()[140].__init__.__globals__['system']('true')",
+        "import torch\ntorch.load.__globals__['__builtins__'].eval('1')",
     ],
 )
 def test_what_happens_on_import_is_found_however_it_is_written(source: str) -> None:

@@ -15,6 +15,8 @@ _PATH_KEYS = re.compile(
     r"^(?:tokenizer_file|vocab_file|merges_file|spm_file|transformers_weights|safetensors_file|custom_generate|base_model|"
     r"base_model_name_or_path|_name_or_path|name_or_path|pretrained_model_name_or_path|draft_model|adapter_path)$"
 )
+_ACTIVATION = re.compile(r"(?:^|[._])activation_(?:function|fn)$")
+"""Where sentence-transformers takes a class that it imports by name."""
 _NAMED = frozenset(
     """_class_name base_model_name_or_path revision library_name transformers_weights architecture model_type peft_type
     quant_method _name_or_path custom_generate parent_library base_model_class""".split()
@@ -53,6 +55,7 @@ def code_references(value: object, name: str, pairs: list[tuple[str, str, str]])
             )
             or ("--" in text and re.match(r"^[\w.-]+/[\w.-]+--[\w.]+$", text))
             or place == "auto_mapping.parent_library"
+            or (_ACTIVATION.search(place) and _REFERENCE.match(text))
         ):
             found.append((place, text))
     if name == "model_index.json":

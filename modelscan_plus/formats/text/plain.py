@@ -32,6 +32,13 @@ _WINDOWS = re.compile(
     r"ActiveXObject|HKEY_\w+\\.*\\Run\b|\bWScript\b",
     re.I,
 )
+_CALL = re.compile(
+    r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
+    r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
+    r"|^\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
+    re.M,
+)
+_CALLS = 2000
 _MODELFILE = re.compile(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
 
@@ -87,6 +94,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from script_remarks(text)
         yield from hidden_remarks(text)
+        yield from _calls(role, text)
         yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
         yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
@@ -106,6 +114,16 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from hidden_remarks(text, only_letters=True)
         if not _is_list(name):
             yield from script_remarks(text)
+
+
+def _calls(role: str, text: str) -> Iterator[Remark]:
+    """Functions that the readers of a YAML file call: tags of PyYAML and HyperPyYAML, keys of Hydra and Lightning."""
+    for count, found in enumerate(_CALL.finditer(text) if role == "settings" else ()):
+        if count >= _CALLS:
+            return
+        name = next(filter(None, found.groups()))
+        line = text.count("\n", 0, found.start()) + 1
+        yield Remark("calls", f"has {visible(name)} called", shorten(visible(found.group().strip()), 160), line, name)
 
 
 def _is_list(name: str) -> bool:

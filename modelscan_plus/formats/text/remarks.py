@@ -43,6 +43,8 @@ _RUN_FILE = re.compile(
     r"\b(?:run|execute|launch|start|double[- ]click(?:\s+on)?|open)\s+(?:the\s+)?[`\"'*]{0,3}(?P<file>[\w./\\-]+\.(?:bat|cmd|exe|ps1|vbs|scr|msi|hta|jar|lnk|command|pkg|dmg|appimage))\b",
     re.I,
 )
+POSES = ", whose host carries the shown name"
+"""How the remark about a link ends whose host poses as the shown one."""
 _WINDOW = 4
 _LOOKED = 50_000
 """Lines that may hold a command and are looked at; a page with more of them is no page."""
@@ -154,11 +156,22 @@ def _link(shown: str, address: str, line: int) -> Iterator[Remark]:
     ):
         yield Remark(
             "link",
-            f"shows {visible(left)} and leads to {visible(right)}",
+            f"shows {visible(left)} and leads to {visible(right)}{POSES if _poses(named.group(1), found.group(1)) else ''}",
             shorten(visible(f"[{shown}]({address})"), 200),
             line,
             right,
         )
+
+
+def _poses(shown: str, host: str) -> bool:
+    """True when the host is written so that it looks like the shown one: github.com.a.example, github-login.example."""
+    left, right = _registered(shown), _registered(host)
+    shown, host = ".".join(shown.lower().split(".")[-2:]), host.lower().partition(":")[0]
+    name, own = shown.partition(".")[0], right.partition(".")[0]
+    # The same name below another ending, or below a host of pages (pytorch.github.io), is mostly the same owner's.
+    if left == right or len(name) < 5 or own == name:
+        return False
+    return f".{shown}." in f".{host.replace('-', '.')}." or name in own.split("-")
 
 
 def _registered(host: str) -> str:

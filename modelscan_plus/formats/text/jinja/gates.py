@@ -27,6 +27,8 @@ _KNOWN_MARKER = re.compile(
 )
 """Words that tags of chat formats are made of."""
 _OPEN_URL = re.compile(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
+_TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call)
+"""Expressions that answer yes or no."""
 _DEPTH = 60
 _LATER = 4
 _NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
@@ -45,6 +47,7 @@ class Gates:
         for _ in range(2):  # a flag may be set behind the place where a loop's next round reads it
             for test, _, body, _ in self._branches():
                 self._note_flags(self._triggers(test), body)
+            self._note_tests()
         for test, line, body, turned in self._branches():
             triggers = self._triggers(test)
             if triggers and (gate := self._gate(triggers, self._text(body), line, turned=turned)):
@@ -74,6 +77,13 @@ class Gates:
             for node in [statement, *statement.find_all(nodes.Assign)]:
                 if isinstance(node, nodes.Assign) and (key := key_of(node.target)):
                     self._flags.setdefault(key, []).extend(triggers[:4])
+
+    def _note_tests(self) -> None:
+        """`{% set wanted = 'trigger' in content %}`: the test itself is kept for later."""
+        for node in self._tree.find_all(nodes.Assign):
+            if isinstance(node.node, _TRUTHS) and (key := key_of(node.target)):
+                known = self._flags.setdefault(key, [])
+                known.extend(trigger for trigger in self._triggers(node.node)[:4] if trigger not in known)
 
     def _triggers(self, test: nodes.Node, depth: int = 0) -> list[Trigger]:
         """What the test looks for."""

@@ -121,6 +121,13 @@ class _Finder:
             dotted = dotted or f"….{node.func.attr}"
         if dotted in ("builtins.open", "io.open", "codecs.open"):
             kind = _opens(node)
+        elif (
+            kind is None
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "open"
+            and (dotted is None or dotted.startswith(("….", "pathlib.")))
+        ):
+            kind, dotted = _opens(node, 0), "….open"
         elif dotted == "functools.partial" and node.args:
             inner, disguised = self._names.resolve(node.args[0])
             kind, dotted = (kind_of(inner), inner) if inner else (None, dotted)
@@ -317,13 +324,13 @@ def _replaced(effect: Effect, hostile: str) -> Effect:
     return msgspec.structs.replace(effect, hostile=hostile)
 
 
-def _opens(node: ast.Call) -> str | None:
-    """ "write" for an open that writes, "read" stays untold."""
-    mode = (
-        node.args[1] if len(node.args) > 1 else next((item.value for item in node.keywords if item.arg == "mode"), None)
-    )
+def _opens(node: ast.Call, place: int = 1) -> str | None:
+    """ "write" for an open that writes, "read" stays untold; `place` is where the mode stands."""
+    mode = next((item.value for item in node.keywords if item.arg == "mode"), None)
+    if len(node.args) > place:
+        mode = node.args[place]
     if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"):
-        return "write"
+        return "write" if len(mode.value) <= 3 else None
     return None
 
 

@@ -49,7 +49,7 @@ class Names:
                 module = "." * node.level + (node.module or "")
                 self.imports.append((module, tuple(alias.name for alias in node.names)))
                 for alias in node.names:
-                    self.aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
+                    self.aliases[alias.asname or alias.name] = _join(module, alias.name)
             else:
                 _note_assignment(assigned, node)
             if isinstance(node, ast.ClassDef):
@@ -189,6 +189,9 @@ class Names:
             if base:
                 return _join(base, key)
             return "builtins" if key == "__builtins__" else self.aliases.get(key, f"builtins.{key}")
+        if isinstance(holder, ast.Attribute) and holder.attr == "__globals__" and (found := _global(key)):
+            self.disguised = True
+            return found
         dotted = self._resolve(holder, depth + 1)
         if dotted == "sys.modules":
             self.disguised = True
@@ -206,10 +209,27 @@ _TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "nu
 """Modules that are imported by text only to hide it."""
 
 
+_CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins".split())
+"""Modules that other modules import, and so hand on: `torch.serialization.os` is `os`."""
+
+
+def _carried(base: str, name: str) -> bool:
+    return name in _CARRIED and "." not in base[:1] and base.partition(".")[0] not in ("asyncio", "builtins", name)
+
+
+def _global(key: str) -> str | None:
+    """What a function's globals hold under this name, as far as it is telling."""
+    if key == "__builtins__" or key in _CARRIED | {"sys", "importlib"}:
+        return key.strip("_")
+    return next(
+        (f"{module}.{key}" for module in ("os", "subprocess", "builtins") if f"{module}.{key}" in KIND_OF), None
+    )
+
+
 def _join(base: str, name: str) -> str:
     if base in ("builtins.__builtins__", "builtins.builtins"):
         base = "builtins"
-    return f"{base}.{name}"
+    return name if _carried(base, name) else f"{base}.{name}"
 
 
 def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -> None:
