@@ -128,7 +128,7 @@ class _Looking:
         return tuple(
             visible(name)
             for name in self._target.names
-            if name not in done and not is_signature(name) and not matches(name.split("/"), patterns)
+            if name not in done and visible(name) not in self.bundles and not matches(name.split("/"), patterns)
         )
 
     def verify(self, found: list[Entry]) -> Iterator[SignatureReport]:

@@ -483,3 +483,15 @@ def test_a_condition_that_nothing_would_look_at_is_an_error(place: Place, option
     assert (done.returncode, options[0] in done.stderr) == (2, True)
     both = ("--attestation", "a.jsonl", "--signature", place.model / "model.sig")
     assert run("verify", place.model, "--policy", place.policy, *both).returncode == 2
+
+
+def test_a_file_that_is_only_called_a_signature_must_be_signed_too(place: Place) -> None:
+    bundle = MINE.bundle(WEIGHTS, Wish())
+    (place.model / "model.safetensors.sigstore.json").write_text(json.dumps(bundle))
+    assert place.scan().allowed
+    (place.model / "stranger.sigstore.json").write_text(json.dumps(Sigstore().bundle(WEIGHTS, Wish())))
+    assert "MSP7001" not in fired(place.scan())
+    (place.model / "more.sig").write_bytes(WEIGHTS)
+    report = place.scan()
+    assert not report.allowed
+    assert ["none is about more.sig" in it.message for it in report.findings if it.rule == "MSP7001"] == [True]
