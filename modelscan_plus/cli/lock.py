@@ -3,6 +3,7 @@
 `verify` and `diff` import nothing but what compares files, so that a hook can afford them on every commit.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -296,7 +297,14 @@ class _Chosen:
             sys.exit(1)
         name, entry = found
         place = lock_check.place(entry, self.lock)
-        return name, entry, place if target == name and place is not None else target
+        if target != name or place is None:
+            return name, entry, target
+        if os.path.lexists(target) and os.path.realpath(target) != os.path.realpath(place):
+            raise UsageError(
+                f"{visible(target)} stands here and is also what the lock calls {visible(place)}: give the path of one "
+                f"with --name {visible(name)}"
+            )
+        return name, entry, place
 
     def request(self, target: str, exclude: tuple[str, ...], origin: Origin | None) -> "Request":
         """What is to be locked."""

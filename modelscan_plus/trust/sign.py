@@ -64,7 +64,10 @@ class KeySigner:
         try:
             key = load_pem_private_key(data, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise UsageError(f"the signing key cannot be read: {str(error).partition(chr(10))[0]}") from None
+            why = str(error).partition(chr(10))[0]
+            if "assword" in why:
+                why += " (it is taken from MODELSCAN_PLUS_KEY_PASSWORD)"
+            raise UsageError(f"the signing key cannot be read: {why}") from None
         if isinstance(key, ed25519.Ed25519PrivateKey):
             return cls(key)
         if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in ("secp256r1", "secp384r1", "secp521r1"):

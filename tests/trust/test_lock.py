@@ -423,3 +423,19 @@ def test_a_first_writer_whose_file_is_cleared_up_by_a_quicker_one_goes_on(
     monkeypatch.setattr(os, "chmod", quicker)
     locks.change(path, Alteration("m", signed(None), None))
     assert set(locks.read(path).models) == {"m", "quicker"}
+
+
+def test_what_stands_here_under_a_locked_name_is_not_taken_for_what_stands_there(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "copy"):
+        (folder / "models" / "m").mkdir(parents=True)
+        (folder / "models" / "m" / "a.txt").write_text("a")
+    assert run("lock", "add", "models/m", "--no-scan", cwd=tmp_path).returncode == 0
+    (tmp_path / "copy" / "models" / "m" / "evil.py").write_text("1")
+    here, lock = tmp_path / "copy", ("--lock", "../model.lock.json")
+    done = run("lock", "verify", "models/m", *lock, cwd=here)
+    assert (done.returncode, "stands here" in done.stderr) == (2, True)
+    assert run("lock", "verify", "models/m", "--name", "models/m", *lock, cwd=here).returncode != 0
+    assert run("lock", "verify", "./models/m", "--name", "models/m", *lock, cwd=here).returncode == 1
+    assert run("lock", "verify", "../models/m", *lock, cwd=here).returncode == 0
+    (here / "models").rename(here / "moved")
+    assert run("lock", "verify", "models/m", *lock, cwd=here).returncode == 0
