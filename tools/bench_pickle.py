@@ -39,7 +39,8 @@ GOALS = {
 }
 """Largest ratio of our CPU time to the peer's."""
 _LIMIT = 300
-_QUIET = {**os.environ, "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1", "CI": "1"}
+_ROOT = Path(__file__).resolve().parent.parent
+_QUIET = {**os.environ, "PYTHONPATH": str(_ROOT), "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1", "CI": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,11 @@ class Usage:
     """Peak, in MB."""
 
 
-def measure(command: Sequence[str], runs: int) -> Usage | None:
-    """The least CPU time of `runs` runs and the peak memory; None when a run goes over the time limit."""
+def measure(command: Sequence[str], runs: int, folder: Path) -> Usage | None:
+    """The least CPU time of `runs` runs and the peak memory; None when a run goes over the time limit.
+
+    The command runs in `folder`: one of the peers leaves its results where it is started.
+    """
     best = Usage(float("inf"), 0.0)
     for _ in range(runs):
         code = (
@@ -64,8 +68,9 @@ def measure(command: Sequence[str], runs: int) -> Usage | None:
             "print(u.ru_utime+u.ru_stime,u.ru_maxrss/1024)"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code, str(_LIMIT), *command], env=_QUIET, capture_output=True, text=True, check=False
-        )
+            [sys.executable, "-c", code, str(_LIMIT), *command],
+            cwd=folder, env=_QUIET, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         if done.returncode:
             return None
         cpu, memory = map(float, done.stdout.split())
@@ -176,7 +181,7 @@ def main() -> None:
         else:
             print(f"{name} is not installed and left out")
     with tempfile.TemporaryDirectory() as folder:
-        start = {name: measure(command(str(tiny(Path(folder)))), 5) for name, command in tools.items()}
+        start = {name: measure(command(str(tiny(Path(folder)))), 5, Path(folder)) for name, command in tools.items()}
         for name, usage in start.items():
             print(f"start-up {name:<16}{usage.cpu if usage else float('nan'):8.3f} s CPU")
         for title, build, runs in CASES:
@@ -195,7 +200,7 @@ def row(
     runs: int,
 ) -> None:
     """Measure one case with every tool and print it."""
-    own = measure(tools[SELF](str(path)), runs)
+    own = measure(tools[SELF](str(path)), runs, path.parent)
     base = start[SELF]
     if own is None or base is None:
         raise SystemExit(f"{SELF} did not finish {title}")
@@ -205,7 +210,7 @@ def row(
         begin = start[name]
         if name == SELF or begin is None:
             continue
-        usage = measure(command(str(path)), min(runs, 3))
+        usage = measure(command(str(path)), min(runs, 3), path.parent)
         if usage is None:
             print(f"    {name}: not finished within {_LIMIT} s", flush=True)
             continue
@@ -219,6 +224,6 @@ def row(
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(_ROOT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main()
