@@ -29,8 +29,11 @@ class Conditions:
 
 def admit_on(requests: "Sequence[Request]", conditions: Conditions, *, as_json: bool) -> int:
     """Try each signer that is accepted; print the outcome and give the exit code."""
+    from modelscan_plus.cli.common import check_log
     from modelscan_plus.trust.reasons import Rejected
 
+    if conditions.log is not None and requests:
+        check_log(Path(conditions.log), [requests[0].path])
     refusal: Rejected | None = None
     for request in requests:
         try:

@@ -199,6 +199,7 @@ def _checks(targets: tuple[str, ...], chosen: "_Chosen") -> tuple[list[lock_chec
             wanted.append((name, entry, place))
     for _, _, place in wanted:
         lock_check.refuse_inside(chosen.lock, place, "--lock")
+        chosen.check_log(place)
     with _progress() as (advance, begin):
         checks = [
             lock_check.check(name, place, entry, jobs=chosen.jobs, progress=advance, begin=begin)
@@ -326,8 +327,14 @@ class _Chosen:
             signer=self.signer,
         )
 
+    def check_log(self, target: str) -> None:
+        """Raise `UsageError` for a log that would be a part of what it is about."""
+        if self._log is not None:
+            lock_check.refuse_inside(self._log, target, "--log")
+
     def make(self, target: str, exclude: tuple[str, ...], origin: Origin | None) -> "Made":
         """Scan or hash, with progress."""
+        self.check_log(target)
         import dataclasses
 
         from modelscan_plus import locking

@@ -253,3 +253,19 @@ def test_a_single_file_and_a_copy_elsewhere_are_admitted(place: Path) -> None:
     single = place / "model" / "config.json"
     assert run("attest", single, "--key", place / "key.pem", "-o", place / "s", cwd=place).returncode == 0
     assert run("verify", single, "--key", place / "key.pub", "--attestation", place / "s", cwd=place).returncode == 0
+
+
+def test_the_log_does_not_lie_in_what_was_attested(place: Path) -> None:
+    attest(place)
+    done = run(
+        "verify",
+        "model",
+        "--key",
+        "key.pub",
+        "--attestation",
+        "model.attestations.jsonl",
+        "--log",
+        "model/l",
+        cwd=place,
+    )
+    assert (done.returncode, (place / "model" / "l").exists()) == (2, False)

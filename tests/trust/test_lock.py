@@ -439,3 +439,11 @@ def test_what_stands_here_under_a_locked_name_is_not_taken_for_what_stands_there
     assert run("lock", "verify", "../models/m", *lock, cwd=here).returncode == 0
     (here / "models").rename(here / "moved")
     assert run("lock", "verify", "models/m", *lock, cwd=here).returncode == 0
+
+
+def test_the_log_does_not_lie_in_what_it_is_about(place: Path) -> None:
+    for verb in (("add", "model", "--name", "again", "--no-scan"), ("verify",), ("update", "model", "--no-scan")):
+        done = run("lock", *verb, "--log", "model/imports.log", cwd=place)
+        assert (done.returncode, "lies inside" in done.stderr) == (2, True), verb
+        assert not (place / "model" / "imports.log").exists()
+    assert run("lock", "verify", "--log", "imports.log", cwd=place).returncode == 0
