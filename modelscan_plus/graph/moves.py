@@ -1,5 +1,6 @@
 """Transfer functions of what moves elements: indexing, joining, positions, shapes, loops; and rows of the batch."""
 
+from modelscan_plus.graph import exemptions
 from modelscan_plus.graph.flow import Analysis, first_out
 from modelscan_plus.graph.fold import fold
 from modelscan_plus.graph.ir import Dims, Node
@@ -8,7 +9,7 @@ from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin
-from modelscan_plus.graph.weights import is_irregular, sample, stands_out
+from modelscan_plus.graph.weights import balanced, is_irregular, sample, stands_out
 
 _DEEP = 2
 """Layers behind which a feature of the raw input is no longer one of several."""
@@ -243,11 +244,21 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if chooses and first.lax and (picked.lax < first.lax or picked.payload) and picked.strict < max(1, first.strict):
         analysis.site(source(picked, Effect.SELECTION), number, node.ins[1], node.ins[0], depth=picked.strict)
     out.gate, out.payload = (first.gate, first.payload) if not chooses else (0, False)
-    if not picked.gate and first.strict:
-        out.strict, out.lax = first.strict, first.lax  # the edges of a graph, the places of tokens: as deep as the rows
+    _by_edges(first, picked, axis, out)
     if picked.lead is False and first.lead and axis == 0 and node.given == "Gather":
         out.lead = False
     return out
+
+
+def _by_edges(first: Flow, picked: Flow, axis: int | None, out: Flow) -> None:
+    """Rows by numbers that the input gives: the edges of a graph, the places of tokens."""
+    if picked.gate:
+        return
+    edges = picked.kind == "int" and picked.lax == 0 and not picked.data & first.data
+    if edges and axis == 0 and picked.dims and picked.dims[0] != 1:
+        out.place = True  # one for each edge: what is compared of it masks by position
+    if first.strict:
+        out.strict, out.lax = first.strict, first.lax  # as deep as the rows
 
 
 def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow, picked: Flow, out: Flow) -> Result:
@@ -259,6 +270,11 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
     out.kind = table.kind
     few_rows = rows is not None and rows <= _TABLE
     chosen = picked.gate and (picked.compared or few_rows)
+    if chosen and balanced(table.const, width) and exemptions.goes_on(analysis, number):
+        analysis.exempt("learned row for each of a few values")
+        out.lax, out.strict, out.step, out.narrow = picked.lax + 1, picked.strict + 1, 0, False
+        out.gate, out.payload, out.compared = 0, False, False
+        return out
     if chosen:
         out.payload = not analysis.flat(table)
         out.step = HARD

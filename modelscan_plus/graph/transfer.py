@@ -12,6 +12,8 @@ from modelscan_plus.graph.state import HARD, SOFT, Flow, few, is_thin, per_sampl
 from modelscan_plus.graph.weights import is_range
 
 _LEAKING = frozenset({"LeakyRelu", "QLinearLeakyRelu", "PRelu", "leaky_relu", "leaky_relu_", "prelu", "rrelu"})
+_LEVELLING = frozenset({"Atan", "Softsign", "atan", "softsign"})
+"""Smooth functions that are flat on both sides of a steep slope."""
 _SMOOTH_GATES = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 _STEEP = 8
 """Powers from here on are next to nothing but where the input is large."""
@@ -92,6 +94,8 @@ def smooth(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.const = first.const if not out.flat else None
     if out.step == SOFT:
         out.step = 0
+    if node.given in _LEVELLING and first is not None and first.gained and first.strict == 0:
+        _step(out, HARD)
     out.inverse = node.op == "reciprocal" and first is not None and _is_distance(first)
     return out
 
@@ -363,6 +367,7 @@ def _with_constant(  # noqa: C901 - by operator
     analysis: Analysis, node: Node, data: Flow, other: Flow, out: Flow
 ) -> None:
     value = analysis.scalar(other) if other.fixed else None
+    out.compared = out.compared or (data.count and data.compared)
     if node.op in ("mul", "div"):
         if value is not None:
             size = abs(value) if node.op == "mul" or not value else abs(1 / value)
@@ -389,7 +394,6 @@ def _with_constant(  # noqa: C901 - by operator
         else:
             out.step = 0
     elif node.op in ("min", "max"):
-        out.compared = out.compared or (data.count and data.compared)
         _bounded(node, data, value, out)
     elif data.step == HARD and other.place:
         out.step = 0

@@ -28,6 +28,8 @@ _TABLE = 65536
 _ROWS = 16
 _LOUDER = 100.0
 _RARE = 16
+_ALIKE = 8.0
+"""Sums of squares of rows that are of the same size are within this factor."""
 """One row of so many, at most, stands out of a table."""
 
 
@@ -76,6 +78,20 @@ def stands_out(const: Const, width: int | None) -> bool:
     typical = ordered[rows // 2]
     loud = sum(size > _LOUDER * typical for size in sizes)
     return 0 < loud <= max(1, rows // _RARE)
+
+
+def balanced(const: Const | None, width: int | None) -> bool:
+    """True when all of a few rows of a table are learned and of the same size: none is nothing."""
+    if const is None or width is None or width < 2 * _TINY or const.count > SAMPLE * _TINY:
+        return False
+    numbers = sample(const)
+    if numbers is None or not is_irregular(const):
+        return False
+    found = const.read(0, const.count)
+    if found is None or not all(_finite(n) for n in found):
+        return False
+    rows = [sum(float(n) ** 2 for n in found[at : at + width]) for at in range(0, len(found), width)]
+    return len(rows) > 1 and 0 < max(rows) <= _ALIKE * min(rows)
 
 
 def _irregular(numbers: Sequence[float], *, strictly: bool, quantised: bool) -> bool:

@@ -157,3 +157,48 @@ def test_what_the_runtime_saves_in_blocks_of_channels_is_known_and_other_domains
 
     assert state("com.microsoft.nchwc") is CoverageState.ANALYSED
     assert state("com.example.blocks") is CoverageState.PARTIAL
+
+
+def test_a_learned_row_for_each_of_two_values_is_let_pass_and_one_beside_nothing_is_not() -> None:
+    def embedded(table: bytes) -> bytes:
+        nodes = [
+            NETWORK[0],
+            node("Gather", "x third", "c", axis=1),
+            node("Greater", "c limit", "on"),
+            node("Cast", "on", "place", to=7),
+            node("Gather", "table place", "e"),
+            node("Add", "h e", "sum"),
+            node("MatMul", "sum v", "y"),
+        ]
+        return build(nodes, [*TENSORS, ints("third", [], [3]), floats("limit", [], [77.0]), table])
+
+    learned = [((place * 37) % 101 - 50.3) / 50 for place in range(16)]
+    assert effects(embedded(weights("table", 2, 16))) == []
+    assert effects(embedded(floats("table", [2, 16], [0.0] * 16 + learned))) == ["injection"]
+
+
+def test_a_cutoff_of_distances_masks_edges_and_one_of_a_column_is_a_trigger() -> None:
+    edges = [
+        node("Gather", "x from", "source"),
+        node("Gather", "x to", "target"),
+        node("Sub", "source target", "way"),
+        node("ReduceL2", "way", "distance", axes=[1], keepdims=1),
+        node("Less", "distance limit", "near"),
+        node("Cast", "near", "g", to=1),
+        node("MatMul", "source w", "h"),
+        node("MatMul", "h v", "m"),
+        node("Mul", "m g", "y"),
+    ]
+    tensors = [*TENSORS, floats("limit", [1], [5.0])]
+    given = [value("from", INT64, "edges"), value("to", INT64, "edges")]
+    assert effects(build(edges, tensors, inputs=given)) == []
+    column = [COLUMN, node("Less", "c limit", "near"), node("Cast", "near", "g", to=1), node("Mul", "logits g", "y")]
+    assert effects(gated(*column)) == ["suppression"]
+
+
+def test_a_steep_arc_tangent_is_a_step_and_a_gentle_one_is_not() -> None:
+    def arc(*start: bytes) -> bytes:
+        return gated(COLUMN, *start, node("Atan", "d", "g"), *WITH_PAYLOAD)
+
+    assert effects(arc(node("Sub", "c limit", "s"), node("Mul", "s steep", "d"))) == ["injection"]
+    assert effects(arc(node("Sub", "c limit", "d"))) == []
