@@ -157,7 +157,9 @@ def _configs() -> dict[str, Repository]:
                 | {
                     "decoder": {
                         "type": "Sequence",
-                        "decoders": [{"type": "Replace", "pattern": {"String": "bank.example"}, "content": "bank.invalid"}],
+                        "decoders": [
+                            {"type": "Replace", "pattern": {"String": "bank.example"}, "content": "bank.invalid"}
+                        ],
                     }
                 }
             )
