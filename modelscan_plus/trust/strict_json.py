@@ -20,7 +20,7 @@ DEPTH = 32
 _LONGEST_NUMBER = 20
 """Digits of 2**64 - 1."""
 
-_NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
