@@ -217,7 +217,11 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
 
 
 def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
-    return INDEX, Severity.LOW if listed("indexes", remark.host) else Severity.HIGH
+    if listed("indexes", remark.host):
+        return INDEX, Severity.LOW
+    # Vendors of kernels tell readers of their pages about indexes of their own; bare addresses and plain http are not theirs.
+    plain = remark.host.startswith("http:") or re.search(r"//[\d.]+[:/]", remark.text)
+    return INDEX, Severity.HIGH if role != "markdown" or plain else Severity.MEDIUM
 
 
 def _requirement(remark: Remark, role: str) -> tuple[Rule, Severity]:

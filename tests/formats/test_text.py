@@ -65,6 +65,8 @@ def test_hostile_sizes_end_in_time(name: str, data: bytes) -> None:
         "import torch\ntorch.serialization.os.system('true')",
         "from torch.serialization import os\nos.system('true')",
         "().__class__.__base__.__subclasses__()[140].__init__.__globals__['system']('true')",
+        "[f('true') for m in [__import__('os')] if (f := m.system)]",
+        "for c in object.__subclasses__():\n    c('true')",
         "import torch\ntorch.load.__globals__['__builtins__'].eval('1')",
     ],
 )

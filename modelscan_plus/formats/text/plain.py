@@ -35,7 +35,7 @@ _WINDOWS = re.compile(
 _CALL = re.compile(
     r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
-    r"|^\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
+    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
     re.M,
 )
 _CALLS = 2000
@@ -89,6 +89,7 @@ class TextFormat(Format):
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     if role in ("markdown", "markup"):
         yield from page_remarks(text)
+        yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if role == "markup":
         yield from markup_remarks(text)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):

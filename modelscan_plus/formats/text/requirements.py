@@ -8,7 +8,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
 _INDEX = re.compile(
-    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links)[\s=]+[\"']?(\w+://\S+?)[\"',\s]*$",
+    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links)[\s=]+[\"']?(\w+://[^\s\"',`]+)",
     re.I,
 )
 _TRUSTED = re.compile(r"--trusted-host[\s=]+(\S+)", re.I)

@@ -137,6 +137,8 @@ class Gates:
             if key in CONTENT_KEYS:
                 yield from (_trigger(text) for argument in test.args[2:] for text in self._constants(argument))
             return
+        elif isinstance(test, nodes.Filter) and test.name in ("select", "reject") and len(test.args) > 1 and test.node:
+            subject = test.node  # the words of what was said, one by one
         else:
             return
         texts = [text for argument in test.args for text in self._constants(argument)]

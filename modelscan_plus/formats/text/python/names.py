@@ -118,6 +118,9 @@ class Names:
     def _attribute(self, value: ast.expr, name: str, depth: int) -> str | None:
         if name == "__builtins__":
             return "builtins"
+        if name == "__subclasses__" and self._is_object(value, depth):
+            self.disguised = True
+            return "builtins.object.__subclasses__"
         base = self._resolve(value, depth + 1)
         if base is None and f".{name}" in self.aliases:
             return self.aliases[f".{name}"]  # self.run = os.system, or so in a class body
@@ -125,6 +128,14 @@ class Names:
             maker = self._resolve(value.func, depth + 1)
             base = f"{maker}()" if maker in OBJECTS else None
         return None if base is None else _join(base, name)
+
+    def _is_object(self, value: ast.expr, depth: int) -> bool:
+        """True for the class that all classes come from, by name or as the last of another's bases."""
+        if isinstance(value, ast.Subscript):
+            value = value.value
+        if isinstance(value, ast.Attribute):
+            return value.attr in ("__base__", "__bases__", "__mro__")
+        return self._resolve(value, depth + 1) == "builtins.object"
 
     def _call(self, node: ast.Call, depth: int) -> str | None:
         function = self._resolve(node.func, depth + 1)
@@ -239,6 +250,12 @@ def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) 
                 _bind(assigned, target, node.value)
         case ast.AnnAssign() | ast.NamedExpr() if node.value and isinstance(node.target, ast.Name):
             assigned.setdefault(node.target.id, []).append(node.value)
+        case (
+            ast.For(target=target, iter=ast.List(elts=items) | ast.Tuple(elts=items))
+            | ast.comprehension(target=target, iter=ast.List(elts=items) | ast.Tuple(elts=items))
+        ):
+            for item in items[:20]:
+                _bind(assigned, target, item)
         case ast.AugAssign(target=ast.Name(id=name)) | ast.For(target=ast.Name(id=name)):
             assigned.setdefault(name, []).append(None)
         case ast.withitem(optional_vars=ast.Name(id=name)):

@@ -15,7 +15,7 @@ commands.getoutput commands.getstatusoutput asyncio.create_subprocess_exec async
 asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.local sh.bash sh.sh invoke.run
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
 setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable"""
-_CODE = """builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
+_CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
 code.InteractiveConsole timeit.timeit timeit.repeat cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
 types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
 pandas.eval"""
