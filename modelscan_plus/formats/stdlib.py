@@ -1,4 +1,4 @@
-"""Top-level modules of the standard library, CPython 2.7 to 3.14 on every platform together.
+"""Top-level modules of the standard library, CPython 2.7 to 3.14 on every platform together, without `__main__`.
 
 A constant and not `sys.stdlib_module_names`: the same file must get the same verdict on every machine.
 """
@@ -7,7 +7,7 @@ STDLIB = frozenset(
     """
     BaseHTTPServer Bastion CGIHTTPServer ConfigParser Cookie DocXMLRPCServer HTMLParser MimeWriter Queue
     SimpleHTTPServer SimpleXMLRPCServer SocketServer StringIO UserDict UserList UserString _LWPCookieJar
-    _MozillaCookieJar __builtin__ __future__ __main__ _abc _abcoll _aix_support _android_support _apple_support _ast
+    _MozillaCookieJar __builtin__ __future__ _abc _abcoll _aix_support _android_support _apple_support _ast
     _ast_unparse _asyncio _bisect _blake2 _bootlocale _bootsubprocess _bz2 _codecs _codecs_cn _codecs_hk
     _codecs_iso2022 _codecs_jp _codecs_kr _codecs_tw _collections _collections_abc _colorize _compat_pickle
     _compression _contextvars _crypt _csv _ctypes _ctypes_test _curses _curses_panel _datetime _dbm _decimal

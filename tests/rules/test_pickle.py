@@ -454,3 +454,9 @@ def test_what_the_process_shares_and_what_imitates_denies(body: bytes) -> None:
 )
 def test_a_logger_and_a_namespace_alone_are_silent(body: bytes) -> None:
     assert not above_info(inspect(asm.pickle(body)))
+
+
+@pytest.mark.parametrize("module", ["__main__", "mycorp.nets"])
+def test_a_class_of_somebodys_script_is_unknown_and_no_more(module: str) -> None:
+    assert worst(asm.rebuild(asm.name(module, "Net")) + asm.mapping(a=asm.number(1)) + asm.BUILD) == "medium"
+    assert worst(asm.call(asm.name(module, "make"))) == "high"
