@@ -10,6 +10,7 @@ import msgspec
 
 from modelscan_plus.core.coverage import Coverage
 from modelscan_plus.core.finding import Finding
+from modelscan_plus.core.probe import ProbeReport
 
 SCHEMA_VERSION = "1"
 
@@ -248,7 +249,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     loaders: tuple[LoaderView, ...] = ()
     templates: tuple[TemplateReport, ...] = ()
     signatures: tuple[SignatureReport, ...] = ()
-    probes: tuple[dict[str, str], ...] = ()
+    probes: tuple[ProbeReport, ...] = ()
     notes: tuple[Reason, ...] = ()
     """Things the user should know that are no findings: ignored policy files, unused or expired suppressions."""
     summary: Summary
