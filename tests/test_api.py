@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import modelscan_plus
-from fixtures.make.archives import HONEST, PAYLOAD
+from fixtures.make.archives import HONEST
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.errors import NotAllowed, UsageError
 
 

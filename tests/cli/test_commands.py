@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import modelscan_plus
-from fixtures.make.archives import PAYLOAD
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.cli import COMMANDS
 from modelscan_plus.formats.registry import FORMATS
 from modelscan_plus.rules.registry import all_rules

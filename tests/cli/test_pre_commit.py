@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD
+from fixtures.make.archives import HONEST
+from fixtures.make.payloads import PAYLOAD
 from tests.cli.commands import run
 
 pytest.importorskip("pre_commit", reason="pre-commit is not installed")

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD, torch_zip
+from fixtures.make.archives import HONEST, torch_zip
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.report import canonical_digest, from_json, json_schema
 from tests.cli.commands import run
 

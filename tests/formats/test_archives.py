@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.make import assemble as asm
-from fixtures.make.archives import HONEST, PAYLOAD, tar_of, torch_zip, zip_of
+from fixtures.make.archives import HONEST, tar_of, torch_zip, zip_of
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageState

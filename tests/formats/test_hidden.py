@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of, tar_of, zip_of
+from fixtures.make.archives import HONEST, sevenzip_of, tar_of, zip_of
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.coverage import CoverageState
 from tests.samples import inspect, rules
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.make.assemble import call, name, pickle, text
+from fixtures.make.payloads import PAYLOAD
 from fixtures.make.tensors import npy
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
@@ -21,7 +21,6 @@ from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.npy_header import HeaderFault, read_header
 from tests.samples import above_info, inspect, rules
 
-PAYLOAD = pickle(call(name("posix", "system"), text("true")))
 HEADER = "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }"
 
 

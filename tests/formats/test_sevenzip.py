@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of, torch_zip
+from fixtures.make.archives import HONEST, sevenzip_of, torch_zip
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageState

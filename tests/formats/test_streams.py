@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD, sevenzip_of, tar_of, zip_of
+from fixtures.make.archives import HONEST, sevenzip_of, tar_of, zip_of
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.archives import optional

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD, tar_of
+from fixtures.make.archives import HONEST, tar_of
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.coverage import CoverageState
 from tests.formats.zip_readers import inspected
 from tests.samples import inspect, rules

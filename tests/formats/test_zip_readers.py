@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.make.archives import HONEST, PAYLOAD, zip_of
+from fixtures.make.archives import HONEST, zip_of
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
 from tests.formats import zip_readers

@@ -2,17 +2,13 @@
 
 import base64
 import json
-import struct
 
 import pytest
 
-from fixtures.make.assemble import call, name, pickle, text
+from fixtures.make.payloads import ELF, PAYLOAD
 from fixtures.make.tensors import npy, safetensors, tensor
 from modelscan_plus.core.finding import Finding
 from tests.samples import inspect
-
-PAYLOAD = pickle(call(name("posix", "system"), text("true")))
-ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 0, 64, 0, 0)
 
 
 def found(data: bytes, rule: str, file: str = "model.safetensors") -> list[Finding]:

