@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -62,17 +63,22 @@ _PRELOAD_GRAPH = b"\x08\x08\x3a\x09\x0a\x07\x0a\x01x\x12\x02\x20y"
 @functools.cache
 def preload() -> None:
     """Load everything that is otherwise loaded at first use. The parent does it before it forks."""
-    for name in _CODECS.split():
-        codecs.lookup(name)
+    preload_codecs()
     optional.preload()
     operators()
     for data in (_PRELOAD, _PRELOAD_GRAPH):
         Inspector(Limits()).inspect(Artifact("preload", BytesSource(data)))
 
 
+def preload_codecs() -> None:
+    """Load the codecs, each of which is a module."""
+    for name in _CODECS.split():
+        codecs.lookup(name)
+
+
 def serve(channel: socket.socket) -> None:
     """Answer until the parent hangs up."""
-    setup = decode(_receive(channel), Setup)
+    setup = decode(receive(channel), Setup)
     examiner = _examiner(setup)
     statm = _open_statm()
     layers = sandbox.apply(setup.limits)
@@ -170,7 +176,8 @@ def _without_program(finding: Finding) -> Finding:
     return msgspec.structs.replace(finding, evidence=msgspec.structs.replace(finding.evidence, program=None))
 
 
-def _receive(channel: socket.socket) -> bytes:
+def receive(channel: socket.socket) -> bytes:
+    """The body of the next frame."""
     return _read(channel, frame_length(_read(channel, HEADER.size)))
 
 
@@ -209,13 +216,13 @@ def _address_space(statm: int | None) -> int:
     return int(os.pread(statm, 64, 0).split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def run_forked(channel: socket.socket) -> NoReturn:
-    """The rest of a forked child's life: it keeps its socket and nothing else of what it inherited."""
+def run_forked(channel: socket.socket, life: Callable[[socket.socket], None] = serve) -> NoReturn:
+    """The rest of a child's life: it keeps its socket and nothing else of what it inherited."""
     try:
         _reset_signals()
         _keep_only(channel.fileno())
         gc.freeze()
-        serve(channel)
+        life(channel)
         os._exit(0)
     finally:  # whatever was raised: the parent's frames above must not see it
         os._exit(1)

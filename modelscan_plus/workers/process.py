@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelscan_plus.core.text import visible
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     import subprocess
 
 _BOOTSTRAP = (
-    "import sys; sys.path[:] = sys.argv[2].split(sys.argv[3]); from modelscan_plus.workers.child import main; "
-    "main(sys.argv[1])"
+    "import importlib, sys; sys.path[:] = sys.argv[2].split(sys.argv[3]); "
+    "importlib.import_module(sys.argv[4]).main(sys.argv[1])"
 )
+_SCAN = "modelscan_plus.workers.child"
 _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """All that a fresh interpreter may need of the environment; tokens stay behind."""
 
@@ -36,18 +38,20 @@ def can_fork() -> bool:
 class ChildProcess:
     """A running child and the parent's end of its socket pair."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = _SCAN, environment: Mapping[str, str] | None = None) -> None:
+        """`module` has the `main` of the child's life. One that is not the scan's is always a fresh interpreter, with
+        `environment` beside the little that every child gets."""
         self.channel, theirs = socket.socketpair()
         self._popen: subprocess.Popen[bytes] | None = None
         self._errors: BinaryIO | None = None
         self._ended = False
         try:
-            if can_fork():
+            if module == _SCAN and can_fork():
                 child.preload()
                 self.pid = self._fork(theirs)
             else:
                 self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
-                self._popen = _spawn(theirs, self._errors)
+                self._popen = _spawn(theirs, self._errors, module, environment or {})
                 self.pid = self._popen.pid
         except BaseException:
             self.channel.close()
@@ -92,7 +96,9 @@ class ChildProcess:
             return 0
 
 
-def _spawn(theirs: socket.socket, errors: BinaryIO) -> "subprocess.Popen[bytes]":
+def _spawn(
+    theirs: socket.socket, errors: BinaryIO, module: str, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     import subprocess
 
     import modelscan_plus
@@ -100,14 +106,16 @@ def _spawn(theirs: socket.socket, errors: BinaryIO) -> "subprocess.Popen[bytes]"
     # Relative entries of sys.path, "" first of all, could lead into the model that is being scanned.
     home = os.path.dirname(os.path.abspath(next(iter(modelscan_plus.__path__))))
     paths = [home, *(entry for entry in sys.path if os.path.isabs(entry) and entry != home)]
-    command = [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(theirs.fileno()), os.pathsep.join(paths), os.pathsep]
+    # As isolated as -I: the environment is made here, so that no variable of Python's reaches the child by itself.
+    command = [sys.executable, "-P", "-s", "-S", "-c", _BOOTSTRAP]
+    command += [str(theirs.fileno()), os.pathsep.join(paths), os.pathsep, module]
     return subprocess.Popen(  # noqa: S603 (our own interpreter, our own arguments)
         command,
         pass_fds=(theirs.fileno(),),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
-        env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+        env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ} | dict(environment),
         cwd="/",
         process_group=0,
     )

@@ -38,10 +38,14 @@ LAYERS: dict[str, str] = {
 """What each layer means, in the order in which they are put on."""
 
 
-def apply(limits: Limits) -> tuple[str, ...]:
-    """Put on every layer that this system has, and name them. Call once, in the child, after all imports."""
+def apply(limits: Limits, *, alone: bool | None = None) -> tuple[str, ...]:
+    """Put on every layer that this system has, and name them. Call once, in the child, after all imports.
+
+    `alone` is what `leave_network` said, where it was called before: only a process of one thread can, and some imports
+    start threads.
+    """
     steps: dict[str, Callable[[], bool]] = {
-        "network-namespace": _leave_network,
+        "network-namespace": leave_network if alone is None else lambda: bool(alone),
         "no-capabilities": _drop_capabilities,
         "no-new-privs": lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1),
         "memory-limit": lambda: _limit_memory(limits.memory),
@@ -105,7 +109,8 @@ def address_space() -> int | None:
         return None
 
 
-def _leave_network() -> bool:
+def leave_network() -> bool:
+    """Go into a network namespace of its own; False where that is not possible."""
     libc = _linux_libc()
     # Root of the machine needs no user namespace; everyone else gets the right to a network namespace from one.
     return libc is not None and (libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
