@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.errors import NotAllowed
 from modelscan_plus.core.finding import Finding, GraphEvidence, Severity, fingerprint
 from modelscan_plus.core.limits import Limits
+from modelscan_plus.core.probe import ProbeReport
 from modelscan_plus.core.report import (
     ArtifactReport,
     Decision,
@@ -61,6 +62,9 @@ from modelscan_plus.trust.names import beside, is_signature
 from modelscan_plus.trust.tree import CHANGED, Collector, Measured, unhashed
 from modelscan_plus.workers.supervisor import Outcome, Supervisor
 
+if TYPE_CHECKING:
+    from modelscan_plus.probing import ProbeOptions
+
 S = TypeVar("S", bound=msgspec.Struct)
 Progress = Callable[[str, int], None]
 """Called with the path of each finished file and its size in bytes."""
@@ -94,6 +98,8 @@ class Options:
     """Run ONNX models on random inputs, in sandboxed children, to see which branches sleep."""
     engines: tuple[str, ...] = ()
     """Names of the engines that are asked for a second opinion."""
+    probe: "ProbeOptions | None" = None
+    """Search the models that the scan allows for backdoors."""
 
 
 @dataclass(slots=True)
@@ -113,6 +119,7 @@ class _Collected:
     engines: dict[str, str] = field(default_factory=dict)
     notes: list[Reason] = field(default_factory=list)
     signatures: list[SignatureReport] = field(default_factory=list)
+    probes: list[ProbeReport] = field(default_factory=list)
 
 
 def scan(
@@ -221,6 +228,11 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
             collected.notes += remote_notes(target, [a for a in collected.artifacts if a.target == target.id])
     run = Run(seconds=round(time.monotonic() - started, 3), host=_host(), sandbox=sandbox, recalled=recalled)
     scope = "remote" if any(source.remote for source in sources.values()) else "full"
+    report = _report(given, collected, options, now, run, scope)
+    if options.probe is None:
+        return report
+    run = _run_probes(report, sources, collected, options.probe)
+    run = msgspec.structs.replace(run, seconds=round(time.monotonic() - started, 3))
     return _report(given, collected, options, now, run, scope)
 
 
@@ -382,11 +394,7 @@ def _judge_tree(tree: Tree, collected: _Collected) -> None:
     for position, artifact in enumerate(collected.artifacts if gaps else ()):
         reason = gaps.get(artifact.path) if artifact.target == tree.target else None
         if reason is not None:
-            state = (
-                CoverageState.PARTIAL if artifact.coverage.state is CoverageState.ANALYSED else artifact.coverage.state
-            )
-            coverage = Coverage(state, (*artifact.coverage.reasons, inert_copy(reason)), artifact.coverage.bytes_read)
-            collected.artifacts[position] = msgspec.structs.replace(artifact, coverage=coverage)
+            collected.artifacts[position] = _less(artifact, inert_copy(reason))
 
 
 def _look_again(local: dict[str, Source], limits: Limits, options: Options, collected: _Collected) -> None:
@@ -397,6 +405,36 @@ def _look_again(local: dict[str, Source], limits: Limits, options: Options, coll
         _run_models(_entries(local), limits, options.jobs, collected)
     for name in options.engines:
         _second_opinion(name, _entries(local), limits, options.jobs, collected)
+
+
+def _run_probes(report: Report, sources: dict[str, Source], collected: _Collected, options: "ProbeOptions") -> Run:
+    """Probe what was allowed, put what was found beside the rest, and say what the run came to."""
+    from modelscan_plus import probing
+    from modelscan_plus.rules.probes import judge_probe
+
+    results = probing.probe_targets(report.targets, sources, options)
+    collected.notes += map(inert_copy, results.notes)
+    for probed in results.reports:
+        collected.probes.append(inert_copy(probed))
+        collected.findings += [_placed(finding, probed.target, probed.artifact, 0) for finding in judge_probe(probed)]
+    for target, artifact, reason in results.gaps:
+        sizes = {file.path: file.size for file in collected.artifacts if file.target == target}
+        path = probing.gap_artifact(visible(artifact), sizes)
+        for position, file in enumerate(collected.artifacts):
+            if file.target == target and file.path == path:
+                collected.artifacts[position] = inert_copy(_less(file, reason))
+    sandbox = report.run.sandbox
+    if results.layers is not None:
+        sandbox = tuple(layer for layer in sandbox if layer in results.layers)
+    return msgspec.structs.replace(report.run, sandbox=sandbox, interrupted=results.interrupted)
+
+
+def _less(artifact: ArtifactReport, reason: CoverageReason) -> ArtifactReport:
+    """The file with one more reason why it was not fully analysed."""
+    state = artifact.coverage.state
+    state = CoverageState.PARTIAL if state is CoverageState.ANALYSED else state
+    coverage = Coverage(state, (*artifact.coverage.reasons, reason), artifact.coverage.bytes_read)
+    return msgspec.structs.replace(artifact, coverage=coverage)
 
 
 def _leave_out(reference: str, limits: Limits, collected: _Collected) -> None:
@@ -550,6 +588,7 @@ def _report(
         suppressed=outcome.suppressed,
         programs=tuple(collected.programs),
         signatures=tuple(collected.signatures),
+        probes=tuple(collected.probes),
         loaders=tuple(collected.loaders),
         templates=tuple(collected.templates),
         notes=(*outcome.notes, *collected.notes),

@@ -13,6 +13,7 @@ from modelscan_plus.core.version import VERSION
 NAME = "modelscan-plus"
 COMMANDS = {
     "scan": "Scan files and folders and decide whether they may come in.",
+    "probe": "Search a model for backdoors, after a scan that lets it in.",
     "fetch": "Fetch a repository from Hugging Face: scanned and verified before anything lands.",
     "lock": "Keep and check model.lock.json: exactly which files were let in.",
     "attest": "Scan and sign the verdict, so that others can admit on it.",

@@ -3,9 +3,11 @@
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,10 @@ from modelscan_plus.outputs import registry
 from modelscan_plus.outputs.console import Style, render_styled, terminal_width
 from modelscan_plus.rules.verdicts import NOTHING_TO_SCAN
 
+if TYPE_CHECKING:
+    from modelscan_plus.probe.run import Watch
+
+_SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 EXIT_CODES = {Decision.ALLOWED: 0, Decision.DENIED: 1, Decision.INCOMPLETE: 4}
 
 
@@ -112,8 +118,31 @@ def moment(text: str, option: str) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
+def size(text: str, option: str) -> int:
+    """The number of bytes that an option gives ("10M", "2G"); raises `UsageError`."""
+    number, unit = text.rstrip("kKmMgGtTbB"), text.lstrip("0123456789.").lower().rstrip("b")
+    try:
+        return int(float(number) * _SIZES[unit])
+    except (KeyError, ValueError, OverflowError):
+        raise UsageError(f"{option} {text}: write a number with k, M, G or T, for example 2G") from None
+
+
+@contextmanager
+def probe_progress(*, shown: bool) -> Iterator["Watch | None"]:
+    """A bar on stderr for a probe."""
+    if not shown:
+        yield None
+        return
+    from modelscan_plus.cli.progress import ProbeProgress
+
+    with ProbeProgress() as progress:
+        yield progress.show
+
+
 def exit_code(report: Report, *, exit_zero: bool = False) -> int:
     """The exit code that stands for the report's verdict."""
+    if report.run.interrupted:
+        return 130
     decision = report.verdict.decision
     if decision is Decision.INCOMPLETE and all(r.code == NOTHING_TO_SCAN.id for r in report.verdict.reasons):
         return 3

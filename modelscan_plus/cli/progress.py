@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from modelscan_plus.probe.run import Glimpse
+
 _BLINK = 0.7
 """Seconds of work that need no display."""
 
@@ -122,3 +124,64 @@ class ByteProgress:
         self._display = Progress(*columns, console=Console(stderr=True), transient=True)
         self._display.start()
         self._task = self._display.add_task("", total=self._total)
+
+
+class ProbeProgress:
+    """A bar with the routine, the class and the time left. Nothing forks while it is drawn (probe/run.py)."""
+
+    def __init__(self) -> None:
+        self._artifact = ""
+        self._started = time.monotonic()
+        self._display: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._display is not None:
+            self._display.stop()
+
+    def show(self, glimpse: "Glimpse") -> None:
+        """How far it is now."""
+        from modelscan_plus.core.text import shorten, visible
+
+        now = time.monotonic()
+        if glimpse.artifact != self._artifact or not glimpse.of:
+            self._artifact, self._started = glimpse.artifact, now
+        if self._display is None:
+            self._open()
+        if self._display is not None and self._task is not None:
+            parts = [visible(glimpse.artifact)] if glimpse.artifact != "." else []
+            if glimpse.of:
+                parts.append(f"{glimpse.number}/{glimpse.of} {visible(glimpse.routine)}")
+            parts.append(visible(glimpse.what))
+            text = "  ".join(shorten(part, 40) for part in parts if part)
+            left = time_left(glimpse.share, now - self._started)
+            self._display.update(self._task, description=text, completed=glimpse.share, left=left)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        columns = (
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[left]}", markup=False),
+        )
+        self._display = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._display.start()
+        self._task = self._display.add_task("", total=1.0, left="")
+
+
+def time_left(share: float, seconds: float) -> str:
+    """In words, from the share of the work that was done in `seconds`; "" while that says too little."""
+    if share < 0.02 or seconds < 1.0:
+        return ""
+    left = seconds * (1.0 - share) / share
+    if left >= 5400:
+        return f"about {left / 3600:.0f} h left"
+    return f"about {left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"

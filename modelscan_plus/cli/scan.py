@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +14,9 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.outputs.registry import FORMATS, parse_format
 from modelscan_plus.pipeline import Options, Progress, default_jobs, scan_targets
 
-_SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+if TYPE_CHECKING:
+    from modelscan_plus.probe.run import Watch
+    from modelscan_plus.probing import ProbeOptions
 
 
 @click.command("scan")
@@ -38,6 +41,7 @@ _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 @click.option(
     "--engine", "engines", multiple=True, metavar="NAME", help="Second opinion: fickling, modelscan, onnx; repeatable."
 )
+@click.option("--probe", is_flag=True, help="Search what is allowed for backdoors; see `modelscan-plus probe`.")
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
 @click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
@@ -61,6 +65,7 @@ def command(
     reference: str | None,
     dormancy: bool,
     engines: tuple[str, ...],
+    probe: bool,
     jobs: int | None,
     timeout: float | None,
     max_size: str | None,
@@ -78,7 +83,8 @@ def command(
     hf:org/model[@revision], hf:datasets/… and hf:spaces/… are read on Hugging Face without downloading the weights.
     cache: is the local Hugging Face cache; cache:ollama, cache:lmstudio and cache:torch are those stores.
 
-    Nothing of a model is run. Exit code: 0 allowed, 1 denied, 3 nothing to scan, 4 incomplete.
+    Nothing of a model is run, unless --dormancy or --probe asks for it. Exit code: 0 allowed, 1 denied, 3 nothing to
+    scan, 4 incomplete.
     """
     from modelscan_plus.policy.baseline import make_baseline, read_baseline
     from modelscan_plus.policy.load import load_policy
@@ -92,7 +98,8 @@ def command(
         common.check_log(Path(log), targets)
     if lock:
         common.check_lock(Path(lock), targets)
-    with _progress(shown=not quiet and common.progress_wanted()) as progress:
+    shown = not quiet and common.progress_wanted()
+    with _progress(shown=shown) as progress, common.probe_progress(shown=shown and probe) as watch:
         options = Options(
             policy=load_policy(policy),
             baseline=read_baseline(Path(baseline)) if baseline else None,
@@ -103,13 +110,14 @@ def command(
             lock=Path(lock) if lock else None,
             jobs=jobs or default_jobs(),
             seconds=timeout,
-            max_size=_size(max_size) if max_size else None,
+            max_size=common.size(max_size, "--max-size") if max_size else None,
             offline=offline,
             now=common.moment(now, "--now") if now else None,
             progress=progress,
             engines=asked,
             dormancy=dormancy,
             reference=reference,
+            probe=_probe(watch) if probe else None,
         )
         report = scan_targets(targets, options)
     if log:
@@ -123,20 +131,18 @@ def command(
     sys.exit(common.exit_code(report, exit_zero=exit_zero))
 
 
+def _probe(watch: "Watch | None") -> "ProbeOptions":
+    from modelscan_plus.probing import ProbeOptions
+
+    return ProbeOptions(watch=watch)
+
+
 def _engines(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given:
         return ()
     from modelscan_plus.engines.registry import parse_names
 
     return parse_names(given)
-
-
-def _size(text: str) -> int:
-    number, unit = text.rstrip("kKmMgGtTbB"), text.lstrip("0123456789.").lower().rstrip("b")
-    try:
-        return int(float(number) * _SIZES[unit])
-    except (KeyError, ValueError, OverflowError):
-        raise UsageError(f"--max-size {text}: write a number with k, M, G or T, for example 2G") from None
 
 
 @contextmanager

@@ -231,6 +231,8 @@ class Run(msgspec.Struct, frozen=True):
     recalled: int = 0
     """Files whose results were known from an earlier run, by their SHA-256."""
     log_head: str | None = None
+    interrupted: bool = False
+    """Somebody ended the run before it was done."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

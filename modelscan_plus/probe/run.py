@@ -328,7 +328,7 @@ class _Talk:
         """What the child says next; raises `_Broken` when it says nothing in time, nonsense, or nothing ever."""
         while True:
             if time.monotonic() >= self._deadline:
-                raise _Broken("timeout", f"not finished within {self._ask.seconds:g} s (--timeout); it was ended")
+                raise _Broken("timeout", f"not finished within {self._ask.seconds:g} s (--deadline); it was ended")
             if (said := self._next()) is not None:
                 return said
             if not self._selector.select(_TICK):

@@ -28,6 +28,7 @@ from modelscan_plus.rules import (
     locked,
     paths,
     pickle,
+    probes,
     programs,
     python_code,
     reach,
@@ -74,6 +75,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     config,
     templates,
     graph_script,
+    probes,
 )
 
 
