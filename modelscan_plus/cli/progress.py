@@ -35,6 +35,7 @@ class FileProgress:
         self._previous: _HANDLER = None
         self._display: Progress | None = None
         self._task: TaskID | None = None
+        self._drawing = False
 
     def __enter__(self) -> Self:
         if hasattr(signal, "setitimer"):
@@ -62,6 +63,15 @@ class FileProgress:
             self._draw()
 
     def _draw(self) -> None:
+        if self._drawing:  # the clock struck in the middle of it, which may be in the middle of importing Rich
+            return
+        self._drawing = True
+        try:
+            self._draw_now()
+        finally:
+            self._drawing = False
+
+    def _draw_now(self) -> None:
         from modelscan_plus.core.text import human_bytes, shorten, visible
 
         self._drawn = time.monotonic()

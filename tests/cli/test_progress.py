@@ -1,12 +1,14 @@
 """The progress display on a real terminal: there for long work, absent for short work and where nobody looks."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from fixtures.make.archives import HONEST
+from modelscan_plus.cli.progress import FileProgress, time_left
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 
@@ -48,3 +50,31 @@ def test_short_work_shows_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[s
     shown = on_a_terminal(tmp_path)
     assert "ALLOWED" in shown
     assert "done" not in shown
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
+def test_a_tick_in_the_middle_of_drawing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+
+    def open_slowly(self: FileProgress) -> None:
+        opened.append(1)
+        signal.raise_signal(signal.SIGALRM)
+
+    monkeypatch.setattr(FileProgress, "_open", open_slowly)
+    with FileProgress():
+        signal.raise_signal(signal.SIGALRM)
+    assert opened == [1]
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds", "says"),
+    [
+        (0.001, 9, ""),
+        (0.5, 0.5, ""),
+        (0.5, 30, "30 s left"),
+        (0.1, 60, "about 9 min left"),
+        (0.1, 3600, "about 9 h left"),
+    ],
+)
+def test_time_left_is_told_in_words(share: float, seconds: float, says: str) -> None:
+    assert time_left(share, seconds) == says
