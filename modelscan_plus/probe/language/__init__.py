@@ -1,0 +1,1 @@
+"""Language models: text classifiers, causal language models, embedding models and LoRA adapters."""
