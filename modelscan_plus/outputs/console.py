@@ -10,9 +10,10 @@ import click
 
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity
+from modelscan_plus.core.probe import ProbeOutcome, ProbeReport, RoutineReport
 from modelscan_plus.core.report import ArtifactReport, Decision, LoaderView, Program, Report
 from modelscan_plus.core.text import human_bytes, shorten
-from modelscan_plus.outputs import signatures
+from modelscan_plus.outputs import probes, signatures
 from modelscan_plus.outputs.graph_table import table
 from modelscan_plus.rules.registry import all_rules
 
@@ -27,6 +28,11 @@ _DECISIONS = {
     Decision.ALLOWED: ("✓ ALLOWED", "green"),
     Decision.DENIED: ("✗ DENIED", "bright_red"),
     Decision.INCOMPLETE: ("? INCOMPLETE", "yellow"),
+}
+_OUTCOMES = {
+    ProbeOutcome.FLAGGED: "bright_red",
+    ProbeOutcome.SUSPICIOUS: "yellow",
+    ProbeOutcome.INCONCLUSIVE: "yellow",
 }
 _INDENT = "    "
 _BAD = frozenset((Severity.CRITICAL.value, Severity.HIGH.value))
@@ -66,11 +72,14 @@ def _quiet(report: Report, style: Style) -> Iterator[str]:
     for artifact in _gaps(report):
         if artifact.coverage.executable_gap:
             yield f"{_name(report, artifact)}: {_state(artifact)}: {_because(artifact)}"
+    for probe in probes.worst_first(report.probes):
+        yield f"{probe.artifact}: probe: {_outcome(probe.outcome, style)}: {probes.line(probe.reason)}"
     yield from _verdict(report, style)
 
 
 def _full(report: Report, style: Style) -> Iterator[str]:
     yield from _findings(report, style)
+    yield from _probes(report, style)
     yield from _suppressed(report, style)
     yield from _not_analysed(report, style)
     yield from _signatures(report, style)
@@ -119,6 +128,43 @@ def _finding(finding: Finding, style: Style, *, explain: bool, program: Program 
         yield _wrap(f"Do:  {finding.remediation}", style, _INDENT)
     yield _paint(style, f"{_INDENT}{finding.rule} {finding.slug}", "bright_black")
     yield ""
+
+
+def _probes(report: Report, style: Style) -> Iterator[str]:
+    for probe in probes.worst_first(report.probes):
+        name = f"Backdoor probe of {probe.artifact}" if probe.artifact != "." else "Backdoor probe"
+        head = f"{_paint(style, name, None, bold=True)} ({probes.kind(probe)}): {_outcome(probe.outcome, style)}"
+        yield head
+        yield _wrap(_sentence(probes.line(probe.reason)), style, _INDENT)
+        for routine in probe.routines:
+            yield from _routine(routine, style)
+        yield from _scope(probe, style)
+        yield ""
+
+
+def _routine(routine: RoutineReport, style: Style) -> Iterator[str]:
+    """One line where nothing was found, what was found and how where something was."""
+    yield f"  {_outcome(routine.outcome, style)}  {_sentence(probes.line(routine.title))}"
+    yield _wrap(_sentence(probes.line(routine.reason)), style, _INDENT)
+    telling = routine.outcome.rank >= ProbeOutcome.SUSPICIOUS.rank or style.verbosity > 0
+    for label, text in probes.rows(routine) if telling else ():
+        yield _wrap(f"{label}: {probes.line(text)}", style, _INDENT + "  ", hanging="  ")
+
+
+def _scope(probe: ProbeReport, style: Style) -> Iterator[str]:
+    families = dict.fromkeys(family for routine in probe.routines for family in routine.families)
+    if families:
+        yield _wrap(f"Searched: {', '.join(map(probes.line, families))}", style, "  ", hanging="  ")
+    for text in probe.untried[: None if style.verbosity > 0 else 5]:
+        yield _wrap(f"Not searched: {probes.line(text)}", style, "  ", hanging="  ")
+    if len(probe.untried) > 5 and style.verbosity <= 0:
+        yield f"  … and {len(probe.untried) - 5:,} more that was not searched; -v shows all"
+    facts = "; ".join(f"{label} {probes.line(text)}" for label, text in probes.facts(probe))
+    yield _paint(style, _wrap(facts, style, "  ", hanging="  "), "bright_black")
+
+
+def _outcome(outcome: ProbeOutcome, style: Style) -> str:
+    return _paint(style, probes.word(outcome), _OUTCOMES.get(outcome), bold=outcome in _OUTCOMES)
 
 
 def _place(finding: Finding) -> str:

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from modelscan_plus.core.finding import Finding, GraphEvidence, PickleEvidence, Severity, TextEvidence
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Report
 from modelscan_plus.core.text import human_bytes, inert, shorten
-from modelscan_plus.outputs import signatures
+from modelscan_plus.outputs import probes, signatures
 from modelscan_plus.outputs.graph_picture import picture
 from modelscan_plus.outputs.hexdump import HexRow, hex_rows
 from modelscan_plus.rules.interface import Rule
@@ -31,11 +31,13 @@ from modelscan_plus.rules.registry import all_rules
 
 PAGE_BYTES = 5_000_000
 """No page is larger. What follows are the shares of its parts, in bytes of HTML; about 250 kB stay for the frame."""
-FINDING_BYTES = 2_750_000
+FINDING_BYTES = 2_150_000
 PROGRAM_BYTES = 450_000
 ARTIFACT_BYTES = 450_000
 GAP_BYTES = 250_000
 LOADER_BYTES = 150_000
+PROBE_BYTES, PICTURE_BYTES = 250_000, 300_000
+"""For the text of the probes, and for their pictures."""
 SUPPRESSED_BYTES = 250_000
 JSON_BYTES = 450_000
 """Share of the embedded report: as JSON when it fits, else compressed, else not at all."""
@@ -58,6 +60,7 @@ _WORDS = {
     Decision.DENIED: ("Denied", "✕", "This model must stay out."),
     Decision.INCOMPLETE: ("Incomplete", "?", "This model was not fully analysed; that is no clean result."),
 }
+_CHIPS = {"flagged": "high", "suspicious": "medium", "inconclusive": "gap"}
 _STATES = {"partial": "partly analysed", "not_analysed": "not analysed", "unreadable": "not readable"}
 
 
@@ -156,6 +159,8 @@ def render(report: Report) -> str:
         findings=_findings(report, files, Programs(ordered, len(programs.shown))),
         files=_facet((files[finding.artifact], finding.artifact) for finding in report.findings),
         fired=_facet((finding.rule, finding.rule) for finding in report.findings),
+        probes=_probes(report, given),
+        scope=probes.SCOPE,
         signatures=_fragments("signature.html.j2", _signatures(report), SUPPRESSED_BYTES),
         suppressed=_fragments("suppressed.html.j2", suppressed, SUPPRESSED_BYTES),
         programs=programs,
@@ -171,6 +176,34 @@ def render(report: Report) -> str:
         helped={rule.id for rule in rules},
         embedded=_embedded(report),
     )
+
+
+def _probes(report: Report, given: Mapping[str, str]) -> Fragments:
+    """The worst first. Pictures have a budget of their own, so that they cannot crowd out the words."""
+    gallery = probes.Gallery(PICTURE_BYTES)
+    entries: list[Mapping[str, object]] = []
+    for probe in probes.worst_first(report.probes):
+        routines = [
+            {
+                "word": probes.word(routine.outcome),
+                "report": routine,
+                "rows": probes.rows(routine),
+                "exhibits": list(gallery.show(routine)),
+            }
+            for routine in probe.routines
+        ]
+        entries.append(
+            {
+                "probe": probe,
+                "word": probes.word(probe.outcome),
+                "kind": probes.kind(probe),
+                "facts": probes.facts(probe),
+                "routines": routines,
+                "given": given.get(probe.target, ""),
+                "limit": probes.ROWS,
+            }
+        )
+    return _fragments("probe.html.j2", entries, PROBE_BYTES + PICTURE_BYTES)
 
 
 def _signatures(report: Report) -> list[dict[str, object]]:
@@ -326,6 +359,7 @@ def _environment() -> jinja2.Environment:
         "short": lambda text: shorten(text, _TEXT),
         "gap": _gap_word,
         "https": _links,
+        "chip": _CHIPS.get,
     }
     return environment
 

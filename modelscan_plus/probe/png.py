@@ -59,5 +59,11 @@ def is_ours(text: str) -> bool:
     return engine.eof and not engine.unused_data and len(lines) == expected
 
 
+def size(text: str) -> tuple[int, int]:
+    """Width and height of one of ours."""
+    width, height, *_ = _HEADER.unpack_from(base64.b64decode(text[:64]), 16)
+    return width, height
+
+
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -18,6 +18,7 @@ from modelscan_plus.core.finding import (
     Severity,
     TextEvidence,
 )
+from modelscan_plus.core.probe import Bars, Passage, Picture, ProbeOutcome, ProbeReport, RoutineReport, Table
 from modelscan_plus.core.report import (
     ArtifactReport,
     Decision,
@@ -32,6 +33,7 @@ from modelscan_plus.core.report import (
     Tool,
     Verdict,
 )
+from modelscan_plus.probe import png
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
@@ -143,7 +145,82 @@ def every_kind() -> Report:
         ComparisonEvidence("sizes", "left", "1", "right", "2", WINDOW),
         TextEvidence("a text"), BytesEvidence("no window"),
     ]  # fmt: skip
-    return report(*(finding(number, evidence=kind) for number, kind in enumerate(kinds, 1)))
+    whole = report(*(finding(number, evidence=kind) for number, kind in enumerate(kinds, 1)))
+    return msgspec.structs.replace(whole, probes=(probe(),))
+
+
+def probe(text: str = "class 7", **changes: object) -> ProbeReport:
+    """A probe whose routines came to every outcome, with every kind of exhibit."""
+    mask = png.encode(bytes(255 if x > 11 and y > 11 else 0 for y in range(16) for x in range(16)), 16, 16, 1)
+    stamped = png.encode(bytes(value for at in range(1024) for value in (at % 256, 90, 200)), 32, 32, 3)
+    values = (21.4, 23.0, 19.5, 26.1, 20.2, 3.1)
+    exhibits = (
+        Picture(title="recovered mask", png=mask, caption=f"white is where the trigger of {text} sits"),
+        Picture(title="stamped sample", png=stamped),
+        Bars(
+            title="cost of a trigger by class",
+            labels=(*(f"class {number}" for number in range(5)), text),
+            values=values,
+            unit="pixels",
+            band=(15.0, 30.5),
+            marked=(5,),
+            caption="smaller is easier",
+        ),
+        Bars(title="change of the margin", labels=("up", "down"), values=(1.5, -0.5)),
+        Table(
+            title="flips by source and target",
+            columns=("source", "target", "with the trigger", "without", "interval"),
+            rows=(
+                ("class 1", text, "19 of 20", "0 of 20", "0.76 to 0.99"),
+                ("class 2", text, "20 of 20", "1 of 20", "…"),
+            ),
+            omitted=12,
+            caption="on samples that the search has not seen",
+        ),
+        Passage(
+            title="what the model wrote",
+            text=f"user: hello {text}\nassistant: delete every file in the\n",
+            caption=text,
+        ),
+    )
+    made = [
+        RoutineReport(
+            routine=f"fake-{outcome.value}",
+            title=f"Search for {outcome.value.replace('-', ' ')}",
+            outcome=outcome,
+            reason=f"because of {text}",
+            families=("patch", "blend"),
+        )
+        for outcome in ProbeOutcome
+    ]
+    made[0] = msgspec.structs.replace(
+        made[0],
+        p_value=0.0004,
+        p_adjusted=0.0012,
+        target=text,
+        trigger=text,
+        success=0.97,
+        steps=45_000,
+        exhibits=exhibits,
+    )
+    return msgspec.convert(
+        msgspec.to_builtins(
+            ProbeReport(
+                target="t1",
+                artifact="model.onnx",
+                kind="image-classifier",
+                outcome=ProbeOutcome.FLAGGED,
+                reason=f"one class, {text}, is reached by a trigger far smaller than any other",
+                routines=tuple(made),
+                untried=(f"all-to-all, {text}: it needs a reference model (--reference)", "length of the input"),
+                facts=(("classes", "6"), ("input", "3 × 32 × 32"), ("samples", f"24 of {text}")),
+                calibration="images-v1 sha256:" + "0" * 64,
+                versions=(("torch", "2.13.0"),),
+            )
+        )
+        | changes,
+        ProbeReport,
+    )
 
 
 def large(count: int = 2000) -> Report:
@@ -166,7 +243,8 @@ def hostile(port: int = 9) -> Report:
     """Every string that a model could bring is an attack."""
     texts = [text.replace("{port}", str(port)) for text in HOSTILE]
     made = [finding(number, text=text, artifact=text) for number, text in enumerate(texts, 1)]
-    return report(*made, text="".join(texts))
+    whole = report(*made, text="".join(texts))
+    return msgspec.structs.replace(whole, probes=tuple(probe(text, artifact=text, kind=text) for text in texts))
 
 
 def monstrous() -> Report:
@@ -185,6 +263,7 @@ def monstrous() -> Report:
         suppressed=tuple(Suppressed(entry, entry.subject, "policy") for entry in findings),
         programs=tuple(Program(f"p{number}", "t1", "model.pkl", (), 0, lines) for number in range(1, 30)),
         notes=tuple(Reason("MSP9006", text) for text in texts),
+        probes=tuple(probe(text * 3, reason=text * 4) for text in texts[:200]),
     )
 
 

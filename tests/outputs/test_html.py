@@ -3,17 +3,22 @@
 import base64
 import hashlib
 import json
+import random
 import re
 import zlib
 from html.parser import HTMLParser
 
 import msgspec
+import pytest
 
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import HexWindow
+from modelscan_plus.core.probe import Bars, Picture
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Run, from_json
+from modelscan_plus.outputs import probes
 from modelscan_plus.outputs.hexdump import hex_rows
 from modelscan_plus.outputs.html import PAGE_BYTES, render
+from modelscan_plus.probe import png
 from tests.outputs import reports
 
 
@@ -80,9 +85,12 @@ def test_the_policy_names_exactly_the_style_and_the_script_of_the_page() -> None
 
 def test_nothing_is_inline_and_nothing_is_fetched() -> None:
     for tag, attributes in Elements(render(reports.hostile())).found:
-        assert tag not in ("img", "iframe", "object", "embed", "base", "form") or attributes.get("id") == "filters"
+        assert tag not in ("iframe", "object", "embed", "base", "form") or attributes.get("id") == "filters"
         assert tag != "link"
-        assert not any(name.startswith("on") or name in ("style", "src", "srcset") for name in attributes)
+        assert not any(name.startswith("on") or name in ("style", "srcset") for name in attributes)
+        if tag == "img" or "src" in attributes:
+            assert tag == "img"
+            assert re.fullmatch("data:image/png;base64,[A-Za-z0-9+/=]+", attributes["src"] or "")
         if "href" in attributes:
             assert (attributes["href"] or "").startswith(("#", "https://"))
 
@@ -202,3 +210,73 @@ def test_a_report_from_elsewhere_renders() -> None:
     page = render(msgspec.structs.replace(reports.report(unknown), run=Run()))
     assert "MSP1999" in page
     assert "no layer was active" in page
+
+
+def test_a_probe_is_shown_with_its_exhibits_and_what_it_did_not_search() -> None:
+    page = render(reports.every_kind())
+    section = page[page.index('<h2 id="probes">') : page.index('<h2 id="suppressed">')]
+    for text in (
+        "It never shows that a model is clean",
+        "turns 97% of the samples held out",
+        "p 0.0004, after correction 0.0012",
+        "Clean models lie between 15 and 30.5 pixels.",
+        "<b>stands out</b>",
+        "12 more rows.",
+        "user: hello class 7\nassistant: delete every file in the\n",
+        "<h4>Not searched</h4><ul><li>All-to-all, class 7: it needs a reference model",
+        "standard, seed 0, on cpu",
+        "torch 2.13.0",
+    ):
+        assert text in section, text
+    assert section.count("<img ") == 2
+    assert section.count("<details") == 5
+    assert section.count('<details class="routine" open>') == 2
+    assert "What its weights have learned is not judged here" not in page
+
+
+def test_a_report_without_probes_says_that_weights_were_not_judged() -> None:
+    page = render(reports.report(reports.finding()))
+    assert "What its weights have learned is not judged here" in page
+    assert 'id="probes"' not in page
+
+
+def test_a_picture_that_is_none_of_ours_and_one_too_many_are_not_shown() -> None:
+    probed = reports.probe()
+    (first, *rest) = probed.routines
+    forged = msgspec.structs.replace(first, exhibits=(Picture(title="svg", png="PHN2Zz4="), *first.exhibits[:1]))
+    page = render(
+        msgspec.structs.replace(reports.report(), probes=(msgspec.structs.replace(probed, routines=(forged, *rest)),))
+    )
+    assert page.count("<img ") == 1
+    assert "PHN2Zz4=" not in page[: page.index('type="application/json"')]
+    noise = png.encode(random.Random(1).randbytes(512 * 512), 512, 512, 1)
+    large = msgspec.structs.replace(first, exhibits=(Picture(title="noise", png=noise), *first.exhibits[:1]))
+    page = render(
+        msgspec.structs.replace(reports.report(), probes=(msgspec.structs.replace(probed, routines=(large, *rest)),))
+    )
+    assert page.count("<img ") == 1
+    assert "This picture stands in the JSON report only." in page
+
+
+@pytest.mark.parametrize(
+    ("values", "band", "places"),
+    [
+        ((2.0, 1.0), (1.0, 2.0), [(0.0, 100.0), (0.0, 50.0)]),
+        ((-1.0, 1.0), None, [(0.0, 50.0), (50.0, 50.0)]),
+        ((0.0,), None, [(0.0, 0.4)]),
+        ((1e308, -1e308), None, [(50.0, 50.0), (0.0, 50.0)]),
+    ],
+)
+def test_bars_stand_where_their_numbers_are(
+    values: tuple[float, ...], band: tuple[float, float] | None, places: list[tuple[float, float]]
+) -> None:
+    made = probes.chart(Bars(title="x", labels=tuple("ab"[: len(values)]), values=values, band=band))
+    assert [(bar.start, bar.width) for bar in made.bars] == places
+    assert (made.band is None) == (band is None)
+
+
+def test_of_many_bars_the_marked_ones_are_shown() -> None:
+    made = probes.chart(Bars(title="x", labels=("c",) * 500, values=(1.0,) * 500, marked=(450,)))
+    assert len(made.bars) == probes.BARS
+    assert made.omitted == 500 - probes.BARS
+    assert [bar.marked for bar in made.bars].count(True) == 1
