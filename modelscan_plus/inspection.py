@@ -4,7 +4,6 @@ This is the middle of the way of the data (DESIGN: formats → facts → rules);
 outputs behind it.
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import msgspec
@@ -52,14 +51,13 @@ class FileResult(msgspec.Struct, frozen=True):
     """JSON of a trust.examiner.Answer, from a child that verifies signatures."""
 
 
-@dataclasses.dataclass(slots=True)
-class _Parts:
+class _Parts(msgspec.Struct):
     """What parsing an artifact gave so far, whichever format it was."""
 
-    regions: list[Region] = dataclasses.field(default_factory=list)
-    variants: dict[str, str] = dataclasses.field(default_factory=dict)
-    parsed: set[str] = dataclasses.field(default_factory=set)
-    members: dict[int, int] = dataclasses.field(default_factory=dict)
+    regions: list[Region] = msgspec.field(default_factory=list)
+    variants: dict[str, str] = msgspec.field(default_factory=dict)
+    parsed: set[str] = msgspec.field(default_factory=set)
+    members: dict[int, int] = msgspec.field(default_factory=dict)
     """Where artifacts that stand in this one unchanged begin and end."""
 
     def note(self, artifact: Artifact, nested: Artifact) -> None:
@@ -126,7 +124,7 @@ class Inspector:
         head = source.pread(0, HEAD)
         if len(head) < min(HEAD, source.size):
             self._gap(artifact, "malformed", "there is less data than its archive promises")
-            artifact = dataclasses.replace(artifact, source=BytesSource(head))
+            artifact = msgspec.structs.replace(artifact, source=BytesSource(head))
             source = artifact.source
         if artifact.payload and not registry.begins_like_something(head):
             if self._listener is not None:

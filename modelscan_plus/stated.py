@@ -4,9 +4,10 @@ Most scans hash nothing. When all files of a target are in, this knows which dig
 scan made and works out the rest; the rules (rules/integrity.py) compare.
 """
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import DigestList
@@ -46,12 +47,12 @@ def with_digests(tree: Tree, source: Source, jobs: int) -> Tree:
     missing = {path: names - known.get(path, {}).keys() for path, names in algorithms.items()}
     made = _hashed(source, {path: names for path, names in missing.items() if names}, jobs)
     files = {
-        path: dataclasses.replace(file, digests={**known.get(path, {}), **made.get(path, {})})
+        path: msgspec.structs.replace(file, digests={**known.get(path, {}), **made.get(path, {})})
         if path in algorithms
         else file
         for path, file in tree.files.items()
     }
-    return dataclasses.replace(tree, files=files)
+    return msgspec.structs.replace(tree, files=files)
 
 
 def _hashed(source: Source, missing: Mapping[str, set[str]], jobs: int) -> dict[str, dict[str, str]]:

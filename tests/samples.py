@@ -1,6 +1,5 @@
 """Helpers for tests: inspect bytes in this process, without children."""
 
-import dataclasses
 import hashlib
 
 import msgspec
@@ -40,11 +39,11 @@ def tree_of(files: dict[str, bytes], kind: str = "path") -> Tree:
             path, len(data), result.formats, result.coverage, summaries=result.summaries, findings=findings
         )
     for path, coverage in explained(made).items():
-        made[path] = dataclasses.replace(made[path], coverage=coverage)
+        made[path] = msgspec.structs.replace(made[path], coverage=coverage)
     tree = Tree("t1", kind, made)
     for path, algorithms in wanted(tree).items():
         digests = {name: hashlib.new(name, files[path]).hexdigest() for name in algorithms}
-        made[path] = dataclasses.replace(made[path], digests=digests)
+        made[path] = msgspec.structs.replace(made[path], digests=digests)
     return tree
 
 

@@ -1,12 +1,11 @@
 """`Artifact`: something with a name and bytes; a file on disk, or a member of one."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True):
     """One unit of inspection."""
 
     name: str

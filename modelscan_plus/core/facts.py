@@ -1,16 +1,13 @@
 """`Facts`: the base of everything a parser or a source can state, and the facts about names in a file system."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-class Facts:
-    """Base of typed, judgement-free statements. Subclasses are frozen dataclasses with slots."""
-
-    __slots__ = ()
+class Facts(msgspec.Struct, frozen=True):
+    """Base of typed, judgement-free statements."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathFacts(Facts):
+class PathFacts(Facts, frozen=True):
     """Something that stands under a target and cannot be read as an ordinary file."""
 
     kind: str
@@ -21,8 +18,7 @@ class PathFacts(Facts):
     """For example where a link points; may hold surrogate escapes."""
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourFacts(Facts):
+class NeighbourFacts(Facts, frozen=True):
     """What stands at a path that a file of the target names; looked at, not opened."""
 
     path: str

@@ -1,12 +1,9 @@
 """What another scanner says about an artifact, before any rule has weighed it."""
 
-from dataclasses import dataclass
-
 from modelscan_plus.core.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Remark(Facts):
+class Remark(Facts, frozen=True):
     """One objection of an engine."""
 
     engine: str
@@ -18,8 +15,7 @@ class Remark(Facts):
     """The dotted name that it is about, "" when it names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Facts):
+class Listing(Facts, frozen=True):
     """A pickle as an engine decompiles it."""
 
     engine: str

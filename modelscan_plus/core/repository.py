@@ -1,12 +1,11 @@
 """What can be stated of a repository as a whole, by whoever lists it; judged by rules/hub.py."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class HubVerdict:
+class HubVerdict(msgspec.Struct, frozen=True):
     """What one of the hub's own scanners says about a file."""
 
     path: str
@@ -17,8 +16,7 @@ class HubVerdict:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class HubRepositoryFacts(Facts):
+class HubRepositoryFacts(Facts, frozen=True):
     """A repository on a hub at one commit."""
 
     asked: str

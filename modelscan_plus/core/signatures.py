@@ -1,13 +1,10 @@
 """What is known about the signatures of a target, for rules to judge (rules/signatures.py)."""
 
-from dataclasses import dataclass
-
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.report import SignatureReport
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureFacts(Facts):
+class SignatureFacts(Facts, frozen=True):
     """All signatures of one target, and whose are required."""
 
     required: tuple[str, ...]

@@ -1,13 +1,10 @@
 """Facts that no single format can state: which formats claim an artifact, and which bytes none of them explains."""
 
-from dataclasses import dataclass
-
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.interface import Region
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityFacts(Facts):
+class IdentityFacts(Facts, frozen=True):
     """What an artifact is called and what it is."""
 
     name: str
@@ -21,8 +18,7 @@ class IdentityFacts(Facts):
     """Formats and kinds for which the name's extension is usual; empty for an extension without meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnaccountedFacts(Facts):
+class UnaccountedFacts(Facts, frozen=True):
     """Bytes `[start, start + length)` of an artifact that no claiming format explains."""
 
     start: int

@@ -8,7 +8,8 @@ into `Parsed` objects already returned, so parsers with much to say catch it and
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
@@ -22,8 +23,7 @@ TAIL = 65_557
 """Bytes of the end that `claims` is given: a zip's end record with the longest comment."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """What `claims` may look at without reading more."""
 
     artifact: Artifact
@@ -31,8 +31,7 @@ class View:
     tail: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(msgspec.Struct, frozen=True):
     """Bytes `[start, start + length)` that the format accounts for."""
 
     start: int
@@ -41,8 +40,7 @@ class Region:
     """"structure" (interpreted), "nested" (handed on as an artifact) or "inert" (raw data no loader interprets)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """One format's account of an artifact."""
 
     facts: tuple[Facts, ...] = ()

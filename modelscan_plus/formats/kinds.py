@@ -7,11 +7,11 @@ the operating system can run code from such content.
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One recognised content."""
 
     name: str

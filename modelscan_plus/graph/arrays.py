@@ -6,7 +6,8 @@ depend on what is installed. An array is a tuple of dimensions and a flat list i
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 Shape = tuple[int, ...]
 ELEMENTS = 400_000
@@ -17,8 +18,7 @@ class Unsupported(Exception):
     """The operator, or these operands of it, cannot be run here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(msgspec.Struct, frozen=True):
     """Numbers, in row-major order."""
 
     dims: Shape

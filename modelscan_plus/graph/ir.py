@@ -11,6 +11,8 @@ Values are numbers, so that the analyses can keep what they know in plain lists.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 Number = int | float | bool | str
 Dims = tuple[int | None, ...]
 """None for a dimension that is only known when the model runs."""
@@ -39,8 +41,7 @@ class Const:
         return total
 
 
-@dataclass(slots=True)
-class Value:
+class Value(msgspec.Struct):
     """One tensor of the graph."""
 
     name: str
@@ -55,15 +56,14 @@ class Value:
     """Index of the node that makes it; -1 for inputs and constants."""
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """One operator. An input that was left out is -1."""
 
     op: str
     """Canonical name, or "unknown"."""
     ins: tuple[int, ...]
     outs: tuple[int, ...]
-    attrs: dict[str, Attribute] = field(default_factory=dict)
+    attrs: dict[str, Attribute] = msgspec.field(default_factory=dict)
     name: str = ""
     given: str = ""
     """What the format calls the operator, with its domain where that is not the usual one."""
@@ -71,15 +71,14 @@ class Node:
     """The functions, branches and loops around it, outermost first."""
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(msgspec.Struct):
     """A whole model."""
 
-    values: list[Value] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
-    outputs: list[int] = field(default_factory=list)
-    batched: set[int] = field(default_factory=set)
+    values: list[Value] = msgspec.field(default_factory=list)
+    nodes: list[Node] = msgspec.field(default_factory=list)
+    inputs: list[int] = msgspec.field(default_factory=list)
+    outputs: list[int] = msgspec.field(default_factory=list)
+    batched: set[int] = msgspec.field(default_factory=set)
     """Inputs whose first dimension is a batch of any size."""
     truncated: str = ""
     """Why not everything was lowered, "" when it was."""

@@ -3,11 +3,11 @@
 import functools
 import importlib.resources
 import tomllib
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Operators:
+class Operators(msgspec.Struct, frozen=True):
     """data/operators.toml, read once."""
 
     classes: dict[str, str]

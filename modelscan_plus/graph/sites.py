@@ -1,7 +1,8 @@
 """Where a graph does what a backdoor does: the results of the analysis."""
 
 import enum
-from dataclasses import dataclass, field
+
+import msgspec
 
 
 class Effect(enum.StrEnum):
@@ -31,8 +32,7 @@ class Effect(enum.StrEnum):
     """Rows of a batch that belong to others get into the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """One place where a gate meets the network."""
 
     effect: Effect
@@ -50,12 +50,11 @@ class Site:
     """False where honest models come close to this."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """All that the analysis found."""
 
-    sites: list[Site] = field(default_factory=list)
-    unknown: list[int] = field(default_factory=list)
+    sites: list[Site] = msgspec.field(default_factory=list)
+    unknown: list[int] = msgspec.field(default_factory=list)
     """Nodes whose operator is not in the table and that carry data on."""
-    exempt: dict[str, int] = field(default_factory=dict)
+    exempt: dict[str, int] = msgspec.field(default_factory=dict)
     """How often each named exemption was used."""

@@ -8,7 +8,8 @@ back to random, so that what is left says which values, pixels or tokens fire it
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.graph.arrays import Array, Unsupported, count
 from modelscan_plus.graph.evaluate import Evaluator
@@ -43,8 +44,7 @@ def read_out(analysis: Analysis, site: Site) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """A gate and everything before it: one input, nodes in order."""
 
     gate: int

@@ -5,7 +5,8 @@ import functools
 import importlib.resources
 import tomllib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.formats.stdlib import STDLIB
 from modelscan_plus.rules.allowlist import Permit, permit
@@ -37,8 +38,7 @@ class Standing(enum.Enum):
     """No importable name can be spelled like this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What is known about one name."""
 
     module: str
@@ -53,8 +53,7 @@ class Known:
     """For a dotted name: the part that leads out of the first module, for example "os.system"."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Danger:
+class _Danger(msgspec.Struct, frozen=True):
     exact: dict[str, str]
     modules: dict[str, str]
     packages: dict[str, str]

@@ -5,7 +5,8 @@ them; a dimension that is not known counts as one. What depends on the input is 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.finding import BytesEvidence, Finding, Severity
 from modelscan_plus.core.text import human_bytes
@@ -89,13 +90,12 @@ _FILLED = frozenset({"ConstantOfShape", "RandomNormal", "RandomUniform"})
 Shape = tuple[int, ...]
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """What constants say about the values of one scope."""
 
-    numbers: dict[str, list[float]] = field(default_factory=dict)
+    numbers: dict[str, list[float]] = msgspec.field(default_factory=dict)
     """Values of small constants of numbers, flat."""
-    shapes: dict[str, Shape] = field(default_factory=dict)
+    shapes: dict[str, Shape] = msgspec.field(default_factory=dict)
     """A lower bound of each dimension."""
     parent: "_Known | None" = None
 

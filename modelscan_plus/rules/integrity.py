@@ -6,7 +6,8 @@ up or replaced by someone who did not think of it, and a file that is not what i
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.finding import ComparisonEvidence, Finding, Severity, TextEvidence
@@ -150,17 +151,16 @@ def named(tree: Tree, file: TreeFile, stated: StatedDigest) -> str | None:
     return from_root if from_root in tree.files else path
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     """What became of the statements of one list."""
 
     same: int = 0
     compared: int = 0
-    missing: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    differing: list[tuple[str, str, str]] = field(default_factory=list)
+    missing: list[str] = msgspec.field(default_factory=list)
+    outside: list[str] = msgspec.field(default_factory=list)
+    differing: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
     """Path, stated, found."""
-    paths: set[str] = field(default_factory=set)
+    paths: set[str] = msgspec.field(default_factory=set)
     beyond: int = 0
     """Present, and not compared: an algorithm that is not known here, or the file could not be read."""
 
@@ -182,8 +182,7 @@ def _tally(tree: Tree, file: TreeFile, summary: DigestList) -> _Tally:
     return tally
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     size: int
     digest: str
     """"" where it is not known."""

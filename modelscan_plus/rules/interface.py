@@ -9,8 +9,9 @@ A family is one file: it declares its `Rule`s as constants and registers functio
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
@@ -25,8 +26,7 @@ JUDGES: dict[type[Facts], list[Callable[..., Iterator[Finding]]]] = {}
 """Filled by `judges` when a family is imported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be found. The id never changes its meaning."""
 
     id: str
@@ -46,16 +46,15 @@ class Rule:
     """Addresses of advisories, papers, specifications."""
 
 
-@dataclass(slots=True)
-class Context:
+class Context(msgspec.Struct):
     """Where a judge stands: the artifact, and the means to report."""
 
     artifact: Artifact
-    programs: list[Program] = field(default_factory=list)
+    programs: list[Program] = msgspec.field(default_factory=list)
     room: int = 1000
     """How many more findings will be kept; a judge with many to make counts the rest in `dropped`, mildest first."""
     dropped: int = 0
-    gaps: list[CoverageReason] = field(default_factory=list)
+    gaps: list[CoverageReason] = msgspec.field(default_factory=list)
     """What a judge could not follow although it should have; it makes the coverage partial."""
 
     def hex_window(self, offset: int, length: int = 1, around: int = 32) -> HexWindow:

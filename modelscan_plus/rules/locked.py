@@ -1,7 +1,6 @@
 """The target against the lock that the user named with `--lock`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
@@ -67,8 +66,7 @@ LOCK_IN_TARGET = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LockFacts(Facts):
+class LockFacts(Facts, frozen=True):
     """What a lock says about a target."""
 
     name: str

@@ -1,7 +1,8 @@
 """The effects of one pickle, judged one by one: which of them need a finding, and why."""
 
 import enum
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.text import shorten, visible
@@ -51,8 +52,7 @@ class Concern(enum.Enum):
     IMPOSSIBLE_NAME = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """One effect that needs a finding."""
 
     concern: Concern
@@ -97,7 +97,7 @@ class _Judge:
                 return
             if known_already.message == message or slot == _KEPT - 1:
                 repeats = known_already.repeats + 1
-                self.judgements[concern, subject, slot] = replace(known_already, repeats=repeats)
+                self.judgements[concern, subject, slot] = msgspec.structs.replace(known_already, repeats=repeats)
                 return
 
     # -- imports -----------------------------------------------------------------------------------------------

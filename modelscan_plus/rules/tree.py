@@ -15,7 +15,6 @@ another file excuses none.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -30,8 +29,7 @@ from modelscan_plus.rules.interface import Rule
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True)
-class TreeFile:
+class TreeFile(msgspec.Struct, frozen=True):
     """One file of a target, as far as its child understood it."""
 
     path: str
@@ -43,7 +41,7 @@ class TreeFile:
     summaries: tuple[Stated, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What was found in it alone."""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = msgspec.field(default_factory=dict)
     """By algorithm, in hexadecimal, where another file says what they should be."""
 
     @property
@@ -66,8 +64,7 @@ class TreeFile:
         return [stated.summary for stated in self.summaries if not stated.members and isinstance(stated.summary, kind)]
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """All files of one target."""
 
     target: str
@@ -107,18 +104,17 @@ def joined(folder: str, name: str) -> str | None:
     return "/".join(parts)
 
 
-@dataclass(slots=True)
-class TreeContext:
+class TreeContext(msgspec.Struct):
     """The means to report."""
 
     tree: Tree
     room: int = 2000
     """How many findings the rules over the tree may make in all; more of them are counted in `dropped`."""
     dropped: int = 0
-    made: list[Finding] = field(default_factory=list)
-    gaps: dict[str, CoverageReason] = field(default_factory=dict)
+    made: list[Finding] = msgspec.field(default_factory=list)
+    gaps: dict[str, CoverageReason] = msgspec.field(default_factory=dict)
     """By path: why a file is no complete account of what it stands for; it is then not called analysed."""
-    notes: list[Reason] = field(default_factory=list)
+    notes: list[Reason] = msgspec.field(default_factory=list)
     """For the report's `notes`."""
 
     def finding(

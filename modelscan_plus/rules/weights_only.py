@@ -9,7 +9,8 @@ import importlib.resources
 import tomllib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.report import Reader
 from modelscan_plus.core.text import shorten, visible
@@ -22,8 +23,7 @@ _MAPPINGS = frozenset({_ORDERED, "collections.Counter"})
 _TENSORS = "torch._utils._rebuild_"
 
 
-@dataclass(frozen=True, slots=True)
-class _Release:
+class _Release(msgspec.Struct, frozen=True):
     """One minor release of torch."""
 
     name: str
@@ -37,8 +37,7 @@ class _Release:
     checks_items: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(msgspec.Struct, frozen=True):
     offset: int
     why: str
 

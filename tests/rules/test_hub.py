@@ -18,7 +18,7 @@ assert all_rules()  # the registry is what imports every family
 
 
 def found(**changes: object) -> list[Finding]:
-    facts = HubRepositoryFacts(**{**{name: getattr(PLAIN, name) for name in PLAIN.__dataclass_fields__}, **changes})  # type: ignore[arg-type]
+    facts = msgspec.structs.replace(PLAIN, **changes)
     return judge_tree(Tree("t1", "hub", {}, COMMIT, (facts,)))[0]
 
 

@@ -10,8 +10,9 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource, end_of_zeros
 from modelscan_plus.core.limits import Budget, BudgetExceeded
@@ -153,8 +154,7 @@ class Sized:
         return output
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(msgspec.Struct, frozen=True):
     """What readers of a format do behind the end of a stream: where another one begins, its output is appended."""
 
     begins: Callable[[bytes], bool]

@@ -11,7 +11,8 @@ or do not shift. Where these would not give the same, that is a problem.
 """
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget
@@ -29,8 +30,7 @@ _NEWEST_VERSION = 63
 """Ten times the version of the specification up to which CPython reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end record, with ZIP64 taken into account."""
 
     position: int
@@ -45,8 +45,7 @@ class End:
     """Behind the comment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One member as the central directory describes it."""
 
     name: str

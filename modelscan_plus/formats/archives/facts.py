@@ -1,12 +1,11 @@
 """What the archive parsers state. Each problem has a code; the rules decide what it means."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One place where readers could take the archive differently, or where it leads out of its folder."""
 
     code: str
@@ -18,8 +17,7 @@ class Problem:
     """Two accounts that disagree: (label, value, label, value)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveFacts(Facts):
+class ArchiveFacts(Facts, frozen=True):
     """The problems of one archive, the first of each code and member."""
 
     problems: tuple[Problem, ...]

@@ -7,7 +7,8 @@ be zero here and follow the data: `[PK\\7\\8] u32 crc, u32/u64 compressed, u32/u
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.bytesource import SEARCHED, ByteSource, BytesSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
@@ -27,8 +28,7 @@ STORED, DEFLATED, BZIP2, LZMA, ZSTANDARD, XZ = 0, 8, 12, 14, 93, 95
 _METHODS = {9: "Deflate64", 94: "MP3", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES"}
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(msgspec.Struct, frozen=True):
     """A local header."""
 
     name: str
@@ -42,8 +42,7 @@ class Local:
     """Offset of the first byte of the member's data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A member with its data."""
 
     name: str

@@ -9,7 +9,8 @@ import lzma
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, SliceSource
@@ -51,8 +52,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(msgspec.Struct):
     """One folder with the place of its packed data and the names of its members."""
 
     folder: Folder
@@ -61,17 +61,16 @@ class _Block:
     names: list[Name]
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """One archive while it is taken apart."""
 
     artifact: Artifact
     budget: Budget
     problems: Problems
-    late: Problems = field(default_factory=Problems)
-    gaps: list[CoverageReason] = field(default_factory=list)
-    late_gaps: list[CoverageReason] = field(default_factory=list)
-    regions: list[Region] = field(default_factory=list)
+    late: Problems = msgspec.field(default_factory=Problems)
+    gaps: list[CoverageReason] = msgspec.field(default_factory=list)
+    late_gaps: list[CoverageReason] = msgspec.field(default_factory=list)
+    regions: list[Region] = msgspec.field(default_factory=list)
 
 
 class SevenZipFormat(Format):

@@ -10,7 +10,8 @@ streams; its output, one solid block, is cut into the members in order.
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 SIGNATURE = b"7z\xbc\xaf\x27\x1c"
 START = struct.Struct("<6sBBLQQL")
@@ -25,8 +26,7 @@ class Malformed(Exception):
     """The header is not what the format says; the text says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coder:
+class Coder(msgspec.Struct, frozen=True):
     """One step of decoding."""
 
     codec: bytes
@@ -35,8 +35,7 @@ class Coder:
     outputs: int
 
 
-@dataclass(slots=True)
-class Folder:
+class Folder(msgspec.Struct):
     """One solid block."""
 
     coders: tuple[Coder, ...]
@@ -47,7 +46,7 @@ class Folder:
     sizes: tuple[int, ...] = ()
     """Bytes of each output."""
     crc: int | None = None
-    members: list[tuple[int, int | None]] = field(default_factory=list)
+    members: list[tuple[int, int | None]] = msgspec.field(default_factory=list)
     """(size, CRC-32) of each member in the block."""
 
     @property
@@ -62,8 +61,7 @@ class Folder:
         return self.sizes[self.main]
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """One file as the header describes it."""
 
     name: str
@@ -73,8 +71,7 @@ class Name:
     """Unix mode bits, 0 where there are none."""
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(msgspec.Struct):
     """Packed streams and the folders over them."""
 
     position: int = 0
@@ -84,8 +81,7 @@ class Streams:
     folders: tuple[Folder, ...] = ()
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(msgspec.Struct):
     """A whole header."""
 
     streams: Streams

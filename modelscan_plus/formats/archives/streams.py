@@ -7,7 +7,8 @@ stream also when an LZMA stream follows, LZ4 and Zstandard frames with frames to
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, end_of_zeros
@@ -31,8 +32,7 @@ _MAX_SKIPPED = 64
 """Frames without content in front of the first one that are stepped over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(msgspec.Struct, frozen=True):
     """One compression."""
 
     name: str

@@ -7,7 +7,8 @@ end the archive; most readers do not look behind them.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, SliceSource, end_of_zeros
@@ -28,8 +29,7 @@ _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a FIFO"}
 _BATCH = 1000
 
 
-@dataclass(slots=True)
-class _Header:
+class _Header(msgspec.Struct):
     """One header, with what extended headers before it said."""
 
     name: str
@@ -43,26 +43,24 @@ class _Header:
     """Where the stored bytes belong in the file, and the file's size."""
 
 
-@dataclass(slots=True)
-class _Extended:
+class _Extended(msgspec.Struct):
     """What the headers of types L, K and x say about the next member."""
 
     name: str | None = None
     link: str | None = None
     size: int | None = None
     start: int | None = None
-    sparse: list[tuple[str, str]] = field(default_factory=list)
+    sparse: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """Records about a sparse member, in order."""
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """The state of one walk through an archive."""
 
     source: ByteSource
     budget: Budget
     problems: Problems
-    gaps: list[CoverageReason] = field(default_factory=list)
+    gaps: list[CoverageReason] = msgspec.field(default_factory=list)
     position: int = 0
 
 

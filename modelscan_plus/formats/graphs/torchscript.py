@@ -10,7 +10,8 @@ Python's own parser reads the code, which runs none of it; the opcode machine re
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
@@ -27,8 +28,7 @@ NESTING = 200
 """Brackets inside each other up to which a file is handed to the parser."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeFile:
+class CodeFile(msgspec.Struct, frozen=True):
     """One file of code, parsed."""
 
     name: str
@@ -38,8 +38,7 @@ class CodeFile:
     tree: ast.Module
 
 
-@dataclass(frozen=True, slots=True)
-class TorchScriptFacts(Facts):
+class TorchScriptFacts(Facts, frozen=True):
     """One TorchScript archive."""
 
     code: tuple[CodeFile, ...]
@@ -48,7 +47,7 @@ class TorchScriptFacts(Facts):
     constants: Value
     example: Value
     """What traced_inputs.pkl would give, None for a scripted module."""
-    storages: Mapping[str, ByteSource] = field(repr=False)
+    storages: Mapping[str, ByteSource]
     """By name below the archive's base: "data/0", "constants/3"."""
 
 

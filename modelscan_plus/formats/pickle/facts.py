@@ -1,6 +1,6 @@
 """What the opcode machine states about a stream of pickle bytes."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.pickle.values import Call, Global, PersistentId, Value
@@ -9,8 +9,7 @@ Effect = Global | Call | PersistentId
 """Something the unpickler would do: import a name, call something, ask for a persistent object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(msgspec.Struct, frozen=True):
     """A place where unpicklers stop, or disagree with each other."""
 
     code: str
@@ -18,8 +17,7 @@ class Anomaly:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class PickleFacts(Facts):
+class PickleFacts(Facts, frozen=True):
     """One pickle: everything from its first opcode to STOP, or to where every unpickler gives up."""
 
     start: int

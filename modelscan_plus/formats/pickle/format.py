@@ -1,7 +1,8 @@
 """The pickle format: which bytes are pickles, and the one or more pickles that stand in them one after another."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, SliceSource
@@ -190,10 +191,10 @@ def _pickles(source: ByteSource, budget: Budget) -> Iterator[tuple[PickleFacts, 
             return
         end = max(facts.end, position)
         for inner in machine.embedded:
-            yield replace(inner, ordinal=ordinal), end
+            yield msgspec.structs.replace(inner, ordinal=ordinal), end
             ordinal += 1
         reading = "joblib.load" if machine.array_at is not None else ""
-        yield replace(facts, ordinal=ordinal, reading=reading), end
+        yield msgspec.structs.replace(facts, ordinal=ordinal, reading=reading), end
         ordinal += 1
         if machine.array_at is not None:
             yield from _plain_reading(source, position, machine.array_at, budget, ordinal, end)
@@ -217,5 +218,5 @@ def _plain_reading(
     ):
         # Raw numbers are no opcodes, so this reading breaks off somewhere; only what it does before that counts.
         ended = "stop" if facts.ended == "error" else facts.ended
-        facts = replace(facts, ended=ended, anomalies=() if ended == "stop" else facts.anomalies)
-        yield replace(facts, ordinal=ordinal, reading="pickle.load", end=min(facts.end, end)), end
+        facts = msgspec.structs.replace(facts, ended=ended, anomalies=() if ended == "stop" else facts.anomalies)
+        yield msgspec.structs.replace(facts, ordinal=ordinal, reading="pickle.load", end=min(facts.end, end)), end

@@ -7,7 +7,8 @@ Base64 or hexadecimal digits runs only where some program decodes it; no honest 
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, SliceSource
 from modelscan_plus.core.limits import Budget
@@ -27,8 +28,7 @@ _MOST = 10_000
 """Encoded texts of one pickle that are looked into; honest files of protocol 2 have one per array."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(msgspec.Struct, frozen=True):
     """Bytes that stand in the stream in another form, or that are certainly loaded."""
 
     name: str

@@ -8,7 +8,8 @@ Source: joblib/numpy_pickle.py, 0.14 to 1.5.
 
 import math
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.formats.pickle.values import Call, Global, Items, Value, sequence, text_of
@@ -20,8 +21,7 @@ _ITEM_SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "e": 2, "i": 4, "I": 4, "
 _ITEM_SIZES |= {"d": 8, "g": 16, "F": 8, "D": 16, "G": 32, "M": 8, "m": 8, "p": 8, "P": 8}
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayLayout:
+class ArrayLayout(msgspec.Struct, frozen=True):
     """What follows the wrapper."""
 
     skip: int

@@ -1,13 +1,12 @@
 """What tensor files state: the exact structure of safetensors headers and npy headers, free of judgement."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.tensors.json_reader import Duplicate
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Something for which the reference reader refuses the file, or about which readers differ."""
 
     code: str
@@ -20,8 +19,7 @@ class Problem:
     """How often it occurs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(msgspec.Struct, frozen=True):
     """Two tensors that share bytes."""
 
     first: str
@@ -31,8 +29,7 @@ class Overlap:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenBytes:
+class HiddenBytes(msgspec.Struct, frozen=True):
     """Bytes inside the file that belong to no tensor and are not zero (or no blank, in the header)."""
 
     place: str
@@ -41,8 +38,7 @@ class HiddenBytes:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedText:
+class EmbeddedText(msgspec.Struct, frozen=True):
     """Text in the header that is meant for an interpreter, not for a person."""
 
     key: str
@@ -55,8 +51,7 @@ class EmbeddedText:
     """File offset of the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorPayload(Facts):
+class TensorPayload(Facts, frozen=True):
     """A tensor of U8 or I8 whose first bytes are those of a file."""
 
     tensor: str
@@ -66,8 +61,7 @@ class TensorPayload(Facts):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class SafetensorsFacts(Facts):
+class SafetensorsFacts(Facts, frozen=True):
     """One safetensors file."""
 
     header_length: int
@@ -84,8 +78,7 @@ class SafetensorsFacts(Facts):
     texts: tuple[EmbeddedText, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NpyFacts(Facts):
+class NpyFacts(Facts, frozen=True):
     """One array of an npy file."""
 
     start: int

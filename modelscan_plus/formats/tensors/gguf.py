@@ -15,7 +15,8 @@ Sources: GGUF description of ggml; `gguf.cpp` of llama.cpp and its fixes of 2024
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import SliceSource, end_of_zeros
@@ -41,8 +42,7 @@ _KEPT = 50
 _NAMED = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenRange:
+class HiddenRange(msgspec.Struct, frozen=True):
     """Bytes that belong to no tensor and are not zero."""
 
     start: int
@@ -51,8 +51,7 @@ class HiddenRange:
     """What they begin like, "" for nothing known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(msgspec.Struct, frozen=True):
     """A key or tensor name that stands twice."""
 
     what: str
@@ -61,8 +60,7 @@ class Duplicate:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class GgufFacts(Facts):
+class GgufFacts(Facts, frozen=True):
     """One GGUF file."""
 
     version: int
@@ -76,8 +74,7 @@ class GgufFacts(Facts):
     texts: tuple[EmbeddedText, ...] = ()
 
 
-@dataclass(slots=True)
-class _Tensor:
+class _Tensor(msgspec.Struct):
     name: str
     shape: tuple[int, ...]
     kind: int
@@ -88,23 +85,22 @@ class _Tensor:
     """Bytes that its data may take; empty where that is unknown."""
 
 
-@dataclass(slots=True)
-class _State:
+class _State(msgspec.Struct):
     """What is known of a file while it is read."""
 
     version: int = 0
     big_endian: bool = False
     alignment: int = 32
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = msgspec.field(default_factory=Problems)
     values: int = 0
-    keys: set[str] = field(default_factory=set)
-    duplicates: list[Duplicate] = field(default_factory=list)
-    tensors: list[_Tensor] = field(default_factory=list)
-    texts: list[EmbeddedText] = field(default_factory=list)
-    templates: list[tuple[str, int, int]] = field(default_factory=list)
+    keys: set[str] = msgspec.field(default_factory=set)
+    duplicates: list[Duplicate] = msgspec.field(default_factory=list)
+    tensors: list[_Tensor] = msgspec.field(default_factory=list)
+    texts: list[EmbeddedText] = msgspec.field(default_factory=list)
+    templates: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
     """Name, offset and length of each chat template."""
-    overlaps: list[Overlap] = field(default_factory=list)
-    hidden: list[HiddenRange] = field(default_factory=list)
+    overlaps: list[Overlap] = msgspec.field(default_factory=list)
+    hidden: list[HiddenRange] = msgspec.field(default_factory=list)
 
 
 class GgufFormat(Format):

@@ -5,7 +5,8 @@ templates, short texts, numbers) are kept as they go by.
 """
 
 import struct
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget
@@ -27,8 +28,7 @@ class GgufFault(Exception):
         self.offset = offset
 
 
-@dataclass(slots=True)
-class Value:
+class Value(msgspec.Struct):
     """One key and its value, as far as it is kept."""
 
     key: str
@@ -40,7 +40,7 @@ class Value:
     """A string's bytes."""
     at: int = 0
     """Where the text begins."""
-    texts: list[tuple[int, bytes]] = field(default_factory=list)
+    texts: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
     """Items of an array of strings, only for keys that want them."""
 
 

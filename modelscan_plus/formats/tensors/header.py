@@ -9,7 +9,8 @@ import codecs
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.text import shorten, visible
@@ -43,22 +44,21 @@ _ENTRY = re.compile(
 """Three fields; when each is there, each is there once."""
 
 
-@dataclass(slots=True)
-class Header:
+class Header(msgspec.Struct):
     """What the header says. Three parallel arrays hold the tensors whose offsets are usable."""
 
     data: bytes
-    begins: "array[int]" = field(default_factory=lambda: array("Q"))
+    begins: "array[int]" = msgspec.field(default_factory=lambda: array("Q"))
     """data_offsets[0], relative to the end of the header."""
-    ends: "array[int]" = field(default_factory=lambda: array("Q"))
-    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    ends: "array[int]" = msgspec.field(default_factory=lambda: array("Q"))
+    keys: "array[int]" = msgspec.field(default_factory=lambda: array("Q"))
     """Where the entry's key stands in `data`."""
-    sniffed: list[int] = field(default_factory=list)
+    sniffed: list[int] = msgspec.field(default_factory=list)
     """Indices of tensors of plain bytes."""
     tensors: int = 0
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
     """Of the first `NAMED` tensors by name, to be compared with a twin in another format."""
-    texts: list[EmbeddedText] = field(default_factory=list)
+    texts: list[EmbeddedText] = msgspec.field(default_factory=list)
     duplicates: tuple[Duplicate, ...] = ()
     duplicate_count: int = 0
     end: int | None = None

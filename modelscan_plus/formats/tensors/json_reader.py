@@ -7,8 +7,9 @@ twice in one object, wherever they stand. Source: RFC 8259; serde_json's `Deseri
 
 import json
 import re
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 
@@ -37,8 +38,7 @@ class JsonFault(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """One `"key": value` of an object."""
 
     key: bytes
@@ -48,8 +48,7 @@ class Member:
     """Of the key's quotation mark."""
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(msgspec.Struct, frozen=True):
     """An object, with its members in the order of the file and repeated keys kept."""
 
     items: tuple[Member, ...]
@@ -62,8 +61,7 @@ class Members:
 Json = str | int | float | bool | None | list["Json"] | Members
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(msgspec.Struct, frozen=True):
     """A key that stands more than once in one object."""
 
     path: str

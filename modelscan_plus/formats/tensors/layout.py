@@ -1,22 +1,22 @@
 """How spans lie in the data of a safetensors file: what they cover, share and leave out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 _KEPT = 100
 _KEPT_RANGES = 10_000
 
 
-@dataclass(slots=True)
-class Layout:
+class Layout(msgspec.Struct):
     """All positions are relative to the first byte of the data; lists hold the first hundred, counts all."""
 
-    covered: list[tuple[int, int]] = field(default_factory=list)
+    covered: list[tuple[int, int]] = msgspec.field(default_factory=list)
     """Half-open ranges, merged, clipped to the data; the first ten thousand."""
-    overlaps: list[tuple[int, int, int, int]] = field(default_factory=list)
+    overlaps: list[tuple[int, int, int, int]] = msgspec.field(default_factory=list)
     """Index of the earlier and of the later tensor, first shared byte, number of shared bytes."""
     overlap_count: int = 0
-    holes: list[tuple[int, int]] = field(default_factory=list)
+    holes: list[tuple[int, int]] = msgspec.field(default_factory=list)
     """Half-open ranges between tensors."""
     hole_count: int = 0
     beyond: int | None = None

@@ -10,7 +10,8 @@ Sources: NEP 1; numpy/lib/_format_impl.py, numpy 1.0 to 2.4.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import SliceSource
@@ -31,8 +32,7 @@ _ENCODINGS = {(1, 0): "latin-1", (2, 0): "latin-1", (3, 0): "utf-8"}
 _OVERFLOW = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(msgspec.Struct, frozen=True):
     """Where the parts of one array stand."""
 
     start: int

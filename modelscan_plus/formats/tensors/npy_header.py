@@ -7,8 +7,9 @@ escapes); what goes beyond this grammar is a fault. Sources: NEP 1; numpy/lib/_f
 """
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 Literal = str | int | bool | tuple["Literal", ...] | list["Literal"]
 
@@ -45,8 +46,7 @@ class HeaderFault(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Dtype:
+class Dtype(msgspec.Struct, frozen=True):
     """What matters of a dtype."""
 
     itemsize: int
@@ -54,8 +54,7 @@ class Dtype:
     """True when any part of it is a Python object."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayHeader:
+class ArrayHeader(msgspec.Struct, frozen=True):
     """The three values of a header."""
 
     dtype: Dtype

@@ -1,12 +1,11 @@
 """What texts other than code and templates state, free of judgement."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(msgspec.Struct, frozen=True):
     """One place of a text that is worth a look."""
 
     kind: str
@@ -27,8 +26,7 @@ class Remark:
     """True inside comments and other parts that a reader of the page does not see."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextFacts(Facts):
+class TextFacts(Facts, frozen=True):
     """One text."""
 
     role: str
@@ -36,8 +34,7 @@ class TextFacts(Facts):
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigProblem:
+class ConfigProblem(msgspec.Struct, frozen=True):
     """Something in a JSON file about which readers differ."""
 
     kind: str
@@ -46,8 +43,7 @@ class ConfigProblem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPath:
+class ConfigPath(msgspec.Struct, frozen=True):
     """A value that names a file or address."""
 
     key: str
@@ -56,8 +52,7 @@ class ConfigPath:
     """"absolute", "leaves" (with ".."), "url", "network" (a UNC path)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceRule:
+class ReplaceRule(msgspec.Struct, frozen=True):
     """A step of a tokenizer that rewrites text."""
 
     place: str
@@ -66,8 +61,7 @@ class ReplaceRule:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class JsonFacts(Facts):
+class JsonFacts(Facts, frozen=True):
     """One JSON file that configures something."""
 
     problems: tuple[ConfigProblem, ...] = ()
@@ -77,6 +71,6 @@ class JsonFacts(Facts):
     """References to code: where, and what."""
     trusts: tuple[str, ...] = ()
     """Keys that ask loaders to run remote code."""
-    strings: dict[str, str] = field(default_factory=dict)
+    strings: dict[str, str] = msgspec.field(default_factory=dict)
     """Some values, see formats/summaries.py."""
     remarks: tuple[Remark, ...] = ()

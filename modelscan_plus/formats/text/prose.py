@@ -2,13 +2,15 @@
 
 Shared by chat templates, code, model cards and scripts. Everything here looks at form: a zero-width character, base64
 that decodes to a sentence, an address that names no host but a number. Words decide only where an instruction is told
+import msgspec
 from a label, and then it takes a sentence of them.
 """
 
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.text import shorten, visible
 
@@ -121,8 +123,7 @@ _COMMAND = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(msgspec.Struct, frozen=True):
     """Characters that a reader does not see."""
 
     kind: str
@@ -196,8 +197,7 @@ def _decoded(text: str, tags: list[int], selectors: list[int]) -> str:
     return visible(letters or data.decode("utf-8", "replace"))
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(msgspec.Struct, frozen=True):
     """Text or a program written in base64 or as hexadecimal digits."""
 
     position: int

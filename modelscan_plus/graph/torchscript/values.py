@@ -3,41 +3,38 @@ graph, and objects of the archive's own classes, as the opcode machine left them
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.formats.pickle.values import Call, Global, Items, PersistentId, Value
 from modelscan_plus.graph.ir import Const, Number
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(msgspec.Struct, frozen=True):
     """A tensor or number that is only known when the model runs: a value of the graph."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(msgspec.Struct, frozen=True):
     """Something that no data goes through: a device, a dtype, None of an unknown kind."""
 
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """One of the archive's own functions or classes, by its dotted name."""
 
     dotted: str
 
 
-@dataclass(eq=False, slots=True)
-class Module:
+class Module(msgspec.Struct, eq=False):
     """An object of one of the archive's classes."""
 
     kind: str
     """Dotted name of its class."""
-    attributes: dict[str, object] = field(default_factory=dict)
+    attributes: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 _STORAGES = {

@@ -1,7 +1,8 @@
 """Which functions of a model call which, and how many nodes there are once they stand in place of their calls."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.formats.graphs.onnx.model import Function, Node
 from modelscan_plus.formats.graphs.onnx.walk import Scope
@@ -11,8 +12,7 @@ Key = tuple[str, str, str]
 _CAP = 1 << 256
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(msgspec.Struct, frozen=True):
     """What inlining makes of a model."""
 
     sizes: Mapping[Key, int]

@@ -10,7 +10,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource, SliceSource
@@ -85,8 +86,7 @@ _CHARSMAP = "precompiled_charsmap"
 """A table in the settings of a SentencePiece tokenizer, always in base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """Text that is meant for an interpreter, or a character that is meant for a terminal."""
 
     kind: str
@@ -98,8 +98,7 @@ class Hit:
     is_name: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """A file in another format inside a tensor or string."""
 
     where: str
@@ -111,8 +110,7 @@ class Payload:
     """Bytes of the value before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContentFacts(Facts):
+class ContentFacts(Facts, frozen=True):
     """What stands in the values of one model."""
 
     hits: tuple[Hit, ...] = ()
@@ -121,8 +119,7 @@ class ContentFacts(Facts):
     """Further ones of both."""
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     """A value that is text or bytes."""
 
     where: str

@@ -7,7 +7,8 @@ Sources: docs/ExternalData.md of onnx; ExternalDataInfo of onnx and of onnxrunti
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.graphs.onnx.values import declared_bytes
@@ -20,8 +21,7 @@ _FILES = 500
 _DIGITS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """One tensor that is said to be in another file."""
 
     where: str
@@ -53,8 +53,7 @@ class Reference:
         return None if size is None or offset < 0 or size < 0 else offset + size
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalFacts(Facts):
+class ExternalFacts(Facts, frozen=True):
     """All references of one model."""
 
     name: str

@@ -1,7 +1,8 @@
 """What reading an ONNX file gave: the model as typed objects, and what was odd about its bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.graphs.onnx.model import Model
@@ -10,8 +11,7 @@ from modelscan_plus.formats.graphs.onnx.walk import Scope
 from modelscan_plus.formats.graphs.protobuf import Anomaly
 
 
-@dataclass(frozen=True, slots=True)
-class OnnxFacts(Facts):
+class OnnxFacts(Facts, frozen=True):
     """One ONNX file. The model's spans read from the artifact when asked; everything else is in memory."""
 
     model: Model
@@ -21,13 +21,13 @@ class OnnxFacts(Facts):
     """The first byte that is no field of the model any more; `size` unless the file is malformed."""
     anomalies: tuple[Anomaly, ...] = ()
     """The first fifty of each code."""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     """How often each code occurred."""
     unknown_bytes: int = 0
     """Bytes in fields that no version of the format knows."""
     scopes: tuple[Scope, ...] = ()
     """Every graph and function, an outer one before those inside it."""
-    unused: Unused = field(default_factory=Unused)
+    unused: Unused = msgspec.field(default_factory=Unused)
     """What no output depends on."""
     complete: bool = True
     """False when a budget ended the reading: the model is then a part of what the file says."""

@@ -1,14 +1,14 @@
 """What of a model reaches an output, and what only stands there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.formats.graphs.onnx.model import Function, Graph, Node, Tensor
 from modelscan_plus.formats.graphs.onnx.walk import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(msgspec.Struct, frozen=True):
     """Tensors and nodes on which no output depends."""
 
     tensors: tuple[tuple[Scope, Tensor], ...] = ()

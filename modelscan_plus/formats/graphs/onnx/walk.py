@@ -1,7 +1,8 @@
 """All graphs of a model: the main one, branches and bodies, functions, training; found without recursion."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelscan_plus.formats.graphs.onnx.model import Attribute, Function, Graph, Model, Node, Tensor
 
@@ -9,8 +10,7 @@ _SHOWN = 4
 """Levels that a path names before it leaves some out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, eq=False):
     """One graph, or one function's body, and what stands around it."""
 
     body: Graph | Function
@@ -40,8 +40,7 @@ class Scope:
         return " › ".join((["…"] if scope is not None else []) + labels[::-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A tensor and where it stands."""
 
     tensor: Tensor

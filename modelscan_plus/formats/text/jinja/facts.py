@@ -1,12 +1,11 @@
 """What a chat template states, free of judgement."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modelscan_plus.core.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """An expression that leaves what a template is given."""
 
     kind: str
@@ -21,8 +20,7 @@ class Reach:
     """True when the name was put together from pieces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True):
     """Text that the template adds only when a message contains, or the date is, something."""
 
     trigger: str
@@ -37,16 +35,14 @@ class Gate:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """An address into which the template writes what was said."""
 
     url: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """Text that the template always writes and that is worth a look."""
 
     kind: str
@@ -56,8 +52,7 @@ class Written:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(msgspec.Struct, frozen=True):
     """Words of a message that the template replaces by others."""
 
     old: str
@@ -65,8 +60,7 @@ class Rewritten:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateFacts(Facts):
+class TemplateFacts(Facts, frozen=True):
     """One chat template."""
 
     sha256: str

@@ -1,7 +1,6 @@
 """What the variables of a template hold: constants, what was said, the date, or a flag that a gated branch set."""
 
-from dataclasses import dataclass, field
-
+import msgspec
 from jinja2 import nodes
 
 from modelscan_plus.formats.text.jinja.fold import Constant, Folder, known
@@ -10,19 +9,18 @@ from modelscan_plus.formats.text.jinja.names import says_content
 _ROUNDS = 4
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(msgspec.Struct):
     """All variables of the template together: Jinja's own scoping only makes fewer of them visible."""
 
     folder: Folder
-    possible: dict[str, list[str]] = field(default_factory=dict)
+    possible: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """Texts that a variable may hold."""
-    derived: set[str] = field(default_factory=set)
+    derived: set[str] = msgspec.field(default_factory=set)
     """Variables that hold what was said."""
-    timed: set[str] = field(default_factory=set)
+    timed: set[str] = msgspec.field(default_factory=set)
     """Variables that hold the date or time."""
-    macros: dict[str, nodes.Macro] = field(default_factory=dict)
-    assigned: dict[str, list[nodes.Node | None]] = field(default_factory=dict)
+    macros: dict[str, nodes.Macro] = msgspec.field(default_factory=dict)
+    assigned: dict[str, list[nodes.Node | None]] = msgspec.field(default_factory=dict)
 
 
 def key_of(node: nodes.Node) -> str | None:

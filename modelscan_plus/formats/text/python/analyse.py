@@ -5,7 +5,6 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -36,8 +35,7 @@ _PATCHED = re.compile(
 _COMMAND_KINDS = frozenset(("process", "code"))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """What a source says."""
 
     effects: tuple[Effect, ...]

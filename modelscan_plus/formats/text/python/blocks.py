@@ -7,7 +7,8 @@ that block does.
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS
 
@@ -16,15 +17,14 @@ _ORDER = ("import", "entry", "main", "call")
 _BASES_RUN = frozenset(("__init__", "__new__", "__post_init__", "__call__", "__enter__"))
 
 
-@dataclass(slots=True)
-class Block:
+class Block(msgspec.Struct):
     """One part of the source that runs at one time."""
 
     name: str
     """Dotted, "" for the module."""
     owner: str = ""
     """The class it is a method of."""
-    nodes: list[ast.AST] = field(default_factory=list)
+    nodes: list[ast.AST] = msgspec.field(default_factory=list)
     """Statements and expressions, without those of nested functions."""
     parameters: tuple[str, ...] = ()
     when: str = "call"

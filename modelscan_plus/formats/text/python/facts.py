@@ -1,7 +1,5 @@
 """What a Python source states: what it would do, and when."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from modelscan_plus.core.facts import Facts
@@ -36,8 +34,7 @@ class Effect(msgspec.Struct, frozen=True):
     """The function or class it stands in, "" for the module itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disguise:
+class Disguise(msgspec.Struct, frozen=True):
     """Something that hides what the source does from a reader."""
 
     kind: str
@@ -48,8 +45,7 @@ class Disguise:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class PythonFacts(Facts):
+class PythonFacts(Facts, frozen=True):
     """One Python source."""
 
     effects: tuple[Effect, ...] = ()
