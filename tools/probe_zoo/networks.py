@@ -100,14 +100,16 @@ def train_side_by_side(
 ) -> list[nn.Sequential]:
     """One perceptron for each data set, all in one batch of matrix products (a leading model dimension).
 
-    Inputs are standardised by the data set's own moments; that is folded into the first layer at the end, so that
-    the networks take raw samples.
+    Inputs are standardised by the data set's own moments, all pixels of images by one spread (with one of its own, a
+    pixel that never changes would get a huge weight that nothing trains); that is folded into the first layer at the
+    end, so that the networks take raw samples.
     """
     models, inputs = len(sets), math.prod(sets[0][0].shape[1:])
     sizes = [inputs, hidden, hidden, classes]
     flat = [x.flatten(1) for x, _ in sets]
     middle = torch.stack([x.mean(0) for x in flat])[:, None]
-    spread = torch.stack([x.std(0) for x in flat])[:, None].clamp_min(1e-3 * max(1.0, float(flat[0].std())))
+    image = sets[0][0].ndim > 2
+    spread = torch.stack([x.std().expand(x.shape[1]) if image else x.std(0) for x in flat])[:, None].clamp_min(1e-3)
     randoms = [generator(seed) for seed in seeds]
     weights, biases = [], []
     for fan_in, fan_out in itertools.pairwise(sizes):
