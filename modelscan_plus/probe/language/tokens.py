@@ -28,6 +28,7 @@ _PATTERN = 4_000
 _ADDED = 64
 """Tokens that a template may put around a text."""
 _WORD = 10_000
+_LETTERS = 200
 _OTHERS = re.compile(r"^(vocab\.(txt|json)|merges\.txt|.*\.model)$")
 _TRIALS = (
     "a plain sentence, with 3 numbers and a name.",
@@ -51,14 +52,14 @@ def open_tokenizer(files: ModelFiles, vocabulary: int, limits: LoadLimits) -> An
     if size > limits.tokenizer:
         raise NotProbed(f"{FILE}: {size:,} bytes; a probe reads {limits.tokenizer:,} at most")
     described = read_json(files, FILE, limits.tokenizer)
-    check_pipeline(described)
+    walk = check_pipeline(described)
     try:
         inner = tokenizers.Tokenizer.from_str(files.read(FILE, limits.tokenizer).decode())
         inner.no_padding()
         inner.no_truncation()
         if hasattr(inner.model, "dropout"):
             inner.model.dropout = None
-        _try(inner, vocabulary)
+        _try(inner, vocabulary, walk.patterns)
         roles = _roles(files, inner)
         return transformers.PreTrainedTokenizerFast(tokenizer_object=inner, **roles)
     except BaseException as error:
@@ -78,7 +79,7 @@ def special_tokens(files: ModelFiles) -> dict[str, str]:
     return found
 
 
-def check_pipeline(described: Mapping[str, Any]) -> None:
+def check_pipeline(described: Mapping[str, Any]) -> "_Walk":
     """Look at the rules around the vocabulary; raises NotProbed for those that could multiply a text or never end."""
     model = described.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
@@ -90,6 +91,7 @@ def check_pipeline(described: Mapping[str, Any]) -> None:
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         walk.visit(described.get(part), 1)
         walk.growth = 1.0
+    return walk
 
 
 class _Walk:
@@ -97,6 +99,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.growth = 1.0
+        self.patterns: list[str] = []
         self._steps = 0
 
     def visit(self, value: Any, depth: int) -> None:
@@ -114,8 +117,10 @@ class _Walk:
 
     def _rule(self, rule: dict[str, Any]) -> None:
         pattern = rule.get("Regex")
-        if isinstance(pattern, str) and len(pattern) > _PATTERN:
-            raise NotProbed(f"{FILE}: a regular expression of {len(pattern):,} characters")
+        if isinstance(pattern, str):
+            self.patterns.append(pattern)
+            if len(pattern) > _PATTERN:
+                raise NotProbed(f"{FILE}: a regular expression of {len(pattern):,} characters")
         for key in ("content", "replacement", "prepend", "prefix"):
             text = rule.get(key)
             if isinstance(text, str) and rule.get("type"):
@@ -136,15 +141,20 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _try(inner: Any, vocabulary: int) -> None:
-    """Encode texts of several kinds, and hold the ids against the rows that there are."""
+def _try(inner: Any, vocabulary: int, patterns: list[str]) -> None:
+    """Encode texts of several kinds, and hold the ids against the rows that there are.
+
+    An expression that tries a power of ways fails on a run of characters that it knows and one that it does not; the
+    library gives up after ten million steps, and then panics.
+    """
     known = inner.get_vocab(with_added_tokens=True)
     if not known:
         raise NotProbed(f"{FILE}: it knows no token")
     highest = max(known.values())
     if highest >= vocabulary:
         raise NotProbed(f"{FILE}: it has the token id {highest:,}, but the model has {vocabulary:,} rows")
-    for text in _TRIALS:
+    letters = sorted(set("".join(patterns)) | {"1", " "})[:_LETTERS] if patterns else []
+    for text in (*_TRIALS, *(letter * 60 + "\x01" for letter in letters)):
         encoded = inner.encode(text)
         if len(encoded.ids) > 16 * len(text.encode()) + _ADDED:
             raise NotProbed(f"{FILE}: it makes {len(encoded.ids):,} tokens of {len(text)} characters")
