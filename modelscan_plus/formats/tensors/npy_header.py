@@ -63,6 +63,7 @@ class ArrayHeader(msgspec.Struct, frozen=True):
     """As it stands in the text."""
     repeated: bool
     """True when a key stands twice; Python keeps the last one."""
+    fortran_order: bool = False
 
 
 def read_header(text: str) -> ArrayHeader:
@@ -98,10 +99,11 @@ class _Reader:
             self._fault("something stands behind the closing brace")
         if values.keys() != {"descr", "fortran_order", "shape"}:
             self._fault("the keys are not descr, fortran_order and shape")
-        if not isinstance(values["fortran_order"], bool):
+        fortran = values["fortran_order"]
+        if not isinstance(fortran, bool):
             self._fault("fortran_order is not True or False")
-        dtype = _dtype(values["descr"], 0)
-        return ArrayHeader(dtype, _shape(values["shape"]), self.text[descr[0] : descr[1]].strip(), repeated)
+        dtype, shape = _dtype(values["descr"], 0), _shape(values["shape"])
+        return ArrayHeader(dtype, shape, self.text[descr[0] : descr[1]].strip(), repeated, fortran)
 
     def _fault(self, message: str) -> NoReturn:
         raise HeaderFault(message, self.position)
