@@ -27,7 +27,8 @@ from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.registry import FORMATS
 from modelscan_plus.inspection import Inspector
 from modelscan_plus.pipeline import inert_copy
-from modelscan_plus.workers.interface import HEADER, Reply, decode, encode
+from modelscan_plus.workers.frames import HEADER, decode, encode
+from modelscan_plus.workers.interface import Reply
 
 LIMITS = Limits(
     max_entries=2_000,

@@ -16,6 +16,7 @@ from modelscan_plus.policy.load import load_policy
 from modelscan_plus.rules.registry import all_rules, ruleset_digest
 from modelscan_plus.workers.layers import describe
 
+_PROBE = ("torch", "transformers", "safetensors", "onnxruntime", "pillow", "numpy")
 _LIBRARIES = ("click", "jinja2", "msgspec", "rich")
 
 
@@ -44,6 +45,7 @@ def command() -> None:
         detail = f"{engine.title}; {engine.needs}" + ("" if installed else '; pip install "modelscan-plus[engines]"')
         click.echo(f"  {installed or 'absent':<8} {engine.name:<14} {detail}")
     click.echo(f"{'signatures':<15}{_signatures()}")
+    click.echo(f"{'probes':<15}{_probes()}")
     click.echo("sandbox")
     layers = describe()
     for layer in layers:
@@ -63,6 +65,17 @@ def _signatures() -> str:
     days = (datetime.now(UTC).date() - shipped()["sigstore"].dated).days
     root = f"trusted root sigstore of {shipped()['sigstore'].dated}, {days:,} days old"
     return f"cryptography {versions[0]}, rfc3161-client {versions[1]}, sigstore {versions[2] or 'absent'}; {root}"
+
+
+def _probes() -> str:
+    """The libraries that run models for the backdoor probes; none of them is imported."""
+    versions = {name: _version(name) for name in _PROBE}
+    stated = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    absent = [name for name, version in versions.items() if version is None]
+    if not absent:
+        return stated
+    how = 'pip install "modelscan-plus[probe]"'
+    return f"{stated}{'; ' if stated else ''}absent: {', '.join(absent)}; {how}"
 
 
 def _version(name: str) -> str | None:

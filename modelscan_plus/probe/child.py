@@ -39,8 +39,8 @@ from modelscan_plus.probe.protocol import (
 )
 from modelscan_plus.probe.tidy import MOST, problem
 from modelscan_plus.workers import sandbox
-from modelscan_plus.workers.child import preload_codecs, receive, run_forked
-from modelscan_plus.workers.interface import ProtocolError, decode, encode
+from modelscan_plus.workers.frames import ProtocolError, decode, encode
+from modelscan_plus.workers.life import preload_codecs, receive, run_forked
 
 MODULE = __name__
 ENVIRONMENT: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""What the parent and the child of a probe say to each other, in the frames of workers/interface.py.
+"""What the parent and the child of a probe say to each other, in the frames of workers/frames.py.
 
 The parent sends one `Ask`, and then the open files in the order in which the `Ask` names them, `BATCH` descriptors
 beside one byte each time. The child answers with what is in `Said`, in this order: `Unable`, or `Ready` and then either
@@ -13,7 +13,7 @@ import msgspec
 
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport
 from modelscan_plus.probe.interface import Spec
-from modelscan_plus.workers.interface import ProtocolError
+from modelscan_plus.workers.frames import ProtocolError
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 BATCH = 64

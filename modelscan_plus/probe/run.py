@@ -35,7 +35,7 @@ from modelscan_plus.probe.protocol import (
     understand,
 )
 from modelscan_plus.probe.tidy import LINE, lines, pairs, tidy
-from modelscan_plus.workers.interface import HEADER, ProtocolError, encode, frame_length
+from modelscan_plus.workers.frames import HEADER, ProtocolError, encode, frame_length
 from modelscan_plus.workers.process import ChildProcess
 
 SECONDS = {Budget.QUICK: 900.0, Budget.STANDARD: 3_600.0, Budget.DEEP: 4 * 3_600.0}

@@ -4,14 +4,10 @@ Started by the supervisor either as a fork of a process with a single thread, or
 `python -c "…" <socket descriptor> <sys.path>`.
 """
 
-import codecs
 import functools
-import gc
 import os
-import signal
 import socket
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -26,18 +22,9 @@ from modelscan_plus.graph.operators import operators
 from modelscan_plus.inspection import FileResult, Inspector
 from modelscan_plus.trust.hashing import HashedSource
 from modelscan_plus.workers import sandbox
-from modelscan_plus.workers.interface import (
-    HEADER,
-    MAX_REPLY,
-    Hello,
-    ProtocolError,
-    Reply,
-    Setup,
-    Task,
-    decode,
-    encode,
-    frame_length,
-)
+from modelscan_plus.workers.frames import HEADER, MAX_REPLY, ProtocolError, decode, encode, frame_length
+from modelscan_plus.workers.interface import Hello, Reply, Setup, Task
+from modelscan_plus.workers.life import preload_codecs, read, receive, run_forked
 from modelscan_plus.workers.ranges import RangeSource
 
 if TYPE_CHECKING:
@@ -47,10 +34,6 @@ if TYPE_CHECKING:
 
 _CPU_MARGIN = 10.0
 """Seconds beyond the parent's deadline: the kernel steps in only when the parent does not."""
-_CODECS = (
-    "ascii latin-1 utf-8 utf-8-sig utf-7 utf-16 utf-16-le utf-16-be utf-32 cp437 cp1251 cp1252 iso8859-15 koi8-r gbk "
-    "gb18030 big5 shift_jis euc_jp euc_kr unicode_escape raw_unicode_escape rot13 idna"
-)
 _OWN_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where this package is imported from; the one entry of `sys.path` that may be the working directory."""
 _PRELOAD = b"cbuiltins\nset\n)R0cposix\nsystem\n)R."
@@ -68,12 +51,6 @@ def preload() -> None:
     operators()
     for data in (_PRELOAD, _PRELOAD_GRAPH):
         Inspector(Limits()).inspect(Artifact("preload", BytesSource(data)))
-
-
-def preload_codecs() -> None:
-    """Load the codecs, each of which is a module."""
-    for name in _CODECS.split():
-        codecs.lookup(name)
 
 
 def serve(channel: socket.socket) -> None:
@@ -176,31 +153,16 @@ def _without_program(finding: Finding) -> Finding:
     return msgspec.structs.replace(finding, evidence=msgspec.structs.replace(finding.evidence, program=None))
 
 
-def receive(channel: socket.socket) -> bytes:
-    """The body of the next frame."""
-    return _read(channel, frame_length(_read(channel, HEADER.size)))
-
-
 def _receive_task(channel: socket.socket) -> tuple[Task, int] | None:
     """The next task and its descriptor; None when the parent hung up."""
     header, descriptors, _, _ = socket.recv_fds(channel, HEADER.size, 1)
     if not header:
         return None
-    header += _read(channel, HEADER.size - len(header))
-    task = decode(_read(channel, frame_length(header)), Task)
+    header += read(channel, HEADER.size - len(header))
+    task = decode(read(channel, frame_length(header)), Task)
     if len(descriptors) != 1:
         raise ProtocolError("a task without its file")
     return task, descriptors[0]
-
-
-def _read(channel: socket.socket, count: int) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        part = channel.recv(count - len(data))
-        if not part:
-            raise ProtocolError("the parent hung up in the middle of a message")
-        data += part
-    return bytes(data)
 
 
 def _open_statm() -> int | None:
@@ -216,43 +178,7 @@ def _address_space(statm: int | None) -> int:
     return int(os.pread(statm, 64, 0).split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def run_forked(channel: socket.socket, life: Callable[[socket.socket], None] = serve) -> NoReturn:
-    """The rest of a child's life: it keeps its socket and nothing else of what it inherited."""
-    try:
-        _reset_signals()
-        _keep_only(channel.fileno())
-        gc.freeze()
-        life(channel)
-        os._exit(0)
-    finally:  # whatever was raised: the parent's frames above must not see it
-        os._exit(1)
-
-
 def main(descriptor: str) -> NoReturn:
     """The whole life of a child that is a fresh interpreter."""
     preload()
-    run_forked(socket.socket(fileno=int(descriptor)))
-
-
-def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_DFL)
-    # Ctrl-C reaches the whole group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _keep_only(descriptor: int) -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nothing, standard)
-    try:
-        inherited = [int(name) for name in os.listdir("/dev/fd")]
-    except OSError:
-        inherited = list(range(3, 4096))
-    for other in inherited:
-        if other > 2 and other != descriptor:
-            try:
-                os.close(other)
-            except OSError:
-                continue
+    run_forked(socket.socket(fileno=int(descriptor)), serve)

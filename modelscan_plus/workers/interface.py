@@ -1,27 +1,14 @@
-"""What parent and child say to each other over a socket pair.
+"""What the parent of a scan and its children say to each other, in the frames of workers/frames.py.
 
-A frame is a length (4 bytes, big-endian) and that many bytes of JSON. The parent sends `Setup` once and then one `Task`
-per file, with the open descriptor beside the first byte; the child answers `Hello` once and then one `Reply` per file.
-Nothing is ever unpickled, and the parent takes a child's words as untrusted: capped in size, checked against the types.
-
-The JSON is ASCII: names and strings of models may hold lone surrogates, which have no UTF-8 form, only an escape.
+The parent sends `Setup` once and then one `Task` per file, with the open descriptor beside the first byte; the child
+answers `Hello` once and then one `Reply` per file.
 """
-
-import json
-import struct
-from typing import TypeVar
 
 import msgspec
 
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.trust.hashing import seconds_to_hash
-
-MAX_REPLY = 64 << 20
-"""Bytes of one frame that the parent takes from a child."""
-HEADER = struct.Struct(">I")
-
-M = TypeVar("M", bound=msgspec.Struct)
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -60,29 +47,3 @@ class Reply(msgspec.Struct, frozen=True):
     result: FileResult
     retire: bool = False
     """The child kept so much memory that the next file should have a fresh one."""
-
-
-class ProtocolError(Exception):
-    """The other side said something that is not the protocol."""
-
-
-def encode(message: msgspec.Struct) -> bytes:
-    """One frame."""
-    body = json.dumps(msgspec.to_builtins(message), separators=(",", ":")).encode("ascii")
-    return HEADER.pack(len(body)) + body
-
-
-def decode(body: bytes | bytearray, kind: type[M]) -> M:
-    """The message in a frame's body; raises ProtocolError for anything else."""
-    try:
-        return msgspec.convert(json.loads(body), kind)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise ProtocolError(f"not a {kind.__name__}: {type(error).__name__}") from None
-
-
-def frame_length(header: bytes | bytearray) -> int:
-    """Bytes of the body that follows; raises ProtocolError above `MAX_REPLY`."""
-    length: int = HEADER.unpack_from(header)[0]
-    if length > MAX_REPLY:
-        raise ProtocolError("a frame larger than any answer")
-    return length

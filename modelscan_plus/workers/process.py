@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from modelscan_plus.core.text import visible
 from modelscan_plus.workers import child
+from modelscan_plus.workers.life import run_forked
 
 if TYPE_CHECKING:
     import subprocess
@@ -64,7 +65,7 @@ class ChildProcess:
     def _fork(theirs: socket.socket) -> int:
         pid = os.fork()
         if pid == 0:
-            child.run_forked(theirs)
+            run_forked(theirs, child.serve)
         return pid
 
     def kill(self) -> str:

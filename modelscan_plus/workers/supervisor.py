@@ -21,7 +21,8 @@ from modelscan_plus.core.limits import Limits
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.workers import child
-from modelscan_plus.workers.interface import ProtocolError, Setup
+from modelscan_plus.workers.frames import ProtocolError
+from modelscan_plus.workers.interface import Setup
 from modelscan_plus.workers.worker import Job, Worker
 
 

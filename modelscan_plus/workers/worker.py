@@ -6,17 +6,8 @@ import time
 
 from modelscan_plus.core.finding import PickleEvidence
 from modelscan_plus.sources.interface import Entry, Opened
-from modelscan_plus.workers.interface import (
-    HEADER,
-    Hello,
-    ProtocolError,
-    Reply,
-    Setup,
-    Task,
-    decode,
-    encode,
-    frame_length,
-)
+from modelscan_plus.workers.frames import HEADER, ProtocolError, decode, encode, frame_length
+from modelscan_plus.workers.interface import Hello, Reply, Setup, Task
 from modelscan_plus.workers.process import ChildProcess
 
 GRACE = 2.0

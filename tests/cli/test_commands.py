@@ -99,6 +99,9 @@ def test_formats_doctor_and_completion_speak() -> None:
     assert doctor.returncode == 0
     for part in ("sandbox", "child-process", "policy", "builtin:default"):
         assert part in doctor.stdout
+    (probes,) = (line for line in doctor.stdout.splitlines() if line.startswith("probes "))
+    assert all(name in probes for name in ("torch", "transformers", "safetensors", "onnxruntime", "pillow", "numpy"))
+    assert ("absent" in probes) == ('pip install "modelscan-plus[probe]"' in probes)
     for shell in ("bash", "zsh", "fish"):
         assert "_MODELSCAN_PLUS_COMPLETE" in run("completion", shell).stdout
     words = run(_MODELSCAN_PLUS_COMPLETE="bash_complete", COMP_WORDS="modelscan-plus sc", COMP_CWORD="1").stdout

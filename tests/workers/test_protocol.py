@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.workers.interface import HEADER, MAX_REPLY, ProtocolError, Reply, Task, decode, encode, frame_length
+from modelscan_plus.workers.frames import HEADER, MAX_REPLY, ProtocolError, decode, encode, frame_length
+from modelscan_plus.workers.interface import Reply, Task
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 """Lone surrogates included."""
