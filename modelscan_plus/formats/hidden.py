@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, SliceSource, end_of_zeros
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.archives.members import read_local
 from modelscan_plus.formats.archives.sevenzip_header import START, read_start
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
@@ -32,11 +33,11 @@ _SHORTEST = 8
 _PEEK = Limits(max_opcodes=400_000, max_objects=200_000)
 """For all candidates of a range together."""
 _NAME = rb"[A-Za-z_][\w.]*\r?\n"
-_CANDIDATE = re.compile(
+_CANDIDATE = lazy(
     rb"\x80[\x00-\x05][^\x00-\x1f]|c" + _NAME + _NAME + rb"|\((?:[SVILF][^\n]{0,200}\n){0,8}i" + _NAME + _NAME
     + rb"|PK\x03\x04|\x1f\x8b\x08|BZh[1-9]|\xfd7zXZ\x00|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|ustar"
 )  # fmt: skip
-_BINARY = re.compile(rb"\x80[\x02-\x05][^\x00-\x1f]")
+_BINARY = lazy(rb"\x80[\x02-\x05][^\x00-\x1f]")
 """In a text: names on lines of their own are what texts are made of."""
 _STREAMS = tuple(StreamFormat(codec) for codec in CODECS if not codec.trial)
 

@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.onnx import model as onnx
 from modelscan_plus.formats.graphs.onnx.calls import expansion
 from modelscan_plus.formats.graphs.onnx.model import AttributeType, DataType
@@ -416,7 +417,7 @@ def _attributes(node: onnx.Node, bound: Mapping[str, onnx.Attribute]) -> Iterabl
                 yield attribute, tuple(float(value) if isinstance(value, int | float) else 0.0 for value in found or ())
 
 
-_OTHER_AXIS = re.compile(r"seq|len|time|frame|token|past|height|width|channel|^[tlhwc]$", re.IGNORECASE)
+_OTHER_AXIS = lazy(r"seq|len|time|frame|token|past|height|width|channel|^[tlhwc]$", re.IGNORECASE)
 """Names of dimensions that are no batch."""
 
 

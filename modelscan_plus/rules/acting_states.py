@@ -3,12 +3,11 @@
 Each answers like a guard in rules/guards.py: with what is wrong, as a phrase, or None.
 """
 
-import re
-
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.pickle.values import Blob, Items, Value, text_of
 
-_NAME_OR_NUMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,200}|[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?|[<>=!]{1,2}|")
-_FORMULA = re.compile(r"__|\b(?:import|eval|exec|open|compile|getattr|globals|os|sys|subprocess|lambda)\b")
+_NAME_OR_NUMBER = lazy(r"[A-Za-z_][A-Za-z0-9_ ]{0,200}|[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?|[<>=!]{1,2}|")
+_FORMULA = lazy(r"__|\b(?:import|eval|exec|open|compile|getattr|globals|os|sys|subprocess|lambda)\b")
 
 
 def evaluated_text(arguments: Value) -> str | None:
@@ -28,7 +27,7 @@ def evaluated_text(arguments: Value) -> str | None:
     return None
 
 
-_TEMPLATE = re.compile(
+_TEMPLATE = lazy(
     r"(?:\s*def _parse_args(?:_rvs|_stats)?\(self,[\w ,]*(?:=\d(?:, \w+=\d)?)?(?:, size=None|, moments='mv')?\):"
     r"\s*return (?:\([\w ,]*\)[\w ,]*|self\._argcheck_rvs\([\w ,]*(?:size=size)?\)))+\s*"
 )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
 from modelscan_plus.rules.interface import Context, Rule, judges
@@ -135,10 +136,10 @@ UNPINNED_BASE = Rule(
     cwe=("CWE-829",),
     references=("https://huggingface.co/docs/peft/main/en/developer_guides/checkpoint",),
 )
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HUB_ID = lazy(r"[\w.-]+/[\w.-]+")
+_COMMIT = lazy(r"[0-9a-f]{40}")
 
-_KNOWN = re.compile(
+_KNOWN = lazy(
     r"^(?:diffusers|transformers|sentence_transformers|onnxruntime|optimum|peft|timm|flax|torch\.nn|torch\.optim|torchvision|torchaudio|"
     r"accelerate|tokenizers|open_clip|k_diffusion|stable_diffusion|xformers|bitsandbytes|controlnet_aux|nemo|pytorch_lightning|lightning|"
     r"omegaconf|ldm|sgm|audiocraft|TTS|fairseq|fairseq2|mmengine|mmcv|mmdet|ultralytics|super_gradients|monai|segment_anything|"
@@ -147,7 +148,7 @@ _KNOWN = re.compile(
     r"vllm|sglang|megatron|deepspeed|apex|torch|lm_eval|torchtune|litgpt|fvcore|detectron2)\b",
     re.I,
 )
-_VITAL = re.compile(
+_VITAL = lazy(
     r"auto_map|custom_|_class_name|architectures|_target_|trust|weight_map|chat_template|tokenizer_class|model_type|base_model|library|"
     r"transformers_weights|_file$|^type$",
     re.I,

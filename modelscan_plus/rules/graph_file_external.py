@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from modelscan_plus.core.facts import NeighbourFacts
 from modelscan_plus.core.finding import BytesEvidence, Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.onnx.external import ExternalFacts, Reference
 from modelscan_plus.formats.summaries import ExternalFile, ExternalFiles
 from modelscan_plus.rules.graph_limits import shown, some
@@ -192,9 +193,9 @@ OTHER_CONTENT = Rule(
     references=(_DOCS,),
 )
 
-_DRIVE = re.compile(r"^[A-Za-z]:")
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(?://|[^\\/])")
-_RESERVED = re.compile(r"^(?:con|prn|aux|nul|com[1-9]|lpt[1-9]|conin\$|conout\$)(?:\.|$)", re.I)
+_DRIVE = lazy(r"^[A-Za-z]:")
+_URL = lazy(r"^[A-Za-z][A-Za-z0-9+.-]+:(?://|[^\\/])")
+_RESERVED = lazy(r"^(?:con|prn|aux|nul|com[1-9]|lpt[1-9]|conin\$|conout\$)(?:\.|$)", re.I)
 _MEMORY = "*/_ORT_MEM_ADDR_/*"
 """How onnxruntime marks a tensor whose offset is an address in its own memory; only ever made in memory."""
 _LARGEST = 1 << 62

@@ -8,6 +8,7 @@ file that one loader leaves aside is the first choice of another.
 import re
 from collections.abc import Iterable, Iterator
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.report import LoaderCode, LoaderFile, LoaderView
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.rules.reach import config_references, local_file, reached_code
@@ -26,7 +27,7 @@ _TRANSFORMERS = (
 )
 _DIFFUSERS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin", *_TRANSFORMERS)
 _PICKLED = frozenset(("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript"))
-_WEIGHTS = re.compile(r"\.(?:safetensors|bin|pt|pth|ckpt|gguf|pkl|joblib|h5|keras|onnx|npz|msgpack|pb|tflite)$", re.I)
+_WEIGHTS = lazy(r"\.(?:safetensors|bin|pt|pth|ckpt|gguf|pkl|joblib|h5|keras|onnx|npz|msgpack|pb|tflite)$", re.I)
 _MOST = 200
 """Files of one list."""
 

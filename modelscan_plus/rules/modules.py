@@ -1,13 +1,13 @@
 """Names of functions that act on the machine instead of computing, where a configuration names what is to be called."""
 
-import re
+from modelscan_plus.core.patterns import lazy
 
-_DANGEROUS = re.compile(
+_DANGEROUS = lazy(
     r"^(?:os|posix|nt|subprocess|builtins|sys|shutil|socket|pty|importlib|runpy|code|ctypes|pickle|marshal|pip|webbrowser|"
     r"urllib|requests|http|ftplib|commands|asyncio|multiprocessing|threading|inspect|types|timeit|pdb|antigravity|"
     r"numpy\.load|torch\.load|torch\.hub|joblib|dill|cloudpickle|hydra\.utils|cProfile|distutils|setuptools|site)(?:\.|$)"
 )
-_HARMLESS = re.compile(
+_HARMLESS = lazy(
     r"^(?:builtins\.(?:dict|list|tuple|set|frozenset|int|float|str|bool|bytes|complex|slice|range|len|sum|max|min|abs|round|object|"
     r"sorted|zip|map|type)|os\.(?:cpu_count|getcwd|path\.\w+)|types\.SimpleNamespace|sys\.maxsize|multiprocessing\.cpu_count)$"
 )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.tree import Tree, TreeContext, judges_tree
 
@@ -38,15 +39,15 @@ DISGUISED_NAME = Rule(
     references=("https://attack.mitre.org/techniques/T1036/007/", "https://attack.mitre.org/techniques/T1036/002/"),
 )
 
-_STARTS = re.compile(
+_STARTS = lazy(
     r"\.(?:exe|scr|com|pif|cpl|msi|msix|appx|lnk|hta|jar|apk|dmg|pkg|iso|img|vhdx?|xll|wsf|jse|vbe|gadget|app|deb|rpm|"
     r"appimage|ps1xml|settingcontent-ms|search-ms|library-ms|chm|docm|xlsm|pptm)$",
     re.I,
 )
 _HARMLESS = r"(?:safetensors|gguf|json|txt|md|pdf|png|jpe?g|gif|bin|pt|pth|onnx|csv|docx?|xlsx?|mp4|zip)"
 _RUNS = r"(?:exe|scr|com|pif|bat|cmd|ps1|vbs|js|lnk|hta|jar|msi|py|sh|dll|so)"
-_DOUBLE = re.compile(rf"\.{_HARMLESS}[\s_]*\.{_RUNS}$", re.I)
-_TURNED = re.compile(r"\\u20(?:2[a-e]|6[6-9])|\\u200[ef]|\s{8,}\.|\s+\.(?:exe|scr|bat|cmd|py|sh)$", re.I)
+_DOUBLE = lazy(rf"\.{_HARMLESS}[\s_]*\.{_RUNS}$", re.I)
+_TURNED = lazy(r"\\u20(?:2[a-e]|6[6-9])|\\u200[ef]|\s{8,}\.|\s+\.(?:exe|scr|bat|cmd|py|sh)$", re.I)
 _KINDS = frozenset(("windows-shortcut", "ole"))
 
 

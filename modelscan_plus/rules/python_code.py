@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, PythonFacts
 from modelscan_plus.rules.interface import Context, Rule, judges
@@ -144,16 +145,14 @@ _TOOLS = frozenset(
 """Programs that models, feature extractors and their scripts have reason to start."""
 _FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
 """Programs with which servers and demos fetch weights."""
-_SENDS = re.compile(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
-_SHELL = re.compile(r"[|;&]|\$\(|`|>")
-_QUIET = re.compile(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
-_INSTALLS = re.compile(
+_SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+_SHELL = lazy(r"[|;&]|\$\(|`|>")
+_QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
+_INSTALLS = lazy(
     r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
 )
-_ROOT = re.compile(
-    r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b", re.I
-)
-_LOOPBACK = re.compile(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
+_ROOT = lazy(r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b", re.I)
+_LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
 _TIMES = {
     "import": "when the file is imported",

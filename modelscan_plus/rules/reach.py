@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import ConfigSummary, PythonSummary
 from modelscan_plus.rules.interface import Rule
@@ -41,7 +42,7 @@ BY_NAME = {
     "model.py": "model servers import it",
     "predict.py": "model servers import it",
 }
-_REMOTE_CODE = re.compile(
+_REMOTE_CODE = lazy(
     r"^(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction|video_processing|generation|"
     r"audio_processing)_\w+\.py$"
 )

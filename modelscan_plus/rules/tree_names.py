@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.finding import ComparisonEvidence, Finding, Severity, TextEvidence
 from modelscan_plus.core.names import twins
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.tree import Tree, TreeContext, judges_tree
 
@@ -43,9 +44,7 @@ UNPORTABLE_NAME = Rule(
     cwe=("CWE-41", "CWE-67"),
     references=(_NAMING,),
 )
-_DEVICE = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(\..*)?", re.I
-)
+_DEVICE = lazy(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(\..*)?", re.I)
 
 
 @judges_tree

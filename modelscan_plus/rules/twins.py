@@ -4,10 +4,10 @@ Whoever reviews the safetensors file and loads the pickle (an older library, `us
 something else when the twins differ. Values are not compared; names and shapes are.
 """
 
-import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import ComparisonEvidence, Finding, Severity
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.summaries import TensorNames
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, judges_tree
@@ -35,7 +35,7 @@ _PAIRS = (
     ("adapter_model.safetensors", "adapter_model.bin"),
     ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
 )
-_ONE_SIDED = re.compile(
+_ONE_SIDED = lazy(
     r"position_ids$|masked_bias$|\.attn\.bias$|attention\.bias$|inv_freq$|num_batches_tracked$|lm_head|embed|wte|decoder\.(?:weight|bias)$|"
     r"predictions|cls\.|pooler|shared\.weight|relative_position|token_type_ids|causal_mask|rotary|proj_out|output_projection"
 )

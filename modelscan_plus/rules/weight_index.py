@@ -1,9 +1,9 @@
 """The index of a model in several files against the files: which are there, which tensors stand where."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from modelscan_plus.core.finding import ComparisonEvidence, Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import human_bytes, shorten, visible
 from modelscan_plus.formats.summaries import Shard, WeightIndex
 from modelscan_plus.rules.interface import Rule
@@ -96,7 +96,7 @@ BAD_INDEX = Rule(
     good='{"weight_map": {"lm_head.weight": "model-00001-of-00002.safetensors"}}',
     references=(_SHARDS,),
 )
-_SERIES = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,6})-of-(?P<count>\d{3,6})(?P<ending>(\.[A-Za-z0-9_]+)+)")
+_SERIES = lazy(r"(?P<stem>.+)-(?P<number>\d{3,6})-of-(?P<count>\d{3,6})(?P<ending>(\.[A-Za-z0-9_]+)+)")
 _NAMED = 5
 
 

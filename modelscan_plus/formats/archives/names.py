@@ -1,9 +1,10 @@
 """Where a member's name would put it when the archive is unpacked."""
 
-import re
 import unicodedata
 
-_DRIVE = re.compile(r"[A-Za-z]:")
+from modelscan_plus.core.patterns import lazy
+
+_DRIVE = lazy(r"[A-Za-z]:")
 
 
 def leads_out(name: str) -> str | None:

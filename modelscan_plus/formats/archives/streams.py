@@ -5,7 +5,6 @@ that those modules accept counts. Streams in a row give one output: gzip members
 stream also when an LZMA stream follows, LZ4 and Zstandard frames with frames to skip between them.
 """
 
-import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -14,12 +13,13 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, end_of_zeros
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.archives import decompress, optional
 from modelscan_plus.formats.archives.decompress import DecompressedSource, Following, Opener, Stream
 from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
 from modelscan_plus.formats.pickle.format import PickleFormat
 
-_ZFILE = re.compile(rb"ZF0x[0-9a-f]{1,16}L? {1,17}x")
+_ZFILE = lazy(rb"ZF0x[0-9a-f]{1,16}L? {1,17}x")
 _ZFILE_HEADER = 21
 """`ZF` and the length in hexadecimal, filled with blanks to 19 characters (joblib/numpy_pickle_compat.py)."""
 _UNKNOWN = 1 << 62

@@ -5,7 +5,6 @@ the one can be shown another archive than readers that go by the other (director
 Every member is handed on, also one that only a local header knows.
 """
 
-import re
 import stat
 import zlib
 from collections import defaultdict, deque
@@ -15,6 +14,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import SEARCHED, ByteSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
 from modelscan_plus.formats.archives.directory import END, END_SIGNATURE, End, Entry, find_ends, read_entries
@@ -29,11 +29,9 @@ _CHECKED = 16 << 20
 """Bytes of a stored member up to which its CRC-32 is computed; reading larger tensors for that alone would cost more
 than it tells."""
 _MAX_GAPS = 100
-_STORAGE = re.compile(
-    r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+)$"
-)
+_STORAGE = lazy(r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+)$")
 """Members that hold the numbers of one tensor: those of `_RAW` that can be large and many."""
-_RAW = re.compile(
+_RAW = lazy(
     r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+|version|byteorder"
     r"|archive_format|archive_version|\.format_version|\.storage_alignment|\.data/(?:serialization_id|version))$"
 )

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.interface import HEAD, Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import MAX_DIGESTS, DigestList, StatedDigest
 
@@ -31,10 +32,10 @@ _TAGS = {
     "BLAKE3": "blake3",
 }
 _HEX = "(?P<hex>[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{56}|[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128})"
-_GNU = re.compile(rf"(?P<escaped>\\?){_HEX} [ *](?P<name>[^\x00\r\n]+)")
-_BSD = re.compile(rf"(?P<escaped>\\?)(?P<tag>[A-Z0-9]{{3,6}}|BLAKE2b|BLAKE3) \((?P<name>[^\x00\r\n]+)\) = {_HEX}")
-_BARE = re.compile(_HEX)
-_SUFFIX = re.compile(r"\.(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake3)(sum)?$", re.IGNORECASE)
+_GNU = lazy(rf"(?P<escaped>\\?){_HEX} [ *](?P<name>[^\x00\r\n]+)")
+_BSD = lazy(rf"(?P<escaped>\\?)(?P<tag>[A-Z0-9]{{3,6}}|BLAKE2b|BLAKE3) \((?P<name>[^\x00\r\n]+)\) = {_HEX}")
+_BARE = lazy(_HEX)
+_SUFFIX = lazy(r"\.(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake3)(sum)?$", re.IGNORECASE)
 
 
 class ChecksumsFormat(Format):

@@ -19,13 +19,14 @@ from collections.abc import Iterable
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import MAX_DIGESTS, DigestList, StatedDigest
 
 _LARGEST = 4 << 20
-_OUTS = re.compile(rb"^outs:[ \t]*(#.*)?\r?$", re.MULTILINE)
-_FIELD = re.compile(r"(?P<indent> *)(?P<dash>- )? *(?P<key>[A-Za-z_][\w.-]*):(?: +(?P<value>.*?))? *")
-_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_OUTS = lazy(rb"^outs:[ \t]*(#.*)?\r?$", re.MULTILINE)
+_FIELD = lazy(r"(?P<indent> *)(?P<dash>- )? *(?P<key>[A-Za-z_][\w.-]*):(?: +(?P<value>.*?))? *")
+_MD5 = lazy(r"[0-9a-f]{32}(\.dir)?")
 
 
 class DvcFormat(Format):

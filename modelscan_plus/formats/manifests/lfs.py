@@ -9,10 +9,11 @@ Less than 1,024 bytes; keys other than `version` in alphabetical order. Source: 
 
 import re
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.summaries import DigestList, StatedDigest
 
-_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})\r?$", re.MULTILINE)
-_SIZE = re.compile(rb"^size ([0-9]{1,18})\r?$", re.MULTILINE)
+_OID = lazy(rb"^oid sha256:([0-9a-f]{64})\r?$", re.MULTILINE)
+_SIZE = lazy(rb"^size ([0-9]{1,18})\r?$", re.MULTILINE)
 
 
 def read_pointer(head: bytes) -> DigestList | None:

@@ -7,16 +7,16 @@ Source: joblib/numpy_pickle.py, 0.14 to 1.5.
 """
 
 import math
-import re
 
 import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.pickle.values import Call, Global, Items, Value, sequence, text_of
 
 _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _VENDORED = ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")
-_SIMPLE_DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d*)")
+_SIMPLE_DTYPE = lazy(r"[<>|=]?([a-zA-Z?])(\d*)")
 _ITEM_SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "e": 2, "i": 4, "I": 4, "f": 4, "l": 8, "L": 8, "q": 8, "Q": 8}
 _ITEM_SIZES |= {"d": 8, "g": 16, "F": 8, "D": 16, "G": 32, "M": 8, "m": 8, "p": 8, "P": 8}
 

@@ -1,10 +1,10 @@
 """What a pickle's run keeps (stack, marks, memo, imports, effects) and how its arguments are read."""
 
-import re
 import struct
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.pickle.facts import Anomaly, Effect, PickleFacts
 from modelscan_plus.formats.pickle.stream import LONGEST_LINE, Window
 from modelscan_plus.formats.pickle.values import Blob, Call, Global, Value, text_of
@@ -15,14 +15,14 @@ INT_DIGITS = 4300
 _MAX_ANOMALIES = 32
 _HEAD = 64
 _MAX_PAYLOADS = 10_000
-NESTED = re.compile(
+NESTED = lazy(
     rb"\x80[\x00-\x05]|\x8a\x0al\xfc|c[A-Za-z_][\w.]*\n|\(i[A-Za-z_]|\(c[A-Za-z_]|PK\x03\x04|\x1f\x8b\x08|BZh|\xfd7zXZ"
     rb"|x[\x01\x5e\x9c\xda]"
 )
 """Beginnings of pickles, zips and compressed streams."""
 ENCODED = frozenset({b"gA", b"80"})
 """How Base64 and hexadecimal digits of PROTO begin."""
-_ENCODED = re.compile(rb"gA[I-X][A-Za-z0-9+/_-]{8}|800[2-5][0-9a-fA-F]{12}")
+_ENCODED = lazy(rb"gA[I-X][A-Za-z0-9+/_-]{8}|800[2-5][0-9a-fA-F]{12}")
 _MAX_ENCODED = 1_000
 _CALL_WEIGHT, _IMPORT_WEIGHT = 5, 20
 """Objects that a call and a name's first import count for: what they cost in memory and in judging, in tuples."""

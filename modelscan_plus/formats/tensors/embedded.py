@@ -12,24 +12,25 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource, SliceSource
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import HEAD, View
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 
-_SCRIPT = re.compile(
+_SCRIPT = lazy(
     r"<script[\s>/]|<iframe[\s>/]|<[a-z]{1,20}\s[^<>]{0,200}\bon(?:error|load)\s*=|\bjavascript:\s*\w+\s*\(", re.I
 )
-_SHEBANG = re.compile(r"#!\s*/(?:usr/)?(?:local/)?bin/")
-_TEMPLATE_OPEN = re.compile(r"\{[{%]")
-_DUNDER = re.compile(r"__(?:class|globals|builtins|import|subclasses|mro|bases?)__|\|\s*attr\s*\(")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{48,}")
+_SHEBANG = lazy(r"#!\s*/(?:usr/)?(?:local/)?bin/")
+_TEMPLATE_OPEN = lazy(r"\{[{%]")
+_DUNDER = lazy(r"__(?:class|globals|builtins|import|subclasses|mro|bases?)__|\|\s*attr\s*\(")
+_BASE64 = lazy(r"[A-Za-z0-9+/_-]{48,}")
 _BASE64_RUNS = 64
 """Runs of one text that are decoded, and of each the first 64 KiB."""
 _PICKLES = (PickleFormat(), TorchLegacyFormat())
 _PROGRAMS = frozenset("elf pe mach-o webassembly 7z rar hdf5".split())
 _PROGRAM_STARTS = frozenset((b"\x7f", b"M", b"\xca", b"\xfe", b"\xce", b"\xcf", b"\0", b"7", b"R", b"\x89"))
 """First bytes of `_PROGRAMS`: most tensors need no closer look, and there can be a million."""
-_MARSHAL_CODE = re.compile(rb"[\xe3c][\0-\x40]\0{3}[\0-\x40]\0{3}[\0-\x40]\0{3}")
+_MARSHAL_CODE = lazy(rb"[\xe3c][\0-\x40]\0{3}[\0-\x40]\0{3}[\0-\x40]\0{3}")
 _ZIP_METHODS = frozenset((0, 8, 9, 12, 14, 93, 95))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.tensors.embedded import text_kind
 from modelscan_plus.formats.tensors.facts import EmbeddedText
@@ -34,7 +35,7 @@ NAMED = 20_000
 """Tensors whose names and shapes are kept."""
 
 _NUMBER = rb"(?:0|[1-9][0-9]{0,18}+)"
-_ENTRY = re.compile(
+_ENTRY = lazy(
     rb'[ \n]*+"(?P<name>[^"\\\x00-\x1f]*+)": ?\{(?:(?:(?<=\{)|, ?)"(?:'
     rb'dtype": ?"(?P<dtype>[A-Z0-9_]{1,16})"'
     rb'|shape": ?\[(?P<shape>(?:' + _NUMBER + rb"(?:, ?" + _NUMBER + rb"){0,15})?)\]"

@@ -6,12 +6,12 @@ twice in one object, wherever they stand. Source: RFC 8259; serde_json's `Deseri
 """
 
 import json
-import re
 from typing import NoReturn
 
 import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.core.patterns import lazy
 
 MAX_DEPTH = 127
 MAX_VALUES = 2_000_000
@@ -23,9 +23,9 @@ LONGEST_TEXT = 1 << 20
 _KEPT_DUPLICATES = 100
 
 _BLANKS = frozenset((b" ", b"\t", b"\n", b"\r"))
-_BLANK = re.compile(rb"[ \t\n\r]*+")
-_STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
+_BLANK = lazy(rb"[ \t\n\r]*+")
+_STRING = lazy(rb'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
+_NUMBER = lazy(rb"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 _WORDS: tuple[tuple[bytes, bool | None], ...] = ((b"true", True), (b"false", False), (b"null", None))
 
 

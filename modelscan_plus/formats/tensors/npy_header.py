@@ -11,18 +11,20 @@ from typing import NoReturn
 
 import msgspec
 
+from modelscan_plus.core.patterns import lazy
+
 Literal = str | int | bool | tuple["Literal", ...] | list["Literal"]
 
 MAX_DEPTH = 32
-_TOKEN = re.compile(
+_TOKEN = lazy(
     r"""\s*+(?:(?P<text>u?'(?:[^'\\\n]|\\.)*+'|u?"(?:[^"\\\n]|\\.)*+")|(?P<number>-?[0-9]++)[lL]?"""
     r"""|(?P<word>True|False)\b|(?P<mark>[(){}\[\],:]))"""
 )
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_ESCAPE = lazy(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _LONGEST_NUMBER = 20
 
-_DTYPE = re.compile(r"[<>|=]?([?a-zA-Z])([0-9]{0,9})(?:\[[0-9]{0,9}[a-zA-Zμ]{1,7}\])?")
+_DTYPE = lazy(r"[<>|=]?([?a-zA-Z])([0-9]{0,9})(?:\[[0-9]{0,9}[a-zA-Zμ]{1,7}\])?")
 _SIZES_WITH_DIGITS = {
     "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 10, 12, 16), "c": (8, 16, 20, 24, 32),
     "M": (8,), "m": (8,),

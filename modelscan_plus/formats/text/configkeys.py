@@ -3,19 +3,20 @@
 import re
 from collections.abc import Iterator
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.summaries import CodeReference
 
 _VALUES = 50_000
 """Values of one file that are looked at."""
-_REFERENCE = re.compile(r"^(?:(?:[\w.-]+/)?[\w.-]+--)?[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+$")
+_REFERENCE = lazy(r"^(?:(?:[\w.-]+/)?[\w.-]+--)?[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+$")
 _TRUST_KEYS = frozenset("trust_remote_code trust_repo allow_pickle enable_unsafe_deserialization".split())
-_PATH_KEYS = re.compile(
+_PATH_KEYS = lazy(
     r"(?:^|_)(?:file|files|path|dir|folder|checkpoint|weights|ckpt|library|filename|vocab|merges|module_path|lib)$|"
     r"^(?:tokenizer_file|vocab_file|merges_file|spm_file|transformers_weights|safetensors_file|custom_generate|base_model|"
     r"base_model_name_or_path|_name_or_path|name_or_path|pretrained_model_name_or_path|draft_model|adapter_path)$"
 )
-_ACTIVATION = re.compile(r"(?:^|[._])activation_(?:function|fn)$")
+_ACTIVATION = lazy(r"(?:^|[._])activation_(?:function|fn)$")
 """Where sentence-transformers takes a class that it imports by name."""
 _NAMED = frozenset(
     """_class_name base_model_name_or_path revision library_name transformers_weights architecture model_type peft_type

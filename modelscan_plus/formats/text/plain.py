@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
@@ -19,27 +20,27 @@ EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
 _OWN = frozenset(("python", "json", "template", "notebook"))
 """Roles that have formats of their own."""
-_SITE_LINE = re.compile(r"^import[ \t]", re.M)
-_PRIVILEGE = re.compile(
+_SITE_LINE = lazy(r"^import[ \t]", re.M)
+_PRIVILEGE = lazy(
     r"privileged\s*:\s*true|--privileged\b|/var/run/docker\.sock|cap_add\s*:\s*\[?\s*-?\s*[\"']?(?:ALL|SYS_ADMIN)|--cap-add[= ](?:ALL|SYS_ADMIN)|"
     r"pid\s*:\s*[\"']?host|^\s*-\s*[\"']?/:/|-v\s+/:/",
     re.I | re.M,
 )
-_ROOT_MOUNT = re.compile(r"^\s*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
-_SHORTCUT = re.compile(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
-_WINDOWS = re.compile(
+_ROOT_MOUNT = lazy(r"^\s*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
+_SHORTCUT = lazy(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
+_WINDOWS = lazy(
     r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
     r"ActiveXObject|HKEY_\w+\\.*\\Run\b|\bWScript\b",
     re.I,
 )
-_CALL = re.compile(
+_CALL = lazy(
     r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
     r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
     re.M,
 )
 _CALLS = 2000
-_MODELFILE = re.compile(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
+_MODELFILE = lazy(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
 
 class TextFormat(Format):

@@ -2,7 +2,6 @@
 
 Shared by chat templates, code, model cards and scripts. Everything here looks at form: a zero-width character, base64
 that decodes to a sentence, an address that names no host but a number. Words decide only where an instruction is told
-import msgspec
 from a label, and then it takes a sentence of them.
 """
 
@@ -12,24 +11,25 @@ import re
 
 import msgspec
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 
 _ZERO_WIDTH = frozenset(
     "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u180e\ufeff\u00ad\u034f\u115f\u1160\u3164\uffa0"
 )
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_JOINING = re.compile(r"[\u0600-\u08ff\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\ufb1d-\ufdff]")
+_JOINING = lazy(r"[\u0600-\u08ff\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\ufb1d-\ufdff]")
 """Scripts in which joiners are spelling."""
-_PICTURE = re.compile("[\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]")
-_SUSPECT = re.compile(
+_PICTURE = lazy("[\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]")
+_SUSPECT = lazy(
     "[\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\U000e0000-\U000e01ef]"
 )
 
-URL = re.compile(r"\b(?:https?|ftp|wss?)://([^\s/\"'<>\\)\]}|`]{1,253})([^\s\"'<>\\)\]}|`]*)", re.I)
-_NUMBER_HOST = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|\[[0-9a-f:]+\](?::\d+)?|0x[0-9a-f]+|\d{8,10}", re.I)
-_LOCAL_HOST = re.compile(r"(?:127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|\[::1?\])")
-_DROP_HOSTS = re.compile(
+URL = lazy(r"\b(?:https?|ftp|wss?)://([^\s/\"'<>\\)\]}|`]{1,253})([^\s\"'<>\\)\]}|`]*)", re.I)
+_NUMBER_HOST = lazy(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|\[[0-9a-f:]+\](?::\d+)?|0x[0-9a-f]+|\d{8,10}", re.I)
+_LOCAL_HOST = lazy(r"(?:127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|\[::1?\])")
+_DROP_HOSTS = lazy(
     r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|rentry\.co|ghostbin\.\w+|dpaste\.\w+|controlc\.com|0x0\.st|"
     r"transfer\.sh|file\.io|anonfiles\.com|gofile\.io|catbox\.moe|temp\.sh|bashupload\.com|termbin\.com|ix\.io|"
     r"ngrok(?:-free)?\.(?:io|app|dev)|trycloudflare\.com|loca\.lt|serveo\.net|localhost\.run|"
@@ -40,14 +40,14 @@ _DROP_HOSTS = re.compile(
     re.I,
 )
 """Hosts on which anybody can leave a file or collect requests without a name."""
-_ONION = re.compile(r"\.(?:onion|i2p|bit)(?::\d+)?$", re.I)
+_ONION = lazy(r"\.(?:onion|i2p|bit)(?::\d+)?$", re.I)
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/_=-])")
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){24,}(?![0-9A-Za-z])")
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_BASE64 = lazy(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/_=-])")
+_HEX = lazy(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){24,}(?![0-9A-Za-z])")
+_WORD = lazy(r"[^\W\d_]{2,}")
+_WIDE = lazy(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
-PIPE_TO_SHELL = re.compile(
+PIPE_TO_SHELL = lazy(
     r"\b(?:curl|wget|iwr|irm|invoke-webrequest|invoke-restmethod|fetch|aria2c)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+(?:-\w+\s+)*)?"
     r"(?:env\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c|fi)?sh\b"
     r"|\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:python[\d.]*|perl|ruby|node|php)\b"
@@ -62,40 +62,40 @@ PIPE_TO_SHELL = re.compile(
     r"|\bmsiexec(?:\.exe)?\b[^\n]{0,80}https?://",
     re.I,
 )
-DOWNLOAD_THEN_RUN = re.compile(
+DOWNLOAD_THEN_RUN = lazy(
     r"\b(?:curl|wget)\b[^\n|]{0,300}?(?:-o|-O|--output(?:-document)?|>)\s*=?\s*[\"']?(?P<file>[\w./~$%{}-]{2,80})[\"']?[^\n]{0,200}?"
     r"(?:&&|;|\n)\s*(?:sudo\s+)?(?:chmod\s+\+?[\w]+\s+[^\n;&]{0,80}(?:&&|;|\n)\s*)?"
     r"(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?|nohup\s+|exec\s+)?[\"']?(?:\./)?(?P=file)(?![\w.])",
     re.I,
 )
-DOWNLOAD_BY_NAME = re.compile(
+DOWNLOAD_BY_NAME = lazy(
     r"\b(?:wget|curl\s+(?:-\w+\s+){0,4}-\w*O\w*)\s[^\n|]{0,300}?/(?P<file>[\w.-]{2,80})[\"']?\s*(?:&&|;|\n)\s*(?:sudo\s+)?"
     r"(?:chmod\s+\+?[\w]+\s+[^\n;&]{0,80}(?:&&|;|\n)\s*)?(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+)(?:\./)?(?P=file)(?![\w.])",
     re.I,
 )
-HIDDEN_WINDOW = re.compile(
+HIDDEN_WINDOW = lazy(
     r"\bpowershell(?:\.exe)?\b[^\n]{0,200}(?:-w(?:indowstyle)?\s+h(?:idden)?|-e(?:nc|ncodedcommand|c)?\s+[A-Za-z0-9+/=]{20,}|"
     r"-(?:ep|exec|executionpolicy)\s+bypass[^\n]{0,200}(?:http|-w))",
     re.I,
 )
-REVERSE_SHELL = re.compile(
+REVERSE_SHELL = lazy(
     r"/dev/(?:tcp|udp)/[\w.$-]+/[\w$]+|\b(?:nc|ncat|netcat)\b(?:\s+-\w+)*\s+(?:-e|-c)\s*\S*sh\b"
     r"|\b(?:nc|ncat|netcat)\b[^\n|]{0,80}\s-(?:\w*e\w*)\s+/bin/|\bmkfifo\b[^\n]{0,120}\|\s*(?:nc|ncat)\b|\bbash\s+-i\s*>&",
     re.I,
 )
-PERSISTENCE = re.compile(
+PERSISTENCE = lazy(
     r"(?:\b(?:echo|printf)\b[^\n]{0,200}?)?(?:>>?|tee\s+(?:-a\s+)?)\s*[\"']?(?:~|\$HOME|/root|/home/\w+)?/?\.?(?:ssh/authorized_keys|bashrc|zshrc|profile|bash_profile)\b"
     r"|\bcrontab\s+-(?!l)|\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
     r"|LaunchAgents/|\bsystemctl\s+(?:--user\s+)?enable\b[^\n]*(?:/tmp|\.cache)",
     re.I,
 )
-DESTRUCTION = re.compile(
+DESTRUCTION = lazy(
     r"\brm\s+-(?:rf|fr|r\s+-f)\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:\s|\*|$)|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\b[^\n]*\bof=/dev/[sh]d"
     r"|\bformat\s+c:|\bdel\s+/[sq]\s+/[sq]\s+c:\\",
     re.I,
 )
 
-_CONCEALS = re.compile(
+_CONCEALS = lazy(
     r"(?:without|never|not|n't)\s+(?:\w+\s+){0,2}?(?:tell|inform|alert|notify|warn)\w*\s+(?:the\s+|any\s+)?"
     r"(?:user|human|person|developer|operator|anyone)"
     r"|(?:without|never|not|n't)\s+(?:\w+\s+){0,2}?(?:mention|reveal|disclose|show)\w*\s+(?:\w+\s+){0,3}?to\s+"
@@ -103,7 +103,7 @@ _CONCEALS = re.compile(
     re.I,
 )
 """Orders to keep something from the one who asks."""
-_HOSTILE = re.compile(
+_HOSTILE = lazy(
     r"\b(?:ignore|disregard|forget|override)\s+(?:\w+\s+){0,2}?(?:previous|prior|above|earlier|preceding|safety|system)\s+(?:\w+\s+)?"
     r"(?:instruction|prompt|message|rule|guideline|polic)"
     r"|\b(?:exfiltrat|steal|leak)\w*\b"
@@ -113,12 +113,12 @@ _HOSTILE = re.compile(
     re.I,
 )
 """Sentences that work against the one who reads the answer."""
-_AGENT = re.compile(
+_AGENT = lazy(
     r"\b(?:you\s+(?:must|should|shall|will|are\s+(?:now|required|instructed))|ignore|disregard|always|never|do\s+not|make\s+sure|instead\s+of)\b"
     r"|\b(?:AI|assistant|agent|LLM|language\s+model|copilot|claude|chatgpt|gemini|cursor)s?\b",
     re.I,
 )
-_COMMAND = re.compile(
+_COMMAND = lazy(
     r"\b(?:run|execute|install|download|fetch|open|visit|send|read|cat|curl|wget|pip|npm|bash|import|eval)\b", re.I
 )
 
@@ -163,7 +163,7 @@ def hidden_characters(text: str) -> Hidden | None:
     return Hidden("zero-width", len(zero), zero[0]) if zero else None
 
 
-_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_SELECTOR = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def _in_flag(text: str, at: int) -> bool:

@@ -3,43 +3,44 @@
 import re
 from collections.abc import Iterator
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
-_MAY_COMMAND = re.compile(
+_MAY_COMMAND = lazy(
     r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b",
     re.I,
 )  # fmt: skip
-_COMMENT = re.compile(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
-_LINK = re.compile(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
-_ANCHOR = re.compile(
+_COMMENT = lazy(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
+_LINK = lazy(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
+_ANCHOR = lazy(
     r"<a\s[^>]{0,200}?href\s{0,3}=\s{0,3}[\"']?(https?://[^\"'\s>]{1,400})[^>]{0,200}>([^<]{3,200})</a>", re.I
 )
-_UNSEEN = re.compile(
+_UNSEEN = lazy(
     r"<(?P<tag>\w{1,20})\s[^>]{0,400}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|"
     r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]{0,400}>(?P<text>[^<]{1,4000})",
     re.I | re.S,
 )
-_SCRIPT = re.compile(
+_SCRIPT = lazy(
     r"<script[\s>]|<iframe[\s>]|<object[\s>]|<embed[\s>]|<[a-z]{1,20}\s[^<>]{0,200}\bon(?:error|load|click|mouseover)\s*=|"
     r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
     re.I,
 )
-_PROTECTION = re.compile(
+_PROTECTION = lazy(
     r"\b(?:disable|turn\s+off|switch\s+off|deactivate|whitelist\s+(?:it|this|the\s+\w+)\s+in|add\s+\w*\s*exclusion\w*\s+(?:to|in))\s+(?:\w+\s+){0,3}?"
     r"(?:antivirus|anti-virus|windows\s+defender|defender|smartscreen|real-time\s+protection|firewall|gatekeeper|selinux)"
     r"|Set-MpPreference\b|Add-MpPreference\s+-ExclusionPath|xattr\s+-[rc]+\w*\s+com\.apple\.quarantine|spctl\s+--master-disable"
     r"|netsh\s+advfirewall\s+set\s+\w+\s+state\s+off|setenforce\s+0",
     re.I,
 )
-_PASSWORD_ARCHIVE = re.compile(
+_PASSWORD_ARCHIVE = lazy(
     r"\b(?:password|passwd|pass)\s*(?:is\s*:?|:)\s*[\"'`]?\w{3,20}.{0,80}\b(?:zip|rar|7z|archive)\b|\.(?:zip|rar|7z)\b.{0,80}\bpassword\s*(?:is|:)",
     re.I,
 )
-_RUN_FILE = re.compile(
+_RUN_FILE = lazy(
     r"\b(?:run|execute|launch|start|double[- ]click(?:\s+on)?|open)\s+(?:the\s+)?[`\"'*]{0,3}(?P<file>[\w./\\-]+\.(?:bat|cmd|exe|ps1|vbs|scr|msi|hta|jar|lnk|command|pkg|dmg|appimage))\b",
     re.I,
 )

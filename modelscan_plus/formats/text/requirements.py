@@ -3,21 +3,22 @@
 import re
 from collections.abc import Iterator
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
-_INDEX = re.compile(
+_INDEX = lazy(
     r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links)[\s=]+[\"']?(\w+://[^\s\"',`]+)",
     re.I,
 )
-_TRUSTED = re.compile(r"--trusted-host[\s=]+(\S+)", re.I)
-_DIRECT = re.compile(
+_TRUSTED = lazy(r"--trusted-host[\s=]+(\S+)", re.I)
+_DIRECT = lazy(
     r"(?:^|[\s\"'@])((?:git|hg|svn|bzr)\+(?:\w+)://[^\s\"',;]+|(?:https?|ftp)://[^\s\"',;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2)[^\s\"',;]*)",
     re.I,
 )
-_INSTALL = re.compile(r"\b(?:pip3?|uv|conda|mamba|poetry)\b.{0,40}\b(?:install|add|sync)\b", re.I)
-_URL_REQUIREMENT = re.compile(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
+_INSTALL = lazy(r"\b(?:pip3?|uv|conda|mamba|poetry)\b.{0,40}\b(?:install|add|sync)\b", re.I)
+_URL_REQUIREMENT = lazy(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
 
 
 def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False) -> Iterator[Remark]:

@@ -7,6 +7,7 @@ Text has no magic bytes, so that here, other than for binary formats, the name m
 import re
 from pathlib import PurePosixPath
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats import kinds
 
 _ENDINGS = {
@@ -33,10 +34,10 @@ _NAMES = {
     "pyproject.toml": "requirements", "readme": "markdown", "modelfile": "modelfile", "packages.txt": "text",
     "cog.yaml": "settings", "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
-_REQUIREMENTS = re.compile(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")
-_TEMPLATE_NAME = re.compile(r"^(?:tokenizer\.)?(?:default_)?chat_templates?(?:[.\[].*)?$")
-_SHEBANG = re.compile(r"#!\s*(?:/usr)?(?:/local)?/?(?:bin/)?(?:env\s+(?:-S\s+)?)?([\w.+-]+)")
-_TORCHSCRIPT = re.compile(r"\b(?:__torch__|op_version_set|__parameters__ = \[)")
+_REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")
+_TEMPLATE_NAME = lazy(r"^(?:tokenizer\.)?(?:default_)?chat_templates?(?:[.\[].*)?$")
+_SHEBANG = lazy(r"#!\s*(?:/usr)?(?:/local)?/?(?:bin/)?(?:env\s+(?:-S\s+)?)?([\w.+-]+)")
+_TORCHSCRIPT = lazy(r"\b(?:__torch__|op_version_set|__parameters__ = \[)")
 
 PROSE = frozenset(("markdown", "text", "markup"))
 """Roles that people read."""

@@ -17,6 +17,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource, SliceSource
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.graphs.onnx.model import DataType, Entry, Function, Graph, Model, Tensor
@@ -37,13 +38,13 @@ _LIST = 20_000
 _KEPT = 100
 _CANDIDATES = 2_000
 """Tensors of one file whose first bytes could begin a pickle and are tried as one."""
-_MAGIC = re.compile(
+_MAGIC = lazy(
     rb"\x7fELF[\x01\x02][\x01\x02]\x01|MZ.{58}|PK\x03\x04[\x0a-\x3f]\x00|\x00asm\x01\x00\x00\x00"
     rb"|\x80[\x02-\x05](?:\x95.{6}\x00|c|\x8c|]|}|\()"
     rb"|c(?:os|posix|nt|subprocess|builtins|__builtin__|runpy|pty|socket)\n",
     re.S,
 )
-_BEGINNING = re.compile(
+_BEGINNING = lazy(
     rb"\((?:[cldiSVXKI)]|\x8c)|c[A-Za-z_][\w.]*\n|7z\xbc\xaf|Rar!|\x89HDF"
     rb"|\xca\xfe\xba\xbe|\xfe\xed\xfa|[\xce\xcf]\xfa\xed\xfe|\x80[\x02-\x05]|PK\x03\x04"
 )
@@ -51,7 +52,7 @@ _BEGINNING = re.compile(
 _NEEDED = 64
 """Bytes below which nothing is searched."""
 
-_STRONG = re.compile(
+_STRONG = lazy(
     r"__import__\s*\(|\bos\.(?:system|popen|exec[lv]\w*|spawn\w+|startfile)\s*\(|\bpty\.spawn\s*\("
     r"|\bsubprocess\.(?:run|call|Popen|check_\w+|getoutput|getstatusoutput)\s*\("
     r"|(?:exec|eval)\s*\(\s*(?:compile|base64|zlib|bytes|codecs|marshal|open|input|requests|urllib)\b"
@@ -61,7 +62,7 @@ _STRONG = re.compile(
     r"|\bIEX\s*\(|\bcertutil\b[^\n]{0,80}-urlcache|\bmshta\s+http|/bin/(?:ba|da|z)?sh\s+-[ci]\b|^#!\s*/",
     re.I,
 )
-_WEAK = re.compile(
+_WEAK = lazy(
     r"(?<![\w.])(?:exec|eval)\(\s*[^)\s]|\b(?:pickle|dill|cloudpickle|joblib)\.loads?\s*\(|\bsocket\.socket\s*\("
     r"|\bctypes\.(?:CDLL|cdll|windll|WinDLL)\b|\burllib\.request\.(?:urlopen|urlretrieve)\s*\("
     r"|\brequests\.(?:get|post)\s*\(|\bbase64\.b64decode\s*\(|\bgetattr\s*\(\s*__builtins__|\bshutil\.rmtree\s*\("
@@ -69,18 +70,18 @@ _WEAK = re.compile(
     r"|\bchmod\s+(?:\+x|[0-7]*7[0-7]*)\b|\bos\.environ\b|\bimportlib\.import_module\s*\(",
     re.I | re.M,
 )
-_HINT = re.compile(
+_HINT = lazy(
     r"import|exec|eval|os\.|subprocess|popen|spawn|loads|\bsh\b|/dev/tcp|bash|nc\s|ncat|powershell|cmd|rm\s|jndi|<\?|<!"
     r"|invoke|iex|certutil|mshta|/bin/|^#!|socket|ctypes|urllib|requests|b64decode|builtins|rmtree|chmod",
     re.I,
 )
 """What one of the above cannot be without."""
-_TRACE = re.compile(r'File "[^"\n]+", line \d+')
-_FORMULA = re.compile(r"^[=+@-][^\n]{0,60}(?:\|\s*'|HYPERLINK\s*\(|WEBSERVICE\s*\(|IMPORT(?:XML|DATA)\s*\(|DDE)", re.I)
-_MARKUP = re.compile(r"<\s*(?:script|iframe|img|svg|object|embed|a|style|link|meta|form)\b[^<]*[>=]", re.I)
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{344,}={0,2}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){128,}|(?:\\x[0-9a-fA-F]{2}){24,}")
+_TRACE = lazy(r'File "[^"\n]+", line \d+')
+_FORMULA = lazy(r"^[=+@-][^\n]{0,60}(?:\|\s*'|HYPERLINK\s*\(|WEBSERVICE\s*\(|IMPORT(?:XML|DATA)\s*\(|DDE)", re.I)
+_MARKUP = lazy(r"<\s*(?:script|iframe|img|svg|object|embed|a|style|link|meta|form)\b[^<]*[>=]", re.I)
+_CONTROL = lazy("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BASE64 = lazy(r"[A-Za-z0-9+/_-]{344,}={0,2}")
+_HEX = lazy(r"(?:[0-9a-fA-F]{2}){128,}|(?:\\x[0-9a-fA-F]{2}){24,}")
 _HARMLESS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"%PDF", b"OggS", b"ID3", b"wOF")
 _CHARSMAP = "precompiled_charsmap"
 """A table in the settings of a SentencePiece tokenizer, always in base64."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from jinja2 import nodes
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
@@ -19,14 +20,14 @@ Trigger = tuple[str, str]
 """What is looked for, and whether that is "words", a "marker" or a "time"."""
 _SEARCHES = frozenset("startswith endswith find rfind index rindex count split rsplit partition rpartition".split())
 _TESTS = frozenset(("in", "eq", "equalto", "==", "sameas", "containing", "match", "search"))
-_KNOWN_MARKER = re.compile(
+_KNOWN_MARKER = lazy(
     r"think|thought|reason|tool|func|call|image|img|video|audio|media|vision|system|user|assistant|human|inst|sys|im_|end|"
     r"start|begin|eo[std]|bos|object|box|python|json|xml|code|answer|respon|observ|file|ref|point|quad|context|search|"
     r"document|doc|turn|message|channel|analysis|final|pad|unk|sep|cls|mask|```|speech|lang|translate|title|summar",
     re.I,
 )
 """Words that tags of chat formats are made of."""
-_OPEN_URL = re.compile(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
+_OPEN_URL = lazy(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
 _TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call)
 """Expressions that answer yes or no."""
 _DEPTH = 60

@@ -1,10 +1,10 @@
 """Expressions that leave what a chat template is given: the way out of the sandbox, and work without end."""
 
-import re
 from collections.abc import Iterator
 
 from jinja2 import nodes
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.jinja.facts import Reach
 from modelscan_plus.formats.text.jinja.fold import known
@@ -17,7 +17,7 @@ from modelscan_plus.formats.text.jinja.names import (
 )
 from modelscan_plus.formats.text.jinja.scope import Scope
 
-_FIELD = re.compile(r"\{[^{}]*?(?:\.|\[)_?_?\w*?(__\w+__|_\w+)[^{}]*\}")
+_FIELD = lazy(r"\{[^{}]*?(?:\.|\[)_?_?\w*?(__\w+__|_\w+)[^{}]*\}")
 """A field of str.format that reaches into its argument."""
 _ENDLESS = 10_000_000
 """Steps of one loop or characters of one text beyond which rendering is an attack on the machine."""

@@ -2,13 +2,13 @@
 
 import ast
 import itertools
-import re
 import warnings
 from collections.abc import Iterator
 
 import msgspec
 
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
@@ -28,7 +28,7 @@ KEPT = 300
 """Effects of one file that are kept."""
 _NESTED = 3
 """Levels of code inside text inside code."""
-_PATCHED = re.compile(
+_PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
     r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
@@ -343,11 +343,11 @@ def _keyword(node: ast.Call, *names: str) -> bool:
     return any(item.arg in names for item in node.keywords)
 
 
-_CODING = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset(
     "utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-8859-15 cp1252 utf_8 latin_1".split()
 )
-_FAR = re.compile(r"[ \t]{160,}[^\s#\\]")
+_FAR = lazy(r"[ \t]{160,}[^\s#\\]")
 
 
 def disguises(text: str) -> Iterator[Disguise]:
@@ -376,7 +376,7 @@ def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
-_CODE = re.compile(
+_CODE = lazy(
     r"\b(?:import\s+\w+|exec|eval|os\.system|subprocess|__import__|socket|curl|wget|powershell|/bin/(?:ba)?sh|bash -|"
     r"urlopen|requests\.)"
 )

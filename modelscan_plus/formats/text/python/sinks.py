@@ -6,6 +6,8 @@ attribute of that module. What is not here computes, as far as this scanner is c
 
 import re
 
+from modelscan_plus.core.patterns import lazy
+
 _PROCESS = """os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
 os.execve
 os.execvp os.execvpe os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe
@@ -112,14 +114,14 @@ METHOD_KINDS = {
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""
 
-SENSITIVE_PATH = re.compile(
+SENSITIVE_PATH = lazy(
     r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
     r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"
     r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json)\b"
     r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
-START_PATH = re.compile(
+START_PATH = lazy(
     r"\.(?:bashrc|zshrc|profile|bash_profile|bash_login|zprofile|zshenv|xprofile)\b|authorized_keys|crontab|/etc/cron|"
     r"/etc/(?:rc\.local|profile|init|systemd|ld\.so\.preload)|systemd/(?:user|system)|LaunchAgents|LaunchDaemons|"
     r"Start Menu|\\Startup\\|CurrentVersion\\Run|autostart/|sitecustomize\.py|usercustomize\.py|site-packages|\.pth$|"
@@ -127,8 +129,8 @@ START_PATH = re.compile(
     re.I,
 )
 """Files that something else runs later."""
-SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIAL|PRIVATE_KEY", re.I)
-HOOK_VARIABLE = re.compile(
+SECRET_VARIABLE = lazy(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIAL|PRIVATE_KEY", re.I)
+HOOK_VARIABLE = lazy(
     r"^(?:LD_PRELOAD|LD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PATH|BASH_ENV|PROMPT_COMMAND|"
     r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|GIT_SSH_COMMAND)$",
     re.I,
