@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Job, NotProbed, Routine, Subject, Tell
 
 DOMAIN = "tests.probe.fake:FakeDomain"
+TORCH = "tests.probe.fake:TorchDomain"
 NEEDY = "tests.probe.fake:NeedyDomain"
 HOSTILE = "right\u202eto left, <script>alert(1)</script> and \x1b[31mred"
 
@@ -46,6 +48,9 @@ class FakeRoutine:
 
     def run(self, tell: Tell) -> RoutineReport:
         tell("class 0", 1, 10)
+        for step in range(20 if self.does == "slow" else 0):
+            time.sleep(0.1)
+            tell(f"class {step // 7}", step, 20)
         extra = _ACTIONS[self.does](self.job) or {}
         values: dict[str, Any] = {
             "outcome": ProbeOutcome.NOTHING_FOUND,
@@ -100,6 +105,36 @@ class NeedyDomain(FakeDomain):
 
     def preload(self) -> None:
         raise ImportError("No module named 'a_library_that_is_missing'", name="a_library_that_is_missing")
+
+
+class TorchDomain(FakeDomain):
+    """Needs torch."""
+
+    name = "torch"
+
+    def preload(self) -> None:
+        import torch  # noqa: F401 - that it is imported is what is tested
+
+
+def _train(job: Job) -> dict[str, Any]:
+    """A few steps of what routines do: pictures, gradients, chance."""
+    import torch
+
+    x = torch.rand(8, 3, 16, 16, requires_grad=True)
+    weight = torch.randn(4, 3, 3, 3)
+    optimiser = torch.optim.Adam([x], lr=0.1)
+    for _ in range(5):
+        optimiser.zero_grad()
+        torch.nn.functional.conv2d(x, weight).mean((2, 3)).log_softmax(1)[:, 0].neg().sum().backward()
+        optimiser.step()
+    settings = f"{torch.get_num_threads()} thread, repeatable {torch.are_deterministic_algorithms_enabled()}"
+    return {"reason": f"{settings}, {x.sum().item()!r}"}
+
+
+def _torch_bomb(job: Job) -> None:
+    import torch
+
+    torch.ones(1 << 40)
 
 
 def _flag(job: Job) -> dict[str, Any]:
@@ -199,12 +234,15 @@ def _impossible(job: Job) -> dict[str, Any]:
 
 _ACTIONS: dict[str, Callable[[Job], dict[str, Any] | None]] = {
     "nothing": lambda job: None,
+    "slow": lambda job: None,
     "needs-samples": lambda job: None,
     "flag": _flag,
     "suspect": _suspect,
     "weak": lambda job: {"outcome": ProbeOutcome.FLAGGED, "p_value": 0.008, "target": "class 1"},
     "hang": _hang,
     "allocate": _allocate,
+    "train": _train,
+    "torch-bomb": _torch_bomb,
     "die": _die,
     "random": _random,
     "escape": _escape,

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -27,17 +28,11 @@ def _domains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "DOMAINS", (fake.DOMAIN,))
 
 
-def run(folder: Path, *does: str, whole: object = None, **options: object) -> Probed:
+def run(folder: Path, *does: str, domain: str = fake.DOMAIN, **options: Any) -> Probed:
     path = folder / "model.fake"
-    path.write_text(json.dumps(list(does) if whole is None else whole))
-    setup = msgspec_setup(**options)
+    path.write_text(json.dumps(list(does)))
     with gather.open_path(str(path)) as files:
-        return probe(files, Claim("model.fake", (fake.DOMAIN,)), setup)
-
-
-def msgspec_setup(**options: object) -> Setup:
-    options.setdefault("spec", Spec())
-    return Setup(**options)  # type: ignore[arg-type]
+        return probe(files, Claim("model.fake", (domain,)), Setup(**{"spec": Spec(), **options}))
 
 
 def outcomes(probed: Probed) -> list[ProbeOutcome]:
@@ -228,3 +223,25 @@ def test_a_missing_library_is_one_clear_line(tmp_path: Path) -> None:
         pytest.raises(MissingExtra, match=r'a_library_that_is_missing.*pip install "modelscan-plus\[probe\]"'),
     ):
         probe(files, Claim("model.fake", (fake.NEEDY,)), Setup(spec=Spec()))
+
+
+def test_torch_runs_in_the_sandbox_repeatably_and_within_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    first, again = (
+        run(tmp_path, "train", "torch-bomb", "train", domain=fake.TORCH, spec=Spec(seed=5)).report for _ in range(2)
+    )
+    assert first.routines[0].reason.startswith("1 thread, repeatable True, ")
+    assert first == again
+    assert first.routines[2].reason == first.routines[0].reason
+    assert "more than the 4,096 MiB of memory" in first.routines[1].reason
+
+
+def test_a_device_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match="--device cuda: torch sees no such device"):
+        run(tmp_path, "train", domain=fake.TORCH, spec=Spec(device="cuda"))
