@@ -66,7 +66,11 @@ class Checkpoint:
     def read(self, name: str) -> bytes:
         """The bytes of a tensor; raises NotProbed where the file is shorter than it was."""
         tensor = self.tensors[name]
-        data = self.files[tensor.file].read_exact(tensor.start, tensor.size)
+        return self.part(tensor, 0, tensor.size)
+
+    def part(self, tensor: Tensor, begin: int, length: int) -> bytes:
+        """Some of its bytes."""
+        data = self.files[tensor.file].read_exact(tensor.start + begin, length)
         if data is None:
             raise NotProbed(f"{visible(tensor.file)}: it ended while it was read")
         return data
@@ -74,12 +78,8 @@ class Checkpoint:
     def pieces(self, name: str, step: int) -> Iterator[bytes]:
         """The bytes of a tensor, `step` at a time."""
         tensor = self.tensors[name]
-        source = self.files[tensor.file]
         for begin in range(0, tensor.size, step):
-            data = source.read_exact(tensor.start + begin, min(step, tensor.size - begin))
-            if data is None:
-                raise NotProbed(f"{visible(tensor.file)}: it ended while it was read")
-            yield data
+            yield self.part(tensor, begin, min(step, tensor.size - begin))
 
 
 def open_checkpoint(files: ModelFiles, stem: str = "model") -> Checkpoint:
