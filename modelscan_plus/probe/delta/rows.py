@@ -22,6 +22,7 @@ _SAMPLE = 4_096
 """Rows from which these directions are learned."""
 _STILL = 1e-5
 """A row that moved by less than this share of its length did not move."""
+_CANCELLED = 4e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,9 @@ def beyond_drift(change: Change) -> Numbers:
         return np.zeros(0)
     factor = drift(rows)
     squared = rows.moved - 2 * factor * rows.along + factor * factor * rows.base
+    # Halves round what decay leaves of a row, and the three sums above are rounded before they cancel.
     still = max(_STILL, 4 * max(ROUNDING[change.dtype], ROUNDING[change.base_dtype])) if factor else _STILL
-    squared[squared <= rows.base * still * still] = 0.0
+    squared[squared <= rows.base * (still * still + _CANCELLED * factor * factor)] = 0.0
     return np.sqrt(np.maximum(squared, 0.0))
 
 
