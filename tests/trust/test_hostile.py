@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import pytest
@@ -467,9 +466,8 @@ def test_a_hostile_attestation_is_not_admitted(name: str, model: Path) -> None:
         admit(str(model), path, by, None, demand)
 
 
+@pytest.mark.timeout(60)
 def test_a_text_that_never_ends_is_refused_in_no_time() -> None:
     # Without its closing quote each of the quotes behind it was taken for a beginning.
     for tail in (b"", b"\\"):
-        before = process_time()
         assert cause(b'{"' + b'\\"' * 1_000_000 + tail) is Cause.MALFORMED
-        assert process_time() - before < 5
