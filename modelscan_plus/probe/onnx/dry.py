@@ -126,7 +126,9 @@ class Walk:
         self._meter.where = step.where
         if len(step.node.input) > 4096:
             raise Refused(f"{step.where} takes {len(step.node.input):,} inputs")
-        inputs = [self.values[name] if name else None for name in step.node.input]
+        inputs = [self.values.get(name) for name in step.node.input]
+        if any(name and item is None for name, item in zip(step.node.input, inputs, strict=True)):
+            raise Refused(f"{step.where} takes an output that is not computed here")
         real = all(item is None or item.device != META for item in inputs)
         call = Call(step.node, self._opset(step), self._limits, step.where, META)
         for place in operator.values:
@@ -174,8 +176,8 @@ class Walk:
             if not name:
                 continue
             item = made[place] if place < len(made) else None
-            if item is None:
-                raise Refused(f"{step.where} does not give its output {place + 1} here")
+            if item is None:  # labels; whoever takes them is refused
+                continue
             self.values[name] = item
             depends |= item.device == META
         if depends:

@@ -104,7 +104,9 @@ class OnnxNetwork:
         dtype = torch.float64 if self.input.dtype == "double" else torch.float32
         walk.values[self._taken] = torch.empty((batch, *self.input.sample), dtype=dtype, device=META)
         walk.run(self._steps)
-        result = walk.values[self._head.value]
+        result = walk.values.get(self._head.value)
+        if result is None:
+            raise Refused("the output holds labels, not one number for each class")
         if result.device != META:
             raise Refused("the output does not depend on the input")
         if len(self._programs) >= _PROGRAMS:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from modelscan_plus.probe.onnx.limits import Refused
+from modelscan_plus.probe.onnx.ops import classical as classical
 from modelscan_plus.probe.onnx.ops import convolution as convolution
 from modelscan_plus.probe.onnx.ops import elementwise as elementwise
 from modelscan_plus.probe.onnx.ops import linear as linear
 from modelscan_plus.probe.onnx.ops import normalisation as normalisation
 from modelscan_plus.probe.onnx.ops import picking as picking
+from modelscan_plus.probe.onnx.ops import quantised as quantised
 from modelscan_plus.probe.onnx.ops import reductions as reductions
+from modelscan_plus.probe.onnx.ops import resampling as resampling
 from modelscan_plus.probe.onnx.ops import shapes as shapes
 from modelscan_plus.probe.onnx.ops.table import OPERATORS
 from modelscan_plus.probe.onnx.read import Step
