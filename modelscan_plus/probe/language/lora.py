@@ -20,7 +20,7 @@ from modelscan_plus.probe.weights import Checkpoint, Tensor, open_checkpoint, qu
 
 CONFIG, STEM = "adapter_config.json", "adapter_model"
 _PREFIX = "base_model.model."
-_PART = re.compile(r"^(?P<module>.+?)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.default)?(?:\.weight)?$")
+PART = re.compile(r"^(?P<module>.+?)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.default)?(?:\.weight)?$")
 _SAVED = re.compile(r"\.modules_to_save(?:\.default)?\.")
 _MOST_RANK = 4_096
 _UNKNOWN = ("use_dora", "lora_bias", "use_qalora", "megatron_config", "layer_replication", "trainable_token_indices")
@@ -81,17 +81,27 @@ def open_adapter(files: ModelFiles) -> Adapter:
     whole: dict[str, Tensor] = {}
     embeddings: set[str] = set()
     for tensor in checkpoint.tensors.values():
-        name = tensor.name.removeprefix(_PREFIX)
-        if found := _PART.match(name):
+        name = bare_name(tensor.name)
+        if found := PART.match(name):
             halves.setdefault(found["module"], {})[found["side"]] = tensor
             if found["embedding"]:
                 embeddings.add(found["module"])
         elif ".lora_" in name:
             raise NotProbed(f"the adapter's tensor {quoted(name)} is of no known kind")
         else:
-            whole[_SAVED.sub(".", name)] = tensor
+            whole[whole_name(name)] = tensor
     pairs = {module: _pair(module, sides, module in embeddings, config) for module, sides in halves.items()}
     return Adapter(config, checkpoint, pairs, whole)
+
+
+def bare_name(name: str) -> str:
+    """A tensor's name without what peft puts before it."""
+    return name.removeprefix(_PREFIX)
+
+
+def whole_name(name: str) -> str:
+    """The base's name of a tensor that takes the place of the base's."""
+    return _SAVED.sub(".", name)
 
 
 def _pair(module: str, sides: Mapping[str, Tensor], embedding: bool, config: Mapping[str, Any]) -> Pair:
@@ -101,22 +111,27 @@ def _pair(module: str, sides: Mapping[str, Tensor], embedding: bool, config: Map
     if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[0] != b.shape[1]:
         raise NotProbed(f"the adapter's factors for {quoted(module)} do not fit each other")
     rank = a.shape[0]
-    stated = pattern(config.get("rank_pattern"), module, config.get("r"))
-    alpha = pattern(config.get("alpha_pattern"), module, config.get("lora_alpha"))
-    if rank != stated or not 0 < rank <= _MOST_RANK:
-        raise NotProbed(f"{CONFIG}: it states rank {stated} for {quoted(module)}, the tensors have {rank}")
+    named = stated(config.get("rank_pattern"), module, config.get("r"))
+    alpha = stated(config.get("alpha_pattern"), module, config.get("lora_alpha"))
+    if named is None or alpha is None:
+        raise NotProbed(f"{CONFIG}: rank or alpha is missing or not a number")
+    if rank != named or not 0 < rank <= _MOST_RANK:
+        raise NotProbed(f"{CONFIG}: it states rank {named} for {quoted(module)}, the tensors have {rank}")
     scale = alpha / (sqrt(rank) if config.get("use_rslora") is True else rank)
     return Pair(module, a, b, embedding, rank, scale)
 
 
-def pattern(patterns: Any, module: str, otherwise: Any) -> float:
-    """What the config states for a module: the first pattern that is its name's end, else the general value."""
-    value = otherwise
+def stated(patterns: Any, module: str, otherwise: Any) -> Any:
+    """What the config states for a module: the first pattern that is its name's end, else the general value.
+
+    peft matches these as regular expressions at the end of the name; only plain names are taken here.
+    """
     for key, special in patterns.items() if isinstance(patterns, dict) else ():
-        # peft matches these as regular expressions at the end of the name; only plain names are taken here.
         if module == key or module.endswith(f".{key}"):
-            value = special
-            break
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:
-        raise NotProbed(f"{CONFIG}: rank or alpha is missing or not a number")
-    return value
+            return _number(special)
+    return _number(otherwise)
+
+
+def _number(value: Any) -> float | None:
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
+    return value if fits else None
