@@ -30,12 +30,13 @@ LAYERS: dict[str, str] = {
     "no-capabilities": "the child holds no privileges, also where the scan runs as root",
     "no-new-privs": "no program that the child could start would gain privileges",
     "memory-limit": "the memory that one file may take is bounded",
-    "rlimits": "processor time and descriptors are bounded; no file can be written",
     "landlock": "the child can open no path",
+    "rlimits": "processor time and descriptors are bounded; no file can be written",
     "not-dumpable": "other processes of this user cannot attach to the child",
     "parent-death-signal": "the child ends with its parent",
 }
-"""What each layer means, in the order in which they are put on."""
+"""What each layer means, in the order in which they are put on: Landlock needs a descriptor for a moment, and a child
+that holds many gets none once they are bounded."""
 
 
 def apply(limits: Limits, *, alone: bool | None = None) -> tuple[str, ...]:
@@ -49,8 +50,8 @@ def apply(limits: Limits, *, alone: bool | None = None) -> tuple[str, ...]:
         "no-capabilities": _drop_capabilities,
         "no-new-privs": lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1),
         "memory-limit": lambda: _limit_memory(limits.memory),
-        "rlimits": _limit_resources,
         "landlock": lambda: landlock.restrict() > 0,
+        "rlimits": _limit_resources,
         "not-dumpable": lambda: _prctl(_PR_SET_DUMPABLE, 0),
         "parent-death-signal": lambda: _prctl(_PR_SET_PDEATHSIG, 9),
     }

@@ -148,8 +148,10 @@ def test_samples_and_references_are_handed_over_open(tmp_path: Path) -> None:
         (folder / str(number % 3) / f"{number}.bin").write_bytes(b"12")
     (tmp_path / "base.fake").write_text("[]")
     with gather.open_path(str(folder), samples=True) as samples, gather.open_path(str(tmp_path / "base.fake")) as base:
-        probed = run(tmp_path, "needs-samples", samples=samples, references=(base,))
-    assert outcomes(probed) == [NOTHING]
+        probed = run(tmp_path, "needs-samples", "escape", samples=samples, references=(base,))
+    assert outcomes(probed) == [NOTHING, NOTHING]
+    assert probed.report.routines[1].reason == "could: nothing"
+    assert probed.layers == run(tmp_path, "nothing").layers  # however many files are open
     facts = dict(probed.report.facts)
     assert (facts["samples"], facts["reference"]) == ("160", "base.fake")
     assert (facts["samples given"], facts["references given"]) == ("80 files", "base.fake")
