@@ -278,6 +278,8 @@ def _seed(seed: int) -> None:
 def _fault(error: BaseException, ask: Ask) -> str:
     """Why it could not be done, for a person. Text of a library may quote the model, and is left out."""
     text = str(error).lower()
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+        return "it needs more memory than the GPU has"
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return f"it needs more than the {ask.memory >> 20:,} MiB of memory that it may take (--memory)"
     trace = error.__traceback__

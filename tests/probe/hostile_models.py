@@ -1,5 +1,6 @@
 """Models that are made to hurt whoever runs them: bombs, depth, numbers that are far too large, files of others."""
 
+import functools
 import json
 import struct
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from onnx import TensorProto, helper
 
+from tests.probe.language import tiny
 from tests.probe.onnx.models import graph, node
 
 _IMAGE = ("n", 3, 8, 8)
@@ -128,72 +130,55 @@ def _tensors(shapes: dict[str, tuple[int, ...]], claimed: int | None = None) -> 
     return struct.pack("<Q", len(text) if claimed is None else claimed) + text + bytes(end)
 
 
-_CONFIG: dict[str, object] = {
-    "architectures": ["BertForSequenceClassification"],
-    "model_type": "bert",
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "vocab_size": 8,
-    "max_position_embeddings": 32,
-}
-_VOCABULARY = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c")
+def honest_image() -> bytes:
+    """What the hostile ones are made from."""
+    return _image(node("Relu", "x", "h"))
 
 
-def _tokenizer(**changes: object) -> bytes:
-    described: dict[str, object] = {
-        "version": "1.0",
-        "added_tokens": [],
-        "normalizer": None,
-        "pre_tokenizer": {"type": "Whitespace"},
-        "post_processor": None,
-        "decoder": None,
-        "model": {
-            "type": "WordLevel",
-            "vocab": {token: number for number, token in enumerate(_VOCABULARY)},
-            "unk_token": "[UNK]",
-        },
-    }
-    return json.dumps(described | changes).encode()
+@functools.cache
+def honest_text() -> dict[str, bytes]:
+    """The files of a small text classifier."""
+    return {name: tiny.as_bytes(part) for name, part in tiny.saved(tiny.bert()).items()}
 
 
-def _folder(weights: bytes | None = None, tokenizer: bytes | None = None, **config: object) -> dict[str, bytes]:
-    return {
-        "config.json": json.dumps(_CONFIG | config).encode(),
-        "model.safetensors": _tensors({"bert.embeddings.word_embeddings.weight": (8, 16)})
-        if weights is None
-        else weights,
-        "tokenizer.json": _tokenizer() if tokenizer is None else tokenizer,
-    }
+def _folder(**changes: object) -> dict[str, bytes]:
+    """The honest one with other files, as bytes or JSON; `config` and `tokenizer` are what changes in those two."""
+    files = dict(honest_text())
+    for name, key in (("config.json", "config"), ("tokenizer.json", "tokenizer")):
+        files[name] = json.dumps(json.loads(files[name]) | changes.pop(key, {})).encode()  # type: ignore[operator]
+    return files | changes  # type: ignore[return-value]
 
 
 def _deep() -> dict[str, bytes]:
     files = _folder()
-    files["config.json"] = files["config.json"][:-1] + b', "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    files["config.json"] = files["config.json"].rstrip()[:-1] + b', "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     return files
 
 
+_SPLIT = {"type": "Split", "behavior": "Isolated", "invert": False}
+_GROWING = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
+
 FOLDERS: dict[str, Callable[[], dict[str, bytes]]] = {
-    "huge-hidden": lambda: _folder(hidden_size=1 << 40),
-    "many-layers": lambda: _folder(num_hidden_layers=10**9),
-    "huge-vocabulary": lambda: _folder(vocab_size=1 << 50),
+    "huge-hidden": lambda: _folder(config={"hidden_size": 1 << 40}),
+    "many-layers": lambda: _folder(config={"num_hidden_layers": 10**9}),
+    "huge-vocabulary": lambda: _folder(config={"vocab_size": 1 << 50}),
     "deep-config": _deep,
-    "no-such-tensors": _folder,
-    "header-too-long": lambda: _folder(weights=_tensors({"x": (2, 2)}, claimed=1 << 62)),
+    "no-such-tensors": lambda: _folder(**{"model.safetensors": _tensors({"x": (2, 2)})}),
+    "header-too-long": lambda: _folder(**{"model.safetensors": _tensors({"x": (2, 2)}, claimed=1 << 62)}),
     "regex": lambda: _folder(
-        tokenizer=_tokenizer(pre_tokenizer={"type": "Split", "pattern": {"Regex": "((a+)+)+$"}, "behavior": "Isolated"})
-    ),
-    "replace-bomb": lambda: _folder(
-        tokenizer=_tokenizer(
-            normalizer={
-                "type": "Sequence",
-                "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}] * 50,
+        tokenizer={
+            "pre_tokenizer": {
+                "type": "Split",
+                "pattern": {"Regex": "((a+)+)+$"},
+                "behavior": "Isolated",
+                "invert": False,
             }
-        )
+        }
     ),
-    "remote-code": lambda: (
-        _folder(auto_map={"AutoModel": "modeling_x.Model"}) | {"modeling_x.py": b"open('/tmp/x', 'w')\n"}
+    "replace-bomb": lambda: _folder(tokenizer={"normalizer": {"type": "Sequence", "normalizers": [_GROWING] * 50}}),
+    "remote-code": lambda: _folder(
+        config={"auto_map": {"AutoModel": "modeling_x.Model"}, "model_type": "x", "architectures": ["Model"]},
+        **{"modeling_x.py": b"open('/tmp/x', 'w')\n"},
     ),
 }
 """Folders of files by name."""

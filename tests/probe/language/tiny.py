@@ -28,10 +28,11 @@ SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "se
 
 def files(parts: Mapping[str, bytes | str | Mapping[str, Any] | list[Any]], label: str = "model") -> ModelFiles:
     """Open files out of bytes, text and JSON."""
-    return ModelFiles({name: BytesSource(_bytes(part)) for name, part in parts.items()}, label)
+    return ModelFiles({name: BytesSource(as_bytes(part)) for name, part in parts.items()}, label)
 
 
-def _bytes(part: bytes | str | Mapping[str, Any] | list[Any]) -> bytes:
+def as_bytes(part: bytes | str | Mapping[str, Any] | list[Any]) -> bytes:
+    """A file as it is written."""
     if isinstance(part, bytes):
         return part
     return (part if isinstance(part, str) else json.dumps(part)).encode()
