@@ -89,6 +89,8 @@ def probe_targets(targets: Sequence[Target], sources: Mapping[str, Source], opti
         for target in chosen:
             if not results.interrupted:
                 _probe_target(target, sources[target.id], setup, results)
+    if results.interrupted:
+        results.notes.append(Reason("probe", "the probe was interrupted; this report says what was known until then"))
     return results
 
 

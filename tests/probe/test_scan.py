@@ -185,6 +185,7 @@ def test_an_interrupt_leaves_the_report_of_what_is_known(
     code, report, _ = run("probe", tmp_path)
     assert code == 130
     assert report.run.interrupted
+    assert any("interrupted" in note.message for note in report.notes)
     assert [probe.artifact for probe in report.probes] == ["a.fake"]
     assert [routine.outcome.value for routine in report.probes[0].routines] == ["flagged", "inconclusive"]
 
