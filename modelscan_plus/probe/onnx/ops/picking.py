@@ -61,7 +61,7 @@ def gather(call: Call, x: Tensor, places: Tensor) -> Tensor:
     """Whole slices along an axis."""
     axis = axis_of(call.integer("axis", 0), x.dim(), call)
     chosen = x.index_select(axis, _forward(places.reshape(-1).long(), x.shape[axis]))
-    return chosen.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    return chosen.reshape((*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]))
 
 
 @operator("GatherElements")
@@ -85,7 +85,7 @@ def gather_nd(call: Call, x: Tensor, places: Tensor) -> Tensor:
     parts = places.long().reshape(lead, -1, depth)
     index = [torch.arange(lead, device=x.device).reshape(lead, 1).expand(lead, parts.shape[1])]
     index += [_forward(parts[..., place], flat.shape[place + 1]) for place in range(depth)]
-    return flat[tuple(index)].reshape(*places.shape[:-1], *x.shape[batch + depth :])
+    return flat[tuple(index)].reshape((*places.shape[:-1], *x.shape[batch + depth :]))
 
 
 @operator("ScatterElements", "Scatter")
