@@ -106,12 +106,16 @@ def _work(name: str, args: Sequence[Any], made: int) -> int:
 
 
 class Walk:
-    """One walk over a row of steps. `values` is what is known of each name: a real tensor or one of shape only."""
+    """One walk over a row of steps. `values` is what is known of each name: a real tensor or one of shape only.
 
-    def __init__(self, limits: NetworkLimits, opsets: Mapping[str, int], meter: Meter) -> None:
+    `folding` counts what is computed for real, `running` the rest.
+    """
+
+    def __init__(self, limits: NetworkLimits, opsets: Mapping[str, int], folding: Meter, running: Meter) -> None:
         self._limits = limits
         self._opsets = opsets
-        self._meter = meter
+        self._folding = folding
+        self._running = running
         self.values: dict[str, Tensor] = {}
         self.remaining: list[Bound] = []
 
@@ -123,13 +127,14 @@ class Walk:
 
     def _step(self, step: Step) -> None:
         operator = find(step)
-        self._meter.where = step.where
         if len(step.node.input) > 4096:
             raise Refused(f"{step.where} takes {len(step.node.input):,} inputs")
         inputs = [self.values.get(name) for name in step.node.input]
         if any(name and item is None for name, item in zip(step.node.input, inputs, strict=True)):
             raise Refused(f"{step.where} takes an output that is not computed here")
         real = all(item is None or item.device != META for item in inputs)
+        meter = self._folding if real else self._running
+        meter.where = step.where
         call = Call(step.node, self._opset(step), self._limits, step.where, META)
         for place in operator.values:
             if place < len(inputs) and (item := inputs[place]) is not None and item.device == META:
@@ -137,21 +142,13 @@ class Walk:
         if operator.shaped_by_data:
             made = self._by_data(operator, call, inputs, real=real)
         else:
-            made = self._shapes(operator, call, inputs)
+            made = _shapes(operator, call, inputs, meter)
             if real and any(item is not None and item.device == META for item in made):
                 made = perform(operator, _on(call, torch.device("cpu")), inputs)
         self._keep(step, operator, call, inputs, made)
 
     def _opset(self, step: Step) -> int:
         return self._opsets.get("" if step.node.domain == "ai.onnx" else step.node.domain, 1)
-
-    def _shapes(self, operator: Operator, call: Call, inputs: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
-        bare = [
-            item if item is None or place in operator.values else torch.empty_like(item, device=META)
-            for place, item in enumerate(inputs)
-        ]
-        with _Counting(self._meter):
-            return perform(operator, call, bare)
 
     def _by_data(
         self, operator: Operator, call: Call, inputs: Sequence[Tensor | None], *, real: bool
@@ -186,6 +183,16 @@ class Walk:
                 for place, item in enumerate(inputs)
             )
             self.remaining.append(Bound(operator, call, bound, tuple(names)))
+
+
+def _shapes(operator: Operator, call: Call, inputs: Sequence[Tensor | None], meter: Meter) -> tuple[Tensor | None, ...]:
+    """Run an operator on shapes alone, and count what it makes."""
+    bare = [
+        item if item is None or place in operator.values else torch.empty_like(item, device=META)
+        for place, item in enumerate(inputs)
+    ]
+    with _Counting(meter):
+        return perform(operator, call, bare)
 
 
 def _on(call: Call, device: torch.device) -> Call:

@@ -22,12 +22,16 @@ class NetworkLimits:
     """Nodes that the chosen output depends on."""
     weights: int = 1 << 29
     """Elements of all constants that are needed, before and after folding; 2 GiB of float32."""
-    tensor: int = 1 << 28
+    tensor: int = 1 << 27
     """Elements of any one tensor, views of smaller ones included."""
-    activations: int = 1 << 29
+    activations: int = 1 << 28
     """Elements of all tensors that one sample makes on its way, together."""
-    work: int = 1 << 41
-    """Multiply-adds for one sample, and for folding all constants."""
+    work: int = 1 << 38
+    """Multiply-adds for one sample."""
+    folded: int = 1 << 24
+    """Elements that may be made of constants and shapes, and `_PER_WEIGHT` more for each weight in the file."""
+    folding: int = 1 << 31
+    """Multiply-adds for that."""
     batch: int = 1 << 31
     """Elements of all tensors that one call makes: a larger batch is refused, see `OnnxNetwork.largest_batch`."""
     classes: int = 100_000
@@ -38,17 +42,32 @@ class NetworkLimits:
     tree_depth: int = 512
 
 
+_PER_WEIGHT = 8
+"""Taking quantised weights back to floats makes each of them three times; transposing and casting add to that."""
+
+
 class Meter:
     """Counts what one walk would make, and refuses what is too much."""
 
-    def __init__(self, limits: NetworkLimits, samples: int = 1) -> None:
+    def __init__(self, limits: NetworkLimits, elements: int, work: int) -> None:
         self._limits = limits
-        self._elements_cap = min(limits.activations * samples, max(limits.batch, limits.activations))
-        self._work_cap = limits.work * samples
+        self._elements_cap = elements
+        self._work_cap = work
         self.elements = 0
         self.work = 0
         self.where = ""
         """The node that is looked at, for messages."""
+
+    @classmethod
+    def running(cls, limits: NetworkLimits, samples: int = 1) -> "Meter":
+        """For what depends on the input."""
+        elements = min(limits.activations * samples, max(limits.batch, limits.activations))
+        return cls(limits, elements, limits.work * samples)
+
+    @classmethod
+    def folding(cls, limits: NetworkLimits, weights: int) -> "Meter":
+        """For what does not, which is computed once: a small file may not make much of it."""
+        return cls(limits, limits.folded + _PER_WEIGHT * weights, limits.folding)
 
     def tensor(self, shape: tuple[int, ...], *, view: bool) -> None:
         """Charge one tensor; a view takes no memory of its own."""

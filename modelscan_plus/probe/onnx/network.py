@@ -81,7 +81,8 @@ class OnnxNetwork:
         self._taken, self.input = _input(sketch, steps, shape)
         self._constants = _weights(sketch, steps, limits)
         dependent, constant_steps = _divide(steps, self._taken)
-        walk = Walk(limits, self._opsets, Meter(limits))
+        self._weights = sum(weight.numel() for weight in self._constants.values())
+        walk = Walk(limits, self._opsets, Meter.folding(limits, self._weights), Meter.running(limits))
         walk.values.update(self._constants)
         walk.run(constant_steps)
         self._constants = walk.values
@@ -98,8 +99,8 @@ class OnnxNetwork:
     # Shapes and programs
 
     def _walk(self, batch: int) -> tuple[Tensor, Meter]:
-        meter = Meter(self._limits, batch)
-        walk = Walk(self._limits, self._opsets, meter)
+        meter = Meter.running(self._limits, batch)
+        walk = Walk(self._limits, self._opsets, Meter.folding(self._limits, self._weights), meter)
         walk.values.update(self._constants)
         dtype = torch.float64 if self.input.dtype == "double" else torch.float32
         walk.values[self._taken] = torch.empty((batch, *self.input.sample), dtype=dtype, device=META)

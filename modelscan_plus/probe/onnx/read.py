@@ -23,7 +23,7 @@ ML = "ai.onnx.ml"
 _OLDEST, _NEWEST = 7, 26
 """Versions of the operator set whose differences the table knows. Newer files are read when all they use is known."""
 _BODIES = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-_OBJECTS = 4_000_000
+_OBJECTS = 2_000_000
 _SECONDS = 600.0
 """A backstop for the reader alone; what ends reading is the count of objects."""
 

@@ -8,6 +8,8 @@ from torch import Tensor
 from modelscan_plus.probe.onnx.ops.table import Call, axis_of, integers, operator, scalar, unknown_attribute
 
 _OPEN = 1 << 62
+_LISTED = 1 << 22
+"""Places that are listed one by one."""
 
 
 @operator("Slice", values=(1, 2, 3, 4))
@@ -160,7 +162,7 @@ def reverse_sequence(call: Call, x: Tensor, lengths: Tensor) -> Tensor:
     """The first elements of each sequence backwards, for known lengths."""
     batch, time = call.integer("batch_axis", 1), call.integer("time_axis", 0)
     sizes = integers(lengths)
-    if {batch, time} != {0, 1} or x.dim() < 2 or len(sizes) != x.shape[batch]:
+    if {batch, time} != {0, 1} or x.dim() < 2 or len(sizes) != x.shape[batch] or x.shape[0] * x.shape[1] > _LISTED:
         raise call.refuse("the axes do not fit")
     line = torch.arange(x.shape[time])
     if any(not 1 <= one <= x.shape[time] for one in sizes):

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from modelscan_plus.probe.onnx.ops.table import Call, axes_of, integers, operator, scalar, unknown_attribute
 
-_MATRIX = 1 << 24
+_AXIS = 1 << 20
+"""Elements of an axis whose places are listed."""
+_MATRIX = 1 << 22
 """Elements of the matrix of one axis."""
 
 
@@ -44,7 +46,7 @@ def pad(
 def _outside(call: Call, size: int, before: int, after: int, mode: str) -> Tensor:
     """Where each element of a padded axis comes from."""
     count = size + before + after
-    if size == 0 or not 0 <= count <= call.limits.tensor:
+    if size == 0 or not 0 <= count <= _AXIS:
         raise call.refuse("pads do not fit")
     if mode == "reflect" and max(before, after) >= size:
         raise call.refuse("reflects more than there is")
@@ -137,7 +139,7 @@ def _scaled(call: Call, size: int, factor: float) -> int:
     if not (math.isfinite(factor) and 0 < factor < 1 << 31):
         raise call.refuse(f"the scale {factor}")
     new = math.floor(size * factor)
-    if not 0 < new <= call.limits.tensor:
+    if not 0 < new <= _AXIS:
         raise call.refuse(f"a size of {new:,}")
     return new
 
@@ -150,7 +152,7 @@ def _targets(
         raise call.refuse("takes an empty tensor")
     if sizes is not None and sizes.numel():
         wanted = integers(sizes)
-        if len(wanted) != len(axes) or any(not 0 < size <= call.limits.tensor for size in wanted):
+        if len(wanted) != len(axes) or any(not 0 < size <= _AXIS for size in wanted):
             raise call.refuse(f"sizes {wanted[:6]} do not fit")
         policy = call.text("keep_aspect_ratio_policy", "stretch") or "stretch"
         factors = [new / size for new, size in zip(wanted, old, strict=True)]
