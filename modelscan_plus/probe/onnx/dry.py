@@ -135,7 +135,7 @@ class Walk:
         real = all(item is None or item.device != META for item in inputs)
         meter = self._folding if real else self._running
         meter.where = step.where
-        call = Call(step.node, self._opset(step), self._limits, step.where, META)
+        call = Call(step.node, self._opset(step), self._limits, step.where, META, step.memo)
         for place in operator.values:
             if place < len(inputs) and (item := inputs[place]) is not None and item.device == META:
                 raise Refused(f"{step.where} takes a shape or a bound that depends on the data of the input")
@@ -196,7 +196,7 @@ def _shapes(operator: Operator, call: Call, inputs: Sequence[Tensor | None], met
 
 
 def _on(call: Call, device: torch.device) -> Call:
-    return Call(call.node, call.opset, call.limits, call.where, device)
+    return Call(call.node, call.opset, call.limits, call.where, device, call.memo)
 
 
 def perform(operator: Operator, call: Call, inputs: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:

@@ -69,7 +69,9 @@ class Cost:
 class OnnxNetwork:
     """A classifier that torch computes. Made by `load`."""
 
-    def __init__(self, sketch: Sketch, limits: NetworkLimits, *, shape: tuple[int, ...] | None, output: str) -> None:
+    def __init__(
+        self, sketch: Sketch, limits: NetworkLimits, *, shape: tuple[int, ...] | None, output: str, gradients: bool
+    ) -> None:
         self._limits = limits
         self._opsets = {"": sketch.opset, ML: sketch.ml_opset}
         self._device = torch.device("cpu")
@@ -77,7 +79,9 @@ class OnnxNetwork:
         self._head = bare(sketch, given)
         steps = needed(sketch, self._head.value)
         check_operators(steps, ops.known)
-        ops.check_gradients(steps)
+        if gradients:
+            ops.check_gradients(steps)
+        self.gradients = ops.differentiable(steps)
         self._taken, self.input = _input(sketch, steps, shape)
         self._constants = _weights(sketch, steps, limits)
         dependent, constant_steps = _divide(steps, self._taken)
@@ -211,14 +215,17 @@ def load(
     *,
     shape: tuple[int, ...] | None = None,
     output: str = "",
+    gradients: bool = True,
 ) -> OnnxNetwork:
     """Read a classifier. `shape` is one sample's, for a graph that leaves it open; `output` names one of several.
+
+    Without `gradients` tree ensembles are taken, too, which can only be asked.
 
     Raises `Refused` with one plain reason for everything that is not run.
     """
     bounds = limits or NetworkLimits()
     try:
-        return OnnxNetwork(read(source, bounds), bounds, shape=shape, output=output)
+        return OnnxNetwork(read(source, bounds), bounds, shape=shape, output=output, gradients=gradients)
     except (MemoryError, RecursionError) as error:
         raise Refused("the graph does not fit into the memory at hand") from error
 

@@ -8,7 +8,7 @@ looked at, but external data, functions and subgraphs are refused wherever they 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
@@ -35,6 +35,8 @@ class Step:
     node: Node
     place: int
     """Its place in the file, from 0."""
+    memo: dict[str, object] = field(default_factory=dict, compare=False)
+    """What an operator keeps of it."""
 
     @property
     def where(self) -> str:

@@ -6,6 +6,7 @@ from modelscan_plus.probe.onnx.limits import Refused
 from modelscan_plus.probe.onnx.ops import classical as classical
 from modelscan_plus.probe.onnx.ops import convolution as convolution
 from modelscan_plus.probe.onnx.ops import elementwise as elementwise
+from modelscan_plus.probe.onnx.ops import forest as forest
 from modelscan_plus.probe.onnx.ops import linear as linear
 from modelscan_plus.probe.onnx.ops import normalisation as normalisation
 from modelscan_plus.probe.onnx.ops import picking as picking
@@ -13,7 +14,7 @@ from modelscan_plus.probe.onnx.ops import quantised as quantised
 from modelscan_plus.probe.onnx.ops import reductions as reductions
 from modelscan_plus.probe.onnx.ops import resampling as resampling
 from modelscan_plus.probe.onnx.ops import shapes as shapes
-from modelscan_plus.probe.onnx.ops.table import OPERATORS
+from modelscan_plus.probe.onnx.ops.table import OPERATORS, Operator
 from modelscan_plus.probe.onnx.read import Step
 
 _MOVES = frozenset(
@@ -28,20 +29,27 @@ def known(domain: str, name: str) -> bool:
     return (domain, name) in OPERATORS
 
 
+def _of(step: Step) -> Operator:
+    return OPERATORS["" if step.node.domain == "ai.onnx" else step.node.domain, step.node.op_type]
+
+
+def differentiable(steps: Sequence[Step]) -> bool:
+    """Whether all operators have gradients."""
+    return not any(_of(step).no_gradients for step in steps)
+
+
 def check_gradients(steps: Sequence[Step]) -> None:
-    """Refuse operators of which only the shape is known: they belong to onnxruntime."""
+    """Refuse operators that have none."""
     for step in steps:
-        domain = "" if step.node.domain == "ai.onnx" else step.node.domain
-        if OPERATORS[domain, step.node.op_type].shape_only:
-            raise Refused(f"{step.where} has no gradients")
+        if _of(step).no_gradients:
+            raise Refused(f"{step.where} has no gradients; it can only be asked")
 
 
 def check_carriers(steps: Sequence[Step], taken: str) -> None:
     """Whole numbers carried as floats (a uint8 input, quantised values) may meet only operators that do not notice."""
     carriers = {taken} - {""}
     for step in steps:
-        domain = "" if step.node.domain == "ai.onnx" else step.node.domain
-        operator = OPERATORS[domain, step.node.op_type]
+        operator = _of(step)
         touched = not carriers.isdisjoint(step.node.input)
         if touched and step.node.op_type not in _MOVES and not operator.counts:
             raise Refused(f"{step.where} computes with quantised numbers in a way that is not known here")

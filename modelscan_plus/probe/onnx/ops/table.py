@@ -29,6 +29,8 @@ class Call:
     limits: NetworkLimits
     where: str
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    memo: dict[str, object] = field(default_factory=dict)
+    """What the function keeps of the node's attributes from call to call."""
 
     def _get(self, name: str) -> Attribute | None:
         return self.node.get(name)
@@ -94,10 +96,10 @@ class Operator:
     """Inputs whose data it looks at."""
     shaped_by_data: bool = False
     """The shape of what it gives depends on data: it is run on small constants only."""
-    shape_only: bool = False
-    """Its function knows shapes, not numbers: onnxruntime computes it."""
+    no_gradients: bool = False
+    """It can only be asked, not searched with gradients."""
     counts: bool = False
-    """It gives whole numbers carried as floats, so that gradients pass; see `carriers.py`."""
+    """It gives whole numbers carried as floats, so that gradients pass; see `check_carriers`."""
 
 
 OPERATORS: dict[tuple[str, str], Operator] = {}
@@ -108,14 +110,14 @@ def operator(
     values: Sequence[int] | frozenset[int] = (),
     domain: str = "",
     shaped_by_data: bool = False,
-    shape_only: bool = False,
+    no_gradients: bool = False,
     counts: bool = False,
 ) -> Callable[[Function], Function]:
     """Enter a function under the names of its operators."""
 
     def enter(function: Function) -> Function:
         for name in names:
-            OPERATORS[domain, name] = Operator(name, function, frozenset(values), shaped_by_data, shape_only, counts)
+            OPERATORS[domain, name] = Operator(name, function, frozenset(values), shaped_by_data, no_gradients, counts)
         return function
 
     return enter
