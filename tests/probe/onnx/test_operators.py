@@ -1,5 +1,7 @@
 """Each operator gives what onnxruntime gives, sample by sample, and the gradient that finite differences give."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,10 @@ def test_gradients_agree_with_differences(case: Case) -> None:
     measured = float((((ahead - behind) * out).sum()) / (2 * step))
     size = float(gradient.norm() * direction.norm()) or 1.0
     assert abs(float((gradient * direction).sum()) - measured) < 0.02 * size + 0.02
+
+
+def test_the_page_lists_the_operators() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "probes.md").read_text("utf-8")
+    section = page.partition("## What runs an ONNX model")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ")][1:]
+    assert sorted(name.strip() for row in rows for name in row.split(",")) == sorted(name for _, name in OPERATORS)
