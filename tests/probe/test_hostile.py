@@ -10,10 +10,12 @@ for needed in ("torch", "transformers", "tokenizers", "onnx", "onnxruntime"):
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is tested on Linux only")
 
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport  # noqa: E402
+from modelscan_plus.core.report import from_json  # noqa: E402
 from modelscan_plus.probe import gather  # noqa: E402
 from modelscan_plus.probe.interface import Spec  # noqa: E402
 from modelscan_plus.probe.protocol import Claim  # noqa: E402
 from modelscan_plus.probe.run import Setup, probe  # noqa: E402
+from tests.cli import commands  # noqa: E402
 from tests.probe import hostile_models, readers  # noqa: E402
 
 NAMES = [*(f"{name}.onnx" for name in hostile_models.ONNX), *hostile_models.FOLDERS]
@@ -51,3 +53,13 @@ def test_a_hostile_model_is_inconclusive_with_its_reason(opened: dict[str, Routi
 @pytest.mark.parametrize("name", ["honest.onnx", "honest-text"])
 def test_an_honest_model_beside_them_opens(opened: dict[str, RoutineReport], name: str) -> None:
     assert (opened[name].outcome, opened[name].reason) == (ProbeOutcome.NOTHING_FOUND, "it opened")
+
+
+def test_a_hostile_folder_goes_through_the_whole_command(tmp_path: Path) -> None:
+    _write(tmp_path / "model", hostile_models.FOLDERS["regex"]())
+    done = commands.run("probe", tmp_path / "model", "--run-denied", "--deadline", "60", "--format", "json")
+    report = from_json(done.stdout.encode())
+    assert [(probed.artifact, probed.outcome) for probed in report.probes] == [(".", ProbeOutcome.INCONCLUSIVE)]
+    assert "tokenizer.json" in report.probes[0].reason
+    assert "MSP8003" in {finding.rule for finding in report.findings}
+    assert done.stderr == ""
