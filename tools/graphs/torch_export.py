@@ -1,4 +1,4 @@
-"""Write the models of torch_models.py through both of PyTorch's ONNX exporters."""
+"""Write the models of torch_models/ through both of PyTorch's ONNX exporters."""
 # mypy: ignore-errors
 
 import contextlib
