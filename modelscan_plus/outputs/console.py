@@ -73,7 +73,8 @@ def _quiet(report: Report, style: Style) -> Iterator[str]:
         if artifact.coverage.executable_gap:
             yield f"{_name(report, artifact)}: {_state(artifact)}: {_because(artifact)}"
     for probe in probes.worst_first(report.probes):
-        yield f"{probe.artifact}: probe: {_outcome(probe.outcome, style)}: {probes.line(probe.reason)}"
+        said = f"{_outcome(probe.outcome, style)}: {probes.line(probe.reason)}"
+        yield f"{probes.name(probe, report.targets)}: probe: {said}"
     yield from _verdict(report, style)
 
 
@@ -132,7 +133,7 @@ def _finding(finding: Finding, style: Style, *, explain: bool, program: Program 
 
 def _probes(report: Report, style: Style) -> Iterator[str]:
     for probe in probes.worst_first(report.probes):
-        name = f"Backdoor probe of {probe.artifact}" if probe.artifact != "." else "Backdoor probe"
+        name = f"Backdoor probe of {probes.name(probe, report.targets)}"
         head = f"{_paint(style, name, None, bold=True)} ({probes.kind(probe)}): {_outcome(probe.outcome, style)}"
         yield head
         yield _wrap(_sentence(probes.line(probe.reason)), style, _INDENT)

@@ -196,10 +196,11 @@ def _probes(report: Report, given: Mapping[str, str]) -> Fragments:
             {
                 "probe": probe,
                 "word": probes.word(probe.outcome),
+                "name": probes.name(probe, report.targets),
                 "kind": probes.kind(probe),
                 "facts": probes.facts(probe),
                 "routines": routines,
-                "given": given.get(probe.target, ""),
+                "given": given.get(probe.target, "") if probe.artifact != "." else "",
                 "limit": probes.ROWS,
             }
         )

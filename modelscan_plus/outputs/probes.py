@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modelscan_plus.core.probe import Bars, Passage, Picture, ProbeOutcome, ProbeReport, RoutineReport, Table
+from modelscan_plus.core.report import Target
 from modelscan_plus.core.text import shorten
 from modelscan_plus.probe import png
 
@@ -36,6 +37,13 @@ BARS, ROWS = 60, 60
 def word(outcome: ProbeOutcome) -> str:
     """The outcome for a person."""
     return _WORDS[outcome]
+
+
+def name(probe: ProbeReport, targets: Sequence[Target]) -> str:
+    """The model: its path in the target, or the target where it is all of it."""
+    if probe.artifact != ".":
+        return probe.artifact
+    return next((target.given for target in targets if target.id == probe.target), probe.artifact)
 
 
 def kind(probe: ProbeReport) -> str:

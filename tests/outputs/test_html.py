@@ -15,7 +15,7 @@ from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import HexWindow
 from modelscan_plus.core.probe import Bars, Picture
 from modelscan_plus.core.report import ArtifactReport, Decision, Program, ProgramLine, Run, from_json
-from modelscan_plus.outputs import probes
+from modelscan_plus.outputs import console, probes
 from modelscan_plus.outputs.hexdump import hex_rows
 from modelscan_plus.outputs.html import PAGE_BYTES, render
 from modelscan_plus.probe import png
@@ -232,6 +232,13 @@ def test_a_probe_is_shown_with_its_exhibits_and_what_it_did_not_search() -> None
     assert section.count("<details") == 5
     assert section.count('<details class="routine" open>') == 2
     assert "What its weights have learned is not judged here" not in page
+
+
+def test_a_probe_of_a_whole_target_is_called_by_its_name() -> None:
+    whole = msgspec.structs.replace(reports.report(text="models/bert"), probes=(reports.probe(artifact="."),))
+    assert '<h3><span class="path">models/bert</span>' in render(whole)
+    assert "Backdoor probe of models/bert (image classifier): flagged\n" in console.render(whole)
+    assert "models/bert: probe: flagged: " in console.render_styled(whole, console.Style(verbosity=-1))
 
 
 def test_a_report_without_probes_says_that_weights_were_not_judged() -> None:
