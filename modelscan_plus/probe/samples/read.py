@@ -1,5 +1,6 @@
 """From the files of --samples to samples that fit a model."""
 
+import codecs
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ _HALF = 127.0
 
 
 def preload() -> None:
-    """Import what opens samples. Raises ImportError."""
+    """Import what opens samples, codecs of text and of names in archives included. Raises ImportError."""
+    for codec in ("utf-8-sig", "cp437", "latin-1"):
+        codecs.lookup(codec)
     pictures.preload()
 
 
