@@ -3,8 +3,9 @@
 The batch. Exporters often fix it to 1, and constants of Reshape then hold it too. Hence what was declared is not
 believed: the network is tried on four random samples, at once and one by one. Where both agree, batches run as they
 are ("direct"). Where they do not, or where a batch is refused, the row for one sample is mapped over the batch by
-`torch.vmap` ("mapped"), and where that does not agree either, samples go one after the other ("looped"). Either way a
-sample's logits are those that it has alone.
+`torch.vmap` ("mapped"), and where that does not agree either, samples go one after the other ("looped"). A graph that
+only runs with the batch that it was exported with gets batches of that size, filled up. Either way a sample's logits
+are those that it has alone.
 """
 
 import math
@@ -28,6 +29,8 @@ _TRIED = 4
 """Samples of the trial; a power of two hides fewer mistakes than a prime, so one batch of 3 is tried as well."""
 _AGREES = 1e-3
 _CHANNELS = (1, 3, 4)
+_FIXED = 256
+"""The largest batch that a graph may insist on."""
 _PROGRAMS = 16
 """Batch sizes for which a row is kept."""
 
@@ -93,14 +96,27 @@ class OnnxNetwork:
         self._steps = fold_batch_norms(dependent, self._constants, self._head.value)
         ops.check_carriers(self._steps, self._taken if self.input.dtype not in ("float", "double") else "")
         self._programs: dict[int, Program] = {}
-        probe = self._walk(1)
-        self.cost = Cost(probe[1].elements, probe[1].work)
-        self.classes, self._binary = _classes(probe[0], self._head, limits.classes)
+        result, meter = self._first()
+        self.cost = Cost(meter.elements // self._batch, meter.work // self._batch)
+        self.classes, self._binary = _classes(result, self._head, limits.classes)
         self.stripped = self._head.stripped
         self.batching, self.activations = "looped", "logits"
         self._settle()
 
     # Shapes and programs
+
+    def _first(self) -> tuple[Tensor, Meter]:
+        """The output for one sample without data. Where constants fix a larger batch, it runs as that one."""
+        self._batch = 1
+        try:
+            return self._walk(1)
+        except Refused:
+            fixed = self.input.fixed_batch or 1
+            if not 1 < fixed <= _FIXED:
+                raise
+        self._batch = fixed
+        result, meter = self._walk(fixed)
+        return result[:1] if result.dim() and len(result) == fixed else result, meter
 
     def _walk(self, batch: int) -> tuple[Tensor, Meter]:
         meter = Meter.running(self._limits, batch)
@@ -157,8 +173,13 @@ class OnnxNetwork:
         return self._program(len(x))(x)
 
     def _looped(self, x: Tensor) -> Tensor:
-        program = self._program(1)
-        return torch.cat([_row(program(sample.unsqueeze(0))) for sample in x])
+        return torch.cat([self._filled(part) for part in torch.split(x, self._batch)])
+
+    def _filled(self, part: Tensor) -> Tensor:
+        """Rows of at most one batch, which is filled up with its last sample."""
+        missing = self._batch - len(part)
+        full = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
+        return self._program(self._batch)(full).reshape(self._batch, -1)[: len(part)]
 
     def _mapped(self, x: Tensor) -> Tensor:
         try:
@@ -182,7 +203,9 @@ class OnnxNetwork:
         x = torch.rand((_TRIED, *self.input.sample), generator=generator) * top
         x = x.double() if self.input.dtype == "double" else x
         with torch.no_grad():
-            alone = self._looped(x)
+            alone = torch.cat([self._filled(sample.unsqueeze(0)) for sample in x])
+            if self._batch > 1 and not self._agrees(self._looped, x, alone):
+                raise Refused(f"the graph is made for {self._batch} samples at once and mixes them")
             for name in ("direct", "mapped"):
                 if self._agrees(self._ways[name], x, alone):
                     self.batching = name
@@ -298,11 +321,6 @@ def _divide(steps: list[Step], taken: str) -> tuple[list[Step], list[Step]]:
             inside.append(step)
             dependent.update(name for name in step.node.output if name)
     return inside, outside
-
-
-def _row(result: Tensor) -> Tensor:
-    """The output for one sample as one row."""
-    return result.reshape(1, -1)
 
 
 def _classes(result: Tensor, head: Head, most: int) -> tuple[int, bool]:

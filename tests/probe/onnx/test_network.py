@@ -152,3 +152,33 @@ def test_a_batch_beyond_the_bound_is_refused_before_anything_is_made() -> None:
     assert 0 < network.largest_batch < 50
     with pytest.raises(Refused, match="at most"):
         network.forward(torch.zeros(network.largest_batch + 1, 3, 8, 8))
+
+
+def test_a_graph_that_insists_on_its_batch_gets_it() -> None:
+    """`x.view(x.size(0), -1)`, exported with four samples and without an open batch."""
+    data = _cnn(batch=4, flat=4)
+    network = load(source(data))
+    x = _images(6)
+    both = [expected(data, x[:4]), expected(data, np.concatenate([x[4:], x[4:]]))[:2]]
+    given = torch.from_numpy(x).requires_grad_()
+    logits = network.forward(given)
+    assert (network.classes, network.batching) == (5, "looped")
+    np.testing.assert_allclose(logits.softmax(-1).detach().numpy(), np.concatenate(both), atol=1e-5)
+    assert network.forward(given[:1]).shape == (1, 5)
+    (gradient,) = torch.autograd.grad(logits[5, 2], given)
+    assert [bool(part.abs().sum() > 0) for part in gradient] == [False] * 5 + [True]
+
+
+def test_a_graph_that_insists_on_its_batch_and_mixes_it_is_refused() -> None:
+    nodes = [
+        node("Reshape", "x to", "r"),
+        node("ReduceMean", "r axes", "m"),
+        node("Sub", "r m", "c"),
+        node("MatMul", "c w"),
+    ]
+    weights = {"to": np.array([4, 6]), "axes": np.array([0]), "w": _weights(6, 5)}
+    with pytest.raises(Refused, match="made for 4 samples at once and mixes them"):
+        load(source(graph(nodes, shape=(4, 6), weights=weights)))
+    del nodes[1:3]
+    nodes[1] = node("MatMul", "r w")
+    assert load(source(graph(nodes, shape=(4, 6), weights=weights))).classes == 5
