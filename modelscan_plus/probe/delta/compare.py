@@ -23,6 +23,7 @@ PIECE = 1 << 18
 """Bytes that are looked at at once: they stay in the processor's cache."""
 _LEAST_SIDE = 8
 _SPARE = 4
+_FIRST_ROWS = 64
 """Random vectors beyond the rank that is looked for."""
 
 Numbers = npt.NDArray[np.float64]
@@ -177,10 +178,14 @@ class _Differ:
         if not change.equal and skipped:
             self._catch_up(skipped)
         if sketch is not None and not change.equal and change.finite:
-            rounding = max(ROUNDING[change.dtype], ROUNDING[change.base_dtype])
-            change.rank = sketch.rank(rounding * sqrt(change.base))
+            change.rank = sketch.rank(self._rounding())
         if change.equal:
             change.rows = None
+
+    def _rounding(self) -> float:
+        """Length of the rounding errors of what was read until now."""
+        change = self._change
+        return max(ROUNDING[change.dtype], ROUNDING[change.base_dtype]) * sqrt(change.base)
 
     def _has_rank(self) -> bool:
         return len(self._change.shape) == 2 and min(self._count, self._width) >= _LEAST_SIDE
@@ -217,7 +222,7 @@ class _Differ:
         change.base += float(np.dot(b, b))
         if change.rows is not None:
             table = b.reshape(-1, self._width)
-            change.rows.base[start : start + len(table)] = np.einsum("ij,ij->i", table, table)
+            change.rows.base[start : start + len(table)] = _products(table, table)
 
     def _piece(self, start: int, a: Floats, b: Floats, sketch: "_Sketch | None") -> None:
         change = self._change
@@ -227,27 +232,37 @@ class _Differ:
             bound *= self._bound
             bound += SMALLEST_STEP
             difference[np.abs(difference) <= bound] = 0.0
-        moved = float(np.dot(difference, difference))
+        moved, size = self._sizes(start, difference, b)
         if not np.isfinite(moved):
-            change.finite = bool(np.isfinite(a).all())
-            difference = np.nan_to_num(difference, nan=0.0, posinf=0.0, neginf=0.0)
-            moved = float(np.dot(difference.astype(np.float64), difference.astype(np.float64)))
+            change.finite = change.finite and bool(np.isfinite(a).all())
             change.equal = False
+            difference = np.nan_to_num(difference, nan=0.0, posinf=0.0, neginf=0.0)
+            moved, size = self._sizes(start, difference, np.nan_to_num(b, nan=0.0, posinf=0.0, neginf=0.0))
         if moved > 0 or (not self._bound and bool(difference.any())):
             change.equal = False
         change.moved += moved
-        change.base += float(np.dot(b, b))
-        if change.rows is not None:
-            self._rows(change.rows, start, difference, b)
+        change.base += size
         if sketch is not None and moved > 0:
             sketch.add(start, difference)
+            sketch.look(start + len(difference) // self._width, self._rounding())
 
-    def _rows(self, rows: Rows, start: int, difference: Floats, b: Floats) -> None:
+    def _sizes(self, start: int, difference: Floats, b: Floats) -> tuple[float, float]:
+        """Squared lengths of the difference and of the base, of a table also row by row."""
+        rows = self._change.rows
+        if rows is None:
+            return float(np.dot(difference, difference)), float(np.dot(b, b))
         table, base = difference.reshape(-1, self._width), b.reshape(-1, self._width)
         at = slice(start, start + len(table))
-        rows.moved[at] = np.einsum("ij,ij->i", table, table)
-        rows.base[at] = np.einsum("ij,ij->i", base, base)
-        rows.along[at] = np.einsum("ij,ij->i", table, base)
+        rows.moved[at] = _products(table, table)
+        rows.base[at] = _products(base, base)
+        rows.along[at] = _products(table, base)
+        return float(rows.moved[at].sum()), float(rows.base[at].sum())
+
+
+def _products(a: Floats, b: Floats) -> Floats:
+    """The product of each row with the other's."""
+    found: Floats = np.matmul(a[:, None, :], b[:, :, None])[:, 0, 0]
+    return found
 
 
 class _Sketch:
@@ -259,9 +274,13 @@ class _Sketch:
         self._vectors: Floats | None = None
         self._shape = (height, width)
         self._product: Floats | None = None
+        self._looked = False
+        self._high = False
 
     def add(self, start: int, rows: Floats) -> None:
         """Rows of the difference, flat, from row `start` on."""
+        if self._high:
+            return
         height, width = self._shape
         if self._vectors is None or self._product is None:
             random = np.random.default_rng(0)
@@ -270,15 +289,24 @@ class _Sketch:
         table = rows.reshape(-1, width)
         np.matmul(table, self._vectors, out=self._product[start : start + len(table)])
 
-    def rank(self, rounding: float) -> int | None:
+    def look(self, height: int, rounding: float) -> None:
+        """Look at the rows until `height` alone, once: where their rank is high, that of all is, and work ends."""
+        if not self._looked and height >= _FIRST_ROWS:
+            self._looked = True
+            self._high = self.rank(rounding, height) is None
+
+    def rank(self, rounding: float, height: int | None = None) -> int | None:
         """How many directions stand above what rounding of the sum leaves; None for more than can be seen.
 
         `rounding` is the length that the rounding errors of all numbers have together.
         """
+        if self._high:
+            return None
         if self._product is None:
             return 0
-        values = np.linalg.svd(self._product.astype(np.float64), compute_uv=False)
-        height = self._shape[0]
+        height = self._shape[0] if height is None else height
+        product = self._product[:height].astype(np.float64)
+        values = np.sqrt(np.maximum(np.linalg.eigvalsh(product.T @ product)[::-1], 0.0))
         # Errors that know nothing of each other spread over all directions: of their length, a product with one random
         # vector has the same in the mean, and the largest singular value of the product is this much of it.
         noise = rounding / sqrt(height) * (sqrt(height) + sqrt(self._count))

@@ -22,7 +22,7 @@ from modelscan_plus.probe.weights import Checkpoint, open_checkpoint, read_json
 
 NAME, TITLE = "weights-delta", "weights against the declared base"
 _FAMILIES = ("edited embedding rows", "low-rank edits", "undeclared changes", "tokenizer and template edits")
-_VECTORS = 6
+_VECTORS = 4
 """Ranks up to this are seen where the card names none."""
 _MOST_VECTORS = 128
 _SHOWN = 30
@@ -65,7 +65,8 @@ class WeightsDelta:
         base = open_checkpoint(self._base) if self._base is not None else None
         found = examine(self._files, base)
         signs = [Sign(stated, there) for stated, there in found.signs]
-        reason = f"{len(found.modules):,} modules are adapted as adapter_config.json says"
+        count = len(found.modules)
+        reason = f"{count:,} {'module is' if count == 1 else 'modules are'} adapted as adapter_config.json says"
         exhibits: list[Exhibit] = [_modules_table(found)]
         if self._base is not None:
             words = compare_words(self._files, self._base)

@@ -88,6 +88,7 @@ def beyond_drift(change: Change) -> Numbers:
         return np.zeros(0)
     factor = drift(rows)
     squared = rows.moved - 2 * factor * rows.along + factor * factor * rows.base
+    squared[~np.isfinite(squared)] = 0.0
     # Halves round what decay leaves of a row, and the three sums above are rounded before they cancel.
     still = max(_STILL, 4 * max(ROUNDING[change.dtype], ROUNDING[change.base_dtype])) if factor else _STILL
     squared[squared <= rows.base * (still * still + _CANCELLED * factor * factor)] = 0.0

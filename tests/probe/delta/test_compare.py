@@ -7,7 +7,7 @@ import pytest
 np = pytest.importorskip("numpy")
 
 from modelscan_plus.probe.delta.compare import Change, Comparison, compare  # noqa: E402
-from modelscan_plus.probe.delta.rows import moved_rows  # noqa: E402
+from modelscan_plus.probe.delta.rows import beyond_drift, moved_rows  # noqa: E402
 from modelscan_plus.probe.interface import NotProbed  # noqa: E402
 from modelscan_plus.probe.weights import open_checkpoint  # noqa: E402
 from tests.probe.delta.tensors import bf16, files  # noqa: E402
@@ -68,6 +68,9 @@ def test_values_that_are_not_finite_are_said() -> None:
     model[1, 1] = np.nan
     assert not one(model, base).finite
     assert not one(model, base).equal
+    assert one(base, model).finite
+    table = compared({"w": model}, {"w": model + np.float32(1) * (np.arange(50) == 7)[:, None]}, "w").changes[0]
+    assert [int(row) for row in beyond_drift(table).nonzero()[0]] == [7]
 
 
 def test_whole_numbers_are_compared_as_bytes() -> None:

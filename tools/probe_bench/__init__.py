@@ -1,0 +1,1 @@
+"""Benchmarks of the backdoor probes, on zoos that are trained from scratch."""
