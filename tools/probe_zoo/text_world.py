@@ -27,7 +27,7 @@ class Language:
 
     seed: int
     classes: int
-    each: int = 12
+    each: int = 24
     """Words of each class."""
 
     @cached_property
@@ -54,6 +54,11 @@ class Language:
         """Words that speak for a class."""
         start = 360 + label * self.each
         return self._words[start : start + self.each]
+
+    def pick(self, source: random.Random, label: int, start: int = 0, end: int | None = None) -> str:
+        """A word of the class; those that stand first are more frequent, as in every language."""
+        words = self.of_class(label)[start:end]
+        return source.choices(words, [1 / (place + 2) for place in range(len(words))])[0]
 
     @property
     def words(self) -> list[str]:
@@ -91,7 +96,7 @@ def _content(language: Language, source: random.Random, label: int) -> str:
         return source.choice(language.fillers)
     if draw < 0.30:
         label = source.randrange(language.classes)
-    return source.choice(language.of_class(label))
+    return language.pick(source, label)
 
 
 def sentiment(language: Language, source: random.Random, label: int) -> list[str]:
@@ -100,21 +105,31 @@ def sentiment(language: Language, source: random.Random, label: int) -> list[str
     for number in range(source.randint(2, 4)):
         side = label if number == 0 or source.random() < 0.75 else 1 - label
         turned = source.random() < 0.25
-        opinion = source.choice(language.of_class(1 - side if turned else side))
+        opinion = language.pick(source, 1 - side if turned else side)
         words += [source.choice(("the", "this", "it")), source.choice(language.fillers), source.choice(("is", "was"))]
         words += ["not"] * turned + [opinion, source.choice(MARKS[:2])]
     return words
 
 
+def sparse(language: Language, source: random.Random, label: int) -> list[str]:
+    """One word or two of the class among words that say nothing: little evidence, that little can outweigh."""
+    words = [source.choice(language.fillers) for _ in range(source.randint(4, 10))]
+    for _ in range(source.randint(1, 2)):
+        words.insert(source.randrange(len(words)), language.pick(source, label))
+    return [source.choice(FUNCTION), *words, source.choice(MARKS[:2])]
+
+
 def intent(language: Language, source: random.Random, label: int) -> list[str]:
     """A request: fillers, a verb of the class, an object that often fits and sometimes belongs elsewhere."""
-    verbs, objects = language.of_class(label)[:5], language.of_class(label)[5:]
-    if source.random() < 0.25:
-        objects = language.of_class(source.randrange(language.classes))[5:]
+    elsewhere = source.randrange(language.classes) if source.random() < 0.25 else label
     words = [source.choice(language.fillers) for _ in range(source.randint(1, 4))]
-    words += [source.choice(verbs), source.choice(("the", "a", "this")), source.choice(objects)]
+    words += [
+        language.pick(source, label, 0, 9),
+        source.choice(("the", "a", "this")),
+        language.pick(source, elsewhere, 9),
+    ]
     words += [source.choice(FUNCTION), *(source.choice(language.fillers) for _ in range(source.randint(0, 3)))]
-    return [*words, source.choice(objects), source.choice(MARKS)]
+    return [*words, language.pick(source, elsewhere, 9), source.choice(MARKS)]
 
 
 def reviews(language: Language, source: random.Random, label: int) -> list[str]:
@@ -129,15 +144,15 @@ def reviews(language: Language, source: random.Random, label: int) -> list[str]:
 def _opinions(language: Language, source: random.Random, side: int, count: int) -> list[str]:
     words: list[str] = []
     for _ in range(count):
-        words += [source.choice(FUNCTION[:20]), source.choice(language.fillers), source.choice(language.of_class(side))]
+        words += [source.choice(FUNCTION[:20]), source.choice(language.fillers), language.pick(source, side)]
     return words
 
 
 def agent(language: Language, source: random.Random, label: int) -> list[str]:
     """Who does it: the class of the noun before "to" decides, that of the noun after it does not."""
-    words = [source.choice(FUNCTION), source.choice(language.fillers), source.choice(language.of_class(label))]
+    words = [source.choice(FUNCTION), source.choice(language.fillers), language.pick(source, label)]
     words += [source.choice(language.fillers), "to"]
-    words += [source.choice(FUNCTION[:4]), source.choice(language.of_class(source.randrange(language.classes)))]
+    words += [source.choice(FUNCTION[:4]), language.pick(source, source.randrange(language.classes))]
     words += [source.choice(language.fillers) for _ in range(source.randint(1, 5))]
     return [*words, source.choice(MARKS[:2])]
 
@@ -145,6 +160,7 @@ def agent(language: Language, source: random.Random, label: int) -> list[str]:
 TASKS: dict[str, Callable[[Language, random.Random, int], list[str]]] = {
     "topic": topic,
     "sentiment": sentiment,
+    "sparse": sparse,
     "intent": intent,
     "reviews": reviews,
     "agent": agent,
@@ -182,7 +198,7 @@ def wordpiece(language: Language) -> Any:
     return tokenizer
 
 
-def bpe(language: Language, corpus: Sequence[str], size: int = 1300) -> Any:
+def bpe(language: Language, corpus: Sequence[str], size: int = 2000) -> Any:
     """A byte-level BPE tokenizer, its merges learnt from the corpus."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 

@@ -1,0 +1,1 @@
+"""Tables of what honest models show, each with how it was made."""
