@@ -160,6 +160,8 @@ def _entries(source: ByteSource, file: str, metadata: dict[str, str]) -> list[Te
     if layout.overlap_count or layout.beyond_count:
         what = "share bytes" if layout.overlap_count else "end behind the end of the file"
         raise NotProbed(f"{shown}: tensors that {what}")
+    if header.end is None or data[header.end :].strip(b" \t\r\n"):
+        raise NotProbed(f"{shown}: something stands behind the JSON of its header")
     # What the strict reader accepts means the same to every reader of JSON.
     entries = json.loads(data)
     described = entries.pop("__metadata__", None) or {}

@@ -56,10 +56,12 @@ class WeightsDelta:
     def run(self, tell: Tell) -> RoutineReport:
         """Compare. Raises NotProbed where the files cannot be compared."""
         if self._adapter:
-            return self._of_adapter()
+            with np.errstate(all="ignore"):
+                return self._of_adapter()
         if self._base is None:
             raise NotProbed(self.missing(), ProbeOutcome.NOT_APPLICABLE)
-        return _of_model(self._files, self._base, tell)
+        with np.errstate(all="ignore"):  # numbers that are none are looked for, not warned about
+            return _of_model(self._files, self._base, tell)
 
     def _of_adapter(self) -> RoutineReport:
         base = open_checkpoint(self._base) if self._base is not None else None

@@ -83,7 +83,7 @@ def check_pipeline(described: Mapping[str, Any]) -> "_Walk":
     """Look at the rules around the vocabulary; raises NotProbed for those that could multiply a text or never end."""
     model = described.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
-    if not isinstance(model, dict) or kind not in _MODELS:
+    if not isinstance(model, dict) or not isinstance(kind, str) or kind not in _MODELS:
         raise NotProbed(f"{FILE}: it has no model of a known type")
     if _number(model.get("max_input_chars_per_word")) > _WORD:
         raise NotProbed(f"{FILE}: words of more than {_WORD:,} characters")

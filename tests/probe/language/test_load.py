@@ -261,6 +261,7 @@ def header(entries: dict[str, Any], data: bytes = b"") -> bytes:
         (header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}), "end behind"),
         (header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)), "lack the tensor"),
         (b"[" * 100_000, "header"),
+        (struct.pack("<Q", 4) + b"{} x", "behind the JSON"),
     ],
 )
 def test_lying_weights_are_refused(weights: bytes, reason: str) -> None:

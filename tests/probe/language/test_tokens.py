@@ -68,6 +68,7 @@ def around(count: int, ids: list[int]) -> dict[str, Any]:
         ('{"a":' * 100_000, "nested too deep|not valid JSON"),
         ("{}", "no model"),
         (tiny.tokenizer(model={"type": "Python", "code": "x"}), "no model"),
+        (tiny.tokenizer(model={"type": ["BPE"]}), "no model"),
         (tiny.tokenizer(model={"type": "WordLevel"}), "refuses"),
         (split("(a+)+$"), "refuses"),
         (split("(a|aa)+$"), "refuses"),
