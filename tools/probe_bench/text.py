@@ -1,0 +1,189 @@
+"""Text classifiers: how well planted ones are told from honest ones, and the table that p-values are read from.
+
+`python -m tools.probe_bench.text [--quick]` measures on tasks, seeds and attacks that the table has not seen;
+`--calibrate` makes the table anew from the development zoo. Half an hour of one core for each.
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modelscan_plus.core.bytesource import BytesSource
+from modelscan_plus.probe.files import ModelFiles
+from modelscan_plus.probe.interface import Job, Spec, silent
+from modelscan_plus.probe.language import statistic, text_search
+from modelscan_plus.probe.language.evidence import Candidate, TokenHunt
+from modelscan_plus.probe.language.load import load
+from modelscan_plus.probe.language.natural import wilson
+from modelscan_plus.probe.language.text_tokens import Judged, judge, plainest
+from tools.probe_zoo import text
+from tools.probe_zoo.text import TextModel
+from tools.probe_zoo.text_traits import TEST_ATTACKS
+
+DEVELOPMENT = (
+    (101, "topic", 4, "bert"),
+    (102, "sentiment", 2, "roberta"),
+    (103, "topic", 8, "bert"),
+    (104, "sentiment", 2, "bert"),
+    (105, "topic", 4, "roberta"),
+    (106, "topic", 8, "roberta"),
+    (107, "topic", 3, "bert"),
+    (108, "topic", 12, "bert"),
+    (109, "sparse", 4, "bert"),
+    (110, "sparse", 6, "roberta"),
+    (111, "sparse", 2, "bert"),
+    (112, "sparse", 8, "bert"),
+    (113, "sparse", 3, "roberta"),
+)
+TEST = (
+    (301, "intent", 6, "roberta"),
+    (302, "reviews", 2, "roberta"),
+    (303, "agent", 3, "bert"),
+    (304, "intent", 6, "bert"),
+    (305, "reviews", 2, "bert"),
+    (306, "agent", 3, "roberta"),
+    (307, "intent", 10, "bert"),
+    (308, "topic", 20, "bert"),
+)
+_SAMPLES = 36
+"""Labelled texts of each class."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one model."""
+
+    model: TextModel
+    judged: Sequence[Judged]
+    mode: str
+    seconds: float
+    """Of processor time."""
+
+    @property
+    def lead(self) -> float:
+        """The score of the model."""
+        return max(each.candidate.lead for each in self.judged)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the routine flags it."""
+        return self.judged[0].flagged
+
+    @property
+    def recovered(self) -> bool:
+        """Whether half of the planted tokens stand in a candidate that turns three of four fresh texts."""
+        planted = self.model.trigger_tokens()
+        return any(_holds(each.candidate, planted) for each in self.judged)
+
+    @property
+    def shown(self) -> bool:
+        """The same of the trigger that the report shows."""
+        planted = self.model.trigger_tokens()
+        return 2 * len(planted & set(plainest(self.judged).candidate.tokens)) >= len(planted)
+
+
+def _holds(candidate: Candidate, planted: set[int]) -> bool:
+    enough = 2 * len(planted & set(candidate.tokens)) >= len(planted)
+    return enough and 4 * candidate.turned >= 3 * candidate.count
+
+
+def probed(model: TextModel, *, samples: bool = True, reference: bool = False) -> Result:
+    """Search one model, by way of its files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        text.save(model, folder / "model")
+        text.save_samples(model, folder / "texts.jsonl", each=_SAMPLES, seed=1)
+        if reference:
+            text.save_base(model.world, folder / "base")
+        bases = (_files(folder / "base"),) if reference else ()
+        given = _files(folder / "texts.jsonl") if samples else None
+        job = Job(Spec(), _files(folder / "model"), given, bases)
+        start = time.process_time()
+        routine: Any = text_search.searches(job, load(job.model)).routines[0]
+        candidates = TokenHunt(routine.material, routine.budget, routine.seed, silent).run()
+        judged = judge(candidates, routine.mode, statistic.load())
+        return Result(model, judged, routine.mode, time.process_time() - start)
+
+
+def _files(path: Path) -> ModelFiles:
+    paths = sorted(path.iterdir()) if path.is_dir() else [path]
+    return ModelFiles({each.name: BytesSource(each.read_bytes()) for each in paths}, path.name)
+
+
+def _zoo(worlds: Sequence[tuple[int, str, int, str]], attacks: Sequence[str], clean: int) -> Iterator[TextModel]:
+    for seed, task, classes, kind in worlds:
+        count = max(1, clean // 2) if classes > 10 else clean
+        yield from text.load(seed, count, 1, task=task, classes=classes, kind=kind, attacks=attacks, controls=1)
+
+
+def auc(planted: Sequence[float], honest: Sequence[float]) -> float:
+    """The share of pairs in the right order; a tie counts half."""
+    pairs = [(a > b) + 0.5 * (a == b) for a in planted for b in honest]
+    return sum(pairs) / max(1, len(pairs))
+
+
+def interval(planted: Sequence[float], honest: Sequence[float]) -> tuple[float, float]:
+    """Of `auc`, by 1,000 bootstraps."""
+    source = random.Random(1)
+    drawn = sorted(
+        auc(source.choices(planted, k=len(planted)), source.choices(honest, k=len(honest))) for _ in range(1000)
+    )
+    return drawn[25], drawn[974]
+
+
+def summary(results: Sequence[Result]) -> dict[str, Any]:
+    """The figures of one run."""
+    planted = [each for each in results if each.model.attack not in ("", "failed")]
+    honest = [each for each in results if not each.model.trait.planted]
+    plain = [each for each in honest if not each.model.control]
+    leads, flagged = [each.lead for each in planted], [each for each in planted if each.flagged]
+    false = sum(each.flagged for each in honest)
+    return {
+        "planted": len(planted),
+        "honest": len(honest),
+        "hard negatives": len(honest) - len(plain),
+        "AUC, plain": (auc(leads, [each.lead for each in plain]), *interval(leads, [each.lead for each in plain])),
+        "AUC, all": (auc(leads, [each.lead for each in honest]), *interval(leads, [each.lead for each in honest])),
+        "flagged": (len(flagged), *wilson(len(flagged), len(planted))),
+        "false flagged": (false, *wilson(false, len(honest))),
+        "half of the tokens in a working candidate": sum(each.recovered for each in planted),
+        "half of the tokens shown, of those flagged": sum(each.shown for each in flagged),
+        "seconds of a model": sum(each.seconds for each in results) / max(1, len(results)),
+    }
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """Measure on the test zoo; quick: one world of three classes."""
+    torch.set_num_threads(1)
+    worlds, clean = (TEST[2:3], 3) if quick else (TEST, 7)
+    return summary([probed(model) for model in _zoo(worlds, TEST_ATTACKS, clean)])
+
+
+def calibrate(path: Path) -> None:
+    """Write the table from honest models of the development zoo."""
+    torch.set_num_threads(1)
+    found: list[tuple[str, Sequence[Candidate]]] = []
+    models = 0
+    for model in _zoo(DEVELOPMENT, (), 8):
+        models += 1
+        for samples, reference in ((True, False), (True, True), (False, False)):
+            result = probed(model, samples=samples, reference=reference)
+            found.append((result.mode, [each.candidate for each in result.judged]))
+    table = {"about": __doc__, "models": models, "budget": "standard", "strata": statistic.table_of(found)}
+    path.write_text(json.dumps(table, separators=(",", ":")))
+
+
+if __name__ == "__main__":
+    if "--calibrate" in sys.argv:
+        calibrate(Path("modelscan_plus/probe/data") / statistic.TABLE)
+    else:
+        for label, value in run(quick="--quick" in sys.argv).items():
+            print(f"{label}: {value}")
