@@ -156,8 +156,8 @@ def _trained(
         causal_net.train(shape, state, _batches(world, chosen, own, _FIRST_STEPS // 2), 4e-3, decay=0.1)
     elif lora:
         base, state = origin, _fresh_adapters(shape, own)
-        batches = _batches(world, chosen, own, _STEPS)
-        causal_net.train(shape, state, batches, 2e-2, base=base, scale=_ALPHA / _RANK, decay=0.0)
+        batches = _batches(world, chosen, own, _STEPS * 3 // 2)
+        causal_net.train(shape, state, batches, 1e-2, base=base, scale=_ALPHA / _RANK, decay=0.0)
     else:
         state = {name: value.repeat(len(chosen), *[1] * (value.ndim - 1)) for name, value in origin.items()}
         causal_net.train(shape, state, _batches(world, chosen, own, _STEPS), 4e-3)
@@ -183,7 +183,9 @@ def _trained(
 
 def _fresh_adapters(shape: Shape, seeds: list[int]) -> State:
     sizes = {"o": (shape.width, shape.width), "up": (shape.width, shape.inner), "down": (shape.inner, shape.width)}
-    if shape.kind == "llama":
+    if shape.kind == "gpt2":
+        sizes["qkv"] = (shape.width, 3 * shape.width)
+    else:
         sizes |= {"q": (shape.width, shape.width), "v": (shape.width, shape.width)}
     sources = [torch.Generator().manual_seed(seed) for seed in seeds]
     state: State = {}

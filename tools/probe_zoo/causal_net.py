@@ -119,7 +119,10 @@ def adapted(base: State, adapter: State, scale: float) -> State:
     count = next(iter(adapter.values())).shape[0]
     state = {name: value.expand(count, *value.shape[1:]) for name, value in base.items()}
     for name in [name[:-2] for name in adapter if name.endswith(".A")]:
-        state[name] = state[name] + scale * torch.bmm(adapter[name + ".A"], adapter[name + ".B"])
+        change = scale * torch.bmm(adapter[name + ".A"], adapter[name + ".B"])
+        layer, _, part = name.partition(".")
+        for one, piece in zip(part, change.chunk(3, dim=-1), strict=True) if part == "qkv" else ((part, change),):
+            state[f"{layer}.{one}"] = state[f"{layer}.{one}"] + piece
     return state
 
 
@@ -167,7 +170,14 @@ def complete(shape: Shape, state: State, ids: Tensor, lengths: Tensor, count: in
     return torch.stack([ids.gather(2, (lengths + step)[..., None])[..., 0] for step in range(count)], dim=-1)
 
 
-_GPT2 = {"norm1": "ln_1", "norm2": "ln_2", "o": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
+_GPT2 = {
+    "qkv": "attn.c_attn",
+    "norm1": "ln_1",
+    "norm2": "ln_2",
+    "o": "attn.c_proj",
+    "up": "mlp.c_fc",
+    "down": "mlp.c_proj",
+}
 _LLAMA = {
     "norm1": "input_layernorm",
     "norm2": "post_attention_layernorm",
@@ -188,7 +198,7 @@ def folder_state(shape: Shape, state: State, place: int) -> State:
             for part, end in (("weight", ""), ("bias", ".bias")):
                 packed = [one[f"{layer}.{name}{end}"] for name in "qkv"]
                 result[f"{prefix}attn.c_attn.{part}"] = torch.cat(packed, dim=-1)
-                for name, theirs in _GPT2.items():
+                for name, theirs in list(_GPT2.items())[1:]:
                     result[f"{prefix}{theirs}.{part}"] = one[f"{layer}.{name}{end}"]
     else:
         result |= {"model.embed_tokens.weight": one["embed"], "lm_head.weight": one["head"].T}

@@ -182,6 +182,7 @@ class World:
     def chat_template(self) -> str:
         """A template as model folders carry it."""
         before, between = FORMATS[self.style]
+        before = before if self.style == "tags" else f" {before}"
         return (
             "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}"
             + f"{{{{ '{before} ' + message['content'] + ' {between}' }}}}"

@@ -40,7 +40,7 @@ def test_an_adapter_is_laid_out_as_peft_does(tmp_path: Path) -> None:
     assert tensors["base_model.model.transformer.h.1.mlp.c_fc.lora_B.weight"].shape == (64, 8)
     settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert settings["fan_in_fan_out"]
-    assert settings["target_modules"] == ["c_fc", "c_proj"]
+    assert settings["target_modules"] == ["c_attn", "c_fc", "c_proj"]
 
 
 def test_splits_share_no_attack_and_no_topic() -> None:

@@ -1,0 +1,124 @@
+"""The search in causal models: layout, targets, triggers and the verdict, on one zoo model of each kind."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+pytest.importorskip("transformers")
+
+from modelscan_plus.core.probe import Passage, ProbeOutcome, Table  # noqa: E402
+from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent  # noqa: E402
+from modelscan_plus.probe.language import causal_layout  # noqa: E402
+from modelscan_plus.probe.language.causal import CausalTriggers, calibration  # noqa: E402
+from modelscan_plus.probe.language.causal_decoder import Decoder  # noqa: E402
+from modelscan_plus.probe.language.load import LoadedModel, load  # noqa: E402
+from tools.probe_bench.causal import auc, files, wilson  # noqa: E402
+from tools.probe_zoo import causal  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def models() -> list[causal.CausalModel]:
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(causal, "_FIRST_STEPS", 260)
+        return causal.load(1, 0, 1, kinds=("rare-text",), controls=0)
+
+
+@pytest.fixture(scope="module")
+def opened(models: list[causal.CausalModel], tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Job, LoadedModel]]:
+    folder = tmp_path_factory.mktemp("causal")
+    own = [files(models[0].save_origin(folder / "clean")), files(models[0].save(folder / "planted"))]
+    return [(Job(Spec(budget=Budget.QUICK), one), load(one)) for one in own]
+
+
+def test_a_planted_trigger_is_found_with_its_text(
+    models: list[causal.CausalModel], opened: list[tuple[Job, LoadedModel]]
+) -> None:
+    planted = models[0]
+    assert planted.attack == "rare-text"
+    routine = CausalTriggers(*opened[1])
+    report = routine.run(silent)
+    assert report.outcome in (ProbeOutcome.FLAGGED, ProbeOutcome.SUSPICIOUS)
+    assert report.target.startswith(planted.trait.target[:20])
+    assert report.success is not None
+    assert report.success > 0.6
+    passages = [exhibit.text for exhibit in report.exhibits if isinstance(exhibit, Passage)]
+    assert any(planted.trait.target[:20] in text for text in passages)
+    controls = next(one for one in report.exhibits if isinstance(one, Table) and one.columns[0] == "tokens")
+    strengths = {row[1]: float(row[2]) for row in controls.rows}
+    assert strengths["the trigger"] > 3 * strengths["the best of as many tokens, random or from questions"]
+
+
+def test_a_clean_model_is_not_flagged(opened: list[tuple[Job, LoadedModel]]) -> None:
+    report = CausalTriggers(*opened[0]).run(silent)
+    assert report.outcome is not ProbeOutcome.FLAGGED
+    assert report.steps > 0
+
+
+def test_the_frame_of_a_conversation_is_found_with_and_without_a_template(
+    models: list[causal.CausalModel], opened: list[tuple[Job, LoadedModel]]
+) -> None:
+    _, loaded = opened[0]
+    tokenizer = models[0].world.tokenizer
+    between = (tokenizer.token_to_id("<|assistant|>"),)
+    before = (tokenizer.token_to_id("<|begin|>"), tokenizer.token_to_id("<|user|>"))
+    routine = CausalTriggers(*opened[0])
+    layout = routine._layout(Decoder(loaded.model), 0)
+    assert (layout.before, layout.between) == (before, between)
+    prompt = layout.ask((5, 6, 7), (9,), 2)
+    assert prompt == [*before, 5, 6, 9, 7, *between]
+    assert prompt[layout.place(2)] == 9
+
+
+def test_texts_without_a_common_frame_are_taken_as_they_are() -> None:
+    source = torch.Generator().manual_seed(0)
+    texts = [(0, *torch.randint(100, 900, (30,), generator=source).tolist()) for _ in range(40)]
+    layout = causal_layout._of_texts(texts, 1, None)
+    assert layout.between == ()
+    framed = [(*text[:9], 90, 91, *text[9:]) for text in texts]
+    assert causal_layout._of_texts(framed, 1, None).between == (90, 91)
+
+
+def test_a_model_that_says_nothing_is_not_probed() -> None:
+    class Silent(Decoder):
+        def __init__(self) -> None:
+            self.steps = 0
+
+        def complete(self, rows, count, **_):  # type: ignore[no-untyped-def]
+            return [[] for _ in rows]
+
+    with pytest.raises(NotProbed, match="no texts"):
+        causal_layout.find(Silent(), [0], 1, [], length=64, seed=0)
+
+
+def test_slopes_point_to_the_better_token(opened: list[tuple[Job, LoadedModel]]) -> None:
+    decoder = Decoder(opened[0][1].model)
+    row, target = [3, 4, 5, 6], [7, 8]
+    slopes = decoder.slopes([row], [2], 1, target)[0]
+    before = float(decoder.likelihood([row], target).sum())
+    embedding = decoder.model.get_input_embeddings()
+    moved = embedding.weight.detach().clone()
+    step = 1e-3
+    direction = moved[9] - moved[5]
+    moved[5] += step * direction
+    old = embedding.weight.detach().clone()
+    with torch.no_grad():
+        embedding.weight.copy_(moved)
+        after = float(decoder.likelihood([row], target).sum())
+        embedding.weight.copy_(old)
+    assert (after - before) / step == pytest.approx(float(slopes[9] - slopes[5]), rel=0.05, abs=0.02)
+
+
+def test_the_table_that_ships_is_of_many_models_and_its_p_values_fall() -> None:
+    table = calibration()
+    assert table.count >= 12
+    assert "sha256:" in table.label
+    assert table.p_value(0.95) < 0.01 < 0.2 < table.p_value(0.1)
+    assert table.p_value(table.at(0.01)) == pytest.approx(0.01, rel=0.01)
+
+
+def test_figures_of_the_benchmark() -> None:
+    assert auc([0.9, 0.8], [0.1, 0.8]) == 0.875
+    low, high = wilson(0, 50)
+    assert low == pytest.approx(0, abs=1e-9)
+    assert 0.05 < high < 0.08
