@@ -1,9 +1,11 @@
 """Transfer functions of what moves elements: indexing, joining, positions, shapes, loops; and rows of the batch."""
 
+import math
+
 from modelscan_plus.graph import exemptions
 from modelscan_plus.graph.flow import Analysis, first_out
 from modelscan_plus.graph.fold import fold
-from modelscan_plus.graph.ir import Dims, Node
+from modelscan_plus.graph.ir import Const, Dims, Node
 from modelscan_plus.graph.merges import meets, mix_rows, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
@@ -15,6 +17,10 @@ _DEEP = 2
 """Layers behind which a feature of the raw input is no longer one of several."""
 _TABLE = 8
 """Rows of a table up to which looking something up is choosing."""
+_INDICES = 65_536
+"""Fixed places that are compared with each other."""
+_BEHIND = 6
+"""Nodes between fixed places and the constant that they come from."""
 
 
 def on_first_axis(node: Node, ins: Ins) -> bool:
@@ -197,6 +203,47 @@ def _narrowed(first: Flow, out: Flow) -> None:
         out.compared = out.compared or first.step == HARD
 
 
+def _takes_all(analysis: Analysis, node: Node, ins: Ins, out: Flow) -> bool:
+    """True when each element is picked once: masks are read by index, and nothing is left out, nothing repeated."""
+    first = ins[0]
+    before, after = _elements(first.dims if first is not None else None), _elements(out.dims)
+    if before is None or after is None or after < before:
+        return False
+    const = _distinct_as(analysis, node.ins[1])
+    numbers = const.read(0, const.count) if const is not None and const.count <= _INDICES else None
+    if const is None or not numbers or len(numbers) != const.count:
+        return False
+    width = const.dims[-1] if node.given == "GatherND" and const.dims else 1
+    return width > 0 and len({tuple(numbers[at : at + width]) for at in range(0, len(numbers), width)}) == before
+
+
+def _elements(dims: Dims | None) -> int | None:
+    """How many there are; a dimension that is not known counts as unknown."""
+    known = [size for size in dims if size is not None] if dims is not None else []
+    return math.prod(known) if dims is not None and len(known) == len(dims) else None
+
+
+def _distinct_as(analysis: Analysis, value: int) -> Const | None:
+    """The constant whose elements differ from each other just as those of the value do."""
+    graph = analysis.graph
+    for _ in range(_BEHIND):
+        info = graph.values[value]
+        if info.const is not None:
+            return info.const
+        node = graph.nodes[info.producer] if info.producer >= 0 else None
+        if node is None or not analysis.flow(value).fixed:
+            return None
+        operands = [operand for operand in node.ins if operand >= 0]
+        if node.op in ("add", "sub"):
+            operands = [operand for operand in operands if analysis.scalar(analysis.flow(operand)) is None]
+            if len(operands) != 1:
+                return None
+        elif analysis.classes[node.op] != "layout" and node.op not in ("identity", "cast"):
+            return None
+        value = operands[0]
+    return None
+
+
 def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
     if not first.lead:
         return
@@ -225,7 +272,10 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if not picked.data:
         out.step, out.count, out.place = first.step, first.count, first.place
         if first.data:
-            _narrowed(first, out)
+            if _takes_all(analysis, node, ins, out):
+                out.narrow = first.narrow
+            else:
+                _narrowed(first, out)
             if out.dims is None and picked.vals is not None and len(picked.vals) <= 4 and node.op == "gather":
                 out.narrow = first.narrow or first.dims is None or few(first.dims)
             rows = first.lead and axis == 0 and first.dims is not None and not picked.place
