@@ -22,7 +22,7 @@ _WEIGHT_FREE = frozenset({"copy", "layout", "arith", "smooth", "select", "cast",
 
 def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> str:
     """The exemption that explains why this gate is combined with network values, "" for none."""
-    if not gate.narrow and not gate.payload and masks_attention(analysis, number):
+    if _by_key(gate) and not gate.payload and masks_attention(analysis, number):
         return ATTENTION
     if guards_a_division(analysis, number, gate):
         return "guard of a division"
@@ -33,12 +33,17 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
     return ""
 
 
+def _by_key(gate: Flow) -> bool:
+    """True when there is a truth value for each key, of many or of whatever the input marks as there or not."""
+    return not gate.narrow or (gate.truth and gate.dims is not None and len(gate.dims) > 1 and gate.dims[-1] != 1)
+
+
 def speaks_for_choice(
     analysis: Analysis, number: int, gate: Flow, content: Flow, sides: Sequence[tuple[int, Flow]]
 ) -> str:
     """The same for a choice between values."""
     flat = all(analysis.flat(flow) for _, flow in sides if not flow.data)
-    if not gate.narrow and flat and masks_attention(analysis, number):
+    if _by_key(gate) and flat and masks_attention(analysis, number):
         return ATTENTION
     if gate.root == content.root and gate.root >= 0:
         return "guard of the value itself"

@@ -1,6 +1,7 @@
 """Transfer functions of what moves elements: indexing, joining, positions, shapes, loops; and rows of the batch."""
 
 import math
+from collections.abc import Sequence
 
 from modelscan_plus.graph import exemptions
 from modelscan_plus.graph.flow import Analysis, first_out
@@ -372,7 +373,7 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             analysis.site(source(flow, effect), number, value, content[0], depth=flow.strict)
             out.gate, out.payload = 0, False
             return out
-        if content[1].data == 0 or flow.payload:
+        if flow.payload or (content[1].data == 0 and not _spreads(analysis, pairs)):
             out.payload = True
     if content[1].data and content[1].lax == 0 and out.payload and out.gate and not content[1].narrow:
         gate = next((pair for pair in pairs[1:] if pair[1].gate), None)
@@ -383,6 +384,15 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if content[1].lead and updates_flow.rows == 1:
         mix_rows(analysis, number, pairs, out)
     return out
+
+
+def _spreads(analysis: Analysis, pairs: Sequence[tuple[int, Flow]]) -> bool:
+    """True when nothing of the file's own is in the result: one number everywhere, and what is written are network
+    values, or goes to a range of places."""
+    places, written = pairs[1:-1], pairs[-1][1]
+    return analysis.flat(pairs[0][1]) and (
+        (written.lax > 0 and written.data != 0) or any(flow.place and not flow.data for _, flow in places)
+    )
 
 
 def concat(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:

@@ -52,6 +52,7 @@ class Flow:
         "step",
         "strict",
         "thin",
+        "truth",
         "vals",
     )
 
@@ -81,6 +82,8 @@ class Flow:
         """A layer of one or two units with irregular weights made it: a smooth function of that is a learned gate."""
         self.missing = False
         """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
+        self.truth = False
+        """It says which elements are zero and which are not, and nothing else, as masks do."""
         self.inverse = False
         """It is one over a few numbers of the input."""
         self.thin = False

@@ -210,9 +210,17 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     _empty(analysis, node, operands, out)
     if node.op == "same":
         out.narrow = True
+    out.truth = out.truth or _asks_for_zero(analysis, operands)
     _step(out, HARD, compared=True)
     out.count = out.gained = False
     return out
+
+
+def _asks_for_zero(analysis: Analysis, operands: Sequence[Flow]) -> bool:
+    """True when whole numbers are compared with zero or one."""
+    numbers = [flow for flow in operands if flow.data]
+    whole = len(numbers) == 1 and numbers[0].kind in ("int", "bool") and not numbers[0].count
+    return whole and all(analysis.scalar(flow) in (0.0, 1.0) for flow in operands if not flow.data)
 
 
 def _is_place(flow: Flow) -> bool:
@@ -293,6 +301,7 @@ def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if not first.data or first.kind == "bool" or first.step == HARD:
         return out
     if to == "bool":
+        out.truth = not first.count
         if first.count:
             out.empty = -1
         if not first.control and not (first.kind == "int" and not first.narrow):
