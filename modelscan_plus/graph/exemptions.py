@@ -8,6 +8,7 @@ decoding do afterwards is as deep as what they change.
 
 from collections.abc import Sequence
 
+from modelscan_plus.graph import masks
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.state import Flow
 
@@ -28,6 +29,10 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return "guard of a division"
     if gate.empty == -1 and not gate.payload and analysis.graph.nodes[number].op == "mul":
         return "nothing where nothing is"
+    if masks.bans(analysis, number, gate, content):
+        return "what was seen is banned"
+    if masks.switches_noise(analysis, number, gate):
+        return "noise that a time step switches"
     if analysis.graph.nodes[number].op == "mul" and not gate.payload and is_silence(analysis, number):
         return "nothing where the input is silent"
     return ""
@@ -47,6 +52,10 @@ def speaks_for_choice(
         return ATTENTION
     if gate.root == content.root and gate.root >= 0:
         return "guard of the value itself"
+    if gate.mutual and masks.by_element(gate, content) and masks.hides(analysis, sides):
+        return "what was seen is banned"
+    if masks.continues_the_end(analysis, number, gate, content, sides):
+        return "what has ended stays ended"
     if fills_the_empty(analysis, gate, sides):
         return "fill where nothing is"
     return ""

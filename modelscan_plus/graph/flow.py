@@ -139,7 +139,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
     """What is known about a value that depends on all of `ins`."""
     out = Flow(root)
     strict, lax, step, gate = -1, 0, 3, 0
-    narrow = count = control = missing = thin = truth = True
+    narrow = count = control = missing = thin = truth = mutual = True
     flows = [flow for flow in ins if flow is not None]
     loud = [flow for flow in flows if flow.data and not flow.faint]
     for flow in flows:
@@ -181,6 +181,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
         control = control and flow.control
         missing = missing and flow.missing
         truth = truth and flow.truth
+        mutual = mutual and flow.mutual
         if flow.gained:
             out.gained = True
         if flow.mixed:
@@ -191,7 +192,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
         out.strict, out.lax, out.step = strict, lax, step
         out.narrow, out.count, out.control, out.missing = narrow, count, control, missing
         out.faint = not loud
-        out.thin, out.truth = thin, truth
+        out.thin, out.truth, out.mutual = thin, truth, mutual
     out.gate = gate
     if len(flows) == 1 or sum(1 for flow in flows if flow.data) == 1:
         out.root = next((flow.root for flow in flows if flow.data), root)

@@ -288,6 +288,8 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         return out
     if first.fixed or not first.data:
         return _look_up(analysis, number, node, ins, first, picked, out)
+    if not picked.data & first.data:
+        out.rows = first.rows  # numbers of rows are no rows
     out.step, out.narrow, out.count = 0, picked.narrow and (first.narrow or few(out.dims)), False
     chooses = picked.gate == HARD and (picked.compared or not picked.count)
     if first.mixed and picked.strict == 0 and picked.narrow and first.lax:
@@ -362,6 +364,7 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.kind, out.dims = content[1].kind, content[1].dims
     out.step, out.narrow = content[1].step, content[1].narrow and out.narrow
     written = [flow for _, flow in (content, pairs[-1]) if flow.data]
+    out.rows = max((flow.rows for flow in written), default=0)  # numbers of rows are no rows
     if written and not any(flow.gate for _, flow in pairs):
         out.strict = min(flow.strict for flow in written)  # by places that the input gives, as in a graph's edges
     for value, flow in pairs[1:]:

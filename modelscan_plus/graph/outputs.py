@@ -1,5 +1,7 @@
 """What the outputs of a graph depend on, once the pass is through."""
 
+from collections.abc import Sequence
+
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.sites import Effect, Site
 
@@ -29,21 +31,45 @@ def judge_outputs(analysis: Analysis) -> None:
             and (unused or (not depends and not flow.shape))
             and (layers or not depends)
         ):
-            if layers or graph.nodes:
+            lost = _lost(analysis, value)
+            if lost is not None:
+                outcome.unknown.append(lost)
+            elif layers or graph.nodes:
                 outcome.sites.append(Site(Effect.RANDOM if flow.random else Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))
 
 
-def reachable(analysis: Analysis) -> set[int]:
-    """The nodes from which an output can be reached."""
+def _lost(analysis: Analysis, value: int) -> int | None:
+    """The node that an input goes into, or should, and that what is known about it does not come out of."""
     graph = analysis.graph
-    live: set[int] = set()
-    ahead = [graph.values[value].producer for value in graph.outputs]
+    for number in sorted(_before(analysis, [value])):
+        node = graph.nodes[number]
+        group = analysis.classes[node.op]
+        if group in ("trunk", "always_trunk", "attention") and (not node.ins or node.ins[0] < 0):
+            return number
+        flows = [analysis.flow(operand) for operand in node.ins if operand >= 0]
+        results = [analysis.flow(out) for out in node.outs if out >= 0]
+        if any(flow.data for flow in flows) and not any(flow.data or flow.lives for flow in results):
+            silent = node.op == "mul" and any(analysis.scalar(flow) == 0 for flow in flows)
+            if group not in ("shape", "generate") and not silent:
+                return number
+    return None
+
+
+def _before(analysis: Analysis, values: Sequence[int]) -> set[int]:
+    """The nodes that values are made by."""
+    graph = analysis.graph
+    seen: set[int] = set()
+    ahead = [graph.values[value].producer for value in values]
     while ahead:
         number = ahead.pop()
-        if number < 0 or number in live:
-            continue
-        live.add(number)
-        ahead += [graph.values[value].producer for value in graph.nodes[number].ins if value >= 0]
-    return live
+        if number >= 0 and number not in seen:
+            seen.add(number)
+            ahead += [graph.values[operand].producer for operand in graph.nodes[number].ins if operand >= 0]
+    return seen
+
+
+def reachable(analysis: Analysis) -> set[int]:
+    """The nodes from which an output can be reached."""
+    return _before(analysis, analysis.graph.outputs)

@@ -42,6 +42,7 @@ class Flow:
         "lives",
         "missing",
         "mixed",
+        "mutual",
         "narrow",
         "payload",
         "place",
@@ -82,6 +83,8 @@ class Flow:
         """A layer of one or two units with irregular weights made it: a smooth function of that is a learned gate."""
         self.missing = False
         """It says which numbers of the input are missing (NaN), and nothing else: that fills in, it is no trigger."""
+        self.mutual = False
+        """Elements of inputs were compared with each other, and with nothing that stands in the file."""
         self.truth = False
         """It says which elements are zero and which are not, and nothing else, as masks do."""
         self.inverse = False

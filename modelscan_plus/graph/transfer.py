@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from modelscan_plus.graph import moves, trunks
+from modelscan_plus.graph import masks, moves, trunks
 from modelscan_plus.graph.flow import Analysis, first_out, join
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import choose, combine, meets, source
@@ -26,6 +26,7 @@ _WINDOWS = 16
 _LARGE = 256.0
 """A factor that makes a steep slope of a saturating function."""
 _NEXT_TO_NOTHING = 1e-4
+_QUANTISED = frozenset({"QLinearAdd", "QLinearMul"})
 _SMALL = 0.01
 """Numerators up to this make a peak of a division."""
 _SAFE = 1.0
@@ -184,6 +185,9 @@ def peaky(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     elif node.op == "softmax" and not first.narrow:
         out.step = 0
         return out
+    if first.strict == 0 and node.op == "exp" and masks.is_posterior(analysis, node):
+        out.strict, out.lax, out.step, out.gate, out.narrow = first.strict + 1, first.lax + 1, 0, 0, False
+        return out
     if first.strict == 0:
         out.step = max(first.step, SOFT)
         if first.narrow:
@@ -210,6 +214,7 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     _empty(analysis, node, operands, out)
     if node.op == "same":
         out.narrow = True
+    out.mutual = masks.is_mutual(analysis, node, out)
     out.truth = out.truth or _asks_for_zero(analysis, operands)
     _step(out, HARD, compared=True)
     out.count = out.gained = False
@@ -328,6 +333,8 @@ def _cast_kind(node: Node) -> str:
 
 def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Sums, products, bounds: with a constant they shape the gate, with each other they combine."""
+    if node.given in _QUANTISED:  # the other operands are scales and zero points
+        ins = [flow if place in (0, 3) else None for place, flow in enumerate(ins)]
     out = result(analysis, node, ins)
     operands = [flow for flow in ins if flow is not None]
     data = [flow for flow in operands if flow.data]
@@ -380,7 +387,7 @@ def _with_constant(  # noqa: C901 - by operator
     if node.op in ("mul", "div"):
         if value is not None:
             size = abs(value) if node.op == "mul" or not value else abs(1 / value)
-            if value == 0 and node.op == "mul":
+            if value == 0 and node.op == "mul" and node.given not in _QUANTISED:
                 out.data = out.gate = 0
             elif data.inverse and node.op == "mul" and size <= _SMALL:
                 _step(out, SOFT)  # a small number over a distance
