@@ -124,7 +124,7 @@ def masks_attention(analysis: Analysis, number: int) -> bool:
 def _weights_values(analysis: Analysis, number: int) -> bool:
     graph = analysis.graph
     ahead = [number]
-    for _ in range(8):
+    for _ in range(_BACK):
         if not ahead:
             return False
         node = graph.nodes[ahead.pop(0)]
@@ -135,7 +135,7 @@ def _weights_values(analysis: Analysis, number: int) -> bool:
                     operands = [graph.values[value] for value in other.ins if value >= 0]
                     if len(operands) == 2 and all(value.const is None for value in operands):
                         return True
-                elif analysis.classes[other.op] in ("copy", "layout", "select", "arith", "cast"):
+                elif analysis.classes[other.op] in ("copy", "layout", "select", "arith", "cast", "join", "index"):
                     ahead.append(reader)
     return False
 

@@ -160,6 +160,7 @@ def join(ins: Iterable[Flow | None], root: int) -> Flow:  # noqa: C901 - one loo
             out.rows = flow.rows
         if flow.lead:
             out.lead = True
+            out.merged = out.merged or flow.merged
         if flow.faint and loud:
             continue
         if strict < 0 or flow.strict < strict:

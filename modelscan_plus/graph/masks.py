@@ -191,12 +191,23 @@ def _only_class(analysis: Analysis, value: int) -> int | None:
             return None
         if node.op == "scatter" and len(node.ins) > 2:
             place = _written_at(analysis, node)
-            ground = analysis.scalar(analysis.flow(node.ins[0]))
+            ground = _filled_with(analysis, node.ins[0])
             return int(place) if place is not None and ground is not None and ground <= _HIDDEN else None
         if analysis.classes[node.op] not in ("layout", "cast", "copy"):
             return None
         value = node.ins[0]
     return None
+
+
+def _filled_with(analysis: Analysis, value: int) -> float | None:
+    """The one number that a fixed tensor consists of, however large it is."""
+    producer = analysis.graph.values[value].producer
+    node = analysis.graph.nodes[producer] if producer >= 0 else None
+    if node is not None and node.op == "constant_of_shape":
+        given = node.attrs.get("value", 0.0)
+        given = given[0] if isinstance(given, tuple) and given else given
+        return float(given) if isinstance(given, int | float) else None
+    return analysis.scalar(analysis.flow(value))
 
 
 def _written_at(analysis: Analysis, node: Node) -> float | None:

@@ -11,7 +11,7 @@ from modelscan_plus.graph.merges import meets, mix_rows, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin
+from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin, per_sample
 from modelscan_plus.graph.weights import balanced, is_irregular, sample, stands_out
 
 _DEEP = 2
@@ -44,6 +44,13 @@ def keeps_rows(node: Node, ins: Ins, dims: Dims | None) -> bool:
         axes = int_list(node, ins, "axes", 1)
         return axes is None or 0 not in axes
     return node.op != "swap"
+
+
+def merges_rows(node: Node, first: Flow, out: Flow) -> bool:
+    """True when a reshape lays the rows of the batch and what is in them side by side, until it takes them apart."""
+    if node.op != "reshape" or first.dims is None or out.dims is None or len(first.dims) == len(out.dims):
+        return first.merged
+    return len(out.dims) < len(first.dims) and (first.merged or per_sample(out.dims) < per_sample(first.dims))
 
 
 def rows_reduced(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
@@ -83,7 +90,7 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         index.dims = out.dims
         if node.op == "unique":
             out.lives |= first.data
-        if rows and node.op == "topk":
+        if rows and node.op == "topk" and not first.merged:
             out.rows = index.rows = 2
         return [out, index, index, index]
     out.step, out.count, out.kind = 0, True, "int"
@@ -189,7 +196,7 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if node.op == "slice":
             _row_slice(node, ins, first, out)
     if node.op == "split":
-        if first.lead and integer(node, "axis", 0) == 0:
+        if first.lead and integer(node, "axis", 0) == 0 and not first.merged:
             out.rows, out.lead = 1, False
         return [out] * max(1, len(node.outs))
     return out
@@ -202,6 +209,14 @@ def _narrowed(first: Flow, out: Flow) -> None:
     if out.narrow and not first.narrow and first.step and not out.missing and (first.strict == 0 or first.step == HARD):
         out.gate = max(out.gate, first.step)
         out.compared = out.compared or first.step == HARD
+
+
+def _picked(analysis: Analysis, node: Node, ins: Ins, first: Flow, out: Flow) -> None:
+    """Narrow when few of many are picked, but not when all are, in whatever order."""
+    if _takes_all(analysis, node, ins, out):
+        out.narrow = first.narrow
+    else:
+        _narrowed(first, out)
 
 
 def _takes_all(analysis: Analysis, node: Node, ins: Ins, out: Flow) -> bool:
@@ -259,7 +274,7 @@ def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
     if start is None or end is None or (start == 0 and end >= 2**31 - 1 and step == 1):
         return
     one = step == 1 and (end - start == 1 or (start == -1 and end >= 2**31 - 1))
-    out.rows = 1 if one else 2
+    out.rows = 1 if one else 0 if first.merged else 2
     out.lead = not one
 
 
@@ -273,16 +288,13 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if not picked.data:
         out.step, out.count, out.place = first.step, first.count, first.place
         if first.data:
-            if _takes_all(analysis, node, ins, out):
-                out.narrow = first.narrow
-            else:
-                _narrowed(first, out)
+            _picked(analysis, node, ins, first, out)
             if out.dims is None and picked.vals is not None and len(picked.vals) <= 4 and node.op == "gather":
                 out.narrow = first.narrow or first.dims is None or few(first.dims)
             rows = first.lead and axis == 0 and first.dims is not None and not picked.place
             if rows and node.given in ("Gather", "select", "index_select"):
                 one = picked.vals is not None and len(picked.vals) == 1
-                out.rows, out.lead = (1, False) if one else (2, True)
+                out.rows, out.lead = (1, False) if one else (0 if first.merged else 2, True)
         elif first.fixed and picked.gate:
             out.payload = True
         return out
@@ -323,8 +335,9 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
     out.kind = table.kind
     few_rows = rows is not None and rows <= _TABLE
     chosen = picked.gate and (picked.compared or few_rows)
-    if chosen and balanced(table.const, width) and exemptions.goes_on(analysis, number):
-        analysis.exempt("learned row for each of a few values")
+    name = _learned_rows(analysis, number, table, picked, width) if chosen else ""
+    if name:
+        analysis.exempt(name)
         out.lax, out.strict, out.step, out.narrow = picked.lax + 1, picked.strict + 1, 0, False
         out.gate, out.payload, out.compared = 0, False, False
         return out
@@ -352,6 +365,16 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
         if out.narrow:
             out.gate, out.compared = HARD, True
     return out
+
+
+def _learned_rows(analysis: Analysis, number: int, table: Flow, picked: Flow, width: int | None) -> str:
+    """Why what a gate looks up is a part of the network, "" when it is not."""
+    dims = table.dims or ()
+    if len(dims) > 2 and picked.strict and analysis.trained(table.const, dims[-1], dims[-2]):
+        return "weights of the expert that the network chooses"
+    if balanced(table.const, width) and exemptions.goes_on(analysis, number):
+        return "learned row for each of a few values"
+    return ""
 
 
 def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:

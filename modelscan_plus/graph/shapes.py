@@ -194,7 +194,9 @@ def _gather(node: Node, flows: Flows) -> Dims | None:
     if node.given in ("GatherElements", "gather", "take_along_dim"):
         return index
     if node.given == "GatherND":
-        return None
+        skipped = integer(node, "batch_dims", 0)
+        width = index[-1] if index else None
+        return (*index[:-1], *before[skipped + width :]) if before is not None and index and width is not None else None
     if node.given == "ArrayFeatureExtractor":
         return (*before[:-1], *(index[-1:] if index else (1,))) if before is not None and index is not None else None
     if before is None or index is None or not before:

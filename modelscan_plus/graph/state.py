@@ -40,6 +40,7 @@ class Flow:
         "lead",
         "learned",
         "lives",
+        "merged",
         "missing",
         "mixed",
         "mutual",
@@ -103,6 +104,8 @@ class Flow:
         """Of its elements, as in `Const`; "" where that is not known."""
         self.lead = False
         """Its first dimension is the batch."""
+        self.merged = False
+        """Its first dimension is the batch and more: each step of each row, as experts and windows are computed."""
         self.rows = 0
         """1: one row of the batch, picked by its number; 2: rows of the batch in another order."""
         self.flat: bool | None = None

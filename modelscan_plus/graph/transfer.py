@@ -72,6 +72,7 @@ def layout(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     _same(analysis, first, out)
     if first.lead:
         out.lead = moves.keeps_rows(node, ins, out.dims)
+        out.merged = moves.merges_rows(node, first, out)
     return out
 
 
@@ -333,8 +334,7 @@ def _cast_kind(node: Node) -> str:
 
 def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Sums, products, bounds: with a constant they shape the gate, with each other they combine."""
-    if node.given in _QUANTISED:  # the other operands are scales and zero points
-        ins = [flow if place in (0, 3) else None for place, flow in enumerate(ins)]
+    ins = _dequantised(node, ins)
     out = result(analysis, node, ins)
     operands = [flow for flow in ins if flow is not None]
     data = [flow for flow in operands if flow.data]
@@ -365,6 +365,11 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if not out.empty:
         out.empty = -data[0].empty if node.op == "sub" else data[0].empty
     return out
+
+
+def _dequantised(node: Node, ins: Ins) -> Ins:
+    """The operands without their scales and zero points."""
+    return [flow if place in (0, 3) else None for place, flow in enumerate(ins)] if node.given in _QUANTISED else ins
 
 
 def _without_data(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) -> Flow:

@@ -44,7 +44,7 @@ def trunk(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:  # n
         fresh = Flow(first_out(node))
         fresh.data, fresh.shape, fresh.lives, fresh.random = out.data, out.shape, out.lives, out.random
         fresh.strict, fresh.lax, fresh.dims, fresh.lead = first.strict + 1, out.lax, out.dims, first.lead
-        fresh.rows, fresh.kind = out.rows, "float"
+        fresh.rows, fresh.kind, fresh.merged = out.rows, "float", first.merged
         out = fresh
     else:
         out.step = 0
@@ -172,7 +172,7 @@ def always(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     for place, value in enumerate(node.outs):
         flow = Flow(value)
         flow.data, flow.shape, flow.lives, flow.random = out.data, out.shape, out.lives, out.random
-        flow.lax, flow.lead, flow.rows = out.lax + 1, out.lead, out.rows
+        flow.lax, flow.lead, flow.rows, flow.merged = out.lax + 1, out.lead, out.rows, out.merged
         flow.dims = analysis.graph.values[value].dims if value >= 0 else None
         flow.kind = analysis.graph.values[value].kind if value >= 0 else ""
         if small and out.data:
