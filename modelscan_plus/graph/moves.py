@@ -127,8 +127,8 @@ def shape(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if first.lives:
         out.strict, out.lax, out.gate, out.compared = first.strict, first.lax, first.gate, first.compared
         out.narrow, out.missing = True, first.missing
-        if first.place or first.missing:
-            out.gate = 0
+        if first.place or first.missing or first.strict:
+            out.gate = 0  # how many the network chose, as experts have, is no condition on the input
     if out.vals is None or None in out.vals:
         out.shape = first.shape | first.data
     return out
