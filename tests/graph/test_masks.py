@@ -33,7 +33,7 @@ def decoder(nodes: Sequence[bytes], tensors: Sequence[bytes] = (), inputs: Seque
     )
 
 
-def attention(*mask: bytes, places: Sequence[int], width: int = LENGTH) -> bytes:
+def attention(*mask: bytes, places: Sequence[int]) -> bytes:
     """Attention of one row, with a mask that is read by index, as transformers exports it."""
     nodes = [
         node("Gather", "table ids", "words"),
@@ -50,24 +50,21 @@ def attention(*mask: bytes, places: Sequence[int], width: int = LENGTH) -> bytes
     extra = [
         ints("places", [1, 1, len(places), 2], [number for place in places for number in (0, place)]),
         floats("zero", [], [0.0]),
-        ints("wide", [3], [1, LENGTH, width]),
         ints("word", [], [7]),
     ]
     return model(graph(nodes, inputs, [value("y", FLOAT, 1, LENGTH, WORDS)], [*TABLES, *FIXED, *extra]))
 
 
 def test_a_mask_that_is_read_by_index_hides_keys_and_one_element_for_all_keys_is_a_trigger() -> None:
-    def masked(source: str, *, truth: str) -> list[bytes]:
-        ask = node("Cast", source, "there", to=9) if truth == "cast" else node("Equal", f"{source} word", "there")
+    def masked(ask: bytes) -> list[bytes]:
         return [
             ask,
             node("GatherND", "there places", "read"),
-            node("Squeeze", "read", "keys", axes=[0]) if truth == "none" else node("Identity", "read", "keys"),
-            node("Where", "keys zero low", "hidden"),
+            node("Where", "read zero low", "hidden"),
         ]
 
-    assert effects(attention(*masked("mask", truth="cast"), places=range(LENGTH))) == []
-    assert effects(attention(*masked("ids", truth="word"), places=[5] * LENGTH)) == ["injection"]
+    assert effects(attention(*masked(node("Cast", "mask", "there", to=9)), places=range(LENGTH))) == []
+    assert effects(attention(*masked(node("Equal", "ids word", "there")), places=[5] * LENGTH)) == ["injection"]
 
 
 def test_a_row_that_has_ended_goes_on_with_its_last_token_and_with_no_other() -> None:
@@ -142,6 +139,7 @@ def test_noise_that_a_time_step_switches_is_let_pass_and_a_vector_that_it_switch
         return decoder(ordered, [*extra, weights("v0", 1, WORDS)], inputs)
 
     assert effects(noisy("noise", ["batch"])) == []
+    assert effects(noisy("vector", ["batch"])) == ["injection"]
 
 
 def test_a_gaussian_likelihood_that_adds_up_to_one_is_a_layer_and_a_bump_is_not() -> None:
@@ -187,8 +185,6 @@ def test_quantised_products_pass_the_input_on_and_a_zero_factor_does_not() -> No
         return model(graph(nodes, [value("x", FLOAT, "batch", 16)], [value("y", FLOAT, "batch", 4)], tensors))
 
     assert effects(scaled("Mul", "q nothing")) == ["constant output"]
-    quantised = node("QLinearMul", "q scale point three scale point scale point", "p")
-    assert quantised
     assert effects(scaled("QLinearMul", "q scale point three scale point scale point")) == []
 
 
@@ -205,3 +201,53 @@ def test_a_layer_whose_operand_is_missing_is_a_gap_and_no_constant_output() -> N
     result = inspect(made, "model.onnx")
     assert effects(made) == []
     assert result.coverage.state is not CoverageState.ANALYSED
+
+
+def test_weights_of_an_expert_that_the_network_chooses_are_no_payload_and_those_of_a_raw_choice_are() -> None:
+    def routed(source: str) -> bytes:
+        nodes = [
+            node("MatMul", "x w", "h"),
+            node("Relu", "h", "r"),
+            node("MatMul", "r w", "h2"),
+            node("Gather", f"{source} place", "one", axis=1),
+            node("Greater", "one limit", "over"),
+            node("Cast", "over", "which", to=7),
+            node("Gather", "experts which", "expert"),
+            node("Squeeze", "expert one_axis", "added"),
+            node("Add", "h2 added", "y"),
+        ]
+        extra = [
+            ints("place", [], [3]),
+            floats("limit", [], [0.5]),
+            ints("one_axis", [1], [1]),
+            weights("experts", 2, 1, 16),
+            weights("w", 16, 16),
+        ]
+        return model(graph(nodes, [value("x", FLOAT, "batch", 16)], [value("y", FLOAT, "batch", 16)], extra))
+
+    assert effects(routed("h2")) == []
+    assert effects(routed("x")) == ["injection"]
+
+
+def test_rows_that_are_sorted_with_their_steps_are_no_mixing_and_sorted_rows_are() -> None:
+    def sorted_rows(*, merged: bool) -> bytes:
+        flat = [node("Reshape", "h rows", "f")] if merged else [node("ReduceMean", "h", "f", axes=[1], keepdims=0)]
+        nodes = [
+            node("MatMul", "x w", "h"),
+            *flat,
+            node("TopK", "f three", "best index", axis=0),
+            node("MatMul", "best w", "made"),
+            node("Unsqueeze", "made one_axis", "again") if not merged else node("Reshape", "made back", "again"),
+            node("Add", "h again", "y"),
+        ]
+        extra = [
+            ints("rows", [2], [-1, 16]),
+            ints("back", [3], [-1, 5, 16]),
+            ints("three", [1], [3]),
+            ints("one_axis", [1], [1]),
+            weights("w", 16, 16),
+        ]
+        return model(graph(nodes, [value("x", FLOAT, "batch", 5, 16)], [value("y", FLOAT, "batch", 5, 16)], extra))
+
+    assert effects(sorted_rows(merged=True)) == []
+    assert effects(sorted_rows(merged=False)) == ["batch mixing"]
