@@ -24,6 +24,7 @@ from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.interface import HEAD, TAIL, View
 from modelscan_plus.graph.analyse import analyse
 from modelscan_plus.graph.flow import Analysis
+from modelscan_plus.graph.masks import weighted_means
 from modelscan_plus.graph.onnx import lower
 from modelscan_plus.graph.sites import Effect, Site
 from modelscan_plus.graph.state import few
@@ -150,6 +151,7 @@ def candidates(analysis: Analysis) -> list[tuple[int, int, int]]:
         for site in analysis.outcome.sites
         if site.gate >= 0 and _top(analysis, site.gate)
     ]
+    means = weighted_means(analysis)
     for number, node in enumerate(graph.nodes):
         if analysis.classes[node.op] not in _MERGING or len(node.ins) < 2:
             continue
@@ -160,7 +162,7 @@ def candidates(analysis: Analysis) -> list[tuple[int, int, int]]:
         for value, flow in flows:
             if flow is deepest[1] or not flow.data or flow.lax >= deepest[1].lax or not _top(analysis, value):
                 continue
-            quiet = flow.missing or flow.empty or flow.control or flow.count or flow.place
+            quiet = (value, number) in means or flow.missing or flow.empty or flow.control or flow.count or flow.place
             if not quiet and (flow.gate or (flow.narrow and flow.strict == 0)) and few(flow.dims):
                 found.append((value, number, deepest[0]))
     return list(dict.fromkeys(found))

@@ -240,3 +240,34 @@ def is_posterior(analysis: Analysis, node: Node) -> bool:
             if step.op == "sub" and const is not None and len(const.dims) > 1 and min(const.dims[-2:]) > 1:
                 return is_irregular(const)
     return False
+
+
+def weighted_means(analysis: Analysis) -> set[tuple[int, int]]:
+    """(value, node) where weights stand in a mean by them: what scales all of them alike has no effect."""
+    graph = analysis.graph
+    found: set[tuple[int, int]] = set()
+    for number, node in enumerate(graph.nodes):
+        if node.op != "div" or len(node.ins) != 2 or min(node.ins) < 0:
+            continue
+        total, weights = _summed(analysis, node.ins[0]), _summed(analysis, node.ins[1])
+        producer = graph.values[total].producer
+        if producer >= 0 and graph.nodes[producer].op == "mul" and weights in graph.nodes[producer].ins:
+            found |= {(node.ins[1], number), (weights, producer)}
+    return found
+
+
+def _summed(analysis: Analysis, value: int) -> int:
+    """What a sum is of, the value itself when it is none."""
+    graph = analysis.graph
+    first = value
+    for _ in range(_BACK):
+        producer = graph.values[value].producer
+        if producer < 0:
+            return first
+        node = graph.nodes[producer]
+        if node.op == "reduce_sum":
+            return node.ins[0]
+        if analysis.classes[node.op] not in ("layout", "cast") or not node.ins or node.ins[0] < 0:
+            return first
+        value = node.ins[0]
+    return first

@@ -8,8 +8,16 @@ from click.testing import CliRunner
 from fixtures.make.graph_flow import FLOAT, floats, graph, ints, model, node, value, weights
 from fixtures.make.graph_flow import SAMPLES as MADE
 from modelscan_plus.cli.scan import command
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.finding import GraphEvidence
+from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.core.report import Report
+from modelscan_plus.engines.dormancy import candidates
+from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
+from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
+from modelscan_plus.graph.analyse import analyse
+from modelscan_plus.graph.onnx import lower
 from modelscan_plus.pipeline import Options, scan_targets
 from modelscan_plus.policy.load import load_policy
 
@@ -98,3 +106,22 @@ def test_the_command_has_the_option(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--dormancy", str(tmp_path / "sleeping.onnx")])
     assert result.exit_code == 1
     assert "MSP4070" in result.output
+
+
+def test_weights_of_a_mean_do_not_gate_it_and_a_factor_does() -> None:
+    def watched(divisor: str) -> int:
+        made = rows(
+            node("Gather", "x columns", "c", axis=1),
+            node("Reciprocal", "c", "weights"),
+            node("Mul", "logits weights", "weighted"),
+            node("ReduceSum", "weighted last", "sum"),
+            node("ReduceSum", "weights last", "total"),
+            node("Div", f"sum {divisor}", "y"),
+            tensors=(ints("columns", [4], [0, 1, 2, 3]), ints("last", [1], [1]), floats("four", [], [4.0])),
+        )
+        parsed = OnnxFormat().parse(Artifact("model.onnx", BytesSource(made)), Budget(Limits()))
+        facts = next(fact for one in parsed for fact in one.facts if isinstance(fact, OnnxFacts))
+        return len(candidates(analyse(lower(facts.model))))
+
+    assert watched("total") == 0
+    assert watched("four") == 1
