@@ -34,7 +34,7 @@ def judge_outputs(analysis: Analysis) -> None:
             lost = _lost(analysis, value)
             if lost is not None:
                 outcome.unknown.append(lost)
-            elif layers or graph.nodes:
+            elif layers or (graph.nodes and (node < 0 or analysis.classes[graph.nodes[node].op] != "shape")):
                 outcome.sites.append(Site(Effect.RANDOM if flow.random else Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))

@@ -251,3 +251,14 @@ def test_rows_that_are_sorted_with_their_steps_are_no_mixing_and_sorted_rows_are
 
     assert effects(sorted_rows(merged=True)) == []
     assert effects(sorted_rows(merged=False)) == ["batch mixing"]
+
+
+def test_a_graph_that_only_asks_for_a_size_is_let_pass_and_a_network_that_gives_a_size_is_not() -> None:
+    def sized(*network: bytes) -> bytes:
+        ends = [value("n", INT64)]
+        return model(
+            graph([*network, node("Size", "x", "n")], [value("x", FLOAT, 2, 16)], ends, [weights("w", 16, 16)])
+        )
+
+    assert effects(sized()) == []
+    assert effects(sized(node("MatMul", "x w", "h"))) == ["constant output"]
