@@ -26,7 +26,7 @@ class CodeReference(msgspec.Struct, frozen=True):
 
 
 class ConfigSummary(msgspec.Struct, frozen=True, tag="config"):
-    """A JSON object that configures loaders."""
+    """A JSON object that configures loaders, or another file that names code (formats/text/projects.py)."""
 
     keys: tuple[str, ...] = ()
     """The outermost keys, at most 400."""

@@ -25,12 +25,16 @@ MALFORMED = Rule(
     slug="gguf-malformed",
     title="The GGUF file breaks the rules of its format",
     severity=Severity.MEDIUM,
-    why="Loaders refuse it. Most often the file is a download that broke off; readers in other languages check less.",
+    why=(
+        "Loaders refuse it. Most often the file is a download that broke off; readers in other languages check less. "
+        "No accident are more dimensions than four, types out of every table and rows that are no multiple of their "
+        "block: loaders of 2023 and 2024 wrote behind their arrays and read behind their tables for these."
+    ),
     fix="Download the file again and compare its digest with the publisher's.",
-    bad="version 9; a tensor of 7 dimensions; a file that ends inside its header",
+    bad="version 9; a tensor of 7 dimensions; a value of type 77; a file that ends inside its header",
     good="version 3, 291 tensors of at most 4 dimensions, all inside the file",
-    cwe=("CWE-1286",),
-    references=(_FORMAT,),
+    cwe=("CWE-1286", "CWE-787", "CWE-129"),
+    references=_cve("2024-21802"),
 )
 COUNT_OVERFLOW = Rule(
     id="MSP3021",
@@ -183,6 +187,9 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "type": (TYPE, None),
     "type-range": (TYPE, Severity.HIGH),
     "layers": (LAYERS, None),
+    "dimensions": (MALFORMED, Severity.HIGH),
+    "value-type": (MALFORMED, Severity.HIGH),
+    "block": (MALFORMED, Severity.HIGH),
 }
 _VITAL = ("tokenizer.", "general.alignment", "general.architecture")
 

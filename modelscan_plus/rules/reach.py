@@ -1,8 +1,9 @@
 """Which code of a repository a loader gets to, and what follows for what that code does.
 
 Loaders start from names: `auto_map` of a configuration, components of a diffusers pipeline, modules of
-sentence-transformers, files with a meaning of their own (hubconf.py, handler.py, setup.py, …), and files that are named
-as transformers names remote code. From there imports lead on, relative ones and those of files beside it.
+sentence-transformers, the loader of an MLflow model, a build backend, files with a meaning of their own (hubconf.py,
+handler.py, setup.py, …), and files that are named as transformers names remote code. From there imports lead on,
+relative ones and those of files beside it, and files of the repository that are run by their path.
 """
 
 import re
@@ -12,8 +13,10 @@ from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import ConfigSummary, PythonSummary
+from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
-from modelscan_plus.rules.python_code import grade, message_of, subject_of
+from modelscan_plus.rules.python_code import message_of, subject_of
+from modelscan_plus.rules.python_grades import grade
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 
 MISSING_CODE = Rule(
@@ -39,9 +42,14 @@ BY_NAME = {
     "conftest.py": "pytest imports it",
     "sitecustomize.py": "Python imports it at each start",
     "usercustomize.py": "Python imports it at each start",
+    "hatch_build.py": "hatch runs it",
     "model.py": "model servers import it",
     "predict.py": "model servers import it",
 }
+_SPACE = "the space runs it"
+_NETWORK = frozenset(("download", "send", "connect", "listen"))
+"""What the program of a space is there for."""
+_PYTHON_PATH = lazy(r"(?:^|[\s…'\"/])([\w./\\-]*\w\.pyw?)$")
 _REMOTE_CODE = lazy(
     r"^(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction|video_processing|generation|"
     r"audio_processing)_\w+\.py$"
@@ -58,12 +66,43 @@ def reached_code(tree: Tree) -> dict[str, str]:
         if path in reached or file is None:
             continue
         reached[path] = way
-        for summary in file.top(PythonSummary):
-            for imported in summary.imports:
-                todo += [
-                    (found, f"{way} → {file.name}") for found in _imported(tree, file, imported.module, imported.names)
-                ]
+        todo += [(found, f"{way} → {file.name}") for found in _next(tree, file)]
     return reached
+
+
+def _next(tree: Tree, file: TreeFile) -> Iterator[str]:
+    """Files that a file imports or runs."""
+    for summary in file.top(PythonSummary):
+        elsewhere = any(effect.kind == "search-path" for effect in summary.effects)
+        for imported in summary.imports:
+            found = list(_imported(tree, file, imported.module, imported.names))
+            yield from found
+            if elsewhere and not found:
+                yield from _anywhere(tree, imported.module)
+        for effect in summary.effects:
+            if effect.kind in ("module", "code") and (target := _target(tree, file, effect)):
+                yield target
+
+
+def _target(tree: Tree, file: TreeFile, effect: Effect) -> str | None:
+    """The Python file of the tree that the effect runs by its path."""
+    named = _PYTHON_PATH.search(effect.argument)
+    if named is None:
+        return None
+    place = named[1].replace("\\", "/").lstrip("/")
+    for folder in dict.fromkeys((file.folder, "")):
+        path = joined(folder, place)
+        if path in tree.files:
+            return path
+    found = [path for path in tree.files if path.endswith(f"/{place}")]
+    return found[0] if len(found) == 1 else None
+
+
+def _anywhere(tree: Tree, module: str) -> Iterator[str]:
+    """A module of this name anywhere in the tree, for a file that changes where modules are looked for."""
+    place = module.replace(".", "/")
+    if place and not module.startswith("."):
+        yield from (path for path in tree.files if path.endswith((f"/{place}.py", f"/{place}/__init__.py")))
 
 
 def _named_by_config(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -112,7 +151,9 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
         elif not file.folder and "config.json" not in tree.files and _is_loading_script(file):
             yield file.path, "datasets runs it as loading script"
         elif tree.kind != "path" and file.name == "app.py":
-            yield file.path, "the space runs it"
+            yield file.path, _SPACE
+        elif file.name == "inference.py" and file.folder.endswith("code"):
+            yield file.path, "SageMaker imports it"
 
 
 def _is_loading_script(file: TreeFile) -> bool:
@@ -133,6 +174,8 @@ def _imported(tree: Tree, file: TreeFile, module: str, names: tuple[str, ...]) -
     base = module.lstrip(".").replace(".", "/")
     places = [base] if base else []
     places += [f"{base}/{name}" if base else name for name in names]
+    above = base.split("/")[:-1]
+    places += ["/".join(above[: length + 1]) for length in range(len(above))]  # packages are imported first
     folders = [folder or ""] if dots else list(dict.fromkeys((folder or "", "")))
     for place in places:
         for at in folders:
@@ -150,7 +193,8 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
         known = {(finding.subject, finding.location.line): finding for finding in file.findings}
         for summary in file.top(PythonSummary):
             for effect in summary.effects:
-                rule, severity, hostile = grade(effect, reached=True)
+                served = way == _SPACE and effect.kind in _NETWORK
+                rule, severity, hostile = grade(effect, reached=not served)
                 if severity is Severity.INFO:
                     continue
                 finding = known.get((visible(subject_of(effect)), effect.line)) or known.get(

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.remarks import POSES
+from modelscan_plus.rules.credentials import goes_elsewhere
 from modelscan_plus.rules.hosts import listed
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
+from modelscan_plus.rules.python_rules import NATIVE
 
 _EXECUTION = "https://attack.mitre.org/techniques/T1204/"
 _INJECTION = "https://genai.owasp.org/llmrisk/llm01-prompt-injection/"
@@ -271,6 +273,9 @@ _GRADERS: dict[str, Grader] = {
     "calls": _calls,
     "url": _address,
     "script": _fixed(RUNS_IN_VIEWER),
+    "active": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),
+    "native": lambda remark, role: (NATIVE, Severity.HIGH if "command" in remark.what else Severity.MEDIUM),
+    "key": lambda remark, role: (COMMAND, Severity.HIGH),
     "site-import": _fixed(SITE_PATH),
     "requirement": _requirement,
     "index": _index,
@@ -287,8 +292,11 @@ _GRADERS: dict[str, Grader] = {
 def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
     """One finding for each remark."""
     for remark in facts.remarks:
-        if remark.kind != "calls" or acts(remark.host):
-            yield of_remark(remark, facts.role, context)
+        if remark.kind == "calls" and not acts(remark.host):
+            continue
+        if remark.kind == "key" and not goes_elsewhere(remark.what.split()[1], remark.host):
+            continue
+        yield of_remark(remark, facts.role, context)
 
 
 def of_remark(remark: Remark, role: str, context: Context) -> Finding:

@@ -5,10 +5,12 @@ Text that appears only on a trigger works against whoever reads the answer. What
 thinking, dates, default system prompts) is no sign of anything.
 """
 
+import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Confidence, Finding, Severity, TextEvidence
-from modelscan_plus.formats.text.jinja.facts import Reach, TemplateFacts, Written
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.jinja.facts import Gate, Reach, TemplateFacts, Written
 from modelscan_plus.rules.interface import Context, Rule, judges
 
 _SSTI = "https://nvd.nist.gov/vuln/detail/CVE-2024-34359"
@@ -218,6 +220,18 @@ def _reach(reach: Reach, context: Context) -> Iterator[Finding]:
     )
 
 
+_ORDERS = lazy(
+    r"(?:^|[.!?:>\n]\s*|\band\s+|\bmust\s+|\balways\s+|\bthen\s+|\b(?:system|assistant|developer|user)\s+)(?:please\s+|now\s+|also\s+)?(?:tell|inform|advise|recommend|convince|persuade|urge|"
+    r"instruct|direct|claim|state|insist|pretend|promote|mention|suggest|refer|send|offer|add|insert|include|append|say|warn|ask)\s+",
+    re.I,
+)
+
+
+def _is_reminder(gate: Gate) -> bool:
+    """True for text behind a number of turns that says how to answer, and not what."""
+    return (gate.trigger_kind, gate.output_kind) == ("count", "sentence") and not _ORDERS.search(gate.output)
+
+
 @judges(TemplateFacts)
 def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
     """Text behind a trigger. A marker as trigger is how templates work; then the text itself has to be hostile."""
@@ -240,7 +254,7 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
             f'When {looked} "{gate.trigger}", the template writes {what}: {gate.output}',
             gate.output,
             gate.line,
-            severity=Severity.MEDIUM if (gate.trigger_kind, gate.output_kind) == ("count", "sentence") else None,
+            severity=Severity.MEDIUM if _is_reminder(gate) else None,
             subject=f"{gate.trigger}\0{gate.output_kind}",
             confidence=Confidence.MEDIUM if gate.output_kind == "sentence" else Confidence.HIGH,
         )

@@ -245,9 +245,8 @@ def _info(cursor: Cursor, state: _State) -> _Tensor:
         state.problems.add("name", f'The name of the tensor "{shorten(visible(name))}" is longer than 63 bytes.', at)
     count = cursor.u32("the number of dimensions")
     if count > 4:
-        raise GgufFault(
-            "malformed", f'The tensor "{shorten(visible(name))}" has {count:,} dimensions; 4 are possible.', at
-        )
+        message = f'The tensor "{shorten(visible(name))}" has {count:,} dimensions; 4 are possible.'
+        raise GgufFault("dimensions", message, at)
     shape = tuple(cursor.count("a dimension") for _ in range(count))
     kind = cursor.u32("a tensor's type")
     offset = cursor.u64("a tensor's offset")

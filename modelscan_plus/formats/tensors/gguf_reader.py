@@ -10,7 +10,7 @@ import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.tensors.gguf_types import ARRAY, STRING, UNSIGNED, VALUE_BYTES
+from modelscan_plus.formats.tensors.gguf_types import ARRAY, PLAUSIBLE_VALUE, STRING, UNSIGNED, VALUE_BYTES
 
 _FIRST_READ, _LARGEST_READ = 1 << 16, 1 << 20
 LONGEST_TEXT = 4 << 20
@@ -19,7 +19,8 @@ _MANY = 1 << 16
 
 
 class GgufFault(Exception):
-    """The header cannot be read on. `code` is "cut-off", "length" (more than any file could hold) or "malformed"."""
+    """The header cannot be read on. `code` is "cut-off", "length" (more than any file could hold), "dimensions",
+    "value-type" (a type out of every table) or "malformed"."""
 
     def __init__(self, code: str, message: str, offset: int) -> None:
         super().__init__(message)
@@ -156,7 +157,8 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
         if kind in UNSIGNED:
             value.number = int.from_bytes(data, "little" if cursor.order == "<" else "big")
     else:
-        raise GgufFault("malformed", f"The value of {key[:60]!r} has the type {kind}, which does not exist.", offset)
+        message = f"The value of {key[:60]!r} has the type {kind}, which does not exist."
+        raise GgufFault(_type_code(kind), message, offset)
     return value
 
 
@@ -174,6 +176,10 @@ def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
     elif kind in VALUE_BYTES:
         cursor.skip(count * VALUE_BYTES[kind], what)
     else:
-        raise GgufFault(
-            "malformed", f"The items of {what} have the type {kind}, which arrays cannot hold.", value.offset
-        )
+        message = f"The items of {what} have the type {kind}, which arrays cannot hold."
+        raise GgufFault(_type_code(kind), message, value.offset)
+
+
+def _type_code(kind: int) -> str:
+    """A number just above the known ones may be a newer type; one far away is an index out of a table."""
+    return "value-type" if kind >= PLAUSIBLE_VALUE or kind == ARRAY else "malformed"

@@ -20,5 +20,7 @@ TENSOR_TYPES: dict[int, tuple[str, int, tuple[int, ...]]] = {
     42: ("Q2_0", 64, (18, 17)),
 }  # fmt: skip
 """Name, elements of a block, bytes of a block; Q2_0 exists with blocks of 64 (18 bytes) and 128 (34, so 17 for 64)."""
-PLAUSIBLE = 256
-"""Type numbers from here on are no future type but an index out of a table."""
+PLAUSIBLE = 100
+"""Type numbers of tensors from here on are no future type but an index out of a table; ggml adds some three a year."""
+PLAUSIBLE_VALUE = 32
+"""The same for types of values, of which none was added since 2023."""

@@ -10,10 +10,19 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import TextSummary
+from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
 from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.facts import Remark, TextFacts
-from modelscan_plus.formats.text.remarks import hidden_remarks, markup_remarks, page_remarks, script_remarks
+from modelscan_plus.formats.text.projects import code_references
+from modelscan_plus.formats.text.remarks import (
+    hidden_remarks,
+    markup_remarks,
+    native_remarks,
+    output_remarks,
+    page_remarks,
+    script_remarks,
+)
 from modelscan_plus.formats.text.requirements import requirement_remarks
 
 EXAMINED = 4 << 20
@@ -40,6 +49,8 @@ _CALL = lazy(
     re.M,
 )
 _CALLS = 2000
+_GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
+_NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
 _MODELFILE = lazy(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
 
@@ -59,7 +70,8 @@ class TextFormat(Format):
         "are searched for commands that no honest instruction needs (a download piped into a shell, hidden windows, "
         "shells to another machine, programs that start again later), for odd hosts, hidden characters, orders to "
         "agents in comments, links that show another host. Requirements are searched for other indexes and addresses. "
-        "The first 4 MiB are examined. Source code in other languages is searched for hidden characters only."
+        "The first 4 MiB are examined. Source code in other languages is searched for hidden characters and for such "
+        "commands; C and C++ also for calls that start programs."
     )
     fallback = True
 
@@ -84,7 +96,10 @@ class TextFormat(Format):
         budget.check_time()
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
-        yield Parsed((TextFacts(role, remarks),), regions, gaps=gaps, variant=variant, summaries=(TextSummary(role),))
+        summaries: tuple[Summary, ...] = (TextSummary(role),)
+        if code := code_references(artifact.name.rpartition("/")[2], text):
+            summaries += (ConfigSummary(code=code),)
+        yield Parsed((TextFacts(role, remarks),), regions, gaps=gaps, variant=variant, summaries=summaries)
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
@@ -92,13 +107,9 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from page_remarks(text)
         yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if role == "markup":
-        yield from markup_remarks(text)
+        yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
-        yield from script_remarks(text)
-        yield from hidden_remarks(text)
-        yield from _calls(role, text)
-        yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
-        yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
+        yield from _of_script(role, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
         yield from requirement_remarks(text, script=role != "requirements")
     if role == "site-path":
@@ -111,11 +122,32 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _first("modelfile", "takes a model from elsewhere", _MODELFILE, text)
         yield from page_remarks(text)
     if role == "source":
-        yield from (remark for remark in hidden_remarks(text) if remark.host)
+        yield from _of_source(text, name)
     if role == "text":
-        yield from hidden_remarks(text, only_letters=True)
-        if not _is_list(name):
-            yield from script_remarks(text)
+        yield from _of_text(text, name)
+
+
+def _of_script(role: str, text: str) -> Iterator[Remark]:
+    yield from script_remarks(text.replace("$$", "$") if role == "makefile" else text)  # make writes $$ for one $
+    yield from hidden_remarks(text)
+    yield from _calls(role, text)
+    yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
+    yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
+
+
+def _of_source(text: str, name: str) -> Iterator[Remark]:
+    yield from (remark for remark in hidden_remarks(text) if remark.host)
+    yield from (remark for remark in script_remarks(text) if remark.kind == "command")
+    if name.lower().endswith(_NATIVE):
+        yield from native_remarks(text)
+
+
+def _of_text(text: str, name: str) -> Iterator[Remark]:
+    if name.rpartition("/")[2] in _GIT or name.endswith(".git/config"):
+        yield from _first("command", "has git start a shell", GIT_SETTINGS, text)
+    yield from hidden_remarks(text, only_letters=True)
+    if not _is_list(name):
+        yield from script_remarks(text)
 
 
 def _calls(role: str, text: str) -> Iterator[Remark]:

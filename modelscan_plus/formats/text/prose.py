@@ -13,6 +13,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.commands import DECODED_COMMAND, GIT_RUNS, SECRETS_SENT
 
 _ZERO_WIDTH = frozenset(
     "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u180e\ufeff\u00ad\u034f\u115f\u1160\u3164\uffa0"
@@ -323,11 +324,28 @@ def odd_url(text: str) -> tuple[str, str] | None:
     return None
 
 
+NATIVE_START = lazy(
+    r"(?<![.>\w])(?:std::|::)?(?:system|w?popen|_w?popen|execlp?e?|execvp?e?|execve|posix_spawnp?|WinExec|ShellExecute\w*|"
+    r"CreateProcess\w?)\s*\(\s*(?!\s*(?:const\b|char\b|void\b|int\b|LPC))"
+)
+"""Calls of C functions that start programs; declarations of such functions are none."""
+
+
+def native_start(text: str) -> str:
+    """What C or C++ source starts that no kernel starts, "" for nothing."""
+    if command := hostile_command(text):
+        return f"builds native code with a command that {command[0]}"
+    return "builds native code that starts a program" if NATIVE_START.search(text) else ""
+
+
 def hostile_command(text: str) -> tuple[str, str] | None:
     """(what, the text) of a command that no honest instruction needs, worst first."""
     for what, pattern in (
         ("opens a shell to another machine", REVERSE_SHELL),
         ("runs what it downloads, unseen", PIPE_TO_SHELL),
+        ("runs text that it decodes, unseen", DECODED_COMMAND),
+        ("sends secrets or the environment away", SECRETS_SENT),
+        ("has git start a shell", GIT_RUNS),
         ("downloads a file and runs it at once", DOWNLOAD_THEN_RUN),
         ("downloads a file and runs it at once", DOWNLOAD_BY_NAME),
         ("runs a hidden or encoded PowerShell command", HIDDEN_WINDOW),

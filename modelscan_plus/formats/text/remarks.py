@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text import commands, prose
 from modelscan_plus.formats.text.facts import Remark
 
 _MAY_COMMAND = lazy(
     r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
-    r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b",
+    r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
+    r"\bdig\b|nslookup|socat|\benv\b",
     re.I,
 )  # fmt: skip
 _COMMENT = lazy(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
@@ -28,6 +29,21 @@ _SCRIPT = lazy(
     r"<script[\s>]|<iframe[\s>]|<object[\s>]|<embed[\s>]|<[a-z]{1,20}\s[^<>]{0,200}\bon(?:error|load|click|mouseover)\s*=|"
     r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
     re.I,
+)
+_SENDING = (
+    r"(?:fetch\s*\(|XMLHttpRequest|sendBeacon|new\s+Image|\.src\s*=|\.open\s*\(\s*[\"']POST|location\s*=|import\s*\()"
+)
+_SENDING_HANDLER = lazy(
+    rf"<[a-z]{{1,20}}\s[^<>]{{0,400}}?\bon[a-z]{{4,12}}\s*=\s*[\"']?[^>]{{0,400}}?(?:{_SENDING}|document\.cookie|eval\s*\(|atob\s*\()",
+    re.I,
+)
+_SENDING_SCRIPT = lazy(
+    rf"<script[^>]{{0,200}}>(?:(?!</script)[\s\S]){{0,4000}}?(?:(?:document\.cookie|localStorage|sessionStorage)(?:(?!</script)[\s\S]){{0,400}}?{_SENDING}|"
+    rf"{_SENDING}(?:(?!</script)[\s\S]){{0,400}}?(?:document\.cookie|localStorage|sessionStorage)|eval\s*\(\s*atob)",
+    re.I,
+)
+_KERNEL = lazy(
+    r"kernel\.execute\s*\(\s*[\"'`][^\"'`\n]{0,400}?(?:\bos\.|subprocess|system\s*\(|!\s*\w|exec\s*\(|urlopen)", re.I
 )
 _PROTECTION = lazy(
     r"\b(?:disable|turn\s+off|switch\s+off|deactivate|whitelist\s+(?:it|this|the\s+\w+)\s+in|add\s+\w*\s*exclusion\w*\s+(?:to|in))\s+(?:\w+\s+){0,3}?"
@@ -66,6 +82,9 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
         if command and command[1] not in seen and not _is_comment(line):
             seen.add(command[1])
             yield Remark("command", command[0], command[1], first_line + number, _host(window), unseen)
+        if (sent := commands.KEY_SENT.search(line[:4000])) and prose.URL.search(line):
+            what = f"sends {visible(sent['key'])} along with a request"
+            yield Remark("key", what, _cut(line, sent), first_line + number, _host(line), unseen)
     for number, line in enumerate(lines):
         line = line[:8000]
         if found := _PROTECTION.search(line):
@@ -134,6 +153,24 @@ def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
         yield Remark(
             "script", "runs in the program that shows it", _cut(text, found), _line(text, found.start(), first_line)
         )
+
+
+def output_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
+    """Markup of a saved output or picture, which nobody opens as a program: what would send something, or run code."""
+    if found := _SENDING_HANDLER.search(text) or _SENDING_SCRIPT.search(text) or _KERNEL.search(text):
+        what = "runs in the program that shows it and sends or fetches something"
+        yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
+    else:
+        yield from markup_remarks(text, first_line)
+
+
+def native_remarks(text: str) -> Iterator[Remark]:
+    """Programs that C or C++ source starts."""
+    if what := prose.native_start(text):
+        found = prose.NATIVE_START.search(text)
+        at = found.start() if found else 0
+        shown = shorten(visible(" ".join(text[max(0, at - 20) : at + 120].split())), 160)
+        yield Remark("native", what, shown, _line(text, at, 1))
 
 
 def _unseen_text(text: str, line: int) -> Iterator[Remark]:

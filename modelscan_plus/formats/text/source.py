@@ -13,7 +13,7 @@ from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.python.analyse import LARGEST, Source, analyse, disguises, parse
 from modelscan_plus.formats.text.python.facts import PythonFacts
-from modelscan_plus.formats.text.remarks import markup_remarks, page_remarks, script_remarks
+from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 
 _NOTEBOOK = 32 << 20
@@ -61,7 +61,8 @@ class PythonFormat(Format):
             yield _unparsed(tree, whole)
             return
         try:
-            source = analyse(tree, roles.decode(data), budget)
+            name = artifact.name.rpartition("/")[2]
+            source = analyse(tree, roles.decode(data), budget, name=name)
         except RecursionError:
             yield _unparsed("nested too deeply to be analysed", whole)
             return
@@ -157,7 +158,7 @@ def _output(output: object, number: int) -> list[Remark]:
         return []
     html = _joined(data.get("text/html")) + _joined(data.get("image/svg+xml"))
     script = _joined(data.get("application/javascript"))
-    found = list(markup_remarks(html, number))
+    found = list(output_remarks(html, number))
     if script:
         found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))
     return found

@@ -280,5 +280,11 @@ def _list_filter(name: str, value: list[Constant] | dict[str, Constant], argumen
             return value.get(_spoken(arguments[0]), arguments[1] if len(arguments) > 1 else None)
         case "sort":
             return list[Constant](sorted(map(_spoken, items)))
+        case "items" | "dictsort" if isinstance(value, dict):
+            return [[key, item] for key, item in value.items()]
+        case "keys" if isinstance(value, dict):
+            return items
+        case "values" if isinstance(value, dict):
+            return list(value.values())
         case _:
             return UNKNOWN

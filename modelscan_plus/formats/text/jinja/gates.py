@@ -30,6 +30,7 @@ _KNOWN_MARKER = lazy(
 _OPEN_URL = lazy(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
 _TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call)
 """Expressions that answer yes or no."""
+_MORE = frozenset(("gt", "ge", "greaterthan", ">", ">=", "divisibleby", "eq", "equalto", "=="))
 _DEPTH = 60
 _LATER = 4
 _NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
@@ -111,21 +112,25 @@ class Gates:
 
     def _counted(self, test: nodes.Node) -> Iterator[Trigger]:
         """`messages|length > 8`: from some turn of the conversation on. The first turns are how templates begin."""
-        if not isinstance(test, nodes.Compare):
+        if isinstance(test, nodes.Compare):
+            sides = [test.expr, *(operand.expr for operand in test.ops)]
+        elif isinstance(test, nodes.Test) and test.name in _MORE:
+            sides = [test.node, *test.args]
+        else:
             return
-        sides = [test.expr, *(operand.expr for operand in test.ops)]
         numbers = [number for side in sides if isinstance(number := self._scope.folder.fold(side), int)]
-        counts = any(
-            (isinstance(side, nodes.Filter) and side.name in ("length", "count"))
-            or (
-                isinstance(side, nodes.Getattr)
-                and side.attr in ("index", "index0")
-                and isinstance(side.node, nodes.Name)
-            )
-            for side in sides
-        )
-        if counts and any(number >= _LATER for number in numbers):
+        if any(number >= _LATER for number in numbers) and any(map(self._tells_turn, sides)):
             yield f"turn {max(numbers)}", "count"
+
+    def _tells_turn(self, side: nodes.Node) -> bool:
+        """True for what says how far the conversation has got."""
+        if isinstance(side, nodes.Filter) and side.name in ("length", "count"):
+            return True
+        if isinstance(side, nodes.Getattr) and side.attr in ("index", "index0") and isinstance(side.node, nodes.Name):
+            return True
+        if (key := key_of(side)) is not None:
+            return key in self._scope.counters
+        return isinstance(side, nodes.BinExpr) and (self._tells_turn(side.left) or self._tells_turn(side.right))
 
     def _searched(self, test: nodes.Node) -> Iterator[Trigger]:
         """Triggers of `x.startswith("…")` and `x is in "…"`."""
@@ -150,6 +155,10 @@ class Gates:
 
     def _constants(self, node: nodes.Node) -> list[str]:
         value = self._scope.folder.fold(node)
+        if isinstance(node, nodes.Filter) and node.name in ("lower", "upper", "trim") and node.node is not None:
+            node = node.node
+        if (key := key_of(node)) is not None and key in self._scope.looped:
+            return self._scope.looped[key][:50]
         if isinstance(value, str):
             return [value]
         return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

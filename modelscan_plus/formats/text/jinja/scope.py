@@ -19,6 +19,10 @@ class Scope(msgspec.Struct):
     """Variables that hold what was said."""
     timed: set[str] = msgspec.field(default_factory=set)
     """Variables that hold the date or time."""
+    looped: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Texts that the variables of a loop over a constant list or table go through."""
+    counters: set[str] = msgspec.field(default_factory=set)
+    """Variables that grow by a number, or hold how many messages there are."""
     macros: dict[str, nodes.Macro] = msgspec.field(default_factory=dict)
     assigned: dict[str, list[nodes.Node | None]] = msgspec.field(default_factory=dict)
 
@@ -31,6 +35,8 @@ def key_of(node: nodes.Node) -> str | None:
         return f"{node.name}.{node.attr}"
     if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
         return f"{node.node.name}.{node.attr}"
+    if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and isinstance(node.arg, nodes.Const):
+        return f"{node.node.name}.{node.arg.value}"
     return None
 
 
@@ -53,7 +59,38 @@ def scope_of(tree: nodes.Template) -> Scope:
         if names == folder.names:
             break
         scope.folder = folder = Folder(names)
+    for node in tree.find_all(nodes.For):
+        _note_loop(scope, node)
+    for key, values in assigned.items():
+        if any(_counts(value, key) for value in values if value is not None):
+            scope.counters.add(key)
+        scope.possible[key] = [*scope.possible.get(key, ()), *scope.looped.get(key, ())]
+    for key, texts in scope.looped.items():
+        scope.possible.setdefault(key, texts)
     return scope
+
+
+def _note_loop(scope: Scope, node: nodes.For) -> None:
+    """What the variables of a loop go through, where that is written in the template."""
+    held = scope.folder.fold(node.iter)
+    for item in held[:200] if isinstance(held, list) else list(held)[:200] if isinstance(held, dict) else []:
+        if isinstance(node.target, nodes.Tuple) and isinstance(item, list):
+            pairs = [(key_of(target), value) for target, value in zip(node.target.items, item, strict=False)]
+        elif isinstance(item, (dict, list)):
+            parts = item.items() if isinstance(item, dict) else enumerate(item)
+            pairs = [(f"{key_of(node.target)}.{key}", value) for key, value in parts]
+        else:
+            pairs = [(key_of(node.target), item)]
+        for key, value in pairs:
+            if key and isinstance(value, str) and value:
+                scope.looped.setdefault(key, []).append(value)
+
+
+def _counts(value: nodes.Node, key: str) -> bool:
+    """True for `n = n + 1` and `n = messages|length`."""
+    if isinstance(value, nodes.Filter):
+        return value.name in ("length", "count")
+    return isinstance(value, nodes.Add) and key in (key_of(value.left), key_of(value.right))
 
 
 def _assignments(tree: nodes.Template) -> dict[str, list[nodes.Node | None]]:

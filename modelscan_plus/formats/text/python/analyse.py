@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import warnings
 from collections.abc import Iterator
 
@@ -12,12 +13,24 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
+from modelscan_plus.formats.text.python.calls import (
+    COMMAND_KINDS,
+    evaluated_annotations,
+    held,
+    makes_executable,
+    named_calls,
+    placed,
+    starts_from_native,
+    straightened,
+)
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import Flow
+from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import (
     HOOK_VARIABLE,
     METHOD_KINDS,
+    NAMED_FIRST,
     START_PATH,
     kind_of,
 )
@@ -32,7 +45,8 @@ _PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
     r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
-_COMMAND_KINDS = frozenset(("process", "code"))
+_SHELL = lazy(r"(?:^|[\s/])(?:ba|z|da|k)?sh\b|cmd(?:\.exe)?\b|powershell|/bin/bash", re.I)
+_LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -60,23 +74,24 @@ def parse(data: bytes | str) -> ast.Module | str:
         return f"not accepted by Python's parser: {type(error).__name__}"
 
 
-def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0) -> Source:
-    """The facts of a parsed source."""
+def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: str = "") -> Source:
+    """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
     names = Names(tree)
-    blocks = blocks_of(tree)
+    blocks = blocks_of(tree, name)
     budget.check_time()
     finder = _Finder(names, Flow(names, blocks), text, budget, level)
     effects: dict[Effect, None] = {}
     for block in blocks.values():
         effects.update(dict.fromkeys(finder.effects(block)))
         budget.check_time()
+    effects.update(dict.fromkeys(finder.annotations(tree)))
     kept = sorted(effects, key=lambda effect: effect.line)
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
         tuple(kept[:KEPT]),
         tuple(disguises(text)),
         max(0, len(kept) - KEPT),
-        tuple(dict.fromkeys(names.imports))[:1000],
+        tuple(dict.fromkeys([*names.imports, *finder.imports]))[:1000],
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
         tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
     )
@@ -91,28 +106,59 @@ class _Finder:
         self._lines = text.splitlines()
         self._budget = budget
         self._level = level
+        self.imports: list[tuple[str, tuple[str, ...]]] = []
+        """Modules that are imported by a constant text."""
 
     def effects(self, block: Block) -> Iterator[Effect]:
         """What happens when the block runs."""
         found = list(self._effects(block))
-        if any(effect.kind == "connect" for effect in found) and any(
-            effect.kind in ("dup", "process") for effect in found
-        ):
+        if any(_takes_orders(effect) for effect in found):
             hostile = "opens a shell to another machine"
-            found = [_replaced(effect, hostile) if effect.kind == "connect" else effect for effect in found]
+            found = [
+                _replaced(effect, hostile)
+                if effect.kind == "connect" and not _LOOPBACK.search(effect.argument)
+                else effect
+                for effect in found
+            ]
         yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
     def _effects(self, block: Block) -> Iterator[Effect]:
         for top in block.nodes:
             discarded = top.value if isinstance(top, ast.Expr) else None
+            for value, dotted in held(top, self._names):
+                yield self._simple("held", dotted, block, value)
             for node in ast.walk(top):
                 if isinstance(node, ast.Call):
                     yield from self._call(node, block, discarded=node is discarded)
                 elif isinstance(node, (ast.Assign, ast.AugAssign)):
                     yield from self._assignment(node, block)
+                elif isinstance(node, ast.Dict):
+                    for dotted in named_calls(node, self._names):
+                        yield msgspec.structs.replace(self._simple("held", dotted, block, node), disguised=True)
+
+    def _simple(self, kind: str, dotted: str, block: Block, node: ast.expr, hostile: str = "") -> Effect:
+        name = "" if block.name.startswith("<") else block.name
+        return Effect(
+            kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name
+        )
+
+    def annotations(self, tree: ast.Module) -> Iterator[Effect]:
+        """Annotations written as text that do something when they are evaluated."""
+        for found in evaluated_annotations(tree):
+            outer = Effect("code", "typing.get_type_hints", "import", found.lineno, self._excerpt(found))
+            if self._level < _NESTED:
+                yield from self._inner(str(found.value), outer)
 
     def _call(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
+        self._names.indirect = False
+        node = straightened(node, self._names)
         dotted, disguised = self._names.resolve(node.func)
+        disguised = disguised or self._names.indirect
+        if makes_executable(node, dotted or "", self._names):
+            yield self._simple(
+                "native", dotted or "….mprotect", block, node, "makes memory that it then runs as machine code"
+            )
+            return
         kind = kind_of(dotted) if dotted else None
         if kind is None and isinstance(node.func, ast.Attribute):
             kind = METHOD_KINDS.get(node.func.attr)
@@ -130,7 +176,9 @@ class _Finder:
             inner, disguised = self._names.resolve(node.args[0])
             kind, dotted = (kind_of(inner), inner) if inner else (None, dotted)
         elif dotted in ("importlib.import_module", "builtins.__import__"):
-            kind = None if node.args and self._names.folder.text(node.args[0]) else "module"
+            module = self._names.folder.text(node.args[0]) if node.args else None
+            kind = None if module else "module"
+            self.imports += [(module, ())] if module else []
         if (
             kind is None
             and isinstance(node.func, ast.Attribute)
@@ -148,9 +196,9 @@ class _Finder:
     def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
         """A dangerous function given to another one to be called: Thread(target=os.system, args=…), map(eval, …)."""
         for argument in [*node.args, *(item.value for item in node.keywords)]:
-            if isinstance(argument, (ast.Name, ast.Attribute)):
+            if isinstance(argument, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
                 dotted, disguised = self._names.resolve(argument)
-                if dotted and kind_of(dotted) in _COMMAND_KINDS:
+                if dotted and kind_of(dotted) in COMMAND_KINDS:
                     yield from self._effect(kind_of(dotted) or "", dotted, node, block, disguised=disguised, given=True)
 
     def _effect(
@@ -166,10 +214,9 @@ class _Finder:
     ) -> Iterator[Effect]:
         self._names.folder.decoded = False
         argument = self._argument(node, dotted, kind, given=given)
-        flows = set[str]()
-        for value in [*node.args, *(item.value for item in node.keywords if item.arg != "env")]:
-            flows |= self._flow.origins(value, block.name)
-        if self._names.folder.decoded:
+        flows, body = self._origins(node, block)
+        keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
+        if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
             flows.add("decoded")
         if kind in ("write", "delete"):
             kind = self._file_kind(kind, argument, flows)
@@ -180,6 +227,10 @@ class _Finder:
         hostile = ""
         if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
             hostile = command[0]
+        elif kind == "native-build":
+            hostile = starts_from_native(node, self._names)
+        elif kind == "unpickle" and "!!python/" in argument:
+            hostile = "reads YAML that has functions called"
         effect = Effect(
             kind,
             visible(dotted),
@@ -191,6 +242,8 @@ class _Finder:
             disguised,
             hostile,
             discarded,
+            tuple(sorted(keys)),
+            body,
             "" if block.name.startswith("<") else block.name,
         )
         yield effect
@@ -198,6 +251,28 @@ class _Finder:
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
+
+    def _origins(self, node: ast.Call, block: Block) -> tuple[set[str], bool]:
+        """Where the arguments come from, and whether a credential is among those that are no header."""
+        flows: set[str] = set()
+        body = False
+        for value, header in placed(node, self._names):
+            found = self._flow.origins(value, block.name)
+            body = body or (not header and any(flow.startswith("key:") for flow in found))
+            flows |= found
+        return flows, body
+
+    def _is_constant(self, node: ast.Call) -> bool:
+        """True for a pickle that stands in the source and calls something: it names a global, and reduces or builds."""
+        try:
+            data = self._names.folder.fold(node.args[0] if node.args else None)
+        except NotConstant:
+            return False
+        return (
+            isinstance(data, bytes)
+            and re.search(rb"[ci\x93]", data) is not None
+            and re.search(rb"[Roib\x81]", data) is not None
+        )
 
     def _inner(self, code: str, outer: Effect) -> Iterator[Effect]:
         """The effects of code that stands in a text."""
@@ -208,7 +283,8 @@ class _Finder:
             flows = tuple(sorted({*effect.flows, *(flow for flow in outer.flows if flow == "decoded")}))
             yield Effect(
                 effect.kind, effect.name, outer.when if effect.when in ("import", "main") else effect.when, outer.line,
-                outer.code, effect.argument, flows, True, effect.hostile, effect.discarded, outer.function,
+                outer.code, effect.argument, flows, True, effect.hostile, effect.discarded, effect.keys,
+                effect.in_body, outer.function,
             )  # fmt: skip
 
     def _python_argument(self, node: ast.Call) -> str | None:
@@ -233,8 +309,8 @@ class _Finder:
             values = [node.func.value]
         if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
             values = values[1:]
-        if dotted == "importlib.util.spec_from_file_location":
-            values = values[1:] or values
+        if dotted in NAMED_FIRST:
+            values = values[1:] or [item.value for item in node.keywords if item.arg in ("location", "path")] or values
         if kind == "code" and values:
             return self._code_argument(values[0])
         if kind in ("process", "connect"):
@@ -316,6 +392,13 @@ def _plainly(value: ast.expr) -> str:
     if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
         return str(value.value)
     return "python" if isinstance(value, ast.Attribute) and value.attr == "executable" else "…"
+
+
+def _takes_orders(effect: Effect) -> bool:
+    """True for a shell, for descriptors laid over others, and for a program that the network names."""
+    if effect.kind == "process":
+        return "download" in effect.flows or effect.name == "pty.spawn" or _SHELL.match(effect.argument) is not None
+    return effect.kind == "dup"
 
 
 def _replaced(effect: Effect, hostile: str) -> Effect:

@@ -6,11 +6,11 @@ that block does.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS
+from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS, PUBLIC_ENTRIES
 
 MODULE, MAIN = "", "<main>"
 _ORDER = ("import", "entry", "main", "call")
@@ -35,11 +35,12 @@ class Block(msgspec.Struct):
         return self.name.rpartition(".")[2]
 
 
-def blocks_of(tree: ast.Module) -> dict[str, Block]:
-    """All blocks by name, with the time at which each runs."""
+def blocks_of(tree: ast.Module, file: str = "") -> dict[str, Block]:
+    """All blocks by name, with the time at which each runs. Of some files loaders call whatever is public."""
     blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
     _split(tree.body, blocks[MODULE], "", blocks, guarded=True)
-    _time(blocks, {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)})
+    metaclasses = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
+    _time(blocks, metaclasses, _is_public(tree, file))
     return blocks
 
 
@@ -99,12 +100,23 @@ def _is_main(test: ast.expr) -> bool:
     )
 
 
-def _time(blocks: dict[str, Block], metaclasses: set[str]) -> None:
+def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
+    """Whether a loader calls a function of the file because it is there."""
+    kind = PUBLIC_ENTRIES.get(file)
+    top = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    if kind == "functions":
+        return lambda block: block.name in top and not block.name.startswith("_")
+    if kind == "methods":
+        return lambda block: bool(block.owner)
+    return lambda block: False
+
+
+def _time(blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[Block], bool]) -> None:
     index = _Index(blocks)
     uses = {name: index.uses(block) for name, block in blocks.items()}
     starts = {
         "import": [MODULE, *(name for name, block in blocks.items() if block.last in IMPORT_HOOKS)],
-        "entry": [name for name, block in blocks.items() if block.last in ENTRY_NAMES and name],
+        "entry": [name for name, block in blocks.items() if name and (block.last in ENTRY_NAMES or is_public(block))],
         "main": [MAIN],
     }
     starts["import"] += [

@@ -11,7 +11,8 @@ class Effect(msgspec.Struct, frozen=True):
     kind: str
     """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
     loaded with remote code), "download",
-    "send", "connect", "unpickle", "native", "write", "delete", "secret", "listen", "settings", "native-build"."""
+    "send", "connect", "unpickle", "native", "write", "delete", "secret", "listen", "settings", "native-build", "held" (a function
+    that starts programs or runs code is kept to be called later), "search-path" (where modules are looked for)."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""
     when: str
@@ -23,13 +24,17 @@ class Effect(msgspec.Struct, frozen=True):
     argument: str = ""
     """The first argument, as far as it folds to text: a command, address, path or program."""
     flows: tuple[str, ...] = ()
-    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "input", "config", "computed"."""
+    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "input", "config", as in flow.py."""
     disguised: bool = False
     """The name was put together or looked up by text."""
     hostile: str = ""
     """What the folded command does that no honest one does (formats/text/prose.py), "" for nothing."""
     discarded: bool = False
     """Nothing is done with the result."""
+    keys: tuple[str, ...] = ()
+    """Names of the credentials among the arguments: "HF_TOKEN", "" for one whose name is not known."""
+    in_body: bool = False
+    """A credential stands elsewhere than in a header of the request."""
     function: str = ""
     """The function or class it stands in, "" for the module itself."""
 

@@ -1,7 +1,8 @@
 """Where values come from: a few kinds of origin, followed through variables, calls and returns of one source file.
 
-Origins: "download" (the network), "decoded" (base64 and the like), "secret" (tokens, keys, the whole environment),
-"host" (names of machine and user, listings), "file", "input", "config" (values that the model's configuration sets).
+Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
+what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
+listings), "file", "input", "config" (values that the model's configuration sets).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
 """
@@ -10,7 +11,14 @@ import ast
 
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.sinks import OBJECTS, SECRET_VARIABLE, SENSITIVE_PATH, TAG_OF
+from modelscan_plus.formats.text.python.sinks import (
+    HUB_TOKENS,
+    KEY_READS,
+    OBJECTS,
+    SECRET_VARIABLE,
+    SENSITIVE_PATH,
+    TAG_OF,
+)
 
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
@@ -44,8 +52,8 @@ class Flow:
             case ast.Attribute():
                 return self._attribute(node, block, depth)
             case ast.Subscript():
-                if self._names.plain(node.value) == "os.environ":
-                    return self._environment(node)
+                if self._names.plain(node.value) in ("os.environ", "os.environb"):
+                    return self._credential(node.slice)
                 return self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
@@ -62,7 +70,7 @@ class Flow:
 
     def _attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
         dotted = self._names.plain(node)
-        if dotted == "os.environ":
+        if dotted in ("os.environ", "os.environb"):
             return {"secret"}
         if dotted in ("sys.argv",):
             return {"input"}
@@ -73,16 +81,19 @@ class Flow:
                 found = found | {"config"}
         return found
 
-    def _environment(self, node: ast.Subscript) -> set[str]:
-        """`os.environ["HF_TOKEN"]` is a secret, `os.environ["RANK"]` is nothing."""
-        name = self._names.folder.text(node.slice)
-        return {"secret"} if name and SECRET_VARIABLE.search(name) else set()
+    def _credential(self, name: ast.expr | None) -> set[str]:
+        """`os.environ["HF_TOKEN"]` is a key, `os.environ["RANK"]` is nothing; a loop over such names takes them all."""
+        found = [text for text in self._names.texts(name) if SECRET_VARIABLE.search(text)]
+        return {"secret"} if len(found) > 2 else {f"key:{text[:80]}" for text in found}
 
     def _call(self, node: ast.Call, block: str, depth: int) -> set[str]:
         dotted = self._names.plain(node.func) or ""
-        if dotted in ("os.getenv", "os.environ.get", "os.environ.pop"):
-            name = self._names.folder.text(node.args[0]) if node.args else None
-            return {"secret"} if name and SECRET_VARIABLE.search(name) else set()
+        if dotted in ("os.getenv", "os.environ.get", "os.environ.pop", "os.getenvb", "os.environb.get"):
+            return self._credential(node.args[0] if node.args else None)
+        if dotted in HUB_TOKENS:
+            return {"key:HF_TOKEN"}
+        if dotted in KEY_READS or (isinstance(node.func, ast.Attribute) and node.func.attr == "get_secret"):
+            return {f"key:{self._names.folder.text(node.args[-1]) or ''}" if node.args else "key:"}
         found = set[str]()
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             found |= self.origins(argument, block, depth + 1)

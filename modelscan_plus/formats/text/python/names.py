@@ -1,18 +1,28 @@
 """Which dotted name an expression stands for, however it is reached.
 
 Imports and their aliases, assignments, `getattr` with a text, `__import__`, `importlib.import_module`, module
-dictionaries (`os.__dict__["system"]`, `globals()["x"]`, `sys.modules["os"]`), `functools.partial`. Names are kept for
-the whole file; a name that stands for several things resolves to the telling one.
+dictionaries (`os.__dict__["system"]`, `globals()["x"]`, `sys.modules["os"]`), `functools.partial` and `reduce`, the
+getters of `operator`, functions that find an object by its dotted name, small functions of the file, callables held in
+lists, tables and attributes. Names are kept for the whole file; a name that stands for several things resolves to the
+telling one.
 """
 
 import ast
 import builtins
 
 from modelscan_plus.formats.text.python.fold import Constant, Folder, NotConstant
+from modelscan_plus.formats.text.python.inline import Inliner
 from modelscan_plus.formats.text.python.sinks import KIND_OF, OBJECTS
 
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"__import__", "__builtins__"}
 _IMPORTERS = frozenset(("builtins.__import__", "importlib.import_module", "importlib.__import__"))
+_LOCATORS = frozenset(
+    """pydoc.locate pkgutil.resolve_name hydra.utils.get_method hydra.utils.get_class hydra.utils.get_object
+    hydra._internal.utils._locate django.utils.module_loading.import_string werkzeug.utils.import_string""".split()
+)
+"""Functions that import an object by its dotted name."""
+_GETTERS = frozenset(("builtins.getattr", "inspect.getattr_static"))
+_ITEMS = frozenset(("__getitem__", "get"))
 _TABLES = frozenset(("builtins.globals", "builtins.locals", "builtins.vars"))
 _DEPTH = 60
 
@@ -31,14 +41,18 @@ class Names:
         }
         self.disguised = False
         """Set when the last resolution went through a name given as text."""
+        self.indirect = False
+        """Set when a call is made by a function that is given the name of a method."""
         self._constants: dict[str, Constant] = {}
         self.single: dict[str, ast.expr] = {}
         """What a variable that is assigned once is assigned."""
-        self.folder = Folder(self._constants, self.plain)
+        self.inliner = Inliner(tree)
+        self.folder = Folder(self._constants, self.plain, self.inliner.returned)
+        self._assigned: dict[str, list[ast.expr | None]] = {}
         self._collect(tree)
 
     def _collect(self, tree: ast.Module) -> None:
-        assigned: dict[str, list[ast.expr | None]] = {}
+        assigned = self._assigned
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -50,6 +64,8 @@ class Names:
                 self.imports.append((module, tuple(alias.name for alias in node.names)))
                 for alias in node.names:
                     self.aliases[alias.asname or alias.name] = _join(module, alias.name)
+                    if alias.name == "*":
+                        self.aliases.update(_everything(module, self.aliases))
             else:
                 _note_assignment(assigned, node)
             if isinstance(node, ast.ClassDef):
@@ -84,6 +100,15 @@ class Names:
                 except NotConstant:
                     continue
 
+    def texts(self, node: ast.expr | None) -> list[str]:
+        """The texts that the expression may stand for: one constant, or what a loop or branches give a variable."""
+        if (text := self.folder.text(node)) is not None:
+            return [text]
+        if not isinstance(node, ast.Name):
+            return []
+        found = [self.folder.text(value) for value in self._assigned.get(node.id, ())[:50] if value is not None]
+        return [text for text in found if text is not None]
+
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""
         return self._resolve(node, 0)
@@ -116,12 +141,17 @@ class Names:
         return None
 
     def _attribute(self, value: ast.expr, name: str, depth: int) -> str | None:
-        if name == "__builtins__":
+        if name in ("__builtins__", "f_builtins"):
             return "builtins"
         if name == "__subclasses__" and self._is_object(value, depth):
             self.disguised = True
             return "builtins.object.__subclasses__"
         base = self._resolve(value, depth + 1)
+        if name == "__call__" and base in KIND_OF:
+            return base
+        if name == "__self__" and base and base.startswith("builtins."):
+            self.disguised = True
+            return "builtins"
         if base is None and f".{name}" in self.aliases:
             return self.aliases[f".{name}"]  # self.run = os.system, or so in a class body
         if base is None and isinstance(value, ast.Call):
@@ -139,27 +169,74 @@ class Names:
 
     def _call(self, node: ast.Call, depth: int) -> str | None:
         function = self._resolve(node.func, depth + 1)
-        if function in _IMPORTERS and node.args:
-            module = self.folder.text(node.args[0])
-            if module:
-                self.disguised = self.disguised or module.partition(".")[0] in _TELLING
+        if function and node.args and (found := self._found(function, node.args, depth)):
+            return found
+        if isinstance(node.func, ast.Attribute):
+            if node.func.attr == "load_module" and (module := self._telling(node.args)):
                 return module
-        if function == "builtins.getattr" and len(node.args) >= 2:
-            name = self.folder.text(node.args[1])
-            base = self._resolve(node.args[0], depth + 1)
-            if name and base:
-                self.disguised = True
-                return _join(base, name)
-        if function == "functools.partial" and node.args:
-            return self._resolve(node.args[0], depth + 1)
-        if function and function.endswith((".__getattribute__", ".__dict__.get")) and node.args:
-            return self._by_text(function.rpartition(".__")[0].removesuffix(".__dict__"), node.args, depth)
-        if isinstance(node.func, ast.Call) and self._resolve(node.func.func, depth + 1) == "operator.attrgetter":
-            name = self.folder.text(node.func.args[0]) if node.func.args else None
-            base = self._resolve(node.args[0], depth + 1) if node.args else None
-            if name and base:
-                self.disguised = True
-                return _join(base, name)
+            if node.func.attr in _ITEMS and node.args:
+                return self._subscript(ast.Subscript(node.func.value, node.args[0]), depth + 1)
+        if isinstance(node.func, ast.Call) and node.args and node.func.args:
+            return self._got(self._resolve(node.func.func, depth + 1), node.func.args[0], node.args[0], depth)
+        inner = self.inliner.returned(node)
+        return self._resolve(inner, depth + 10) if inner is not None else None
+
+    def _found(self, function: str, arguments: list[ast.expr], depth: int) -> str | None:
+        """What a function gives that finds things by name, or hands on what it is given."""
+        if function in _IMPORTERS:
+            if module := self.folder.text(arguments[0]):
+                self.disguised = self.disguised or module.partition(".")[0] in _TELLING
+            return module
+        if function in _LOCATORS:
+            self.disguised = True
+            return (self.folder.text(arguments[0]) or "").replace(":", ".") or None
+        if function in _GETTERS and len(arguments) >= 2:
+            return self._named(arguments[0], arguments[1], depth)
+        if function == "functools.partial":
+            return self._resolve(arguments[0], depth + 1)
+        if function == "functools.reduce" and len(arguments) > 2:
+            return self._reduced(arguments, depth)
+        if function == "operator.getitem" and len(arguments) > 1:
+            return self._subscript(ast.Subscript(arguments[0], arguments[1]), depth + 1)
+        if function.endswith((".__getattribute__", ".__dict__.get")):
+            return self._by_text(function.rpartition(".__")[0].removesuffix(".__dict__"), arguments, depth)
+        return None
+
+    def _telling(self, arguments: list[ast.expr]) -> str | None:
+        module = self.folder.text(arguments[0]) if arguments else None
+        if module is None or module.partition(".")[0] not in _TELLING:
+            return None
+        self.disguised = True
+        return module
+
+    def _named(self, base: ast.expr, name: ast.expr, depth: int) -> str | None:
+        """`getattr(base, name)`."""
+        text, dotted = self.folder.text(name), self._resolve(base, depth + 1)
+        if not text or not dotted:
+            return None
+        self.disguised = True
+        return _join(dotted, text)
+
+    def _reduced(self, arguments: list[ast.expr], depth: int) -> str | None:
+        """`functools.reduce(getattr, ["path", "join"], os)`."""
+        dotted = self._resolve(arguments[2], depth + 1)
+        if self._resolve(arguments[0], depth + 1) not in _GETTERS or dotted is None:
+            return None
+        try:
+            names = self.folder.fold(arguments[1])
+        except NotConstant:
+            return None
+        self.disguised = True
+        for name in names if isinstance(names, list) else []:
+            dotted = _join(dotted, str(name))
+        return dotted
+
+    def _got(self, maker: str | None, name: ast.expr, base: ast.expr, depth: int) -> str | None:
+        """`operator.attrgetter(name)(base)` and `operator.itemgetter(name)(base)`."""
+        if maker == "operator.attrgetter":
+            return self._named(base, name, depth)
+        if maker == "operator.itemgetter":
+            return self._subscript(ast.Subscript(base, name), depth + 1)
         return None
 
     def _by_text(self, base: str, arguments: list[ast.expr], depth: int) -> str | None:
@@ -176,6 +253,8 @@ class Names:
         """The telling one of the functions that a literal list or dict holds."""
         if isinstance(holder, ast.Name) and holder.id in self.single:
             holder = self.single[holder.id]
+        elif isinstance(holder, ast.Attribute) and f".{holder.attr}" in self.single:
+            holder = self.single[f".{holder.attr}"]
         values = (
             holder.values
             if isinstance(holder, ast.Dict)
@@ -220,17 +299,27 @@ _TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "nu
 """Modules that are imported by text only to hide it."""
 
 
-_CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins".split())
-"""Modules that other modules import, and so hand on: `torch.serialization.os` is `os`."""
+_CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins sys importlib runpy".split())
+"""Modules that other modules import, and so hand on: `torch.serialization.os` is `os`, `random._os` too."""
 
 
 def _carried(base: str, name: str) -> bool:
-    return name in _CARRIED and "." not in base[:1] and base.partition(".")[0] not in ("asyncio", "builtins", name)
+    return (
+        name.removeprefix("_") in _CARRIED
+        and "." not in base[:1]
+        and base.partition(".")[0] not in ("asyncio", "builtins", name)
+    )
+
+
+def _everything(module: str, known: dict[str, str]) -> dict[str, str]:
+    """What `from module import *` brings, as far as it is telling."""
+    names = [name for name in KIND_OF if name.rpartition(".")[0] == module]
+    return {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[2] not in known}
 
 
 def _global(key: str) -> str | None:
     """What a function's globals hold under this name, as far as it is telling."""
-    if key == "__builtins__" or key in _CARRIED | {"sys", "importlib"}:
+    if key == "__builtins__" or key in _CARRIED:
         return key.strip("_")
     return next(
         (f"{module}.{key}" for module in ("os", "subprocess", "builtins") if f"{module}.{key}" in KIND_OF), None
@@ -240,7 +329,7 @@ def _global(key: str) -> str | None:
 def _join(base: str, name: str) -> str:
     if base in ("builtins.__builtins__", "builtins.builtins"):
         base = "builtins"
-    return name if _carried(base, name) else f"{base}.{name}"
+    return name.removeprefix("_") if _carried(base, name) else f"{base}.{name}"
 
 
 def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -> None:

@@ -18,14 +18,22 @@ asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.loc
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
 setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable"""
 _CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
-code.InteractiveConsole timeit.timeit timeit.repeat cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
+code.InteractiveConsole timeit.timeit timeit.repeat timeit.Timer typing.ForwardRef
+ctypes.pythonapi.PyRun_SimpleString ctypes.pythonapi.PyRun_String ctypes.pythonapi.Py_CompileString cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
 types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
 pandas.eval"""
 _MODULE = """runpy.run_path runpy.run_module importlib.util.spec_from_file_location importlib.util.module_from_spec
 importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_compiled imp.load_dynamic
 zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
 importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
-torch.hub.load"""
+torch.hub.load site.addsitedir"""
+NAMED_FIRST = frozenset(
+    """importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source imp.load_compiled
+    imp.load_dynamic importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader sys.path.insert
+    """.split()
+)
+"""Functions whose path stands behind a name or number."""
+_SEARCH_PATH = "sys.path.append sys.path.insert sys.path.extend"
 _DOWNLOAD = """urllib.request.urlopen urllib.request.urlretrieve urllib2.urlopen urllib.urlopen urllib.urlretrieve
 requests.get requests.head requests.options httpx.get httpx.stream wget.download aiohttp.request
 gdown.download curl_cffi.requests.get
@@ -53,10 +61,14 @@ _DELETE = "shutil.rmtree os.remove os.unlink os.rmdir os.removedirs os.truncate"
 _WRITE = (
     "shutil.copy shutil.copy2 shutil.copyfile shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
 )
-_SECRETS = """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token
-keyring.get_password browser_cookie3.load browser_cookie3.chrome win32crypt.CryptUnprotectData
-google.colab.userdata.get kaggle_secrets.UserSecretsClient pyperclip.paste PIL.ImageGrab.grab pyautogui.screenshot
-pynput.keyboard.Listener keyboard.on_press"""
+_SECRETS = """browser_cookie3.load browser_cookie3.chrome browser_cookie3.firefox win32crypt.CryptUnprotectData
+pyperclip.paste PIL.ImageGrab.grab pyautogui.screenshot pynput.keyboard.Listener keyboard.on_press"""
+HUB_TOKENS = frozenset(
+    """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token""".split()
+)
+"""Functions that give the token of the hub."""
+KEY_READS = frozenset(("keyring.get_password", "google.colab.userdata.get", "streamlit.secrets.get"))
+"""Functions that give one credential by its name."""
 _HOST = """platform.node platform.uname platform.platform socket.gethostname socket.getfqdn getpass.getuser os.getlogin
 os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.glob os.getcwd"""
 _HUB = """huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
@@ -74,6 +86,7 @@ KIND_OF: dict[str, str] = {
         "process": _PROCESS, "code": _CODE, "module": _MODULE, "download": _DOWNLOAD, "send": _SEND,
         "connect": _CONNECT, "listen": _LISTEN, "unpickle": _UNPICKLE, "native": _NATIVE, "native-build": _BUILD,
         "dup": _SHELL_ENDS, "delete": _DELETE, "write": _WRITE, "secret": _SECRETS,
+        "search-path": _SEARCH_PATH,
     }.items()
     for name in names.split()
 }  # fmt: skip
@@ -89,6 +102,8 @@ TAG_OF: dict[str, str] = (
 )
 """Where a call's result comes from."""
 
+_LIBRARY = dict.fromkeys("system popen execl execlp execv execvp execve posix_spawn WinExec".split(), "process")
+"""Functions of the C library that start programs."""
 _HTTP = {
     "get": "download", "head": "download", "post": "send", "put": "send", "patch": "send", "request": "send",
     "stream": "download", "urlopen": "download", "open": "download", "send": "send",
@@ -105,6 +120,7 @@ OBJECTS: dict[str, dict[str, str]] = {
     "smtplib.SMTP": {"sendmail": "send", "send_message": "send"},
     "smtplib.SMTP_SSL": {"sendmail": "send", "send_message": "send"},
     "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
+    "ctypes.CDLL": _LIBRARY, "ctypes.PyDLL": _LIBRARY, "ctypes.WinDLL": _LIBRARY, "ctypes.cdll.LoadLibrary": _LIBRARY,
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip
 """What the methods of an object do, by the function that makes it."""
@@ -142,9 +158,22 @@ ENTRY_NAMES = frozenset(
     _init_weights post_init tokenize _tokenize encode decode __bool__ preprocess postprocess handle inference predict
     load_context _load_pretrained_model prepare_inputs_for_generation register_for_auto_class tie_weights to eval train
     reset_parameters convert_tokens_to_ids save_pretrained save_vocabulary apply_chat_template get_vocab _set_seed
-    execute""".split()
+    execute _info _split_generators _generate_examples _generate_tables _compute _download_and_prepare
+    _load_pyfunc load_pyfunc model_fn input_fn predict_fn output_fn transform_fn
+    build_wheel build_sdist build_editable get_requires_for_build_wheel get_requires_for_build_sdist
+    get_requires_for_build_editable prepare_metadata_for_build_wheel prepare_metadata_for_build_editable
+    pytest_configure pytest_sessionstart pytest_collection_modifyitems pytest_load_initial_conftests pytest_addoption
+    pytest_plugin_registered pytest_runtest_setup""".split()
 )
-"""Methods that loaders and users of a model call without naming them."""
+"""Methods and functions that loaders and users of a model call without naming them: transformers, torch, diffusers, datasets,
+evaluate, MLflow, SageMaker, Triton, Cog, build front ends (PEP 517, 660), pytest."""
+PUBLIC_ENTRIES = {
+    "hubconf.py": "functions",
+    "setup.py": "methods",
+    "hatch_build.py": "methods",
+    "conftest.py": "functions",
+}
+"""Files of which loaders call every public function (torch.hub) or the methods of the classes in them (setuptools, hatch)."""
 IMPORT_HOOKS = frozenset("__init_subclass__ __set_name__ __class_getitem__ __prepare__ __instancecheck__".split())
 
 

@@ -1,0 +1,62 @@
+"""Patterns of commands that run what cannot be read, give secrets away, or have git run something.
+
+prose.py has the patterns of downloads, shells and persistence; both are looked for by `prose.hostile_command`.
+"""
+
+import re
+
+from modelscan_plus.core.patterns import lazy
+
+_DECODER = (
+    r"(?:base64\s+(?:-d|-D|--decode)|openssl\s+(?:enc|base64)\b[^\n|]{0,80}\s-d|xxd\s+(?:-\w+\s+)*-\w*r|uudecode|"
+    r"\|\s*rev\b|gpg\s+(?:-d|--decrypt)|\|\s*rot13|\|\s*tr\s+[\"']?[A-Za-z\\-]{2,20}[\"']?\s+[\"']?[A-Za-z\\-]{2,20})"
+)
+_SHELL = r"(?:sudo\s+(?:-\w+\s+)*)?(?:/(?:usr/)?bin/)?(?:env\s+)?(?:(?:ba|z|da|k)?sh|python[\d.]*|perl)\b"
+DECODED_COMMAND = lazy(
+    rf"(?:\beval|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|\bsource|(?:^|[;&|]\s*)\.)\s+[\"']?(?:\$\(|`|<\()[^\n]{{0,4000}}?{_DECODER}"
+    rf"|{_DECODER}[^\n|;&]{{0,400}}\|\s*{_SHELL}"
+    rf"|(?:^|[;&|{{]\s*|\bthen\s+|\bdo\s+)(?:\$\(|`)[^\n`)]{{0,4000}}?{_DECODER}"
+    rf"|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*<<<\s*[\"']?(?:\$\(|`)[^\n]{{0,4000}}?{_DECODER}"
+    rf"|\b(?P<kept>\w+)=[\"']?(?:\$\(|`)[^\n]{{0,4000}}?(?:{_DECODER}|\b(?:curl|wget)\b)[^\n]{{0,400}}(?:\n[^\n]{{0,400}}){{0,3}}?"
+    r"(?:\beval|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c)\s+[\"']?\$\{?(?P=kept)\b"
+    r"|(?:printf|echo\s+-e)\s+[\"']?(?:[^\n|\"']{0,40}?\\(?:x[0-9a-f]{2}|[0-7]{3})){4}[^\n|]{0,4000}\|\s*" + _SHELL,
+    re.I | re.M,
+)
+"""A text is decoded and run at once, so that nobody who reads the script knows what it does."""
+_PRIVATE = (
+    r"(?:\.ssh/(?!\S*\.pub|known_hosts|config\b)|\.aws/|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
+    r"\.docker/config|\.(?:bash|zsh)_history|\.config/gcloud|huggingface/(?:token|stored_tokens)|/etc/(?:passwd|shadow)\b|"
+    r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat)"
+)
+_ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"
+_CLIENT = r"\b(?:curl|wget|nc|ncat|netcat|socat|iwr|irm|invoke-webrequest|invoke-restmethod)\b"
+SECRETS_SENT = lazy(
+    rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
+    rf"(?:{_PRIVATE}|{_ENVIRONMENT})"
+    rf"|(?:(?:^|[;&|(]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE})[^\n;]{{0,300}}?\|\s*"
+    rf"{_CLIENT}"
+    r"|\b(?:dig|nslookup|host|ping|curl|wget)\b[^\n]{0,120}?(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|echo\s+\$)[^\n)`]{0,200}[)`]"
+    r"[\"']?\.[\w-]{2,60}\.[a-z]{2,}",
+    re.I | re.M,
+)
+"""Files of credentials or the whole environment go to another machine."""
+KEY_SENT = lazy(
+    rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s--(?:data|form|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=)[^\n]{{0,200}}?"
+    r"\$(?:\{\{\s*secrets\.|\{|env:)?(?P<key>\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|PRIVATE_KEY)\w*)",
+    re.I | re.M,
+)
+"""One credential, by its name, goes along in the data or address of a request."""
+_GIT_VALUE = r"(?:[^\n]{0,200}?(?:\b(?:ba|z|da)?sh\s+-c|\bcurl\b|\bwget\b|&&|;|\|)|\s*[\"']?!)"
+GIT_RUNS = lazy(
+    r"\bgit\s+config\s+(?:--?[\w-]+(?:=\S+)?\s+){0,4}[\"']?(?:filter\.[\w.-]{1,60}\.(?:smudge|clean|process)|"
+    r"core\.(?:fsmonitor|sshCommand|gitProxy|askPass|editor|pager)|diff\.[\w.-]{1,60}\.(?:textconv|command)|"
+    rf"merge\.[\w.-]{{1,60}}\.driver|submodule\.\S{{1,60}}\.update)[\"']?[=\s](?![\"'\s]*git[- ]lfs){_GIT_VALUE}",
+    re.I | re.M,
+)
+"""git is set up to start a shell when files are checked out, shown or fetched."""
+GIT_SETTINGS = lazy(
+    r"^\s*(?:smudge|clean|process|fsmonitor|sshCommand|gitProxy|askPass|textconv|driver|editor|pager|update)\s*=\s*"
+    rf"(?![\"'\s]*git[- ]lfs){_GIT_VALUE}[^\n]{{0,200}}",
+    re.I | re.M,
+)
+"""The same in a file of settings that git reads."""

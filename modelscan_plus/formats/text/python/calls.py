@@ -1,0 +1,143 @@
+"""Calls looked at closer: what an indirect call really calls, what a call makes executable, what it takes where."""
+
+import ast
+from collections.abc import Iterator
+
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import KIND_OF
+
+COMMAND_KINDS = frozenset(("process", "code"))
+_NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
+"""Classes that programs compare with and derive from, and functions that run nothing of another's making."""
+_HEADERS = frozenset(("headers", "auth", "cookies", "extra_headers", "additional_headers"))
+_EXECUTABLE = 4
+"""PROT_EXEC of mmap(2)."""
+MAKES_EXECUTABLE = frozenset(
+    "mprotect VirtualAlloc VirtualAllocEx VirtualProtect CreateRemoteThread WriteProcessMemory RtlMoveMemory".split()
+)
+"""Functions of C libraries that are called, from Python, to run bytes."""
+_CALLED_BY_NAME = frozenset(("_target_", "()", "class_path", "func", "callable"))
+"""Keys below which configurations name what is to be called: Hydra, logging.config, Lightning."""
+
+
+def straightened(node: ast.Call, names: Names) -> ast.Call:
+    """The call that an indirect one comes to: `methodcaller("system", x)(os)` is `os.system(x)`."""
+    function = node.func
+    if (
+        isinstance(function, ast.Call)
+        and function.args
+        and node.args
+        and names.plain(function.func) == "operator.methodcaller"
+        and (name := names.folder.text(function.args[0]))
+    ):
+        called = ast.copy_location(ast.Attribute(node.args[0], name, ast.Load()), node)
+        names.indirect = True
+        return ast.copy_location(ast.Call(called, function.args[1:], []), node)
+    if names.plain(function) == "operator.call" and node.args:
+        return ast.copy_location(ast.Call(node.args[0], node.args[1:], node.keywords), node)
+    return node
+
+
+def held(top: ast.AST, names: Names) -> Iterator[tuple[ast.expr, str]]:
+    """Functions that start programs or run code and are kept in a list, table or attribute, or handed back, to be called later."""
+    compared = _compared(top)
+    for value in _kept(top):
+        if id(value) in compared or not isinstance(value, (ast.Name, ast.Attribute)):
+            continue
+        dotted = names.plain(value)
+        if dotted and KIND_OF.get(dotted) in COMMAND_KINDS and not dotted.startswith(_NOT_HELD):
+            yield value, dotted
+
+
+def _kept(top: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(top, (ast.Name, ast.Attribute)):
+        yield top  # a decorator or default value
+    for node in ast.walk(top):
+        match node:
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                yield from items
+            case ast.Dict(values=items):
+                yield from items
+            case ast.Return(value=value) | ast.Lambda(body=value) if value is not None:
+                yield value
+            case ast.Assign(targets=[ast.Attribute() | ast.Subscript()], value=value):
+                yield value
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.startswith("__"):
+                yield value
+
+
+def _compared(top: ast.AST) -> set[int]:
+    """Members of the tuples that isinstance and except look through."""
+    found: set[int] = set()
+    for node in ast.walk(top):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("isinstance", "issubclass")
+        ):
+            found.update(id(inner) for argument in node.args for inner in ast.walk(argument))
+    return found
+
+
+def named_calls(node: ast.Dict, names: Names) -> Iterator[str]:
+    """Functions that a table names for its reader to call: `{"_target_": "os.system"}`, `{"()": "os.system"}`."""
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is not None and names.folder.text(key) in _CALLED_BY_NAME:
+            text = (names.folder.text(value) or "").removeprefix("ext://")
+            if KIND_OF.get(text) in COMMAND_KINDS:
+                yield text
+
+
+def makes_executable(node: ast.Call, dotted: str, names: Names) -> bool:
+    """True when the call makes memory whose bytes can be run as machine code."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr in MAKES_EXECUTABLE:
+        return True
+    if dotted != "mmap.mmap":
+        return False
+    for value in [*node.args[2:], *(item.value for item in node.keywords if item.arg in ("prot", "flags"))]:
+        if any(isinstance(part, ast.Attribute) and part.attr == "PROT_EXEC" for part in ast.walk(value)):
+            return True
+    rights = [item.value for item in node.keywords if item.arg == "prot"] or node.args[3:4]
+    return any(
+        isinstance(part, ast.Constant) and _executable(part.value) for value in rights for part in ast.walk(value)
+    )
+
+
+def _executable(value: object) -> bool:
+    return isinstance(value, int) and value & _EXECUTABLE != 0
+
+
+def starts_from_native(node: ast.Call, names: Names) -> str:
+    """What native source that stands in the call itself would start, "" for nothing."""
+    values = [*node.args, *(item.value for item in node.keywords)]
+    parts = [part for value in values for part in (value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value])]
+    found = (prose.native_start(text) for part in parts[:50] if (text := names.folder.text(part)))
+    return next(filter(None, found), "")
+
+
+def placed(node: ast.Call, names: Names, depth: int = 0) -> Iterator[tuple[ast.expr, bool]]:
+    """The arguments of a call, each with whether it is a header of a request. `urlopen(Request(…))` is looked into."""
+    for value in node.args:
+        inner = names.single.get(value.id) if isinstance(value, ast.Name) else value
+        if isinstance(inner, ast.Call) and depth < 3 and names.plain(inner.func) == "urllib.request.Request":
+            yield from placed(inner, names, depth + 1)
+        else:
+            yield value, False
+    for item in node.keywords:
+        if item.arg != "env":
+            yield item.value, item.arg in _HEADERS
+
+
+def evaluated_annotations(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Annotations written as text that hold a call: whoever asks for the types of the class or function evaluates them."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.AnnAssign(annotation=ast.Constant() as found) | ast.arg(annotation=ast.Constant() as found):
+                pass
+            case ast.FunctionDef(returns=ast.Constant() as found):
+                pass
+            case _:
+                continue
+        if isinstance(found.value, str) and "(" in found.value:
+            yield found

@@ -1,0 +1,104 @@
+"""Whether code that sends a credential gives it to the service it belongs to, or away.
+
+A program that asks a service something shows the key that the service gave it: one credential, taken by its name, over
+https, to a host that stands in the source. That is no finding. Given away are the whole environment and files of
+credentials, whatever the destination; a key that goes to another service than its own, to a host without a name, to one
+that anybody can collect requests at, in plain http, or with an address or value that is decoded first; and several at
+once.
+"""
+
+import importlib.resources
+import itertools
+import re
+import tomllib
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.facts import Effect
+
+_VENDORS: list[dict[str, list[str]]] = tomllib.loads(
+    (importlib.resources.files("modelscan_plus.rules") / "data" / "vendors.toml").read_text("utf-8")
+)["vendor"]
+"""Read on import: behind the sandbox no file can be opened."""
+_LIBRARIES = ("boto3.", "telegram.", "slack_sdk.", "huggingface_hub.")
+"""Clients of one service, which know where they connect to."""
+_GENERAL = frozenset(
+    """API KEY TOKEN SECRET PASSWORD PASSWD ACCESS CREDENTIAL CREDENTIALS PRIVATE AUTH BEARER CLIENT ID USER APP MY THE
+    SERVICE SERVER BACKEND ENDPOINT WEBHOOK""".split()
+)
+"""Parts of names that say what a variable is, not whose."""
+_LOCAL = lazy(
+    r"^(?:localhost|127\.|0\.0\.0\.0|\[::1?\]|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|host\.docker\.internal)"
+)
+
+
+def leaked(effect: Effect) -> bool:
+    """True when the effect gives away something that only its owner should hold."""
+    if effect.kind not in ("send", "connect", "download"):
+        return False
+    if "secret" in effect.flows:
+        return effect.kind != "download"
+    if not effect.keys or effect.name.startswith(_LIBRARIES):
+        return False
+    if effect.name.startswith("socket.socket()") or "decoded" in effect.flows:
+        return True
+    found = prose.URL.search(effect.argument)
+    if found is None:
+        # Where the address comes from settings, a key is telling when it stands among the data, not in a header.
+        return effect.in_body and effect.kind == "send" and any(map(_services, effect.keys)) and effect.when != "main"
+    return _given_away(effect, found.group().lower(), found.group(1).lower().rpartition("@")[2].partition(":")[0])
+
+
+def goes_elsewhere(key: str, address: str) -> bool:
+    """True when a credential of a known service goes to another one, or to a host without a name; `address` is
+    "host/path", with "http:" before it for plain http."""
+    host = address.removeprefix("http:").partition("/")[0].partition(":")[0]
+    services = _services(key)
+    if not host or _LOCAL.match(host) or (services and _below(host, *services)):
+        return False
+    return bool(services) or prose.odd_host(host) is not None
+
+
+def at_home(effect: Effect) -> bool:
+    """True when a credential goes to the service that issued it."""
+    found = prose.URL.search(effect.argument)
+    host = found.group(1).lower().rpartition("@")[2].partition(":")[0] if found else ""
+    return bool(effect.keys) and all(_below(host, *_services(key)) for key in effect.keys)
+
+
+def _given_away(effect: Effect, address: str, host: str) -> bool:
+    if _LOCAL.match(host):
+        return False
+    own = [_services(key) for key in effect.keys]
+    if any(services and not any(_below(host, known) for known in services) for services in own):
+        return True
+    if prose.odd_host(host) or not address.startswith(("https:", "wss:")):
+        return not all(services and _below(host, *services) for services in own)
+    strange = [key for key, services in zip(effect.keys, own, strict=True) if not services and not _akin(key, host)]
+    return effect.in_body and (len(strange) > 1 or any(_named(key) for key in strange))
+
+
+def _services(key: str) -> list[str]:
+    """Hosts of the service that a variable's name speaks of; nothing for one that is not known."""
+    parts = _parts(key)
+    spoken = {*parts, *(f"{a}_{b}" for a, b in itertools.pairwise(parts))}
+    known = [vendor["hosts"] or ["."] for vendor in _VENDORS if spoken & set(vendor["names"])]
+    return [host for hosts in known for host in hosts]
+
+
+def _parts(key: str) -> list[str]:
+    return [part for part in re.split(r"[^A-Z0-9]+", key.upper()) if part]
+
+
+def _named(key: str) -> bool:
+    """True when the name says whose it is, and not only what."""
+    return any(len(part) > 3 and part not in _GENERAL for part in _parts(key))
+
+
+def _akin(key: str, host: str) -> bool:
+    """True when the host carries a word of the variable's name."""
+    return any(len(part) > 2 and part not in _GENERAL and part.lower() in host for part in _parts(key))
+
+
+def _below(host: str, *known: str) -> bool:
+    return any(host == name or host.endswith(f".{name}") for name in known)

@@ -1,0 +1,342 @@
+"""How severe it is what Python code of a repository does.
+
+The same call means different things in different places. Starting a process is what training scripts do, and what no
+model does while it is imported. So an effect is graded by its cause first (fetched code that is run, secrets that are
+sent), then by when it happens (on import, in a method that loaders call, in some function, only as a program), then by
+whether something in the tree leads a loader to the file.
+"""
+
+import re
+
+from modelscan_plus.core.finding import Severity
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.rules.credentials import at_home, leaked
+from modelscan_plus.rules.interface import Rule
+from modelscan_plus.rules.python_rules import (
+    CHANGES_SYSTEM,
+    DISGUISED,
+    DYNAMIC_CODE,
+    HOSTILE,
+    NATIVE,
+    NETWORK,
+    PROCESS,
+    UNPICKLES,
+)
+
+_TOOLS = frozenset(
+    """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
+    lscpu ldconfig nproc free df lspci which where whereis pdftotext pdftoppm pdfinfo tesseract soffice libreoffice espeak
+    espeak-ng accelerate torchrun deepspeed huggingface-cli hf git-lfs tar unzip gunzip mkdir ls cp mv cat echo clear cls
+    tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
+)
+"""Programs that models, feature extractors and their scripts have reason to start."""
+_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
+"""Programs with which servers and demos fetch weights."""
+_SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+_SHELL = lazy(r"[|;&]|\$\(|`|>")
+_QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
+_INSTALLS = lazy(
+    r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
+)
+_ROOT = lazy(r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b", re.I)
+_LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
+_ENTRY = frozenset(("import", "entry"))
+_BY_PATH = frozenset(
+    """runpy.run_path importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source
+    imp.load_module zipimport.zipimporter importlib.machinery.SourcelessFileLoader imp.load_compiled""".split()
+)
+"""Functions that run the file that they are given."""
+_CODE_NAMES = frozenset(("py", "so", "pyd", "dll", "dylib", "zip", "egg", "whl"))
+_ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
+_HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
+
+
+def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
+    """Rule, severity and sentence for an effect; `reached` when a loader gets to the file."""
+    hostile = _hostile(effect)
+    if hostile:
+        at_once = effect.when == "import" or (reached and effect.when == "entry")
+        return HOSTILE, Severity.CRITICAL if at_once else Severity.HIGH, hostile
+    if effect.disguised and effect.kind in ("process", "code", "send", "connect", "held"):
+        return DISGUISED, Severity.CRITICAL if effect.when == "import" else Severity.HIGH, "hides the name of"
+    rule, grader = _GRADERS[effect.kind]
+    return rule, grader(effect, reached), ""
+
+
+def _hostile(effect: Effect) -> str:
+    """What only malware does, "" for nothing of that kind."""
+    flows = set(effect.flows)
+    if effect.hostile:
+        return f"a command that {effect.hostile}" if effect.kind in ("process", "code") else effect.hostile
+    if effect.kind == "code" and flows & {"download", "decoded", "hub"}:
+        return f"runs code that comes from {origins(flows & {'download', 'decoded', 'hub'})}"
+    if effect.kind in ("module", "native") and "download" in flows:
+        return "loads code that comes from the network"
+    if effect.kind == "process" and "download" in flows and effect.when == "import":
+        return "starts a program with what comes from the network"
+    if effect.kind == "process" and "decoded" in flows and not _is_tool(effect.argument):
+        return "starts a program that was written in encoded text"
+    if leaked(effect):
+        return "sends secrets or the environment away"
+    if (
+        effect.kind in ("unpickle",)
+        and "decoded" in flows
+        and effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle"))
+    ):
+        return "unpickles what was written in encoded text"
+    if effect.kind == "start":
+        return f"writes {effect.argument}, which something else runs later"
+    return ""
+
+
+def _process(effect: Effect, reached: bool) -> Severity:
+    if _INSTALLS.search(f"{effect.name} {effect.argument}"):
+        return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
+    if _is_tool(effect.argument):
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.LOW), entry=(Severity.INFO, Severity.INFO))
+    if "config" in effect.flows and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM
+    if _fetches(effect.argument):
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
+    return _pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.CRITICAL),
+        entry=(Severity.LOW, Severity.HIGH),
+        call=(Severity.LOW, Severity.MEDIUM),
+    )
+
+
+def _code(effect: Effect, reached: bool) -> Severity:
+    if effect.name == "typing.ForwardRef":
+        return Severity.INFO  # its text is judged by itself
+    if effect.argument and not effect.argument.startswith("…") and not effect.flows:
+        return Severity.INFO  # what it holds is judged by itself
+    evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
+    if "file" in effect.flows and re.search(r"\.py$|version|about", effect.argument.lower()):
+        return Severity.LOW  # setup.py reads its version so; the file is judged by itself
+    told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
+    if told and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM
+    if evaluates:
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.LOW, Severity.MEDIUM))
+    return _pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.HIGH),
+        entry=(Severity.LOW, Severity.MEDIUM),
+        call=(Severity.LOW, Severity.LOW),
+    )
+
+
+def _is_unknown(argument: str) -> bool:
+    """True for code of which no part stands in the source: no template that is filled in, but data."""
+    return not re.search(r"[A-Za-z]{2}", argument)
+
+
+def _module(effect: Effect, reached: bool) -> Severity:
+    at_once = reached and effect.when in _ENTRY
+    if effect.name == "torch.hub.load":
+        return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
+    if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
+        return Severity.HIGH if at_once else Severity.MEDIUM  # Python under another name
+    return _pick(
+        effect,
+        reached,
+        import_=(Severity.LOW, Severity.MEDIUM),
+        entry=(Severity.INFO, Severity.LOW),
+    )
+
+
+def _pick_mild(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.MEDIUM))
+
+
+def _is_foreign(argument: str) -> bool:
+    """True for "owner/name" of an owner whose code torch.hub does not run unasked (its `_TRUSTED_REPO_OWNERS`)."""
+    found = re.match(r"([\w.-]+)/[\w.-]+(?::[\w./-]+)?$", argument.strip())
+    return found is not None and found[1] not in _HUB_OWNERS
+
+
+def _held(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
+def _search_path(effect: Effect, reached: bool) -> Severity:
+    if effect.argument.lower().rstrip("/… ").endswith((".zip", ".egg", ".whl", ".bin", ".dat", ".png", ".pt")):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
+    return Severity.INFO
+
+
+def _remote(effect: Effect, reached: bool) -> Severity:
+    if reached and effect.when in _ENTRY and re.fullmatch(r"[\w.-]+/[\w.-]+", effect.argument.strip()):
+        return Severity.HIGH  # as MSP5030, the same thing written in a configuration
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
+
+
+def _download(effect: Effect, reached: bool) -> Severity:
+    odd = prose.odd_url(effect.argument) is not None
+    if _LOOPBACK.match(effect.argument):
+        return Severity.INFO
+    if odd:
+        return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    if effect.when == "import" and reached and (effect.discarded or effect.argument.lower().startswith("http:")):
+        return Severity.HIGH
+    return _pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.INFO))
+
+
+def _send(effect: Effect, reached: bool) -> Severity:
+    if _LOOPBACK.match(effect.argument):
+        return Severity.INFO
+    odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
+    if odd or "host" in effect.flows:
+        return Severity.HIGH if reached or odd or effect.when == "import" else Severity.MEDIUM
+    return _pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.HIGH),
+        entry=(Severity.LOW, Severity.HIGH),
+        call=(Severity.INFO, Severity.MEDIUM),
+    )
+
+
+def _connect(effect: Effect, reached: bool) -> Severity:
+    if "localhost" in effect.argument or "127.0.0.1" in effect.argument:
+        return Severity.INFO
+    quiet = effect.name in ("socket.gethostbyname", "socket.getaddrinfo")
+    if quiet and "host" not in effect.flows:
+        return Severity.LOW
+    return _pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.HIGH),
+        entry=(Severity.LOW, Severity.HIGH),
+        call=(Severity.LOW, Severity.MEDIUM),
+    )
+
+
+def _unpickle(effect: Effect, reached: bool) -> Severity:
+    if "download" in effect.flows and not effect.name.startswith(("torch.load", "numpy", "joblib")):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
+    if effect.name.startswith("marshal"):
+        return Severity.HIGH if reached else Severity.MEDIUM
+    mild = effect.name in ("torch.load", "numpy.load", "joblib.load", "yaml.load", "pandas.read_pickle")
+    if mild or effect.when in ("call", "main"):
+        return Severity.INFO
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
+
+
+def _native(effect: Effect, reached: bool) -> Severity:
+    if effect.name in ("ctypes.memmove", "ctypes.CFUNCTYPE", "mmap.mmap"):
+        return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
+    if effect.name.startswith("ctypes.windll.") and re.search(
+        r"VirtualAlloc|CreateThread|WriteProcessMemory", effect.name
+    ):
+        return Severity.HIGH
+    own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
+    if own:
+        return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
+
+
+def _delete(effect: Effect, reached: bool) -> Severity:
+    if _ROOT.search(effect.argument) and effect.name.endswith(("rmtree", "removedirs")):
+        return Severity.HIGH
+    return _pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
+
+
+def _drop(effect: Effect, reached: bool) -> Severity:
+    return Severity.HIGH if reached else Severity.MEDIUM
+
+
+def _settings(effect: Effect, reached: bool) -> Severity:
+    if effect.name in ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV", "PROMPT_COMMAND"):
+        return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    if re.match(r"PIP_|HTTPS?_PROXY|GIT_SSH", effect.name, re.I):
+        return Severity.MEDIUM if reached else Severity.LOW
+    if re.match(r"(?:builtins|os|subprocess|pickle|socket|importlib)\b|torch\.load|transformers\.dynamic", effect.name):
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.LOW, Severity.MEDIUM))
+    return Severity.INFO
+
+
+def _listen(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
+
+
+def _secret(effect: Effect, reached: bool) -> Severity:
+    if effect.name.startswith(("browser_cookie3", "win32crypt", "pynput", "keyboard", "pyautogui", "PIL.ImageGrab")):
+        return Severity.HIGH if reached else Severity.MEDIUM
+    return Severity.INFO
+
+
+_GRADERS = {
+    "process": (PROCESS, _process),
+    "code": (DYNAMIC_CODE, _code),
+    "module": (DYNAMIC_CODE, _module),
+    "remote": (DYNAMIC_CODE, _remote),
+    "download": (NETWORK, _download),
+    "send": (NETWORK, _send),
+    "connect": (NETWORK, _connect),
+    "listen": (NETWORK, _listen),
+    "held": (DYNAMIC_CODE, _held),
+    "search-path": (DYNAMIC_CODE, _search_path),
+    "secret": (NETWORK, _secret),
+    "unpickle": (UNPICKLES, _unpickle),
+    "native": (NATIVE, _native),
+    "native-build": (NATIVE, _module),
+    "delete": (CHANGES_SYSTEM, _delete),
+    "drop": (CHANGES_SYSTEM, _drop),
+    "start": (CHANGES_SYSTEM, _drop),
+    "settings": (CHANGES_SYSTEM, _settings),
+}
+
+
+def _pick(
+    effect: Effect,
+    reached: bool,
+    *,
+    import_: tuple[Severity, Severity],
+    entry: tuple[Severity, Severity],
+    call: tuple[Severity, Severity] = (Severity.INFO, Severity.INFO),
+) -> Severity:
+    """By time, for a file that nothing leads to and for one that a loader reaches."""
+    by_time = {"import": import_, "entry": entry, "call": call}
+    return by_time.get(effect.when, (Severity.INFO, Severity.INFO))[reached]
+
+
+def _is_tool(argument: str) -> bool:
+    return _program(argument) in _TOOLS and not _SHELL.search(_QUIET.sub("", argument))
+
+
+def _fetches(argument: str) -> bool:
+    """True for a program that only fetches a file from a named host; what is done with the file is told by itself."""
+    return (
+        _program(argument) in _FETCHERS
+        and not _SHELL.search(_QUIET.sub("", argument))
+        and not _SENDS.search(argument)
+        and prose.odd_url(argument) is None
+    )
+
+
+def _program(argument: str) -> str:
+    first = re.split(r"[\s\"';|&]", argument.strip() or "…", maxsplit=1)[0].rpartition("/")[2].lower()
+    return first.removesuffix(".exe")
+
+
+_FROM = {
+    "download": "the network",
+    "hub": "another repository",
+    "decoded": "encoded text",
+    "secret": "secrets or the environment",
+    "host": "what names the machine or its user",
+    "file": "a file",
+    "input": "input",
+    "config": "the model's configuration",
+}
+
+
+def origins(flows: set[str]) -> str:
+    """Where values come from, for a person."""
+    return " and ".join(_FROM[flow] for flow in sorted(flows) if flow in _FROM)
