@@ -104,6 +104,22 @@ DUPLICATE = Rule(
     cwe=("CWE-436",),
     references=("https://datatracker.ietf.org/doc/html/rfc8259#section-4",),
 )
+HOLDS_CODE = Rule(
+    id="MSP5037",
+    slug="config-holds-code",
+    title="The configuration itself holds code",
+    severity=Severity.HIGH,
+    why=(
+        "Settings are numbers and names. An expression that starts programs or opens connections waits for code that "
+        "evaluates it; a Lambda layer of Keras carries bytecode that runs when the model is built or used; and Keras "
+        "imports any object from the module that stands beside its name."
+    ),
+    fix="Do not load the model. Ask the publisher for one that is built of the library's own layers.",
+    bad='"rope_base": "__import__(\'os\').system(\'id\')"     {"class_name": "Lambda", "config": {"function": {"class_name": "__lambda__", …',
+    good='"hidden_act": "gelu_new"     {"module": "keras.layers", "class_name": "Dense"}',
+    cwe=("CWE-95", "CWE-502"),
+    references=("https://nvd.nist.gov/vuln/detail/CVE-2025-1550", "https://nvd.nist.gov/vuln/detail/CVE-2024-3660"),
+)
 REWRITES = Rule(
     id="MSP6020",
     slug="tokenizer-rewrites-text",
@@ -136,6 +152,11 @@ UNPINNED_BASE = Rule(
     cwe=("CWE-829",),
     references=("https://huggingface.co/docs/peft/main/en/developer_guides/checkpoint",),
 )
+_BUILTINS = frozenset("eval exec compile __import__ open input getattr setattr breakpoint".split())
+_KERAS = lazy(
+    r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|model_from_json)$"
+)
+"""What Keras itself offers to load or fetch more (CVE-2025-8747, CVE-2025-49655)."""
 _HUB_ID = lazy(r"[\w.-]+/[\w.-]+")
 _COMMIT = lazy(r"[0-9a-f]{40}")
 
@@ -193,6 +214,30 @@ def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]
     if _KNOWN.match(value):
         return None, None, ""
     return OTHER_LIBRARY, None, f"The key {key} names {value}, which is of no library that is known here."
+
+
+@judges(JsonFacts)
+def code_inside(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """Expressions, bytecode, and objects that are restored from modules that act on the machine."""
+    for key, called in facts.expressions:
+        message = f"The value of {key} is Python that calls {called}."
+        yield context.finding(HOLDS_CODE, message, TextEvidence(key), subject=f"{key}\0{called}")
+    for key, module, name in facts.restored:
+        if name == "__lambda__":
+            message = f"The layer at {key or 'the top'} carries its function as bytecode."
+        elif _restores_danger(module, name):
+            message = f"Keras would import {name} from {module} for {key or 'the top'}."
+        else:
+            continue
+        yield context.finding(HOLDS_CODE, message, TextEvidence(f"{module}.{name}"), subject=f"{key}\0{module}.{name}")
+
+
+def _restores_danger(module: str, name: str) -> bool:
+    if module == "builtins":
+        return name in _BUILTINS
+    if re.match(r"(?:keras|tensorflow|tf_keras)\b", module):
+        return _KERAS.search(name) is not None
+    return acts(f"{module}.{name}")
 
 
 @judges(JsonFacts)

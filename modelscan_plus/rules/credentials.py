@@ -44,6 +44,8 @@ def leaked(effect: Effect) -> bool:
         return True
     found = prose.URL.search(effect.argument)
     if found is None:
+        if effect.kind == "connect":
+            return effect.in_body  # as a part of the name that is looked up
         # Where the address comes from settings, a key is telling when it stands among the data, not in a header.
         return effect.in_body and effect.kind == "send" and any(map(_services, effect.keys)) and effect.when != "main"
     return _given_away(effect, found.group().lower(), found.group(1).lower().rpartition("@")[2].partition(":")[0])

@@ -12,6 +12,7 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.rules.credentials import at_home, leaked
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_rules import (
@@ -140,6 +141,8 @@ def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
     if effect.name == "torch.hub.load":
         return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
+    if "hub" in effect.flows and at_once:
+        return Severity.HIGH  # code of another repository, as MSP5030
     if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
         return Severity.HIGH if at_once else Severity.MEDIUM  # Python under another name
     return _pick(
@@ -165,6 +168,8 @@ def _held(effect: Effect, reached: bool) -> Severity:
 
 
 def _search_path(effect: Effect, reached: bool) -> Severity:
+    if {"hub", "download"} & set(effect.flows):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
     if effect.argument.lower().rstrip("/… ").endswith((".zip", ".egg", ".whl", ".bin", ".dat", ".png", ".pt")):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     return Severity.INFO
@@ -244,6 +249,8 @@ def _native(effect: Effect, reached: bool) -> Severity:
 def _delete(effect: Effect, reached: bool) -> Severity:
     if _ROOT.search(effect.argument) and effect.name.endswith(("rmtree", "removedirs")):
         return Severity.HIGH
+    if SENSITIVE_PATH.search(effect.argument) or START_PATH.search(effect.argument):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     return _pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
 
 

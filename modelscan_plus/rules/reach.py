@@ -17,6 +17,7 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_code import message_of, subject_of
 from modelscan_plus.rules.python_grades import grade
+from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 
 MISSING_CODE = Rule(
@@ -158,7 +159,7 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
 
 def _is_loading_script(file: TreeFile) -> bool:
     return any(
-        summary.classes and any(imported.module == "datasets" for imported in summary.imports)
+        summary.classes and any(imported.module in ("datasets", "evaluate") for imported in summary.imports)
         for summary in file.top(PythonSummary)
     )
 
@@ -213,6 +214,26 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                     )
                 elif finding.rule == rule.id and severity.rank > finding.severity.rank:
                     yield context.raised(finding, severity, because)
+
+
+@judges_tree
+def raise_built(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """C source that starts a program weighs more when a loader compiles and loads it."""
+    if not any(_builds(tree.files[path]) for path in reached_code(tree)):
+        return
+    for file in tree.files.values():
+        for finding in file.findings:
+            if finding.rule == NATIVE.id and finding.subject.startswith("native\0"):
+                yield context.raised(finding, Severity.HIGH, "Code that a loader gets to compiles native code.")
+
+
+def _builds(file: TreeFile) -> bool:
+    """True for code that compiles native code when it is imported, built or installed."""
+    return file.name == "setup.py" or any(
+        effect.kind == "native-build" and effect.when in ("import", "entry")
+        for summary in file.top(PythonSummary)
+        for effect in summary.effects
+    )
 
 
 @judges_tree

@@ -24,7 +24,7 @@ DECODED_COMMAND = lazy(
 )
 """A text is decoded and run at once, so that nobody who reads the script knows what it does."""
 _PRIVATE = (
-    r"(?:\.ssh/(?!\S*\.pub|known_hosts|config\b)|\.aws/|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
+    r"(?:\.ssh\b(?!/?\S*(?:\.pub|known_hosts|config)\b)|\.aws\b|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
     r"\.docker/config|\.(?:bash|zsh)_history|\.config/gcloud|huggingface/(?:token|stored_tokens)|/etc/(?:passwd|shadow)\b|"
     r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat)"
 )
@@ -33,10 +33,10 @@ _CLIENT = r"\b(?:curl|wget|nc|ncat|netcat|socat|iwr|irm|invoke-webrequest|invoke
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
     rf"(?:{_PRIVATE}|{_ENVIRONMENT})"
-    rf"|(?:(?:^|[;&|(]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE})[^\n;]{{0,300}}?\|\s*"
+    rf"|(?:(?:^|[;&|(]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
     rf"{_CLIENT}"
     r"|\b(?:dig|nslookup|host|ping|curl|wget)\b[^\n]{0,120}?(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|echo\s+\$)[^\n)`]{0,200}[)`]"
-    r"[\"']?\.[\w-]{2,60}\.[a-z]{2,}",
+    r"[\"']?\.[\w-]{1,60}\.[a-z]{2,}",
     re.I | re.M,
 )
 """Files of credentials or the whole environment go to another machine."""

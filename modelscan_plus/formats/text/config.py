@@ -5,6 +5,7 @@ text are decoded, the vocabulary is skipped by the parser. Sources of the key na
 documentation and sources of transformers 5, diffusers 0.42, sentence-transformers 6, peft 0.21, tokenizers 0.23.
 """
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 
@@ -18,6 +19,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text.configcode import configures, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
     components,
@@ -58,7 +60,8 @@ class JsonFormat(Format):
     description = (
         "Keys that name code (`auto_map`, `custom_pipelines`, `_class_name`, components of diffusers, modules of "
         "sentence-transformers), ask for remote code, name files outside the repository or addresses; keys that stand "
-        "twice; steps of a tokenizer that replace letters; chat templates, which are handed on. Files above 4 MiB are "
+        "twice; values that are Python expressions, and what Keras restores from its configurations; steps of a "
+        "tokenizer that replace letters; chat templates, which are handed on. Files above 4 MiB are "
         "checked for form, and of tokenizers the rewriting parts are read; vocabularies are not compared with those of "
         "the base model. Loaders: transformers, diffusers, sentence-transformers, peft, timm, vLLM."
     )
@@ -77,7 +80,7 @@ class JsonFormat(Format):
             return
         data = artifact.source.pread(0, size)
         if size > WHOLE:
-            yield _large(artifact, data, whole)
+            yield _large(artifact, data, whole, budget)
             return
         problems: list[ConfigProblem] = []
         value = _decode(data, problems)
@@ -86,7 +89,7 @@ class JsonFormat(Format):
             gap = CoverageReason("json-syntax", f"not valid JSON: {value.why}")
             yield Parsed((JsonFacts((ConfigProblem("syntax", "", value.why),)),), whole, gaps=(gap,))
             return
-        yield _parsed(artifact, value, problems, whole)
+        yield _parsed(artifact, value, problems, whole, budget)
 
 
 class _Broken:
@@ -115,7 +118,9 @@ def _decode(data: bytes, problems: list[ConfigProblem]) -> object:
         return _Broken(shorten(visible(str(error)), 160))
 
 
-def _parsed(artifact: Artifact, value: object, problems: list[ConfigProblem], whole: tuple[Region, ...]) -> Parsed:
+def _parsed(
+    artifact: Artifact, value: object, problems: list[ConfigProblem], whole: tuple[Region, ...], budget: Budget
+) -> Parsed:
     name = artifact.name.rpartition("/")[2]
     pairs = list(walk(value))
     code = tuple(code_references(value, name, pairs))
@@ -128,6 +133,8 @@ def _parsed(artifact: Artifact, value: object, problems: list[ConfigProblem], wh
         trusts=tuple(trusts(pairs)),
         strings=known,
         remarks=tuple(_remarks(pairs, name)),
+        expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
+        restored=tuple(itertools.islice(restored(value), 500)),
     )
     summary = ConfigSummary(
         keys=tuple(map(visible, value))[:400] if isinstance(value, dict) else (),
@@ -202,7 +209,7 @@ def _replaces(value: object) -> Iterator[ReplaceRule]:
                 stack += [item for item in node.values() if isinstance(item, (dict, list))]
 
 
-def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...]) -> Parsed:
+def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: Budget) -> Parsed:
     """A large file: its form is checked, and of a tokenizer the telling parts are read."""
     try:
         if data.lstrip()[:1] == b"{":
@@ -219,4 +226,4 @@ def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...]) -> Parsed
         why = shorten(visible(str(error)), 160)
         gap = CoverageReason("json-syntax", f"not valid JSON: {why}")
         return Parsed((JsonFacts((ConfigProblem("syntax", "", why),)),), whole, gaps=(gap,))
-    return _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole)
+    return _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole, budget)

@@ -70,6 +70,10 @@ class JsonFacts(Facts, frozen=True):
     replaces: tuple[ReplaceRule, ...] = ()
     code: tuple[tuple[str, str], ...] = ()
     """References to code: where, and what."""
+    expressions: tuple[tuple[str, str], ...] = ()
+    """Values that are Python: where, and the first thing that evaluating them would call."""
+    restored: tuple[tuple[str, str, str], ...] = ()
+    """Objects that Keras restores: where, module, class or function ("__lambda__" for code that is carried along)."""
     trusts: tuple[str, ...] = ()
     """Keys that ask loaders to run remote code."""
     strings: dict[str, str] = msgspec.field(default_factory=dict)

@@ -1,9 +1,12 @@
 """Texts that no other format claims: model cards, scripts, requirements, settings, word lists, licences."""
 
+import itertools
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
@@ -47,6 +50,9 @@ _CALL = lazy(
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
     r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
     re.M,
+)
+_HERE = lazy(
+    r"\bpython[\d.]*\b[^\n|;]{0,80}<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?[^\n]{0,200}\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
 )
 _CALLS = 2000
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
@@ -99,7 +105,18 @@ class TextFormat(Format):
         summaries: tuple[Summary, ...] = (TextSummary(role),)
         if code := code_references(artifact.name.rpartition("/")[2], text):
             summaries += (ConfigSummary(code=code),)
-        yield Parsed((TextFacts(role, remarks),), regions, gaps=gaps, variant=variant, summaries=summaries)
+        inside = tuple(_embedded(artifact, role, text))
+        yield Parsed((TextFacts(role, remarks),), regions, inside, gaps=gaps, variant=variant, summaries=summaries)
+
+
+def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
+    """Python that a script hands to the interpreter as a here-document, as artifacts of their own."""
+    if role not in roles.SCRIPTS and role != "settings":
+        return
+    for number, found in enumerate(itertools.islice(_HERE.finditer(text), 50), 1):
+        code = textwrap.dedent(found["code"])
+        if code.strip():
+            yield artifact.member(f"here-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:

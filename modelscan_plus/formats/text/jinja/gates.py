@@ -208,7 +208,10 @@ class Gates:
         if isinstance(value, str):
             yield value, None
             return
-        key = key_of(node) if isinstance(node, (nodes.Name, nodes.Getattr)) else None
+        if isinstance(node, nodes.Getitem) and isinstance(table := self._scope.folder.fold(node.node), dict):
+            yield " ".join(text for text in table.values() if isinstance(text, str))[:4000], None
+            return
+        key = key_of(node) if isinstance(node, (nodes.Name, nodes.Getattr, nodes.Getitem)) else None
         if key and (possible := self._scope.possible.get(key)):
             yield " ".join(possible[:20]), None
             return

@@ -15,8 +15,10 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.calls import (
     COMMAND_KINDS,
+    by_library,
     evaluated_annotations,
     held,
+    looked_up,
     makes_executable,
     named_calls,
     placed,
@@ -76,7 +78,7 @@ def parse(data: bytes | str) -> ast.Module | str:
 
 def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: str = "") -> Source:
     """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
-    names = Names(tree)
+    names = Names(tree, ambient=level > 0)
     blocks = blocks_of(tree, name)
     budget.check_time()
     finder = _Finder(names, Flow(names, blocks), text, budget, level)
@@ -161,8 +163,11 @@ class _Finder:
             return
         kind = kind_of(dotted) if dotted else None
         if kind is None and isinstance(node.func, ast.Attribute):
-            kind = METHOD_KINDS.get(node.func.attr)
+            kind = "process" if by_library(node) else METHOD_KINDS.get(node.func.attr)
             dotted = dotted or f"….{node.func.attr}"
+        if dotted is None and (module := looked_up(node, self._names)):
+            yield self._simple("held", f"{module}.…", block, node)
+            return
         if dotted in ("builtins.open", "io.open", "codecs.open"):
             kind = _opens(node)
         elif (

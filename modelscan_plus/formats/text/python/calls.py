@@ -10,6 +10,7 @@ from modelscan_plus.formats.text.python.sinks import KIND_OF
 COMMAND_KINDS = frozenset(("process", "code"))
 _NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
 """Classes that programs compare with and derive from, and functions that run nothing of another's making."""
+_LOOKED_UP = frozenset("os posix nt subprocess pty".split())
 _HEADERS = frozenset(("headers", "auth", "cookies", "extra_headers", "additional_headers"))
 _EXECUTABLE = 4
 """PROT_EXEC of mmap(2)."""
@@ -87,6 +88,33 @@ def named_calls(node: ast.Dict, names: Names) -> Iterator[str]:
             text = (names.folder.text(value) or "").removeprefix("ext://")
             if KIND_OF.get(text) in COMMAND_KINDS:
                 yield text
+
+
+def looked_up(node: ast.Call, names: Names) -> str | None:
+    """The module of which a function is called whose name is known only at run time: `getattr(os, name)("…")`."""
+    function = node.func
+    base: ast.expr | None = None
+    if isinstance(function, ast.Call) and len(function.args) >= 2 and names.plain(function.func) == "builtins.getattr":
+        base = function.args[0]
+    elif isinstance(function, ast.Subscript):
+        holder = function.value
+        if isinstance(holder, ast.Call) and names.plain(holder.func) == "builtins.vars" and holder.args:
+            base = holder.args[0]
+        elif isinstance(holder, ast.Attribute) and holder.attr == "__dict__":
+            base = holder.value
+    dotted = names.plain(base) if base is not None else None
+    return dotted if dotted in _LOOKED_UP else None
+
+
+def by_library(node: ast.Call) -> bool:
+    """True for a call like `library.system(b"…")`: text for C, which no method of Python takes."""
+    first = node.args[0] if node.args else None
+    return (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("system", "popen", "execvp", "execl", "execlp")
+        and isinstance(first, ast.Constant)
+        and isinstance(first.value, bytes)
+    )
 
 
 def makes_executable(node: ast.Call, dotted: str, names: Names) -> bool:

@@ -23,6 +23,7 @@ _LOCATORS = frozenset(
 """Functions that import an object by its dotted name."""
 _GETTERS = frozenset(("builtins.getattr", "inspect.getattr_static"))
 _ITEMS = frozenset(("__getitem__", "get"))
+_SCOPES = frozenset(("__globals__", "f_globals", "f_locals"))
 _TABLES = frozenset(("builtins.globals", "builtins.locals", "builtins.vars"))
 _DEPTH = 60
 
@@ -30,8 +31,11 @@ _DEPTH = 60
 class Names:
     """The names of one source file."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.aliases: dict[str, str] = {}
+    def __init__(self, tree: ast.Module, *, ambient: bool = False) -> None:
+        """`ambient`: the code stands in a text, and whoever evaluates it may have imported modules for it."""
+        self.aliases: dict[str, str] = {"get_ipython": "IPython.get_ipython"}
+        if ambient:
+            self.aliases |= {name: name for name in _CARRIED}
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Module (with leading dots) and imported names of each import statement."""
         self.defined: set[str] = {
@@ -219,8 +223,10 @@ class Names:
 
     def _reduced(self, arguments: list[ast.expr], depth: int) -> str | None:
         """`functools.reduce(getattr, ["path", "join"], os)`."""
-        dotted = self._resolve(arguments[2], depth + 1)
-        if self._resolve(arguments[0], depth + 1) not in _GETTERS or dotted is None:
+        dotted, getter = self._resolve(arguments[2], depth + 1), arguments[0]
+        if isinstance(getter, ast.Lambda) and isinstance(getter.body, ast.Call):
+            getter = getter.body.func
+        if self._resolve(getter, depth + 1) not in _GETTERS or dotted is None:
             return None
         try:
             names = self.folder.fold(arguments[1])
@@ -279,7 +285,7 @@ class Names:
             if base:
                 return _join(base, key)
             return "builtins" if key == "__builtins__" else self.aliases.get(key, f"builtins.{key}")
-        if isinstance(holder, ast.Attribute) and holder.attr == "__globals__" and (found := _global(key)):
+        if isinstance(holder, ast.Attribute) and holder.attr in _SCOPES and (found := _global(key)):
             self.disguised = True
             return found
         dotted = self._resolve(holder, depth + 1)

@@ -121,12 +121,14 @@ OBJECTS: dict[str, dict[str, str]] = {
     "smtplib.SMTP_SSL": {"sendmail": "send", "send_message": "send"},
     "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
     "ctypes.CDLL": _LIBRARY, "ctypes.PyDLL": _LIBRARY, "ctypes.WinDLL": _LIBRARY, "ctypes.cdll.LoadLibrary": _LIBRARY,
+    "IPython.get_ipython": {"system": "process", "getoutput": "process", "run_cell": "code", "ex": "code", "ev": "code"},
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip
 """What the methods of an object do, by the function that makes it."""
 METHOD_KINDS = {
     "sendall": "send", "sendmail": "send", "write_text": "write", "write_bytes": "write", "unlink": "delete",
     "exec_module": "module", "storbinary": "send", "exec_command": "process", "load_module": "module",
+    "load_extension": "native",
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""
 

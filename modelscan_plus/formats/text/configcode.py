@@ -1,0 +1,72 @@
+"""Code that stands in a JSON configuration itself: expressions for eval, functions and modules that Keras restores.
+
+Keras writes each object as {"class_name", "module", "config", "registered_name"}. A Lambda layer carries its function
+as marshalled bytecode in base64 ("__lambda__", or a list whose first item it is); any other object is imported from its
+module. Sources: keras.src.saving.serialization_lib of Keras 3, and its predecessor in tf.keras.
+"""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.python.analyse import analyse, parse
+
+_EXPRESSION = lazy(r"[\w\])]\s*\(")
+_NODES = 50_000
+_TELLING = frozenset(
+    "process code send connect download module held native unpickle start drop native-build remote".split()
+)
+_CONFIGURES = lazy(r"(?:^|[_.-])(?:config|configuration|index|params|hparams|args|settings)\.json$", re.I)
+
+
+def configures(name: str) -> bool:
+    """True for names of files that configure something, as against data."""
+    return _CONFIGURES.search(name) is not None
+
+
+def expressions(pairs: list[tuple[str, str, str]], budget: Budget) -> Iterator[tuple[str, str]]:
+    """Values that are Python and would do something when they were evaluated: where, and what they call."""
+    for place, _, text in pairs:
+        if not 6 < len(text) < 20_000 or not _EXPRESSION.search(text) or "{%" in text or "{{" in text:
+            continue
+        tree = parse(text.strip())
+        if isinstance(tree, str):
+            continue
+        called = [effect.name for effect in analyse(tree, text, budget).effects if effect.kind in _TELLING]
+        if called:
+            yield shorten(visible(place), 160), called[0]
+
+
+def restored(value: object) -> Iterator[tuple[str, str, str]]:
+    """Objects that Keras restores: where, module, class or function; "__lambda__" for code that is carried along."""
+    stack: list[tuple[str, object]] = [("", value)]
+    for _ in range(_NODES):
+        if not stack:
+            return
+        place, node = stack.pop()
+        if isinstance(node, list):
+            stack += [(f"{place}[{number}]", item) for number, item in enumerate(node[:_NODES])]
+        if not isinstance(node, dict):
+            continue
+        stack += [(f"{place}.{key}".lstrip("."), item) for key, item in node.items() if isinstance(item, (dict, list))]
+        kind, module, config = node.get("class_name"), node.get("module"), node.get("config")
+        shown = shorten(visible(place), 160)
+        carried = kind == "Lambda" and isinstance(config, dict) and _carries(config)
+        if kind == "__lambda__" or carried:
+            yield shown, "keras", "__lambda__"
+        elif isinstance(kind, str) and isinstance(module, str):
+            yield (
+                shown,
+                visible(module)[:200],
+                visible(config if kind == "function" and isinstance(config, str) else kind)[:200],
+            )
+
+
+def _carries(config: dict[str, object]) -> bool:
+    """True for a Lambda layer with bytecode; one that names a registered function has none."""
+    function = config.get("function")
+    if isinstance(function, dict):
+        return function.get("class_name") == "__lambda__"
+    return isinstance(function, list) or (isinstance(function, str) and config.get("function_type") == "lambda")
