@@ -47,7 +47,8 @@ _PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
     r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
-_SHELL = lazy(r"(?:^|[\s/])(?:ba|z|da|k)?sh\b|cmd(?:\.exe)?\b|powershell|/bin/bash", re.I)
+_SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh(?:\s+-\w+)*\s*$|cmd(?:\.exe)?\b|powershell", re.I)
+"""A shell that is given no script, and so waits for orders."""
 _LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
 
 

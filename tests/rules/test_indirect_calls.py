@@ -1,0 +1,100 @@
+"""Calls that do not name what they call: told when they run with the import of a model, and honest look-alikes not."""
+
+import json
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect_tree
+
+HEAD = "import base64, functools, importlib, operator, os, subprocess, sys, torch\nfrom torch import nn\n"
+CONFIG = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}).encode()
+
+
+def worst(line: str, **files: str) -> int:
+    """The worst finding for code that the import of a model runs."""
+    tree = {"config.json": CONFIG, "modeling_x.py": f"{HEAD}{line}\nclass M(nn.Module):\n    pass\n".encode()}
+    tree |= {path: text.encode() for path, text in files.items()}
+    return max(found.severity.rank for found in inspect_tree(tree))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "operator.methodcaller('sys' 'tem', 'id')(importlib.import_module('posix'))",
+        "operator.itemgetter('system')(vars(os))('id')",
+        "functools.reduce(getattr, ['system'], __import__('os'))('id')",
+        "functools.reduce(lambda a, b: getattr(a, b), ['system'], os)('id')",
+        "next(filter(os.system, ['id']))",
+        "max(['id'], key=os.system)",
+        "class T:\n    table = [len, os.system]\n    def run(self, i, x):\n        return self.table[i](x)\nT().run(1, 'id')",
+        "class T:\n    __class_getitem__ = os.system",
+        "H = {'run': subprocess.check_output}",
+        "@os.system\nclass T: pass",
+        "T = {'a': 'system', 'b': 'os'}\ndef f(a, b):\n    return getattr(__import__(T[a]), T[b])\ng = f('b', 'a')\ng('id')",
+        "def d(s):\n    return ''.join(chr(ord(c) ^ 3) for c in s)\ngetattr(__import__(d('lp')), d('pzpwfn'))('id')",
+        "(lambda m, a: getattr(m, a))(os, 'system')('id')",
+        "m = __import__('xy'.translate({120: 'o', 121: 's'}))\nm.system('id')",
+        "getattr(os, [n for n in dir(os) if n.endswith('stem')][0])('id')",
+        "from os import *\nsystem('id')",
+        "print.__self__.exec('import os')",
+        "sys._getframe(0).f_builtins['exec']('import os')",
+        "import pydoc\npydoc.locate('os.system')('id')",
+        "import pkgutil\npkgutil.resolve_name('os:system')('id')",
+        "import logging.config\nlogging.config.dictConfig({'handlers': {'h': {'()': 'os.system', 'command': 'id'}}})",
+        "class T:\n    x: \"__import__('os').system('id')\"",
+        "import ctypes\nctypes.CDLL(None).system(b'id')",
+        "import ctypes\nctypes.pythonapi.PyRun_SimpleString(b'import os; os.system(\"id\")')",
+        "import pickle\npickle.loads(b'cos\\nsystem\\n(S\"id\"\\ntR.')",
+        "import yaml\nyaml.unsafe_load('!!python/object/apply:os.system [id]')",
+        "import timeit\ntimeit.timeit('os.system(\"id\")', setup='import os')",
+        "get_ipython().system('id')",
+    ],
+)
+def test_indirect_calls_are_seen_through(line: str) -> None:
+    assert worst(line) >= Severity.HIGH.rank
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "operator.attrgetter('weight')(nn)",
+        "functools.reduce(getattr, ['nn', 'functional'], torch)",
+        "functools.reduce(operator.mul, [1, 2, 3], 1)",
+        "act = {'relu': nn.ReLU, 'gelu': nn.GELU}['relu']()",
+        "isinstance(None, (subprocess.Popen, int))",
+        "def d(s):\n    return s.upper()\ngetattr(torch, d('x'), None)",
+        "kind = getattr(torch, 'float16')",
+        "flag = getattr(os, 'O_BINARY', 0)",
+        "class T:\n    x: 'Optional[torch.Tensor]' = None\n    y: 'Callable[[int], int]'",
+        "import ctypes\nctypes.c_int(3)",
+        "import logging.config\nlogging.config.dictConfig({'handlers': {'h': {'()': 'logging.StreamHandler'}}})",
+        "import platform\nplatform.system()",
+        "chat = None\nif chat: chat.system('You are a helpful assistant.')",
+    ],
+)
+def test_honest_code_of_the_same_form_is_not(line: str) -> None:
+    assert worst(line) < Severity.HIGH.rank
+
+
+def test_memory_made_executable_is_told_and_other_mappings_are_not() -> None:
+    assert worst("import mmap\nb = mmap.mmap(-1, 4096, prot=7)") >= Severity.HIGH.rank
+    assert (
+        worst("import mmap\nb = mmap.mmap(-1, 9, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)")
+        >= Severity.HIGH.rank
+    )
+    entry = "class T(nn.Module):\n    def __init__(self, f):\n        self.m = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)"
+    assert worst(f"import mmap\n{entry}") < Severity.HIGH.rank
+
+
+def test_native_source_that_starts_programs() -> None:
+    inline = (
+        "from torch.utils.cpp_extension import load_inline\nload_inline('x', cpp_sources='SOURCE', functions=['f'])"
+    )
+    assert worst(inline.replace("SOURCE", 'int f(){ return system("id"); }')) >= Severity.HIGH.rank
+    assert worst(inline.replace("SOURCE", "int f(){ return filesystem(1); }")) < Severity.HIGH.rank
+    built = "from torch.utils.cpp_extension import load\nload(name='x', sources=['csrc/x.cpp'])"
+    started = '#include <cstdlib>\nstatic int once = std::system("id");\n'
+    assert worst(built, **{"csrc/x.cpp": started}) >= Severity.HIGH.rank
+    assert worst("", **{"csrc/x.cpp": started}) < Severity.HIGH.rank
+    assert worst(built, **{"csrc/x.cpp": "void system(const char* name); // declared only\n"}) < Severity.HIGH.rank
