@@ -51,6 +51,8 @@ _BY_PATH = frozenset(
 """Functions that run the file that they are given."""
 _CODE_NAMES = frozenset(("py", "so", "pyd", "dll", "dylib", "zip", "egg", "whl"))
 _ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
+_HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
+_SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|~")
 _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
 
 
@@ -70,7 +72,8 @@ def _hostile(effect: Effect) -> str:
     """What only malware does, "" for nothing of that kind."""
     flows = set(effect.flows)
     if effect.hostile:
-        return f"a command that {effect.hostile}" if effect.kind in ("process", "code") else effect.hostile
+        command = effect.kind in ("process", "code") and not effect.hostile.startswith("renders")
+        return f"a command that {effect.hostile}" if command else effect.hostile
     if effect.kind == "code" and flows & {"download", "decoded", "hub"}:
         return f"runs code that comes from {origins(flows & {'download', 'decoded', 'hub'})}"
     if effect.kind in ("module", "native") and "download" in flows:
@@ -170,6 +173,8 @@ def _held(effect: Effect, reached: bool) -> Severity:
 def _search_path(effect: Effect, reached: bool) -> Severity:
     if {"hub", "download"} & set(effect.flows):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
+    if _SCRATCH.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW  # what was put there is not here
     if effect.argument.lower().rstrip("/… ").endswith((".zip", ".egg", ".whl", ".bin", ".dat", ".png", ".pt")):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     return Severity.INFO
@@ -261,6 +266,12 @@ def _drop(effect: Effect, reached: bool) -> Severity:
 def _settings(effect: Effect, reached: bool) -> Severity:
     if effect.name in ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV", "PROMPT_COMMAND"):
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    if effect.name.startswith("transformers.dynamic_module_utils"):
+        return (
+            Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+        )  # who may run code is decided there
+    if effect.name == "HF_ENDPOINT" and reached and effect.when in _ENTRY:
+        return Severity.INFO if not effect.argument or _HUBS.match(effect.argument) else Severity.HIGH
     if re.match(r"PIP_|HTTPS?_PROXY|GIT_SSH", effect.name, re.I):
         return Severity.MEDIUM if reached else Severity.LOW
     if re.match(r"(?:builtins|os|subprocess|pickle|socket|importlib)\b|torch\.load|transformers\.dynamic", effect.name):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.remarks import POSES
 from modelscan_plus.rules.credentials import goes_elsewhere
@@ -211,10 +212,11 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
         return COMMAND, Severity.HIGH
     if listed("installers", remark.host):
         return COMMAND, Severity.INFO
-    if listed("code", remark.host) or (
-        remark.what.startswith("downloads a file") and not remark.host.startswith("http:")
-    ):
+    if listed("code", remark.host):
         return COMMAND, Severity.MEDIUM
+    if remark.what.startswith("downloads a file") and not remark.host.startswith("http:"):
+        hidden = re.search(r"/\.\w|\bnohup\b", remark.text) is not None
+        return COMMAND, Severity.HIGH if hidden else Severity.MEDIUM
     return COMMAND, Severity.HIGH
 
 
@@ -284,7 +286,10 @@ _GRADERS: dict[str, Grader] = {
     "protection": _fixed(PROTECTION_OFF),
     "shortcut": _shortcut,
     "start": _started,
-    "modelfile": _fixed(ODD_ADDRESS),
+    "modelfile": lambda remark, role: (
+        ODD_ADDRESS,
+        Severity.HIGH if prose.odd_url(remark.text) or "http:" in remark.text.lower() else Severity.MEDIUM,
+    ),
 }
 
 

@@ -30,6 +30,26 @@ _PRIVATE = (
 )
 _ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"
 _CLIENT = r"\b(?:curl|wget|nc|ncat|netcat|socat|iwr|irm|invoke-webrequest|invoke-restmethod)\b"
+_DATA_FILE = r"\.(?:safetensors|bin|gguf|pt|pth|onnx|json|png|jpe?g|svg|model|npy|npz|h5|dat)\b"
+CARRIED_COMMAND = lazy(
+    rf"\b(?:tail|dd|head|cat|strings|cut|sed|awk|unzip)\s[^\n|;&]{{0,300}}?(?:{_DATA_FILE}|[\"']?\$(?:0\b|\{{?BASH_SOURCE))[^\n|;&]{{0,200}}\|\s*"
+    rf"(?:{_SHELL}|(?:base64|tar|xxd|openssl|gunzip|gzip|zcat)\b[^\n]{{0,200}}?(?:\|\s*{_SHELL}|(?:&&|;)\s*(?:\./|sh\s|bash\s)))"
+    rf"|(?:^|[;&|]\s*)(?:sudo\s+)?(?:ba|z|da|k)?sh\s+[\w./-]{{1,100}}{_DATA_FILE}"
+    rf"|\$\{{?\w+\}}?\S*\s[^\n|;&]{{0,100}}https?://[^\s|;&]+[\"']?\s*\|\s*{_SHELL}"
+    rf"|(?:(?:^|[;&]\s*)\.|\bpython[\d.]*|\bperl)\s+<\(\s*(?:curl|wget)\b",
+    re.I | re.M,
+)
+"""What runs stands in a file of data, in the script's own tail, or behind a name that is put together."""
+TAKES_OVER = lazy(
+    r"\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
+    re.I | re.M,
+)
+"""A shell that gives everybody the rights of its owner, or one that starts itself without end."""
+ADDED_AND_RUN = lazy(
+    r"^\s*ADD\s+(?:--\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
+    re.M,
+)
+"""A container fetches a file and runs it."""
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
     rf"(?:{_PRIVATE}|{_ENVIRONMENT})"

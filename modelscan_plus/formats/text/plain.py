@@ -5,6 +5,8 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
@@ -18,6 +20,7 @@ from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.projects import code_references
+from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.remarks import (
     hidden_remarks,
     markup_remarks,
@@ -51,9 +54,14 @@ _CALL = lazy(
     r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
     re.M,
 )
+_IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
 _HERE = lazy(
     r"\bpython[\d.]*\b[^\n|;]{0,80}<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?[^\n]{0,200}\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
 )
+_BLOCK = lazy(
+    r"^[ \t>]{0,8}```[ \t]*(?:python|py|python3)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```", re.M | re.I
+)
+_MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
 _CALLS = 2000
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
@@ -110,7 +118,13 @@ class TextFormat(Format):
 
 
 def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
-    """Python that a script hands to the interpreter as a here-document, as artifacts of their own."""
+    """Python that a script hands to the interpreter or a page shows, as artifacts of their own."""
+    if role == "markdown":
+        for number, found in enumerate(itertools.islice(_BLOCK.finditer(text), 200), 1):
+            code = textwrap.dedent(found["code"])
+            if _MAY_ACT.search(code) and not isinstance(parse(code), str):
+                code = "if __name__ == '__main__':\n" + textwrap.indent(code, "    ")  # nobody runs it unasked
+                yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role not in roles.SCRIPTS and role != "settings":
         return
     for number, found in enumerate(itertools.islice(_HERE.finditer(text), 50), 1):
@@ -175,6 +189,9 @@ def _calls(role: str, text: str) -> Iterator[Remark]:
         name = next(filter(None, found.groups()))
         line = text.count("\n", 0, found.start()) + 1
         yield Remark("calls", f"has {visible(name)} called", shorten(visible(found.group().strip()), 160), line, name)
+    imported = _first("calls", "has a module of the machine imported", _IMPORTED, text) if role == "settings" else ()
+    for remark in imported:
+        yield msgspec.structs.replace(remark, host="builtins.__import__")
 
 
 def _is_list(name: str) -> bool:

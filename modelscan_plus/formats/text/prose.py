@@ -13,7 +13,14 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.commands import DECODED_COMMAND, GIT_RUNS, SECRETS_SENT
+from modelscan_plus.formats.text.commands import (
+    ADDED_AND_RUN,
+    CARRIED_COMMAND,
+    DECODED_COMMAND,
+    GIT_RUNS,
+    SECRETS_SENT,
+    TAKES_OVER,
+)
 
 _ZERO_WIDTH = frozenset(
     "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u180e\ufeff\u00ad\u034f\u115f\u1160\u3164\uffa0"
@@ -91,7 +98,7 @@ PERSISTENCE = lazy(
     re.I,
 )
 DESTRUCTION = lazy(
-    r"\brm\s+-(?:rf|fr|r\s+-f)\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:\s|\*|$)|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\b[^\n]*\bof=/dev/[sh]d"
+    r"\brm\s+-(?:rf|fr|r\s+-f)\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:/?\*|/?\s|/?$)|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\b[^\n]*\bof=/dev/[sh]d"
     r"|\bformat\s+c:|\bdel\s+/[sq]\s+/[sq]\s+c:\\",
     re.I,
 )
@@ -344,10 +351,13 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("opens a shell to another machine", REVERSE_SHELL),
         ("runs what it downloads, unseen", PIPE_TO_SHELL),
         ("runs text that it decodes, unseen", DECODED_COMMAND),
+        ("runs what stands in a file of data or is put together, unseen", CARRIED_COMMAND),
         ("sends secrets or the environment away", SECRETS_SENT),
+        ("takes the machine over", TAKES_OVER),
         ("has git start a shell", GIT_RUNS),
         ("downloads a file and runs it at once", DOWNLOAD_THEN_RUN),
         ("downloads a file and runs it at once", DOWNLOAD_BY_NAME),
+        ("downloads a file and runs it at once", ADDED_AND_RUN),
         ("runs a hidden or encoded PowerShell command", HIDDEN_WINDOW),
         ("makes itself start again later", PERSISTENCE),
         ("destroys data", DESTRUCTION),

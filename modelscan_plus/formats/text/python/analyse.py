@@ -18,6 +18,7 @@ from modelscan_plus.formats.text.python.calls import (
     by_library,
     evaluated_annotations,
     held,
+    leaves_template,
     looked_up,
     makes_executable,
     named_calls,
@@ -166,6 +167,11 @@ class _Finder:
         if kind is None and isinstance(node.func, ast.Attribute):
             kind = "process" if by_library(node) else METHOD_KINDS.get(node.func.attr)
             dotted = dotted or f"….{node.func.attr}"
+        if leaves_template(node, dotted, self._names):
+            yield self._simple(
+                "code", dotted or "….from_string", block, node, "renders a template that leaves its sandbox"
+            )
+            return
         if dotted is None and (module := looked_up(node, self._names)):
             yield self._simple("held", f"{module}.…", block, node)
             return
@@ -235,8 +241,8 @@ class _Finder:
             hostile = command[0]
         elif kind == "native-build":
             hostile = starts_from_native(node, self._names)
-        elif kind == "unpickle" and "!!python/" in argument:
-            hostile = "reads YAML that has functions called"
+        elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
+            hostile = "reads data that has functions called"
         effect = Effect(
             kind,
             visible(dotted),

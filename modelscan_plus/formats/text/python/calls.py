@@ -1,6 +1,7 @@
 """Calls looked at closer: what an indirect call really calls, what a call makes executable, what it takes where."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from modelscan_plus.formats.text import prose
@@ -10,6 +11,11 @@ from modelscan_plus.formats.text.python.sinks import KIND_OF
 COMMAND_KINDS = frozenset(("process", "code"))
 _NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
 """Classes that programs compare with and derive from, and functions that run nothing of another's making."""
+_IMPORTERS = frozenset(
+    """importlib.abc.Loader importlib.abc.SourceLoader importlib.abc.InspectLoader importlib.abc.ExecutionLoader
+    importlib.abc.MetaPathFinder importlib.abc.PathEntryFinder importlib.machinery.SourceFileLoader""".split()
+)
+"""Classes from which an importer of one's own is derived."""
 _LOOKED_UP = frozenset("os posix nt subprocess pty".split())
 _HEADERS = frozenset(("headers", "auth", "cookies", "extra_headers", "additional_headers"))
 _EXECUTABLE = 4
@@ -47,7 +53,9 @@ def held(top: ast.AST, names: Names) -> Iterator[tuple[ast.expr, str]]:
         if id(value) in compared or not isinstance(value, (ast.Name, ast.Attribute)):
             continue
         dotted = names.plain(value)
-        if dotted and KIND_OF.get(dotted) in COMMAND_KINDS and not dotted.startswith(_NOT_HELD):
+        if (dotted and KIND_OF.get(dotted) in COMMAND_KINDS and not dotted.startswith(_NOT_HELD)) or (
+            value is top and dotted in _IMPORTERS
+        ):
             yield value, dotted
 
 
@@ -115,6 +123,13 @@ def by_library(node: ast.Call) -> bool:
         and isinstance(first, ast.Constant)
         and isinstance(first.value, bytes)
     )
+
+
+def leaves_template(node: ast.Call, dotted: str | None, names: Names) -> bool:
+    """True for a template in the source that reaches for Python's internals."""
+    text = names.folder.text(node.args[0]) if node.args else None
+    renders = dotted == "jinja2.Template" or (isinstance(node.func, ast.Attribute) and node.func.attr == "from_string")
+    return renders and text is not None and "{" in text and re.search(r"__\w+__", text) is not None
 
 
 def makes_executable(node: ast.Call, dotted: str, names: Names) -> bool:

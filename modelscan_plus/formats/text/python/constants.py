@@ -8,6 +8,7 @@ import codecs
 import html
 import lzma
 import re
+import textwrap
 import urllib.parse
 import zlib
 from collections.abc import Callable
@@ -251,6 +252,9 @@ FUNCTIONS: dict[str, Callable[[list[Constant]], Constant]] = {
     "codecs.encode": lambda given: codec(given[0] if isinstance(given[0], str) else "", "rot13"),
     "bz2.decompress": lambda given: bz2.BZ2Decompressor().decompress(_data(given[0]), LONGEST),
     "lzma.decompress": lambda given: lzma.LZMADecompressor(memlimit=64 << 20).decompress(_data(given[0]), LONGEST),
+    "ast.parse": lambda given: str(given[0]),
+    "ast.unparse": lambda given: str(given[0]),
+    "textwrap.dedent": lambda given: textwrap.dedent(str(given[0])),
     "operator.add": lambda given: str(given[0]) + str(given[1]),
     "operator.concat": lambda given: str(given[0]) + str(given[1]),
     "pathlib.Path": lambda given: "/".join(map(str, given)),

@@ -27,6 +27,8 @@ from modelscan_plus.formats.text.python.constants import (
     size,
     translated,
 )
+from modelscan_plus.formats.text.python.inline import Inliner
+from modelscan_plus.formats.text.python.interpret import Interpreter
 
 __all__ = ("Constant", "Folder", "NotConstant")
 _DEPTH = 120
@@ -40,12 +42,11 @@ class Folder:
         self,
         names: Mapping[str, Constant],
         resolve: Callable[[ast.expr], str | None],
-        returned: Callable[[ast.Call], ast.expr | None] = lambda call: None,
+        inliner: Inliner | None = None,
     ) -> None:
         self.names = names
         self.resolve = resolve
-        self.returned = returned
-        """What a call of a small function of the file returns (inline.py)."""
+        self.inliner = inliner
         self.decoded = False
         """Set when a fold went through a decoder."""
         self._steps = 0
@@ -192,8 +193,12 @@ class Folder:
             if dotted in DECODERS:
                 self.decoded = True
             return function(arguments)
-        if (inner := self.returned(node)) is not None:
+        if self.inliner is not None and (inner := self.inliner.returned(node)) is not None:
             return self._fold(inner, local, depth + 10)
+        if self.inliner is not None and (body := self.inliner.body(node)) is not None:
+            variables = {name: self._fold(value, local, depth + 10) for name, value in body[1].items()}
+            self.decoded = True
+            return Interpreter(lambda part, known: self._fold(part, known, depth + 10)).result(body[0], variables)
         if isinstance(node.func, ast.Attribute):
             value = self._fold(node.func.value, local, depth)
             arguments = [self._fold(argument, local, depth) for argument in node.args]

@@ -40,6 +40,14 @@ class Inliner:
             known = self._done[id(call)] = (call, self._returned(call))  # the call is kept so that its id stays its own
         return known[1]
 
+    def body(self, call: ast.Call) -> tuple[list[ast.stmt], dict[str, ast.expr]] | None:
+        """The statements of the function that is called, and its parameters with what the call gives them."""
+        function = self._bodies.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if not isinstance(function, ast.FunctionDef) or sum(1 for _ in ast.walk(function)) > 3 * _LARGEST:
+            return None
+        bound = _bound(function.args, call)
+        return None if bound is None else (function.body, bound)
+
     def _returned(self, call: ast.Call) -> ast.expr | None:
         function: ast.FunctionDef | ast.Lambda | None = None
         if isinstance(call.func, ast.Lambda):

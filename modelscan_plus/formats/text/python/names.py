@@ -51,7 +51,7 @@ class Names:
         self.single: dict[str, ast.expr] = {}
         """What a variable that is assigned once is assigned."""
         self.inliner = Inliner(tree)
-        self.folder = Folder(self._constants, self.plain, self.inliner.returned)
+        self.folder = Folder(self._constants, self.plain, self.inliner)
         self._assigned: dict[str, list[ast.expr | None]] = {}
         self._collect(tree)
 
@@ -188,9 +188,10 @@ class Names:
     def _found(self, function: str, arguments: list[ast.expr], depth: int) -> str | None:
         """What a function gives that finds things by name, or hands on what it is given."""
         if function in _IMPORTERS:
-            if module := self.folder.text(arguments[0]):
-                self.disguised = self.disguised or module.partition(".")[0] in _TELLING
-            return module
+            modules = self.texts(arguments[0])
+            module = next((each for each in modules if each.partition(".")[0] in _TELLING), next(iter(modules), None))
+            self.disguised = self.disguised or (module or "").partition(".")[0] in _TELLING
+            return module or None
         if function in _LOCATORS:
             self.disguised = True
             return (self.folder.text(arguments[0]) or "").replace(":", ".") or None

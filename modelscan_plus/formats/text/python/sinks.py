@@ -16,7 +16,8 @@ subprocess.check_output subprocess.Popen subprocess.getoutput subprocess.getstat
 commands.getoutput commands.getstatusoutput asyncio.create_subprocess_exec asyncio.create_subprocess_shell
 asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.local sh.bash sh.sh invoke.run
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
-setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable"""
+setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable
+crontab.CronTab"""
 _CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
 code.InteractiveConsole timeit.timeit timeit.repeat timeit.Timer typing.ForwardRef
 ctypes.pythonapi.PyRun_SimpleString ctypes.pythonapi.PyRun_String ctypes.pythonapi.Py_CompileString cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
