@@ -57,6 +57,7 @@ def test_functions_that_loaders_call(files: dict[str, str]) -> None:
     [
         {"hubconf.py": "dependencies = ['torch']\n" + defined("_private")},
         {"tools.py": defined("net")},
+        {"conftest.py": defined("server")},
         {"pyproject.toml": "[build-system]\nbuild-backend = 'setuptools.build_meta'\n", "own.py": defined("helper")},
         {"MLmodel": "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n", "own.py": defined("helper")},
     ],

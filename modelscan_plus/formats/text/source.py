@@ -31,13 +31,13 @@ class PythonFormat(Format):
         "Parsed by `ast`, never compiled. Found is what happens when the file is imported (class bodies, decorators, "
         "default values and everything these call included), what its methods and functions do, and what only happens "
         "when it is started as a program. Names are followed through aliases, `getattr`, `__import__`, module "
-        "dictionaries, getters of `operator`, `reduce`, small functions of the file, lists, tables and attributes that "
-        "hold callables; texts through concatenation, tables, translation, base64, hex, zlib, XOR, loops over "
-        "constants and code inside of text; values from the network, from decoders, secrets and host names through variables and "
-        "calls; files of the repository that are imported or run by their path. Which files a loader reaches is judged "
-        "over the whole tree. Not followed: values through containers and attributes of other objects, code that needs "
-        "the data of the weights. Loaders: transformers, diffusers, sentence-transformers and vLLM with "
-        "`trust_remote_code`, torch.hub, datasets, evaluate, MLflow, pip, pytest, Python itself."
+        "dictionaries, getters of `operator`, `reduce`, small functions of the file, lists, tables and attributes "
+        "that hold callables; texts through concatenation, tables, translation, base64, hex, zlib, XOR, loops over "
+        "constants and code inside of text; values from the network, from decoders, secrets and host names through "
+        "variables and calls; files of the repository that are imported or run by their path. Which files a loader "
+        "reaches is judged over the whole tree. Not followed: values through containers and attributes of other "
+        "objects, code that needs the data of the weights. Loaders: transformers, diffusers, sentence-transformers "
+        "and vLLM with `trust_remote_code`, torch.hub, datasets, evaluate, MLflow, pip, pytest, Python itself."
     )
 
     def claims(self, view: View) -> bool:

@@ -174,7 +174,6 @@ PUBLIC_ENTRIES = {
     "hubconf.py": "functions",
     "setup.py": "methods",
     "hatch_build.py": "methods",
-    "conftest.py": "functions",
 }
 """Files of which loaders call every public function (torch.hub) or the methods of the classes in them (setuptools, hatch)."""
 IMPORT_HOOKS = frozenset("__init_subclass__ __set_name__ __class_getitem__ __prepare__ __instancecheck__".split())
