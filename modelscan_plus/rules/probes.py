@@ -82,7 +82,8 @@ def judge_probe(report: ProbeReport) -> Iterator[Finding]:
 
 
 def _found(rule: Rule, routine: RoutineReport, context: Context) -> Finding:
-    target = f", leading to {_line(routine.target)}" if routine.target else ""
+    told = routine.target in routine.reason
+    target = "" if told else f", leading to {_line(routine.target)}"
     trigger = _line(routine.trigger) or _line(routine.reason)
     tested = routine.p_value is not None
     return context.finding(
