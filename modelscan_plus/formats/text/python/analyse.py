@@ -133,6 +133,7 @@ class _Finder:
                 yield self._simple("held", dotted, block, value)
             for node in ast.walk(top):
                 if isinstance(node, ast.Call):
+                    self._budget.check_time()
                     yield from self._call(node, block, discarded=node is discarded)
                 elif isinstance(node, (ast.Assign, ast.AugAssign)):
                     yield from self._assignment(node, block)
