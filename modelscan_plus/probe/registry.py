@@ -9,7 +9,10 @@ import importlib
 
 from modelscan_plus.probe.interface import Domain
 
-DOMAINS: tuple[str, ...] = ("modelscan_plus.probe.language.domain:LanguageDomain",)
+DOMAINS: tuple[str, ...] = (
+    "modelscan_plus.probe.language.domain:LanguageDomain",
+    "modelscan_plus.probe.inversion.domain:OnnxClassifierDomain",
+)
 """`module:Class`, each made without arguments. More particular kinds stand first: the first one that claims a model
 opens it, and the next one is asked only where opening it raised `NotProbed` with the outcome "not-applicable"."""
 

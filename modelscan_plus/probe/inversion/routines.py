@@ -1,0 +1,369 @@
+"""The searches as routines: margin, one for each trigger family, and pairs beside references."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from modelscan_plus.core.probe import Exhibit, ProbeOutcome, RoutineReport
+from modelscan_plus.probe.combine import ALPHA
+from modelscan_plus.probe.interface import NotProbed, Tell
+from modelscan_plus.probe.inversion import calibration, exhibits, pairs, trees
+from modelscan_plus.probe.inversion.context import Context
+from modelscan_plus.probe.inversion.engine import Schedule, every_target, invert, success
+from modelscan_plus.probe.inversion.evidence import Evidence, Judgement, judge
+from modelscan_plus.probe.inversion.families import (
+    Additive,
+    Family,
+    FeatureValue,
+    Filter,
+    Patch,
+    Warp,
+    bounds_without,
+)
+from modelscan_plus.probe.inversion.margin import largest_margins
+from modelscan_plus.probe.inversion.statistic import Verdict
+
+FAMILIES: dict[str, Callable[[], Family]] = {"patch": Patch, "additive": Additive, "warp": Warp, "filter": Filter}
+TITLES = {
+    "patch": "Patch: a few pixels under a mask",
+    "additive": "Additive: one pattern laid over every sample",
+    "warp": "Warp: a smooth distortion",
+    "filter": "Filter: other colours everywhere",
+    "feature-value": "Feature values: columns at fixed values",
+}
+WORDS = {
+    "patch": "a patch",
+    "additive": "an additive pattern",
+    "warp": "a distortion",
+    "filter": "a filter",
+    "feature-value": "fixed values in some columns",
+}
+_MANY, _RUNGS = 16, (0.4, 0.7)
+"""From so many classes on, the dearer half is dropped on the way; of fewer, every one is needed for the null."""
+PAIRED_CLASSES = 20
+"""Classes for which all pairs are tried; their number grows with the square."""
+
+
+def family(name: str, context: Context, targets: Tensor) -> Family:
+    """The family for arms with these targets."""
+    if name in FAMILIES:
+        return FAMILIES[name]()
+    if context.samples is None:
+        raise NotProbed("needs samples")
+    return FeatureValue(*bounds_without(context.samples.x, context.samples.labels, targets))
+
+
+class TriggerRoutine:
+    """Search one family for the cheapest trigger into each class."""
+
+    def __init__(self, context: Context, kind: str) -> None:
+        self._context = context
+        self._kind = kind
+        world = "tabular" if context.view.tabular else "image"
+        self.name = f"{world}-{kind}"
+        self.title = TITLES[kind]
+
+    @property
+    def table(self) -> str:
+        """Its name in the calibration."""
+        return self.name + ("+impressions" if self._context.impressions else "")
+
+    def missing(self) -> str:
+        """Why it cannot run."""
+        return "" if self._context.samples is not None else "needs samples (--samples)"
+
+    def cost(self) -> int:
+        """Samples that pass at most."""
+        steps = self._context.steps
+        return steps.invert * steps.samples * self._context.view.classes
+
+    def search(self, tell: Tell) -> Evidence:
+        """All classes."""
+        context, steps = self._context, self._context.steps
+        samples = context.samples
+        if samples is None:
+            raise NotProbed("needs samples")
+        random = context.random(self.name)
+        classes = context.view.classes
+        trigger = family(self._kind, context, torch.arange(classes))
+        arms = every_target(samples.labels, classes, steps.samples, random)
+        cost = self.cost()
+        found = invert(
+            context.view,
+            samples.x,
+            arms,
+            trigger,
+            Schedule(steps.invert, steps.samples, _RUNGS if classes >= _MANY else ()),
+            random,
+            lambda what, done, of: tell(what, cost * done // of, cost),
+        )
+        held: list[float | None] = []
+        for place in range(classes):
+            own = [parameter[place : place + 1] for parameter in found.parameters]
+            held.append(success(context.view, samples.unseen, samples.unseen_labels, place, trigger, own))
+        logs = tuple(math.log(cost) for cost in found.cost.tolist())
+        return Evidence(logs, tuple(found.reached.tolist()), tuple(held), found.passes, tuple(found.parameters))
+
+    def run(self, tell: Tell) -> RoutineReport:
+        """Search and judge."""
+        context = self._context
+        evidence = self.search(tell)
+        chosen = calibration.prior(self.table, context.spec.budget, context.shape)
+        verdict = judge(evidence, chosen, context.names, WORDS[self._kind])
+        trigger = family(self._kind, context, torch.arange(context.view.classes))
+        shown = exhibits.of_trigger(context, trigger, evidence, verdict)
+        return _report(
+            self,
+            context,
+            evidence,
+            verdict,
+            (self._kind,),
+            shown,
+            exhibits.in_words(context, trigger, evidence, verdict),
+        )
+
+
+class MarginRoutine:
+    """The largest margin of each class; no samples are needed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.name = ("tabular" if context.view.tabular else "image") + "-margin"
+        self.title = "Margin: how sure the network can be made of each class"
+
+    @property
+    def table(self) -> str:
+        """Its name in the calibration."""
+        return self.name
+
+    def missing(self) -> str:
+        """Nothing is needed."""
+        return ""
+
+    def cost(self) -> int:
+        """Samples that pass at most."""
+        starts, steps = self._context.steps.margin
+        return starts * steps * self._context.view.classes
+
+    def search(self, tell: Tell) -> Evidence:
+        """All classes; the cost of a class is the inverse of its margin."""
+        context = self._context
+        starts, steps = context.steps.margin
+        cost = self.cost()
+        found = largest_margins(
+            context.view,
+            starts,
+            steps,
+            context.random(self.name),
+            lambda what, done, of: tell(what, cost * done // of, cost),
+            context.spec.device,
+        )
+        reached = found.margin > 1e-3
+        logs = (-found.margin.clamp_min(1e-3).log()).tolist()
+        none: tuple[float | None, ...] = (None,) * len(logs)
+        return Evidence(tuple(logs), tuple(reached.tolist()), none, found.passes, (found.points,))
+
+    def run(self, tell: Tell) -> RoutineReport:
+        """Search and judge."""
+        context = self._context
+        evidence = self.search(tell)
+        chosen = calibration.prior(self.table, context.spec.budget, context.shape)
+        verdict = judge(evidence, chosen, context.names, "an input of its own")
+        return _report(
+            self,
+            context,
+            evidence,
+            verdict,
+            ("any trigger for all classes",),
+            exhibits.of_margin(context, evidence, verdict),
+            "",
+        )
+
+
+class TreesRoutine:
+    """Feature values for tree ensembles, which have no gradients."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.name = "tabular-trees"
+        self.title = "Feature values: columns of a tree ensemble at fixed values"
+
+    @property
+    def table(self) -> str:
+        """Its name in the calibration."""
+        return self.name
+
+    def missing(self) -> str:
+        """Why it cannot run."""
+        return "" if self._context.samples is not None else "needs rows (--samples)"
+
+    def cost(self) -> int:
+        """Rows that are asked at most."""
+        rows, beam = self._context.steps.trees
+        return trees.asked(self._context.view, rows, beam)
+
+    def search(self, tell: Tell) -> Evidence:
+        """All classes."""
+        context = self._context
+        samples = context.samples
+        if samples is None:
+            raise NotProbed("needs rows")
+        rows, beam = context.steps.trees
+        cost = self.cost()
+        found = trees.best_sets(
+            context.view,
+            samples.x,
+            samples.labels,
+            rows,
+            beam,
+            context.random(self.name),
+            lambda what, done, of: tell(what, cost * done // of, cost),
+        )
+        held: list[float | None] = [
+            trees.success(context.view, samples.unseen, samples.unseen_labels, place, found)
+            for place in range(context.view.classes)
+        ]
+        every = (True,) * context.view.classes
+        return Evidence(
+            tuple(found.cost.log().tolist()), every, tuple(held), found.passes, (found.columns, found.values)
+        )
+
+    def run(self, tell: Tell) -> RoutineReport:
+        """Search and judge."""
+        context = self._context
+        evidence = self.search(tell)
+        chosen = calibration.prior(self.table, context.spec.budget, context.shape)
+        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"])
+        shown, words = exhibits.of_sets(context, evidence, verdict)
+        return _report(self, context, evidence, verdict, ("feature-value",), shown, words)
+
+
+class PairsRoutine:
+    """Every class into every other one, beside the references.
+
+    It says "suspicious" at most and takes no part in the correction over routines: models trained by another recipe
+    than the reference, with noisy labels for one, differ from it in this way too, more than its null allows for.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.name = ("tabular" if context.view.tabular else "image") + "-pairs"
+        self.title = "Pairs: each class into each other one, beside references"
+        self._kind = "feature-value" if context.view.tabular else "additive"
+
+    @property
+    def table(self) -> str:
+        """Its name in the calibration."""
+        return self.name + ("+impressions" if self._context.impressions else "")
+
+    def missing(self) -> str:
+        """Why it cannot run."""
+        if not self._context.references:
+            return "needs a reference (--reference)"
+        if self._context.view.classes > PAIRED_CLASSES:
+            return f"has more than {PAIRED_CLASSES} classes"
+        return "" if self._context.samples is not None else "needs samples (--samples)"
+
+    def cost(self) -> int:
+        """Samples that pass at most, for the model and its references."""
+        classes, steps = self._context.view.classes, self._context.steps
+        return classes * (classes - 1) * _EACH * steps.pairs * (1 + len(self._context.references))
+
+    def matrices(self, tell: Tell) -> tuple[Tensor, Tensor, int]:
+        """The model's matrix [K, K], the references' [R, K, K], and the samples that passed."""
+        context = self._context
+        samples = context.samples
+        if samples is None or len(torch.unique(samples.labels)) < context.view.classes:
+            raise NotProbed("samples: every class has to have some, for pairs of classes")
+        cost, found, passes = self.cost(), [], 0
+        classes = context.view.classes
+        targets = torch.tensor([t for s in range(classes) for t in range(classes) if s != t])
+        trigger = family(self._kind, context, targets)
+        views = [context.view, *context.references]
+        for number, view in enumerate(views):
+
+            def part(what: str, done: int, of: int, number: int = number) -> None:
+                tell(f"model {number + 1} of {len(views)}", cost * (number * of + done) // (of * len(views)), cost)
+
+            costs, inversion = pairs.matrix(
+                view, samples.x, samples.labels, trigger, context.steps.pairs, _EACH, context.random(self.name), part
+            )
+            found.append(costs)
+            passes += inversion.passes
+        return found[0], torch.stack(found[1:]), passes
+
+    def run(self, tell: Tell) -> RoutineReport:
+        """Search and judge."""
+        context = self._context
+        own, others, passes = self.matrices(tell)
+        found = pairs.scores(own, others)
+        nulls = calibration.pair_nulls(self.table, context.spec.budget, context.shape)
+        verdict, target, sources = _judge_pairs(context, found, nulls)
+        return RoutineReport(
+            routine=self.name,
+            title=self.title,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            target=target,
+            sources=sources,
+            families=("all-to-one", "all-to-all", "one source"),
+            steps=passes,
+            exhibits=exhibits.of_pairs(context, own, others),
+        )
+
+
+_EACH = 2
+"""Samples of each pair."""
+
+
+def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls | None) -> tuple[Judgement, str, str]:
+    if nulls is None:
+        reason = f"no clean model near {context.view.classes} classes and this size of input was calibrated"
+        return Judgement(ProbeOutcome.INCONCLUSIVE, reason), "", ""
+    p, kind = pairs.p_value(found, nulls.spreads)
+    note = f"; {nulls.note}" if nulls.note else ""
+    names = context.names
+    verdict = Verdict(found.column, 0.0, p, 0.0, (0.0, 0.0))
+    if p > ALPHA:
+        reason = f"no pair of classes is closer than in the references (p = {p:.2g}{note})"
+        return Judgement(ProbeOutcome.NOTHING_FOUND, reason, verdict), "", ""
+    if kind == "column":
+        target, sources = names[found.column], ""
+        what = f"all classes are closer to {target} than in the references"
+    elif kind == "map":
+        target, sources = "", "each to a class of its own"
+        what = "each class has another one that it is closer to than in the references"
+    else:
+        target, sources = names[found.cell[1]], names[found.cell[0]]
+        what = f"{sources} is closer to {target} than in the references"
+    reason = f"{what} (p = {p:.2g}{note}); another way of training than the references' can do this too"
+    return Judgement(ProbeOutcome.SUSPICIOUS, reason, verdict), target, sources
+
+
+def _report(
+    routine: TriggerRoutine | MarginRoutine | TreesRoutine,
+    context: Context,
+    evidence: Evidence,
+    judgement: Judgement,
+    families: tuple[str, ...],
+    shown: Sequence[Exhibit],
+    trigger: str,
+) -> RoutineReport:
+    verdict = judgement.verdict
+    held = evidence.success[verdict.place] if verdict is not None else None
+    flagged = judgement.outcome is ProbeOutcome.FLAGGED
+    return RoutineReport(
+        routine=routine.name,
+        title=routine.title,
+        outcome=judgement.outcome,
+        reason=judgement.reason,
+        p_value=verdict.p if verdict is not None and judgement.outcome is not ProbeOutcome.INCONCLUSIVE else None,
+        target=context.names[verdict.place] if flagged and verdict is not None else "",
+        trigger=trigger if flagged else "",
+        success=held,
+        families=families,
+        steps=evidence.passes,
+        exhibits=tuple(shown),
+    )
