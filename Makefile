@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all lint bench bench-pickle bench-hub bench-repo bench-hash bench-conformance bench-graphs fuzz docs allowlist clean
+.PHONY: demo test test-all lint bench bench-pickle bench-hub bench-repo bench-hash bench-conformance bench-graphs bench-probe calibrate-probe fuzz docs allowlist clean
 
 # pip resolves only when what it should install has changed.
 $(VENV)/.installed: pyproject.toml setup.cfg
@@ -64,6 +64,16 @@ bench-hub: $(VENV)/.installed-test
 # Honest and hostile model repositories, with the shares that are judged rightly.
 bench-repo: $(VENV)/.installed-test
 	$(BIN)/python -m tools.bench_repo
+
+# Planted and honest models of other seeds, tasks and attacks than the tables. PROBE=--quick or PROBE=--large.
+bench-probe: $(VENV)/.installed-test
+	$(PIP) install torch
+	$(BIN)/python -m tools.probe_bench $(PROBE)
+
+# Trains honest classifiers and writes what p-values of the image and table probes rest on; an hour of one core.
+calibrate-probe: $(VENV)/.installed-test
+	$(PIP) install torch
+	$(BIN)/python -m tools.probe_calibrate
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000
