@@ -42,6 +42,8 @@ class OnnxClassifierDomain:
         """Import torch, the searches and what reads samples; read the calibration."""
         for name in _MODULES:
             importlib.import_module(f"modelscan_plus.probe.{name}")
+        # numpy imports it when a forest is first opened, and then files are closed.
+        importlib.import_module("numpy.ma")
         from modelscan_plus.probe import samples
         from modelscan_plus.probe.inversion import calibration
 

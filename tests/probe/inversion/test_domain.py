@@ -30,6 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for model in zoo.load("table", 52, clean=1, each=0, kinds=(), controls=0):
         zoo.export_onnx(model, folder / "table.onnx")
         zoo.save_samples(model, folder / "rows.csv", each=20)
+    zoo.export_onnx(zoo.load("trees", 61, clean=1, each=0, kinds=(), controls=0)[0], folder / "trees.onnx")
     return folder
 
 
@@ -85,3 +86,7 @@ def test_a_table_needs_rows(files: Path) -> None:
     code, report = _probe(files, "table.onnx", "--samples", str(files / "rows.csv"))
     assert (code, report["probes"][0]["kind"]) == (0, "tabular-classifier")
     assert _routines(report)["tabular-feature-value"] == "nothing-found"
+
+
+def test_a_forest_opens_in_the_sandbox_and_needs_rows(files: Path) -> None:
+    assert "--samples" in _probe(files, "trees.onnx")[1]["probes"][0]["reason"]
