@@ -85,6 +85,7 @@ _BROADCAST = frozenset(
     """Add Sub Mul Div Pow Mod Min Max Sum Mean And Or Xor Equal Greater Less GreaterOrEqual LessOrEqual Where
     PRelu""".split()
 )
+_LAYOUT = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
 _FILLED = frozenset({"ConstantOfShape", "RandomNormal", "RandomUniform"})
 
 Shape = tuple[int, ...]
@@ -97,6 +98,8 @@ class _Known(msgspec.Struct):
     """Values of small constants of numbers, flat."""
     shapes: dict[str, Shape] = msgspec.field(default_factory=dict)
     """A lower bound of each dimension."""
+    counted: set[str] = msgspec.field(default_factory=set)
+    """Values of which only the number of elements is known, whatever their dimensions: it stands as the only one."""
     parent: "_Known | None" = None
 
     def number(self, name: str) -> list[float] | None:
@@ -118,6 +121,16 @@ class _Known(msgspec.Struct):
                 return scope.shapes[name]
             scope = scope.parent
         return None
+
+    def is_counted(self, name: str) -> bool:
+        scope: _Known | None = self
+        for _ in range(16):
+            if scope is None:
+                return False
+            if name in scope.shapes:
+                return name in scope.counted
+            scope = scope.parent
+        return False
 
 
 @judges(OnnxFacts)
@@ -193,8 +206,23 @@ def _apply(node: Node, known: _Known) -> int:
     shape = _grow(node, known)
     if shape is None:
         return 0
+    if _loses_dimensions(node, shape, known):
+        known.counted.add(name)
+        shape = (_elements(shape),)
     known.shapes[name] = shape
     return _elements(shape)
+
+
+def _loses_dimensions(node: Node, shape: Shape, known: _Known) -> bool:
+    """True when of the result only the number of elements is known."""
+    operator = node.op_type
+    if operator in _LAYOUT or operator == "Concat":
+        if len(shape) == 1 and operator != "Transpose":
+            return True
+        if operator == "Reshape":
+            return False
+    followed = operator in _SAME or operator in _BROADCAST or operator in _LAYOUT or operator in ("Expand", "Concat")
+    return followed and any(known.is_counted(name) for name in node.input if name)
 
 
 def _elements(shape: Shape) -> int:
@@ -278,8 +306,25 @@ def _grow(node: Node, known: _Known) -> Shape | None:
         if operator == "Expand":
             wanted = _whole(known.number(inputs[1])) if len(inputs) > 1 else None
             shapes = [shape or (), tuple(wanted or ())]
+        if any(known.is_counted(name) for name in inputs if name):
+            return (max(_elements(each) for each in shapes),)
         return _broadcast(shapes)
+    if operator in _LAYOUT:
+        return None if shape is None else _arranged(node, shape, known)
     return _by_operator(node, shape, known)
+
+
+def _arranged(node: Node, shape: Shape, known: _Known) -> Shape:
+    """The same elements in other dimensions."""
+    numbers = known.number(node.input[1]) if len(node.input) > 1 else None
+    match node.op_type:
+        case "Reshape":
+            return _reshaped(shape, numbers)
+        case "Transpose":
+            return _transposed(node, shape)
+        case "Unsqueeze":
+            return _unsqueezed(node, shape, numbers)
+    return (_elements(shape),)
 
 
 def _by_operator(node: Node, shape: Shape | None, known: _Known) -> Shape | None:
@@ -297,13 +342,11 @@ def _by_operator(node: Node, shape: Shape | None, known: _Known) -> Shape | None
         case "Resize" | "Upsample":
             return _resized(node, shape, known)
         case "Concat":
-            return _concatenated([known.shape(name) for name in inputs])
+            return _concatenated(node, known)
         case "OneHot" if second and shape is not None:
             return (*shape, *second[:1])
         case "HannWindow" | "HammingWindow" | "BlackmanWindow":
             return tuple((_whole(known.number(inputs[0])) or [1])[:1]) if inputs else None
-        case "Reshape" | "Flatten" | "Unsqueeze" | "Squeeze" | "Transpose":
-            return (_elements(shape),) if shape is not None and operator != "Transpose" else shape
         case "MatMul" if len(inputs) == 2:
             return _product(shape, known.shape(inputs[1]))
         case "Conv" | "MaxPool" | "AveragePool" | "LpPool" | "ConvTranspose" | "ConvInteger" | "QLinearConv":
@@ -376,9 +419,49 @@ def _resized(node: Node, shape: Shape | None, known: _Known) -> Shape | None:
     return tuple(_whole([size * factor for size, factor in zip(shape, attribute.floats, strict=True)]) or ())
 
 
-def _concatenated(shapes: list[Shape | None]) -> Shape | None:
-    kept = [shape for shape in shapes if shape]
-    return (sum(_elements(shape) for shape in kept),) if kept else None
+def _concatenated(node: Node, known: _Known) -> Shape | None:
+    """Side by side along the axis; what nothing is known about is one element at least."""
+    shapes = [known.shape(name) for name in node.input]
+    if not shapes:
+        return None
+    attribute = node.get("axis")
+    parts = [shape for shape in shapes if shape]
+    ranks = {len(shape) for shape in parts}
+    exact = len(parts) == len(shapes) and not any(known.is_counted(name) for name in node.input)
+    if attribute is None or not exact or len(ranks) != 1:
+        return (sum(1 if shape is None else _elements(shape) for shape in shapes),)
+    rank = ranks.pop()
+    axis = attribute.i + (rank if attribute.i < 0 else 0)
+    return tuple((sum if place == axis else max)(sizes) for place, sizes in enumerate(zip(*parts, strict=True)))
+
+
+def _reshaped(shape: Shape, wanted: list[float] | None) -> Shape:
+    """The dimensions asked for; where one is to stay as it was, only the number of elements is known."""
+    sizes = [int(number) for number in wanted or () if abs(number) < 1 << 62]
+    if wanted is None or len(sizes) != len(wanted) or 0 in sizes or sizes.count(-1) > 1 or min(sizes, default=-2) < -1:
+        return (_elements(shape),)
+    rest = max(1, _elements(shape) // max(1, _elements(tuple(size for size in sizes if size > 0))))
+    return tuple(rest if size < 0 else size for size in sizes)
+
+
+def _transposed(node: Node, shape: Shape) -> Shape:
+    order = node.get("perm")
+    if order is None:
+        return shape[::-1]
+    if sorted(order.ints) != list(range(len(shape))):
+        return (_elements(shape),)
+    return tuple(shape[place] for place in order.ints)
+
+
+def _unsqueezed(node: Node, shape: Shape, numbers: list[float] | None) -> Shape:
+    attribute = node.get("axes")
+    axes = list(attribute.ints) if attribute is not None else [int(each) for each in numbers or () if abs(each) < 64]
+    if not axes:
+        return (_elements(shape),)
+    rank = len(shape) + len(axes)
+    places = {axis + rank if axis < 0 else axis for axis in axes}
+    sizes = iter(shape)
+    return tuple(1 if place in places else next(sizes, 1) for place in range(rank))
 
 
 def _product(left: Shape | None, right: Shape | None) -> Shape | None:

@@ -78,6 +78,8 @@ ML_ARRAYS = Rule(
 )
 
 _AHEAD = 3
+_COLUMNS = (1 << 31) - 1
+"""Runtimes keep the number of a column in 32 bits."""
 """Versions beyond the newest known that are merely new."""
 
 
@@ -226,8 +228,11 @@ def _tree(kind: str, sizes: dict[str, int], lists: dict[str, Attribute]) -> str:
         wrong = _tree_links(lists, part)
         if wrong:
             return wrong
-    if any(number < 0 for number in _numbers(lists.get("nodes_featureids"))):
+    columns = _numbers(lists.get("nodes_featureids"))
+    if any(number < 0 for number in columns):
         return "nodes_featureids has a negative index"
+    if max(columns, default=0) > _COLUMNS:
+        return f"nodes_featureids has the index {max(columns)}, which no table has"
     outputs = _numbers(lists.get(f"{part}_ids"))
     classes = sizes.get("classlabels_int64s", 0) or sizes.get("classlabels_strings", 0)
     limit = classes if part == "class" else lists["n_targets"].i if "n_targets" in lists else 0
@@ -249,7 +254,28 @@ def _tree_links(lists: dict[str, Attribute], part: str) -> str:
     for tree, node in zip(_numbers(lists.get(f"{part}_treeids")), _numbers(lists.get(f"{part}_nodeids")), strict=False):
         if tree << 64 | node not in known:
             return f"{part}_nodeids points to node {node} of tree {tree}, which does not exist"
-    return ""
+    return _tree_circle(trees, ids, lists)
+
+
+def _tree_circle(trees: list[int], ids: list[int], lists: dict[str, Attribute]) -> str:
+    """Whether a way down a tree leads back to where it was, so that it never ends."""
+    modes = lists["nodes_modes"].strings if "nodes_modes" in lists else ()
+    truths, lies = (_numbers(lists.get(name)) for name in ("nodes_truenodeids", "nodes_falsenodeids"))
+    below: dict[int, tuple[int, int]] = {}
+    parents: dict[int, int] = {}
+    for tree, node, mode, yes, no in zip(trees, ids, modes, truths, lies, strict=False):
+        if mode.head != b"LEAF" and tree << 64 | node not in below:
+            children = below[tree << 64 | node] = (tree << 64 | yes, tree << 64 | no)
+            for child in children:
+                parents[child] = parents.get(child, 0) + 1
+    ahead = [node for node in below if node not in parents]
+    while ahead:
+        for child in below.pop(ahead.pop(), ()):
+            parents[child] -= 1
+            if not parents[child] and child in below:
+                ahead.append(child)
+    place = next(iter(below), None)
+    return "" if place is None else f"the branches of tree {place >> 64} lead in a circle"
 
 
 def _new_tree(sizes: dict[str, int], lists: dict[str, Attribute]) -> str:

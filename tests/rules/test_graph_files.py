@@ -3,10 +3,11 @@
 import base64
 import random
 import struct
+from itertools import pairwise
 
 import pytest
 
-from fixtures.make.onnx import linear
+from fixtures.make.onnx import linear, regression_tree
 from fixtures.make.onnx_writer import (
     INT64,
     STRING,
@@ -156,6 +157,51 @@ def test_attributes_with_two_values(attributes: tuple[bytes, ...]) -> None:
     data = linear(nodes=[node("Softmax", ["y"], ["z"], *attributes)])
     assert found(data)["MSP4021"] is Severity.HIGH
     assert "MSP4021" not in found(linear(nodes=[node("Softmax", ["y"], ["z"], attribute("axis", 2, number(3, 1)))]))
+
+
+@pytest.mark.parametrize("arranged", [True, False])
+def test_a_small_vector_across_itself_is_large_and_along_itself_it_is_not(*, arranged: bool) -> None:
+    """A row and a column of a million numbers give a million times a million; two rows give a row."""
+
+    def product(shape: list[int]) -> bytes:
+        tensors = [ints("a", [], [0]), ints("n", [], [1_000_000]), ints("one", [], [1]), ints("axis", [1], [shape[0]])]
+        tensors += [ints("shape", [2], shape[1:])]
+        nodes = [
+            node("Range", ["a", "n", "one"], ["row"]),
+            node("Reshape", ["row", "shape"], ["left"]) if arranged else node("Unsqueeze", ["row", "axis"], ["left"]),
+            node("Mul", ["left", "row"], ["all"]),
+            node("Add", ["x", "all"], ["y"]),
+        ]
+        return model(graph(nodes, tensors, [value("x")], [value("y")]))
+
+    assert found(product([1, -1, 1]))["MSP4045"] is Severity.HIGH
+    assert "MSP4045" not in found(product([0, 1, -1]))
+
+
+@pytest.mark.parametrize(("rounds", "hostile"), [(60, True), (6, False)])
+def test_a_value_put_beside_itself_doubles(rounds: int, *, hostile: bool) -> None:
+    names = ["x", *(f"v{place}" for place in range(rounds))]
+    nodes = [node("Concat", [a, a], [b], attribute("axis", 2, number(3, 1))) for a, b in pairwise(names)]
+    data = model(graph(nodes, [], [value("x")], [value(names[-1])]))
+    assert ("MSP4045" in found(data)) is hostile
+
+
+def test_dimensions_that_are_not_known_are_not_multiplied() -> None:
+    """Of a flattened weight only the number of elements is known: taken for a row it would give a square."""
+    nodes = [
+        node("Squeeze", ["w"], ["flat"]),
+        node("Unsqueeze", ["flat", "axis"], ["left"]),
+        node("Mul", ["left", "flat"], ["all"]),
+        node("Add", ["x", "all"], ["y"]),
+    ]
+    tensors = [tensor("w", [1, 1 << 19], bytes(1 << 21)), ints("axis", [1], [1])]
+    assert "MSP4045" not in found(model(graph(nodes, tensors, [value("x")], [value("y")])))
+
+
+@pytest.mark.parametrize(("column", "child"), [(1 << 40, 1), (0, 0)])
+def test_a_tree_of_a_column_no_table_has_or_that_leads_in_a_circle(column: int, child: int) -> None:
+    assert found(regression_tree(3, column, child))["MSP4053"] is Severity.HIGH
+    assert "MSP4053" not in found(regression_tree(3, 1 << 20, 1))
 
 
 def test_loops_in_loops_are_multiplied() -> None:
