@@ -53,7 +53,7 @@ ADDED_AND_RUN = lazy(
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
     rf"(?:{_PRIVATE}|{_ENVIRONMENT})"
-    rf"|(?:(?:^|[;&|(]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
+    rf"|(?:(?:^|[;&|(:]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
     rf"{_CLIENT}"
     r"|\b(?:dig|nslookup|host|ping|curl|wget)\b[^\n]{0,120}?(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|echo\s+\$)[^\n)`]{0,200}[)`]"
     r"[\"']?\.[\w-]{1,60}\.[a-z]{2,}",

@@ -55,10 +55,15 @@ _HEX = lazy(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){24,}(?![0-9A-Za-z])")
 _WORD = lazy(r"[^\W\d_]{2,}")
 _WIDE = lazy(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
+_ONLY_READS = (
+    r"(?!\s+(?:-[bBEIsSuO]+\s+)*(?:-m\s*json\.tool\b"
+    r"|-\w{0,3}[cer]\s*(?P<quote>[\"'])(?:(?!(?P=quote)|exec|eval|compile|system|popen|subprocess|spawn|__|pickle|marshal|runpy|importlib)[\s\S]){0,2000}(?P=quote)))"
+)
+"""Not behind an interpreter that is given its program as an argument: what comes through the pipe is then data."""
 PIPE_TO_SHELL = lazy(
     r"\b(?:curl|wget|iwr|irm|invoke-webrequest|invoke-restmethod|fetch|aria2c)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+(?:-\w+\s+)*)?"
     r"(?:env\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c|fi)?sh\b"
-    r"|\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*(?:sudo\s+)?(?:python[\d.]*|perl|ruby|node|php)\b"
+    rf"|\b(?:curl|wget)\b[^\n|;&]{{0,300}}\|\s*(?:sudo\s+)?(?:python[\d.]*|perl|ruby|node|php)(?![\w.]){_ONLY_READS}"
     r"|\b(?:ba|z|da)?sh\s+(?:-\w+\s+)*(?:<\(|-c\s*[\"']?\$\()\s*(?:curl|wget)\b"
     r"|\beval\s+[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
     r"|\bsource\s+<\(\s*(?:curl|wget)\b"
