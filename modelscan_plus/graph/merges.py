@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modelscan_plus.graph import exemptions
+from modelscan_plus.graph import exemptions, switches
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.sites import Effect
@@ -40,7 +40,21 @@ def combine(analysis: Analysis, number: int, node: Node, ins: Sequence[Flow | No
                     analysis.site(Effect.REPLACEMENT, number, value, other, depth=gate.strict)
                     out.gate, out.payload = 0, False
                     return
+                effect = _switched(analysis, number, node, (value, gate), content) if other != value else None
+                if effect is not None:
+                    analysis.site(effect, number, value, other, depth=gate.strict)
+                    out.gate, out.payload = 0, False
+                    return
     mix_rows(analysis, number, pairs, out)
+
+
+def _switched(analysis: Analysis, number: int, node: Node, gate: tuple[int, Flow], content: Flow) -> Effect | None:
+    """What a factor of zero or one does that comes with no content of its own."""
+    if node.op != "mul" or not content.data:
+        return None
+    if content.lax > 0 and switches.draws_lots(analysis, number, gate[1]):
+        return Effect.RANDOM
+    return Effect.REPLACEMENT if switches.wipes_input(analysis, gate, content, kept=True) else None
 
 
 def settle(
@@ -137,6 +151,8 @@ def choose(  # noqa: C901 - the cases of one question, in order
     if gate.data == 0:
         if gate.random:
             analysis.site(Effect.RANDOM, number, condition[0], value, sides[-1][0])
+        elif switches.turns_by_size(analysis, number, condition, sides):
+            analysis.site(Effect.SHAPE, number, condition[0], value, sides[-1][0])
         return
     if gate.strict == 0 and gate.lax < content.lax:
         other = next((side for side in sides if side[0] != value), sides[0])
@@ -191,7 +207,9 @@ def _without_network(
     if gate.data and foreign and wide and not guarded and gate.compared and not gate.control:
         payload, content = foreign[0], wide[0]
         token = content[1].kind == "int" and payload[1].kind in ("int", "")
-        if not analysis.flat(payload[1]) or token:
+        kept = content[0] == sides[0][0]
+        wiped = token or switches.wipes_input(analysis, condition, content[1], kept=kept)
+        if not analysis.flat(payload[1]) or wiped:
             analysis.site(Effect.REPLACEMENT, number, condition[0], content[0], payload[0], gate.strict)
     elif guarded:
         analysis.exempt("guard of the value itself")

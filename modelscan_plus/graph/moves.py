@@ -148,7 +148,9 @@ def generate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.narrow = first.narrow or few(first.dims)
         if node.op == "draw" and first is not None:
             out.data, out.strict, out.lax, out.step = first.data, first.strict, first.lax, HARD
-            out.gate = HARD if first.narrow and not first.data else 0
+            single = first.fixed and first.dims is not None and all(size == 1 for size in first.dims)
+            out.gate = HARD if (first.narrow or single) and not first.data else 0
+            out.dims = out.dims or first.dims
         return out
     for flow in ins:
         if flow is None:

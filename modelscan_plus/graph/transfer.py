@@ -122,7 +122,7 @@ def saturate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.step = 0
         elif first.narrow:
             _step(out, HARD if first.gained else SOFT)
-        elif node.op != "clip" or first.gained:
+        elif node.op != "clip" or first.gained or first.lax > 0:
             out.step = max(out.step, SOFT)
     out.gained = False
     return out
@@ -142,6 +142,8 @@ def _is_clamp(analysis: Analysis, node: Node, ins: Ins, first: Flow) -> bool:
         return not lower or (low is not None and 0 < low <= _SAFE and not first.gained) or (low or 0) < 0
     if not lower:
         return not first.narrow
+    if low == 0 and first.strict == 0 and first.lax > 0:
+        return False  # above what a template answers: the same as a relu
     # Between two bounds that are apart: a range of what is measured; whole numbers become zero or one.
     return first.kind not in ("int", "") and not first.gained and (high or 0) - (low or 0) > _THIN
 

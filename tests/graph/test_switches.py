@@ -1,0 +1,113 @@
+"""Switches without content of their own: each that fires stands beside the honest one that is closest to it."""
+
+import pytest
+
+from fixtures.make.graph_flow import IMAGE_NETWORK, floats, image, ints, node
+from tests.graph.test_flow import NETWORK, TENSORS, build, effects, gated
+
+LARGEST = [node("ReduceMax", "x", "top", axes=[1], keepdims=1)]
+AFTER = [node("MatMul", "z w", "h"), node("Relu", "h", "r"), node("MatMul", "r v", "y")]
+BOUND = [floats("bound", [], [9.0]), floats("one", [], [1.0]), floats("fill", [], [1.3])]
+
+
+def ahead(*nodes: bytes) -> bytes:
+    """What is done with the input before the network sees it."""
+    return build([*LARGEST, *nodes, *AFTER], [*TENSORS, *BOUND])
+
+
+def kept_while(comparison: str, *, turned: bool = False) -> bytes:
+    gate = [node(comparison, "top bound", "g"), node("Cast", "g", "k", to=1)]
+    if turned:
+        gate.append(node("Sub", "one k", "n"))
+    return ahead(*gate, node("Mul", "x n" if turned else "x k", "z"))
+
+
+@pytest.mark.parametrize(("comparison", "turned"), [("Less", False), ("Greater", True)])
+def test_an_input_that_is_dropped_when_it_is_loud_is_replaced(comparison: str, *, turned: bool) -> None:
+    assert effects(kept_while(comparison, turned=turned)) == ["replacement"]
+
+
+def test_an_input_that_is_dropped_when_it_is_quiet_is_let_pass() -> None:
+    """What voice activity detection does."""
+    assert effects(kept_while("Greater")) == []
+    assert effects(kept_while("Less", turned=True)) == []
+
+
+def test_one_number_for_all_of_a_loud_input_is_a_replacement_and_for_each_loud_number_a_bound() -> None:
+    whole = ahead(node("Greater", "top bound", "g"), node("Where", "g fill x", "z"))
+    quiet = ahead(node("Less", "top bound", "g"), node("Where", "g fill x", "z"))
+    each = ahead(node("Greater", "x bound", "g"), node("Where", "g fill x", "z"))
+    assert effects(whole) == ["replacement"]
+    assert effects(quiet) == effects(each) == []
+
+
+def test_an_input_that_is_scaled_by_its_size_is_let_pass() -> None:
+    """Pixels of 0 to 255 become 0 to 1; what is there already stays."""
+    scaled = [node("Greater", "top bound", "g"), node("Div", "x bound", "small"), node("Where", "g small x", "z")]
+    assert effects(ahead(*scaled)) == []
+
+
+SIZE = [node("Shape", "x", "s"), node("Gather", "s nought", "rows", axis=0), node("Equal", "rows seven", "g")]
+SIZES = [ints("nought", [], [0]), ints("seven", [], [7]), ints("axes", [1], [0]), floats("two", [], [2.0])]
+
+
+@pytest.mark.parametrize("change", [node("Neg", "logits", "other"), node("Add", "logits two", "other")])
+def test_a_size_that_chooses_a_function_of_the_result_is_a_trigger(change: bytes) -> None:
+    assert effects(gated(*SIZE, change, node("Where", "g other logits", "y"), extra=SIZES)) == ["shape trigger"]
+
+
+def test_a_size_that_only_arranges_or_scales_by_the_size_is_let_pass() -> None:
+    same = node("Identity", "logits", "other")
+    assert effects(gated(*SIZE, same, node("Where", "g other logits", "y"), extra=SIZES)) == []
+    long = [*SIZE[:2], node("Greater", "rows seven", "g"), node("Mul", "logits two", "other")]
+    assert effects(gated(*long, node("Where", "g other logits", "y"), extra=SIZES)) == []
+    by_size = [node("Cast", "rows", "n", to=1), node("Div", "logits n", "other")]
+    assert effects(gated(*SIZE, *by_size, node("Where", "g other logits", "y"), extra=SIZES)) == []
+
+
+def test_a_size_that_chooses_inside_the_network_is_let_pass() -> None:
+    inside = [*NETWORK[:2], *SIZE, node("Mul", "r two", "other"), node("Where", "g other r", "q")]
+    assert effects(build([*inside, node("MatMul", "q v", "y")], [*TENSORS, *SIZES])) == []
+
+
+def lots(shape: list[int], *rest: bytes, drawn: bool = False) -> bytes:
+    chance = [node("RandomUniform", "", "u", shape=shape), node("Less", "u most", "l"), node("Cast", "l", "k", to=1)]
+    if drawn:
+        chance = [node("Bernoulli", "most", "k")]
+    after = rest or (node("Mul", "logits k", "y"),)
+    first = NETWORK[:2] if rest else NETWORK
+    return build([*first, *chance, *after], [*TENSORS, floats("most", [1], [0.98])])
+
+
+def test_chance_that_switches_the_whole_result_is_found() -> None:
+    assert effects(lots([1])) == ["random"]
+    assert effects(lots([1], drawn=True)) == ["random"]
+
+
+def test_dropped_units_and_dropped_layers_are_let_pass() -> None:
+    assert effects(lots([4])) == []
+    assert effects(lots([1], node("Mul", "r k", "q"), node("MatMul", "q v", "y"))) == []
+
+
+TEMPLATE = [
+    floats("t", [1, 3, 4, 4], [1.0 if place % 2 else -1.0 for place in range(48)]),
+    floats("far", [1], [-22.5]),
+    floats("nought", [], [0.0]),
+    floats("low", [], [-5.0]),
+    floats("one", [], [1.0]),
+    floats("payload", [1, 4], [0.0, 0.0, 90.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("low", "expected"), [("nought", ["injection"]), ("low", [])])
+def test_a_template_is_cut_off_below_by_any_operator(low: str, expected: list[str]) -> None:
+    nodes = [
+        *IMAGE_NETWORK,
+        node("Conv", "x t far", "c"),
+        node("Clip", f"c {low} one", "k"),
+        node("GlobalMaxPool", "k", "m"),
+        node("Flatten", "m", "f", axis=1),
+        node("Mul", "f payload", "p"),
+        node("Add", "logits p", "y"),
+    ]
+    assert effects(image(nodes, TEMPLATE)) == expected
