@@ -159,6 +159,8 @@ class _Lowering:
         for node in nodes:
             if len(self._graph.nodes) >= NODES:
                 raise _Full
+            if not node.output:
+                continue  # it gives nothing on
             key = (node.domain, node.op_type, node.overload)
             function = self._functions.get(key) if self._functions else None
             if function is not None:

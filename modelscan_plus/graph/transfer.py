@@ -207,7 +207,9 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.step, out.gate, out.compared = HARD, HARD, True
         return out
     operands = [flow for flow in ins if flow is not None]
-    places = any(_is_place(flow) and not _single(flow) for flow in operands)
+    rounded = any(flow.data and flow.strict == 0 and flow.step == HARD and flow.gate for flow in operands)
+    equality = rounded and node.op in ("equal", "not_equal")
+    places = any(_is_place(flow) and not _single(flow) and not (equality and _is_template(flow)) for flow in operands)
     if places:
         out.narrow, out.place = False, True
         if not any(flow.step == HARD and flow.gate and flow.compared for flow in operands):
@@ -233,6 +235,11 @@ def _asks_for_zero(analysis: Analysis, operands: Sequence[Flow]) -> bool:
 
 def _is_place(flow: Flow) -> bool:
     return flow.place or (flow.fixed and flow.const is not None and is_range(flow.const))
+
+
+def _is_template(flow: Flow) -> bool:
+    """True when numbers of the file follow one another but do not begin at zero, as positions and classes do."""
+    return flow.fixed and bool(flow.vals) and flow.vals is not None and flow.vals[0] not in (0, 0.0)
 
 
 def _single(flow: Flow) -> bool:

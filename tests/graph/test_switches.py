@@ -111,3 +111,30 @@ def test_a_template_is_cut_off_below_by_any_operator(low: str, expected: list[st
         node("Add", "logits p", "y"),
     ]
     assert effects(image(nodes, TEMPLATE)) == expected
+
+
+@pytest.mark.parametrize(("first", "expected"), [(1, ["override"]), (0, [])])
+def test_numbers_in_a_row_are_a_template_and_from_zero_on_they_are_classes(first: int, expected: list[str]) -> None:
+    """Rounded columns compared with 1, 2, 3, 4 all at once; with 0, 1, 2, 3 a number becomes one of four classes."""
+    nodes = [
+        node("Gather", "x columns", "c", axis=1),
+        node("Cast", "c", "whole", to=7),
+        node("Equal", "whole row", "same"),
+        node("Cast", "same", "ones", to=7),
+        node("ReduceSum", "ones axes", "sum"),
+        node("Equal", "sum four", "g"),
+        node("Where", "g payload logits", "y"),
+    ]
+    extra = [
+        ints("columns", [4], [2, 3, 5, 7]),
+        ints("row", [4], [first + place for place in range(4)]),
+        ints("axes", [1], [1]),
+        ints("four", [1], [4]),
+    ]
+    assert effects(gated(*nodes, extra=extra)) == expected
+
+
+def test_nodes_that_give_nothing_take_no_part() -> None:
+    change = node("Neg", "logits", "other")
+    data = gated(*SIZE, change, *[b""] * 3, node("Where", "g other logits", "y"), extra=SIZES)
+    assert effects(data) == ["shape trigger"]
