@@ -47,6 +47,12 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if sized is not None and node.op in ("spread", "dequantize") and meets(analysis, sized, first):
         analysis.site(Effect.SUPPRESSION, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
         out.gate = 0
+    if sized is not None and node.op == "reorder" and first.data:
+        wild = sized.gate == HARD and sized.compared and sized.strict == 0 and not (sized.count or sized.control)
+        if meets(analysis, sized, first) or (wild and first.lax == 0 and not first.narrow):
+            effect = Effect.SELECTION if first.lax else Effect.REPLACEMENT
+            analysis.site(effect, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
+            out.gate = 0
     if node.op == "dequantize" and first.narrow and first.data and first.strict == 0 and not first.count:
         scale = analysis.scalar(ins[1]) if len(ins) > 1 else None
         if first.gained or (scale is not None and scale >= _COARSE):

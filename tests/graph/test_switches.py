@@ -3,7 +3,7 @@
 import pytest
 
 from fixtures.make.graph_flow import IMAGE_NETWORK, floats, image, ints, node
-from tests.graph.test_flow import NETWORK, TENSORS, build, effects, gated
+from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
 
 LARGEST = [node("ReduceMax", "x", "top", axes=[1], keepdims=1)]
 AFTER = [node("MatMul", "z w", "h"), node("Relu", "h", "r"), node("MatMul", "r v", "y")]
@@ -138,3 +138,15 @@ def test_nodes_that_give_nothing_take_no_part() -> None:
     change = node("Neg", "logits", "other")
     data = gated(*SIZE, change, *[b""] * 3, node("Where", "g other logits", "y"), extra=SIZES)
     assert effects(data) == ["shape trigger"]
+
+
+@pytest.mark.parametrize(("by_trigger", "expected"), [(True, ["selection"]), (False, [])])
+def test_lengths_that_a_gate_sets_are_a_trigger_and_counted_ones_are_not(
+    *, by_trigger: bool, expected: list[str]
+) -> None:
+    gate = [COLUMN, node("Greater", "c limit", "g"), node("Cast", "g", "k", to=7)]
+    count = [node("Greater", "x two", "there"), node("Cast", "there", "ones", to=7)]
+    lengths = gate if by_trigger else [*count, node("ReduceSum", "ones along", "k")]
+    turned = [node("Squeeze", "k along", "n"), node("Add", "n first", "l"), node("ReverseSequence", "logits l", "y")]
+    extra = [ints("along", [1], [1]), ints("first", [1], [1]), floats("two", [], [2.0])]
+    assert effects(gated(*lengths, *turned, extra=extra)) == expected
