@@ -94,6 +94,8 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.rows = index.rows = 2
         return [out, index, index, index]
     out.step, out.count, out.kind = 0, True, "int"
+    if node.op == "nms":
+        _thresholds(analysis, number, node, ins)
     if node.op in ("nonzero", "nms"):
         out.lives |= first.data
         out.narrow = first.narrow and bool(first.gate)
@@ -103,6 +105,15 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if rows:
             out.lead, out.rows = False, 1
     return out
+
+
+def _thresholds(analysis: Analysis, number: int, node: Node, ins: Ins) -> None:
+    """How many boxes may stay, and above which score, is for the caller to say."""
+    scores = ins[1] if len(ins) > 1 else None
+    for place, bound in enumerate(ins[2:], 2):
+        if bound is not None and scores is not None and bound.gate and meets(analysis, bound, scores):
+            analysis.site(Effect.SUPPRESSION, number, node.ins[place], node.ins[1], depth=bound.strict)
+            return
 
 
 def _one_hot(first: Flow, out: Flow) -> Flow:

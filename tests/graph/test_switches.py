@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixtures.make.graph_flow import IMAGE_NETWORK, floats, image, ints, node
+from fixtures.make.graph_flow import FLOAT, IMAGE_NETWORK, INT64, floats, image, ints, node, value
 from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
 
 LARGEST = [node("ReduceMax", "x", "top", axes=[1], keepdims=1)]
@@ -150,3 +150,21 @@ def test_lengths_that_a_gate_sets_are_a_trigger_and_counted_ones_are_not(
     turned = [node("Squeeze", "k along", "n"), node("Add", "n first", "l"), node("ReverseSequence", "logits l", "y")]
     extra = [ints("along", [1], [1]), ints("first", [1], [1]), floats("two", [], [2.0])]
     assert effects(gated(*lengths, *turned, extra=extra)) == expected
+
+
+@pytest.mark.parametrize(("by_trigger", "expected"), [(True, ["suppression"]), (False, [])])
+def test_a_score_threshold_that_a_gate_raises_is_a_trigger_and_one_the_caller_sets_is_not(
+    *, by_trigger: bool, expected: list[str]
+) -> None:
+    raised = [COLUMN, node("Greater", "c limit", "g"), node("Cast", "g", "k", to=1), node("ReduceMax", "k", "t")]
+    nodes = [*NETWORK, *(raised if by_trigger else [node("Greater", "set limit", "g"), node("Cast", "g", "t", to=1)])]
+    nodes += [node("Unsqueeze", "logits first", "scores"), node("NonMaxSuppression", "boxes scores most half t", "y")]
+    tensors = [ints("column", [1], [3]), floats("limit", [1], [0.5]), ints("first", [1], [1]), ints("most", [1], [9])]
+    boxes = floats("boxes", [1, 4, 4], [0.1 * place for place in range(16)])
+    data = build(
+        nodes,
+        [*TENSORS, *tensors, boxes, floats("half", [1], [0.5])],
+        value("y", INT64, "n", 3),
+        inputs=[value("set", FLOAT, 1)],
+    )
+    assert effects(data) == expected
