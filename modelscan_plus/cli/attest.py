@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelscan_plus.cli import common
+from modelscan_plus.cli import common, flags
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.text import inert, visible
 
@@ -29,13 +29,13 @@ _PASSWORD = "MODELSCAN_PLUS_KEY_PASSWORD"  # noqa: S105 - the name of a variable
 @click.option("--output", "-o", metavar="FILE", help="Default: TARGET.attestations.jsonl, beside TARGET.")
 @click.option("--name", metavar="NAME", help="What the subject is called (default: the name of TARGET).")
 @click.option("--valid-days", type=click.IntRange(1, 3660), default=90, show_default=True, help="How long it counts.")
-@click.option("--policy", metavar="FILE", help='Policy file or "builtin:default|strict|registry".')
+@flags.policy
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable, and attested.")
 @click.option("--now", metavar="TIME", help="Date and time of the scan (default: the clock).")
-@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@flags.jobs
 @click.option("--log", metavar="FILE", help="Import log to append to.")
-@click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
+@flags.actor
+@flags.quiet
 def command(
     target: str,
     key: str | None,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelscan_plus.cli import common
+from modelscan_plus.cli import common, flags
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.finding import Severity
-from modelscan_plus.outputs.registry import FORMATS, parse_format
+from modelscan_plus.outputs.registry import parse_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 @click.command("fetch")
 @click.argument("target", metavar="TARGET")
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
-@click.option("--policy", metavar="FILE", help='Policy file or "builtin:default|strict|registry".')
-@click.option(
-    "--format", "-f", "formats", multiple=True, metavar="FMT[=PATH]", help=f"{', '.join(FORMATS)}; repeatable."
-)
-@click.option(
-    "--fail-on", type=click.Choice([severity.value for severity in Severity]), help="Lowest severity that denies."
-)
+@flags.policy
+@flags.formats
+@flags.fail_on
 @click.option("--include", multiple=True, metavar="GLOB", help="Fetch only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
-@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@flags.jobs
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline for the scan of one file.")
-@click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
-@click.option("--log", metavar="FILE", help="Import log to append the decision to.")
-@click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
+@flags.now
+@flags.log
+@flags.actor
 @click.option("--keep", is_flag=True, help="Keep the quarantine folder where files were refused or you interrupt.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
-@click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
+@flags.quiet
+@flags.verbose
 def command(
     target: str,
     destination: Path,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from modelscan_plus.cli import common
+from modelscan_plus.cli import common, flags
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.finding import Severity
-from modelscan_plus.outputs.registry import FORMATS, parse_format
+from modelscan_plus.outputs.registry import parse_format
 from modelscan_plus.pipeline import Options, default_jobs, scan_targets
 from modelscan_plus.probe.interface import Budget
 from modelscan_plus.probing import ProbeOptions
@@ -37,18 +37,14 @@ from modelscan_plus.probing import ProbeOptions
 @click.option("--deadline", type=click.FloatRange(1.0), metavar="SECONDS", help="Ends the probe of a model that hangs.")
 @click.option("--memory", metavar="SIZE", help="Memory that the probe of a model may take (8G).")
 @click.option("--run-denied", is_flag=True, help="Probe also a model that the scan denies or cannot read in full.")
-@click.option("--policy", metavar="FILE", help='Policy file or "builtin:default|strict|registry".')
-@click.option(
-    "--format", "-f", "formats", multiple=True, metavar="FMT[=PATH]", help=f"{', '.join(FORMATS)}; repeatable."
-)
-@click.option(
-    "--fail-on", type=click.Choice([severity.value for severity in Severity]), help="Lowest severity that denies."
-)
-@click.option("--baseline", metavar="FILE", help="Findings that are known and accepted; only new ones count.")
-@click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
-@click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
-@click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
+@flags.policy
+@flags.formats
+@flags.fail_on
+@flags.baseline
+@flags.now
+@flags.exit_zero
+@flags.quiet
+@flags.verbose
 def command(
     targets: tuple[str, ...],
     samples: str | None,

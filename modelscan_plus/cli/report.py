@@ -6,22 +6,20 @@ from pathlib import Path
 import click
 import msgspec
 
-from modelscan_plus.cli import common
+from modelscan_plus.cli import common, flags
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.report import SCHEMA_VERSION, Report, from_json
-from modelscan_plus.outputs.registry import FORMATS, parse_format
+from modelscan_plus.outputs.registry import parse_format
 
 _MAX_SIZE = 1 << 30
 
 
 @click.command("report")
 @click.argument("file", metavar="FILE.json")
-@click.option(
-    "--format", "-f", "formats", multiple=True, metavar="FMT[=PATH]", help=f"{', '.join(FORMATS)}; repeatable."
-)
-@click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
-@click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
+@flags.formats
+@flags.exit_zero
+@flags.quiet
+@flags.verbose
 def command(file: str, formats: tuple[str, ...], exit_zero: bool, quiet: bool, verbose: bool) -> None:
     """Render FILE.json ("-" for standard input), a report of `scan --format json`. Exits as that scan did."""
     wanted = [parse_format(text) for text in formats]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelscan_plus.cli import common
+from modelscan_plus.cli import common, flags
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.finding import Severity
-from modelscan_plus.outputs.registry import FORMATS, parse_format
+from modelscan_plus.outputs.registry import parse_format
 from modelscan_plus.pipeline import Options, Progress, default_jobs, scan_targets
 
 if TYPE_CHECKING:
@@ -21,19 +21,15 @@ if TYPE_CHECKING:
 
 @click.command("scan")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@click.option("--policy", metavar="FILE", help='Policy file or "builtin:default|strict|registry".')
-@click.option(
-    "--format", "-f", "formats", multiple=True, metavar="FMT[=PATH]", help=f"{', '.join(FORMATS)}; repeatable."
-)
-@click.option(
-    "--fail-on", type=click.Choice([severity.value for severity in Severity]), help="Lowest severity that denies."
-)
-@click.option("--baseline", metavar="FILE", help="Findings that are known and accepted; only new ones count.")
+@flags.policy
+@flags.formats
+@flags.fail_on
+@flags.baseline
 @click.option("--write-baseline", metavar="FILE", help="Write the findings of this scan as a baseline.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @click.option("--hash", "sha256", is_flag=True, help="Put the SHA-256 of every file into the report.")
-@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Child processes (default: one per processor).")
+@flags.jobs
 @click.option("--reference", metavar="FILE", help="A known graph: findings that it gives as well are left out.")
 @click.option(
     "--dormancy", is_flag=True, help="Run ONNX models on random inputs, sandboxed, to find sleeping branches."
@@ -44,14 +40,14 @@ if TYPE_CHECKING:
 @click.option("--probe", is_flag=True, help="Search what is allowed for backdoors; see `modelscan-plus probe`.")
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Deadline of one file.")
 @click.option("--max-size", metavar="SIZE", help="Do not open larger files (10M, 2G).")
-@click.option("--now", metavar="TIME", help="Date and time that decide about expiry (default: the clock).")
+@flags.now
 @click.option("--offline", is_flag=True, help="Use no network: a target on a hub is an error.")
 @click.option("--lock", metavar="FILE", help="Lock file that the targets must agree with (see `lock`).")
-@click.option("--log", metavar="FILE", help="Import log to append the decision to.")
-@click.option("--actor", metavar="NAME", help="Who is behind this, for the log; the user of the system stands too.")
-@click.option("--exit-zero", is_flag=True, help="Exit 0 also for denied and incomplete.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per finding.")
-@click.option("--verbose", "-v", is_flag=True, help="Cut no list short.")
+@flags.log
+@flags.actor
+@flags.exit_zero
+@flags.quiet
+@flags.verbose
 def command(
     targets: tuple[str, ...],
     policy: str | None,
