@@ -66,6 +66,16 @@ def _is_compress(head: bytes) -> bool:
     return head.startswith(b"\x1f\x9d") and len(head) > 3 and 9 <= head[2] & 31 <= 16 and not head[2] & 0x60
 
 
+def _is_bytecode(head: bytes) -> bool:
+    """Magic number, flags of PEP 552, 8 bytes of time and size or of a hash, then a code object of marshal."""
+    return head[2:4] == b"\r\n" and head[16:17] in (b"\xe3", b"\x63") and head[4] < 4 and head[5:8] == b"\0\0\0"
+
+
+def _is_bytecode_by_hash(head: bytes) -> bool:
+    """Bytecode that Python holds against its source by a hash or not at all: no newer source sets it aside."""
+    return _is_bytecode(head) and head[4] & 1 == 1
+
+
 def _is_text(head: bytes) -> bool:
     sample = head[:4096]
     if not sample:
@@ -106,7 +116,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("cpio", "cpio archive", True, _starts(b"070701", b"070702", b"070707"), (".cpio",)),
     Kind("ar", "ar archive", True, _starts(b"!<arch>\n"), (".a", ".deb", ".lib")),
     Kind("rar", "RAR", True, _starts(b"Rar!\x1a\x07"), (".rar",)),
-    Kind("python-bytecode", "Python bytecode", True, lambda head: head[2:4] == b"\r\n" and head[16:17] == b"\xe3"),
+    Kind(
+        "python-bytecode-by-hash", "Python bytecode that stands for its source", True, _is_bytecode_by_hash, (".pyc",)
+    ),
+    Kind("python-bytecode", "Python bytecode", True, _is_bytecode, (".pyc",)),
     Kind("png", "PNG image", False, _starts(b"\x89PNG\r\n\x1a\n"), (".png",)),
     Kind("jpeg", "JPEG image", False, _starts(b"\xff\xd8\xff"), (".jpg", ".jpeg")),
     Kind("gif", "GIF image", False, _starts(b"GIF87a", b"GIF89a"), (".gif",)),

@@ -76,7 +76,7 @@ _HARMLESS = frozenset(
     .gitattributes .gitignore""".split()
 )
 """Endings that stand for content which runs nothing, or not in the way that the bytes do."""
-_PROGRAMS = frozenset({"elf", "pe", "mach-o", "webassembly", "python-bytecode"})
+_PROGRAMS = frozenset({"elf", "pe", "mach-o", "webassembly", "python-bytecode", "python-bytecode-by-hash"})
 _NATIVE = frozenset({"elf", "pe", "mach-o"})
 _SMALL = 64
 """Bytes below which leftovers are not worth a finding above info."""

@@ -245,6 +245,8 @@ def _native(effect: Effect, reached: bool) -> Severity:
         r"VirtualAlloc|CreateThread|WriteProcessMemory", effect.name
     ):
         return Severity.HIGH
+    if "hub" in effect.flows and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM  # a library of another repository
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
@@ -304,6 +306,7 @@ _GRADERS = {
     "unpickle": (UNPICKLES, _unpickle),
     "native": (NATIVE, _native),
     "native-build": (NATIVE, _module),
+    "library": (NATIVE, lambda effect, reached: Severity.INFO),  # telling only with a library of the repository
     "delete": (CHANGES_SYSTEM, _delete),
     "drop": (CHANGES_SYSTEM, _drop),
     "start": (CHANGES_SYSTEM, _drop),

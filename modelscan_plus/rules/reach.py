@@ -67,11 +67,11 @@ def reached_code(tree: Tree) -> dict[str, str]:
         if path in reached or file is None:
             continue
         reached[path] = way
-        todo += [(found, f"{way} → {file.name}") for found in _next(tree, file)]
+        todo += [(found, f"{way} → {file.name}") for found in next_files(tree, file)]
     return reached
 
 
-def _next(tree: Tree, file: TreeFile) -> Iterator[str]:
+def next_files(tree: Tree, file: TreeFile) -> Iterator[str]:
     """Files that a file imports or runs."""
     for summary in file.top(PythonSummary):
         elsewhere = any(effect.kind == "search-path" for effect in summary.effects)
@@ -166,6 +166,14 @@ def _is_loading_script(file: TreeFile) -> bool:
 
 def _imported(tree: Tree, file: TreeFile, module: str, names: tuple[str, ...]) -> Iterator[str]:
     """Files that an import statement leads to."""
+    for place in import_places(file, module, names):
+        for ending in (".py", "/__init__.py"):
+            if place + ending in tree.files:
+                yield place + ending
+
+
+def import_places(file: TreeFile, module: str, names: tuple[str, ...]) -> Iterator[str]:
+    """Paths without ending at which Python may find what an import statement names, as seen from its file."""
     dots = len(module) - len(module.lstrip("."))
     folder: str | None = file.folder
     for _ in range(max(0, dots - 1)):
@@ -180,10 +188,8 @@ def _imported(tree: Tree, file: TreeFile, module: str, names: tuple[str, ...]) -
     folders = [folder or ""] if dots else list(dict.fromkeys((folder or "", "")))
     for place in places:
         for at in folders:
-            for ending in (".py", "/__init__.py"):
-                path = joined(at, place + ending)
-                if path is not None and path in tree.files:
-                    yield path
+            if (path := joined(at, place)) is not None:
+                yield path
 
 
 @judges_tree

@@ -9,6 +9,7 @@ import msgspec
 
 from modelscan_plus.rules import (
     archives,
+    compiled,
     config,
     engines,
     gguf,
@@ -73,6 +74,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     python_code,
     python_rules,
     reach,
+    compiled,
     scripts,
     config,
     templates,

@@ -11,7 +11,7 @@ class Effect(msgspec.Struct, frozen=True):
     kind: str
     """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
     loaded with remote code), "download",
-    "send", "connect", "unpickle", "native", "write", "delete", "secret", "listen", "settings", "native-build", "held" (a function
+    "send", "connect", "unpickle", "native", "library" (a method that may open one), "write", "delete", "secret", "listen", "settings", "native-build", "held" (a function
     that starts programs or runs code is kept to be called later), "search-path" (where modules are looked for)."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""

@@ -53,7 +53,7 @@ dill.loads cloudpickle.load cloudpickle.loads joblib.load marshal.load marshal.l
 yaml.unsafe_load yaml.full_load yaml.load_all jsonpickle.decode torch.load pandas.read_pickle numpy.load
 sklearn.externals.joblib.load"""
 _NATIVE = """ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll.LoadLibrary ctypes.windll.* ctypes.memmove
-ctypes.CFUNCTYPE cffi.FFI torch.ops.load_library torch.classes.load_library tensorflow.load_op_library
+ctypes.CFUNCTYPE cffi.FFI torch.ops.load_library torch.classes.load_library tensorflow.load_op_library tensorflow.load_library
 numpy.ctypeslib.load_library _ctypes.dlopen mmap.mmap"""
 _BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline cupy.RawModule cupy.RawKernel
 cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
@@ -123,13 +123,14 @@ OBJECTS: dict[str, dict[str, str]] = {
     "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
     "ctypes.CDLL": _LIBRARY, "ctypes.PyDLL": _LIBRARY, "ctypes.WinDLL": _LIBRARY, "ctypes.cdll.LoadLibrary": _LIBRARY,
     "IPython.get_ipython": {"system": "process", "getoutput": "process", "run_cell": "code", "ex": "code", "ev": "code"},
+    "cffi.FFI": {"dlopen": "native", "verify": "native-build", "set_source": "native-build"},
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip
 """What the methods of an object do, by the function that makes it."""
 METHOD_KINDS = {
     "sendall": "send", "sendmail": "send", "write_text": "write", "write_bytes": "write", "unlink": "delete",
     "exec_module": "module", "storbinary": "send", "exec_command": "process", "load_module": "module",
-    "load_extension": "native",
+    "load_extension": "native", "register_custom_ops_library": "native", "load_library": "library",
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""
 
