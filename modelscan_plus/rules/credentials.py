@@ -34,9 +34,9 @@ _LOCAL = lazy(
 
 def leaked(effect: Effect) -> bool:
     """True when the effect gives away something that only its owner should hold."""
-    if effect.kind not in ("send", "connect", "download"):
+    if effect.kind not in ("send", "connect", "download", "upload"):
         return False
-    if "secret" in effect.flows:
+    if {"secret", "user-files"} & set(effect.flows):
         return effect.kind != "download"
     if not effect.keys or effect.name.startswith(_LIBRARIES):
         return False

@@ -41,7 +41,10 @@ _QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
 _INSTALLS = lazy(
     r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
 )
-_ROOT = lazy(r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b", re.I)
+_ROOT = lazy(
+    r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~(?!/\.cache/\w)|^/(?:home|root|etc|usr)\b",
+    re.I,
+)
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
 _BY_PATH = frozenset(
@@ -83,19 +86,23 @@ def _hostile(effect: Effect) -> str:
     if effect.kind == "process" and "decoded" in flows and not _is_tool(effect.argument):
         return "starts a program that was written in encoded text"
     if leaked(effect):
-        return "sends secrets or the environment away"
+        return "sends secrets, the environment or files of the user away"
     if (
         effect.kind in ("unpickle",)
         and "decoded" in flows
         and effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle"))
     ):
         return "unpickles what was written in encoded text"
+    if effect.kind in ("overwrite", "delete") and "user-files" in flows:
+        return "deletes or overwrites files that are the user's own"
     if effect.kind == "start":
         return f"writes {effect.argument}, which something else runs later"
     return ""
 
 
 def _process(effect: Effect, reached: bool) -> Severity:
+    if "generated" in effect.flows and not _is_tool(effect.argument):
+        return _run_by_model(effect, reached)
     if _INSTALLS.search(f"{effect.name} {effect.argument}"):
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     if _is_tool(effect.argument):
@@ -113,9 +120,18 @@ def _process(effect: Effect, reached: bool) -> Severity:
     )
 
 
+def _run_by_model(effect: Effect, reached: bool) -> Severity:
+    """What a model writes is run: whoever may speak to the model may act on the machine."""
+    if effect.when == "main":
+        return Severity.LOW
+    return Severity.HIGH if reached else Severity.MEDIUM
+
+
 def _code(effect: Effect, reached: bool) -> Severity:
     if effect.name == "typing.ForwardRef":
         return Severity.INFO  # its text is judged by itself
+    if "generated" in effect.flows:
+        return _run_by_model(effect, reached)
     if effect.argument and not effect.argument.startswith("…") and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
     evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
@@ -265,6 +281,27 @@ def _drop(effect: Effect, reached: bool) -> Severity:
     return Severity.HIGH if reached else Severity.MEDIUM
 
 
+def _patch(effect: Effect, reached: bool) -> Severity:
+    """Code of other packages: installers change it, models do not; whoever goes over many of them spreads something."""
+    return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+
+
+def _upload(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
+def _registry(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.MEDIUM))
+
+
+def _clipboard(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
+def _capture(effect: Effect, reached: bool) -> Severity:
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
+
+
 def _settings(effect: Effect, reached: bool) -> Severity:
     if effect.name in ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV", "PROMPT_COMMAND"):
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
@@ -274,8 +311,10 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         )  # who may run code is decided there
     if effect.name == "HF_ENDPOINT" and reached and effect.when in _ENTRY:
         return Severity.INFO if not effect.argument or _HUBS.match(effect.argument) else Severity.HIGH
-    if re.match(r"PIP_|HTTPS?_PROXY|GIT_SSH", effect.name, re.I):
-        return Severity.MEDIUM if reached else Severity.LOW
+    if re.match(
+        r"PIP_|HTTPS?_PROXY|GIT_SSH|PYTHONHTTPSVERIFY|CURL_CA|NODE_TLS|GIT_SSL|TORCH_FORCE|ssl\.", effect.name, re.I
+    ):
+        return Severity.MEDIUM if reached and effect.when in _ENTRY else Severity.LOW
     if re.match(r"(?:builtins|os|subprocess|pickle|socket|importlib)\b|torch\.load|transformers\.dynamic", effect.name):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.LOW, Severity.MEDIUM))
     return Severity.INFO
@@ -286,7 +325,22 @@ def _listen(effect: Effect, reached: bool) -> Severity:
 
 
 def _secret(effect: Effect, reached: bool) -> Severity:
-    if effect.name.startswith(("browser_cookie3", "win32crypt", "pynput", "keyboard", "pyautogui", "PIL.ImageGrab")):
+    if effect.name.startswith(
+        (
+            "browser_cookie3",
+            "win32crypt",
+            "pynput",
+            "keyboard",
+            "pyautogui",
+            "PIL.ImageGrab.grab",
+            "mss.",
+            "pyscreenshot",
+            "evdev",
+            "pyxhook",
+            "ctypes.windll",
+            "secretstorage",
+        )
+    ):
         return Severity.HIGH if reached else Severity.MEDIUM
     return Severity.INFO
 
@@ -310,6 +364,13 @@ _GRADERS = {
     "delete": (CHANGES_SYSTEM, _delete),
     "drop": (CHANGES_SYSTEM, _drop),
     "start": (CHANGES_SYSTEM, _drop),
+    "overwrite": (CHANGES_SYSTEM, _drop),
+    "obeyed": (CHANGES_SYSTEM, _drop),
+    "patch": (CHANGES_SYSTEM, _patch),
+    "registry": (CHANGES_SYSTEM, _registry),
+    "clipboard": (CHANGES_SYSTEM, _clipboard),
+    "upload": (NETWORK, _upload),
+    "capture": (NETWORK, _capture),
     "settings": (CHANGES_SYSTEM, _settings),
 }
 
@@ -355,6 +416,9 @@ _FROM = {
     "file": "a file",
     "input": "input",
     "config": "the model's configuration",
+    "generated": "what a model wrote",
+    "user-files": "a walk over the user's folders",
+    "others-code": "the place of other packages",
 }
 
 

@@ -12,6 +12,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python import deeds
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.calls import (
     COMMAND_KINDS,
@@ -37,6 +38,7 @@ from modelscan_plus.formats.text.python.sinks import (
     START_PATH,
     kind_of,
 )
+from modelscan_plus.formats.text.python.spoken import spoken
 
 LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
@@ -115,7 +117,7 @@ class _Finder:
 
     def effects(self, block: Block) -> Iterator[Effect]:
         """What happens when the block runs."""
-        found = list(self._effects(block))
+        found = deeds.seen_together(list(self._effects(block)))
         if any(_takes_orders(effect) for effect in found):
             hostile = "opens a shell to another machine"
             found = [
@@ -201,9 +203,11 @@ class _Finder:
             dotted = dotted or f"….{node.func.attr}"
         if dotted == "numpy.load" and not _true(node, "allow_pickle"):
             kind = None
-        if kind is None or dotted is None:
+        told = (kind, dotted) if kind and dotted else deeds.kind_of_call(node, dotted, self._names)
+        if told is None:
             yield from self._handed_on(node, block)
             return
+        kind, dotted = told
         yield from self._effect(kind, dotted, node, block, disguised=disguised, discarded=discarded)
 
     def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
@@ -228,6 +232,9 @@ class _Finder:
         self._names.folder.decoded = False
         argument = self._argument(node, dotted, kind, given=given)
         flows, body = self._origins(node, block)
+        flows |= deeds.given_away(kind, node, self._names)
+        if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
+            flows |= self._flow.origins(node.func.value, block.name)
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
         if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
             flows.add("decoded")
@@ -235,9 +242,11 @@ class _Finder:
             kind = self._file_kind(kind, argument, flows)
             if not kind:
                 return
+        elif kind == "upload" and dotted.startswith("….") and not flows & {"secret", "user-files"}:
+            return
         if kind == "download" and (flows & {"secret", "host"} or _keyword(node, "data")):
             kind = "send"
-        hostile = ""
+        hostile = deeds.hostile(kind, dotted, argument, node, self._names)
         if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
             hostile = command[0]
         elif kind == "native-build":
@@ -327,8 +336,8 @@ class _Finder:
         if kind == "code" and values:
             return self._code_argument(values[0])
         if kind in ("process", "connect"):
-            return " ".join(self._spoken(value) for value in values[:2])
-        return self._spoken(values[0]) if values else ""
+            return " ".join(spoken(value, self._names) for value in values[:2])
+        return spoken(values[0], self._names) if values else ""
 
     def _code_argument(self, value: ast.expr) -> str:
         """The code, where it is constant; else an ellipsis and what is known of it."""
@@ -337,42 +346,20 @@ class _Finder:
         if isinstance(value, ast.Call) and self._names.plain(value.func) == "builtins.compile" and value.args:
             value = value.args[0]
         text = self._names.folder.text(value)
-        return text[:20_000] if text is not None else f"… {self._spoken(value).strip('… ')}".strip()
-
-    def _spoken(self, value: ast.expr, depth: int = 0) -> str:
-        text = self._names.folder.text(value)
-        if text is not None:
-            return text[:20_000]
-        if depth > 20:
-            return "…"
-        match value:
-            case ast.Name(id=name) if name in self._names.single:
-                return self._spoken(self._names.single[name], depth + 5)
-            case ast.List() | ast.Tuple():
-                return " ".join(self._spoken(item, depth + 1) for item in value.elts[:40])
-            case ast.JoinedStr():
-                return "".join(self._spoken(part, depth + 1) for part in value.values)
-            case ast.FormattedValue():
-                return self._spoken(value.value, depth + 1)
-            case ast.BinOp(op=ast.Add()):
-                return self._spoken(value.left, depth + 1) + self._spoken(value.right, depth + 1)
-            case ast.BinOp(op=ast.Mod()) | ast.BinOp(op=ast.Div()):
-                return self._spoken(value.left, depth + 1) + " " + self._spoken(value.right, depth + 1)
-            case ast.Call(func=ast.Attribute(value=inner)):
-                spoken = self._spoken(inner, depth + 1)
-                return (
-                    spoken if spoken != "…" else " ".join(self._spoken(item, depth + 1) for item in value.args) or "…"
-                )
-            case ast.Call():
-                return " ".join(self._spoken(item, depth + 1) for item in value.args) or "…"
-        return _plainly(value)
+        return text[:20_000] if text is not None else f"… {spoken(value, self._names).strip('… ')}".strip()
 
     def _file_kind(self, kind: str, path: str, flows: set[str]) -> str:
         """Writing is told only where something else runs the file later; deleting where it is more than the own."""
         if kind == "delete":
             return "delete"
+        if deeds.OBEYED.search(path):
+            return "obeyed"
         if START_PATH.search(path):
             return "start"
+        if deeds.changes_code(path, flows):
+            return "patch"
+        if "user-files" in flows:
+            return "overwrite"
         runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
         return "drop" if runs and flows & {"download", "decoded"} else ""
 
@@ -398,13 +385,7 @@ class _Finder:
         return shorten(visible(" ".join(" ".join(lines).split())), 200)
 
 
-_REPORTED = frozenset("hub download decoded secret host file input config".split())
-
-
-def _plainly(value: ast.expr) -> str:
-    if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
-        return str(value.value)
-    return "python" if isinstance(value, ast.Attribute) and value.attr == "executable" else "…"
+_REPORTED = frozenset("hub download decoded secret host file input config generated user-files others-code".split())
 
 
 def _takes_orders(effect: Effect) -> bool:

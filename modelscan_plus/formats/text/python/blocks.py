@@ -62,10 +62,17 @@ def _split(body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Blo
             stack += [(inner, blocks[MAIN], inside) for inner in reversed(statement.body)]
             stack += [(inner, at, inside) for inner in reversed(statement.orelse)]
         elif inner_statements := list(_inner(statement)):
-            at.nodes += [part for part in ast.iter_child_nodes(statement) if not isinstance(part, ast.stmt)]
+            at.nodes += _head(statement)
             stack += [(inner, at, inside) for inner in reversed(inner_statements)]
         else:
             at.nodes.append(statement)
+
+
+def _head(statement: ast.stmt) -> list[ast.AST]:
+    """What a compound statement holds beside its statements; of a loop, what its variable takes from what."""
+    if isinstance(statement, (ast.For, ast.AsyncFor)):
+        return [ast.comprehension(statement.target, statement.iter, [], 0)]
+    return [part for part in ast.iter_child_nodes(statement) if not isinstance(part, ast.stmt)]
 
 
 def _inner(statement: ast.stmt) -> Iterator[ast.stmt]:

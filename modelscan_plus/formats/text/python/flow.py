@@ -2,7 +2,7 @@
 
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
-listings), "file", "input", "config" (values that the model's configuration sets).
+listings), "file", "input", "config" (values that the model's configuration sets); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
 """
@@ -11,6 +11,7 @@ import ast
 
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.sinks import (
     HUB_TOKENS,
     KEY_READS,
@@ -54,7 +55,8 @@ class Flow:
             case ast.Subscript():
                 if self._names.plain(node.value) in ("os.environ", "os.environb"):
                     return self._credential(node.slice)
-                return self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
+                taken = self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
+                return taken | of_item(node)
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
         found: set[str] = set()
@@ -74,7 +76,7 @@ class Flow:
             return {"secret"}
         if dotted in ("sys.argv",):
             return {"input"}
-        found = self.origins(node.value, block, depth + 1)
+        found = self.origins(node.value, block, depth + 1) | of_attribute(node, self._names)
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             found = found | self._variables.get(("self", node.attr), set())
             if node.attr in _CONFIG_NAMES:
@@ -97,6 +99,7 @@ class Flow:
         found = set[str]()
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             found |= self.origins(argument, block, depth + 1)
+        found |= of_call(node, dotted, self._names)
         if tag := TAG_OF.get(dotted):
             found = found | {tag}
         maker, made, method = dotted.rpartition("().")

@@ -40,8 +40,7 @@ requests.get requests.head requests.options httpx.get httpx.stream wget.download
 gdown.download curl_cffi.requests.get
 torch.hub.download_url_to_file"""
 _SEND = """requests.post requests.put requests.patch requests.delete requests.request httpx.post httpx.put httpx.patch
-httpx.request boto3.client boto3.resource telegram.Bot slack_sdk.WebClient
-huggingface_hub.upload_file huggingface_hub.upload_folder huggingface_hub.HfApi.upload_file"""
+httpx.request boto3.client boto3.resource telegram.Bot slack_sdk.WebClient"""
 _CONNECT = """socket.create_connection websocket.create_connection
 websockets.connect asyncio.open_connection dns.resolver.resolve dns.resolver.query socket.gethostbyname
 socket.getaddrinfo asyncssh.connect xmlrpc.client.ServerProxy Pyro4.Proxy rpyc.connect rpyc.classic.connect
@@ -59,11 +58,13 @@ _BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline
 cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
 _SHELL_ENDS = "os.dup2"
 _DELETE = "shutil.rmtree os.remove os.unlink os.rmdir os.removedirs os.truncate"
-_WRITE = (
-    "shutil.copy shutil.copy2 shutil.copyfile shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
-)
-_SECRETS = """browser_cookie3.load browser_cookie3.chrome browser_cookie3.firefox win32crypt.CryptUnprotectData
-pyperclip.paste PIL.ImageGrab.grab pyautogui.screenshot pynput.keyboard.Listener keyboard.on_press"""
+_WRITE = "shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
+_SECRETS = """keyboard.hook keyboard.record keyboard.read_event keyboard.start_recording keyboard.add_hotkey pynput.mouse.Listener
+mss.mss pyscreenshot.grab pyautogui.screenshots browser_cookie3.edge browser_cookie3.brave browser_cookie3.opera evdev.InputDevice
+pyxhook.HookManager win32gui.GetDC ctypes.windll.user32.GetAsyncKeyState ctypes.windll.user32.SetWindowsHookExA
+ctypes.windll.user32.SetWindowsHookExW secretstorage.dbus_init browser_cookie3.load browser_cookie3.chrome browser_cookie3.firefox win32crypt.CryptUnprotectData
+pyperclip.paste pyperclip.waitForNewPaste clipboard.paste win32clipboard.GetClipboardData PIL.ImageGrab.grabclipboard
+pandas.io.clipboard.paste xerox.paste PIL.ImageGrab.grab pyautogui.screenshot pynput.keyboard.Listener keyboard.on_press"""
 HUB_TOKENS = frozenset(
     """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token""".split()
 )
@@ -109,7 +110,9 @@ _HTTP = {
     "get": "download", "head": "download", "post": "send", "put": "send", "patch": "send", "request": "send",
     "stream": "download", "urlopen": "download", "open": "download", "send": "send",
 }  # fmt: skip
+_UPLOADS = dict.fromkeys("upload_file upload_folder upload_large_folder create_commit".split(), "upload")
 OBJECTS: dict[str, dict[str, str]] = {
+    "huggingface_hub.HfApi": _UPLOADS, "huggingface_hub.hf_api.HfApi": _UPLOADS,
     "socket.socket": {
         "connect": "connect", "connect_ex": "connect", "send": "send", "sendall": "send", "sendto": "send",
         "bind": "bind", "listen": "listen", "accept": "listen",
@@ -137,7 +140,10 @@ METHOD_KINDS = {
 SENSITIVE_PATH = lazy(
     r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
     r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"
-    r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json)\b"
+    r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json|logins\.json|key4\.db)\b"
+    r"|User Data[\\/]+Default|\.mozilla/firefox|Firefox/Profiles|\.(?:bitcoin|ethereum|electrum|monero|solana|password-store|azure)\b"
+    r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
+    r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"
     r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
@@ -152,6 +158,7 @@ START_PATH = lazy(
 SECRET_VARIABLE = lazy(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIAL|PRIVATE_KEY", re.I)
 HOOK_VARIABLE = lazy(
     r"^(?:LD_PRELOAD|LD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PATH|BASH_ENV|PROMPT_COMMAND|"
+    r"PYTHONHTTPSVERIFY|CURL_CA_BUNDLE|GIT_SSL_NO_VERIFY|NODE_TLS_REJECT_UNAUTHORIZED|TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD|"
     r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|GIT_SSH_COMMAND)$",
     re.I,
 )
@@ -162,7 +169,7 @@ ENTRY_NAMES = frozenset(
     _init_weights post_init tokenize _tokenize encode decode __bool__ preprocess postprocess handle inference predict
     load_context _load_pretrained_model prepare_inputs_for_generation register_for_auto_class tie_weights to eval train
     reset_parameters convert_tokens_to_ids save_pretrained save_vocabulary apply_chat_template get_vocab _set_seed
-    execute _info _split_generators _generate_examples _generate_tables _compute _download_and_prepare
+    chat stream_chat chat_stream batch_chat generate_stream stream_generate infer execute _info _split_generators _generate_examples _generate_tables _compute _download_and_prepare
     _load_pyfunc load_pyfunc model_fn input_fn predict_fn output_fn transform_fn
     build_wheel build_sdist build_editable get_requires_for_build_wheel get_requires_for_build_sdist
     get_requires_for_build_editable prepare_metadata_for_build_wheel prepare_metadata_for_build_editable

@@ -1,0 +1,142 @@
+"""Effects that are neither a process nor a plain request: the registry, the clipboard, uploads, files that others obey.
+
+Each is told by the function that is called, or the method where its name leaves no doubt, and by the place it is used
+on. What it weighs says rules/python_grades.py.
+"""
+
+import ast
+import re
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.places import OTHERS_CODE, USERS_OWN
+from modelscan_plus.formats.text.python.sinks import HOOK_VARIABLE, SENSITIVE_PATH
+from modelscan_plus.formats.text.python.spoken import spoken
+
+AUTORUN = lazy(
+    r"CurrentVersion\\+(?:Policies\\+Explorer\\+)?Run|\\Winlogon|Image File Execution Options|AppInit_DLLs|Command Processor|"
+    r"\\shell\\+open\\+command|Windows Defender|CurrentControlSet\\+Services|Active Setup|^Environment$|\\Environment$",
+    re.I,
+)
+"""Keys of the registry whose values Windows runs, or by which it protects itself."""
+OBEYED = lazy(
+    r"^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
+    r"pki/|docker/daemon\.json)|system32[\\/]+drivers[\\/]+etc[\\/]+hosts|/usr/local/share/ca-certificates|"
+    r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$",
+    re.I,
+)
+"""Settings that other programs obey: where hosts lead, who may become root, where packages come from."""
+_REGISTRY = frozenset(
+    """winreg.SetValue winreg.SetValueEx winreg.CreateKey winreg.CreateKeyEx winreg.OpenKey winreg.OpenKeyEx
+    _winreg.SetValue _winreg.SetValueEx _winreg.CreateKey _winreg.OpenKey win32api.RegSetValueEx win32api.RegCreateKey
+    win32api.RegOpenKeyEx""".split()
+)
+_CLIPBOARD = frozenset(
+    """pyperclip.copy clipboard.copy win32clipboard.SetClipboardData win32clipboard.SetClipboardText
+    pandas.io.clipboard.copy xerox.copy""".split()
+)
+_READS_CLIPBOARD = (
+    "pyperclip.",
+    "clipboard.",
+    "win32clipboard.",
+    "PIL.ImageGrab.grabclipboard",
+    "pandas.io.clipboard",
+    "xerox.",
+)
+_CAPTURES = frozenset(
+    """sounddevice.rec sounddevice.InputStream pyaudio.PyAudio soundcard.default_microphone cv2.VideoCapture
+    speech_recognition.Microphone""".split()
+)
+_UPLOADS = frozenset(
+    """huggingface_hub.upload_file huggingface_hub.upload_folder huggingface_hub.upload_large_folder
+    huggingface_hub.create_commit wandb.save wandb.log wandb.log_artifact mlflow.log_artifact mlflow.log_artifacts
+    mlflow.log_params mlflow.log_param mlflow.log_text mlflow.log_dict mlflow.set_tags comet_ml.log_asset
+    discord_webhook.DiscordWebhook discord.SyncWebhook.from_url sentry_sdk.capture_message paho.mqtt.publish.single
+    redis.Redis pymongo.MongoClient psycopg2.connect""".split()
+)
+_UPLOADING = frozenset(
+    """upload_file upload_folder upload_large_folder create_commit upload_fileobj put_object upload_from_filename
+    upload_from_string upload_from_file upload_blob log_artifact log_artifacts send_document send_photo send_message
+    send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params""".split()
+)
+"""Methods that give something away; alone they mean nothing, with secrets or the user's files they do."""
+_CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "touch", "extractall"))
+"""Methods of paths and archives that change files, where they are the user's or another package's."""
+_SETS = frozenset(("os.environ.setdefault", "os.putenv", "os.environ.update", "os.environ.__setitem__"))
+
+
+def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str, str] | None:
+    """Kind and name of what the call does, None for nothing that is told here."""
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    for kind, known in (("registry", _REGISTRY), ("clipboard", _CLIPBOARD), ("upload", _UPLOADS)):
+        if dotted in known:
+            return kind, dotted or ""
+    if method in _CHANGING and dotted is not None and dotted.startswith("…"):
+        return "write", dotted
+    if dotted in _CAPTURES:
+        return ("capture", dotted or "") if _is_device(node, dotted or "") else None
+    if method in _UPLOADING and (dotted is None or dotted.startswith("…")):
+        return "upload", dotted or f"….{method}"
+    if (
+        dotted in _SETS
+        and (name := names.folder.text(node.args[0]) if node.args else None)
+        and HOOK_VARIABLE.match(name)
+    ):
+        return "settings", name
+    return None
+
+
+def _is_device(node: ast.Call, dotted: str) -> bool:
+    """A camera has a number; a video has a path."""
+    if dotted != "cv2.VideoCapture":
+        return True
+    first = node.args[0] if node.args else None
+    return isinstance(first, ast.Constant) and isinstance(first.value, int)
+
+
+def seen_together(found: list[Effect]) -> list[Effect]:
+    """The effects of one block, where two of them mean more than each: what is copied is exchanged while it is kept."""
+    if not any(effect.kind == "secret" and effect.name.startswith(_READS_CLIPBOARD) for effect in found):
+        return found
+    what = "exchanges what the user has copied"
+    return [
+        msgspec.structs.replace(effect, hostile=effect.hostile or what) if effect.kind == "clipboard" else effect
+        for effect in found
+    ]
+
+
+def given_away(kind: str, node: ast.Call, names: Names) -> set[str]:
+    """Origins of what is sent by its path: `upload_folder(folder_path="~/.ssh")` reads the folder itself."""
+    found: set[str] = set()
+    if kind not in ("send", "upload"):
+        return found
+    for value in [*node.args, *(item.value for item in node.keywords)]:
+        path = spoken(value, names)
+        if "://" in path or len(path) > 1000:
+            continue
+        if SENSITIVE_PATH.search(path):
+            found.add("secret")
+        elif kind == "upload" and path != "/" and USERS_OWN.match(path):
+            found.add("user-files")
+    return found
+
+
+def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names) -> str:
+    """What only malware does with such a call, "" for nothing."""
+    if kind == "registry":
+        said = " ".join(spoken(value, names) for value in node.args[:3])
+        writes = "Open" not in dotted or any(
+            part in ast.unparse(node) for part in ("SET_VALUE", "KEY_WRITE", "ALL_ACCESS", "CREATE_SUB")
+        )
+        return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
+    if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
+        return f"writes {argument}, which other programs obey"
+    return ""
+
+
+def changes_code(argument: str, flows: set[str]) -> bool:
+    """True for a write where code of other packages or repositories lies."""
+    return "others-code" in flows or OTHERS_CODE.search(argument) is not None

@@ -1,0 +1,80 @@
+"""What an expression says as far as it is constant: a command, path or address, with an ellipsis for what is not known."""
+
+import ast
+
+from modelscan_plus.formats.text.python.names import Names
+
+UNKNOWN = "…"
+_LONGEST = 20_000
+_DEEPEST = 20
+_ENVIRONMENT = frozenset(("os.environ.get", "os.getenv", "os.environ.setdefault", "os.environ.pop"))
+_HOMES = frozenset(("HOME", "USERPROFILE", "HOMEPATH", "OneDrive"))
+_FOLDERS = {"APPDATA": "~/AppData/Roaming", "LOCALAPPDATA": "~/AppData/Local", "HF_HOME": "~/.cache/huggingface"}
+_KNOWN = {
+    "HF_HOME": "~/.cache/huggingface", "HF_HUB_CACHE": "~/.cache/huggingface/hub",
+    "HUGGINGFACE_HUB_CACHE": "~/.cache/huggingface/hub", "HF_MODULES_CACHE": "~/.cache/huggingface/modules",
+    "HF_TOKEN_PATH": "~/.cache/huggingface/token",
+}  # fmt: skip
+"""Constants of huggingface_hub, transformers and datasets, with where they lead."""
+_LIBRARIES = ("huggingface_hub", "transformers", "datasets", "diffusers")
+
+
+def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
+    """The text of an expression; unknown parts become an ellipsis."""
+    text = names.folder.text(value)
+    if text is not None:
+        return text[:_LONGEST]
+    if depth > _DEEPEST:
+        return UNKNOWN
+    match value:
+        case ast.Name(id=name) if name in names.single:
+            return spoken(names.single[name], names, depth + 5)
+        case ast.List() | ast.Tuple():
+            return " ".join(spoken(item, names, depth + 1) for item in value.elts[:40])
+        case ast.JoinedStr():
+            return "".join(spoken(part, names, depth + 1) for part in value.values)
+        case ast.FormattedValue():
+            return spoken(value.value, names, depth + 1)
+        case ast.BinOp(op=ast.Add()):
+            return spoken(value.left, names, depth + 1) + spoken(value.right, names, depth + 1)
+        case ast.BinOp(op=ast.Mod()):
+            return spoken(value.left, names, depth + 1) + " " + spoken(value.right, names, depth + 1)
+        case ast.BinOp(op=ast.Div()):
+            return spoken(value.left, names, depth + 1) + "/" + spoken(value.right, names, depth + 1)
+        case ast.Call():
+            return _called(value, names, depth)
+    return _plainly(value, names)
+
+
+def _called(value: ast.Call, names: Names, depth: int) -> str:
+    dotted = names.plain(value.func)
+    if dotted in _ENVIRONMENT and value.args:
+        return _variable(names.folder.text(value.args[0]))
+    between = "/" if dotted in ("os.path.join", "pathlib.Path") or _method(value) == "joinpath" else " "
+    said = between.join(spoken(item, names, depth + 1) for item in value.args) or UNKNOWN
+    if not isinstance(value.func, ast.Attribute):
+        return said
+    base = spoken(value.func.value, names, depth + 1)
+    if _method(value) == "joinpath" and base != UNKNOWN:
+        return f"{base}/{said}"
+    return base if base != UNKNOWN else said
+
+
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _variable(name: str | None) -> str:
+    if name in _HOMES:
+        return "~"
+    return _FOLDERS.get(name or "", UNKNOWN)
+
+
+def _plainly(value: ast.expr, names: Names) -> str:
+    if isinstance(value, ast.Subscript) and names.plain(value.value) == "os.environ":
+        return _variable(names.folder.text(value.slice))
+    if (dotted := names.plain(value)) and dotted.startswith(_LIBRARIES):
+        return _KNOWN.get(dotted.rpartition(".")[2], UNKNOWN)
+    if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
+        return str(value.value)
+    return "python" if isinstance(value, ast.Attribute) and value.attr == "executable" else UNKNOWN
