@@ -42,6 +42,7 @@ from modelscan_plus.core.text import inert, visible
 from modelscan_plus.core.version import VERSION
 from modelscan_plus.formats.summaries import TemplateSummary
 from modelscan_plus.inspection import FileResult
+from modelscan_plus.linking import with_links
 from modelscan_plus.policy.baseline import Baseline
 from modelscan_plus.policy.decide import check_dates, decide
 from modelscan_plus.policy.load import load_policy
@@ -206,7 +207,7 @@ def scan_sources(targets: Sequence[tuple[str, Source]], options: Options) -> Rep
         _settle(key, explained(files), collected)
         facts = (*source.facts(), *neighbours(source, files), *_locked(place, trees.get(key), options))
         whole = not (options.include or options.exclude or os.path.isfile(place))
-        tree = Tree(key, source.kind, files, source.revision, facts, whole)
+        tree = with_links(Tree(key, source.kind, files, source.revision, facts, whole), limits)
         _judge_tree(with_digests(tree, source, options.jobs), collected)
     for index, (key, source) in enumerate(sources.items()):
         _check_signatures(key, targets[index][0], source, collected, options, now, limits)

@@ -9,7 +9,9 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.core.limits import Limits
+from modelscan_plus.engines.linked import LinkedExaminer
 from modelscan_plus.inspection import FileResult, Inspector
+from modelscan_plus.linking import bundled, linked
 from modelscan_plus.rules.tree import Tree, TreeFile, judge_tree, merged
 from modelscan_plus.stated import wanted
 
@@ -44,7 +46,11 @@ def tree_of(files: dict[str, bytes], kind: str = "path") -> Tree:
     for path, algorithms in wanted(tree).items():
         digests = {name: hashlib.new(name, files[path]).hexdigest() for name in algorithms}
         made[path] = msgspec.structs.replace(made[path], digests=digests)
-    return tree
+    bundle = bundled(tree)
+    if bundle is None:
+        return tree
+    data = msgspec.json.encode(bundle)
+    return linked(tree, bundle, LinkedExaminer().inspect(Artifact("python", BytesSource(data)), Limits()))
 
 
 def inspect_tree(files: dict[str, bytes]) -> list[Finding]:

@@ -41,6 +41,8 @@ class ConfigSummary(msgspec.Struct, frozen=True, tag="config"):
     """Of a model_index.json: component, then library and class."""
     modules: tuple[tuple[str, str], ...] = ()
     """Of a modules.json: path and type of each."""
+    expressions: dict[str, str] = {}
+    """Texts that could be Python, by their key: code may evaluate them; at most 50 of at most 20,000 characters."""
     weight_map: tuple[str, ...] = ()
     """Of an index: the files named in it, each once, sorted, at most 10,000."""
 
@@ -64,6 +66,16 @@ class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
     """What it does beyond computing (formats/text/python/facts.py)."""
     parsed: bool = True
     """False where the source could not be parsed."""
+    source: bytes = b""
+    """The file itself, by zlib, to be followed together with its neighbours; empty for a member of an archive."""
+
+
+class FollowedSummary(msgspec.Struct, frozen=True, tag="followed"):
+    """What a Python file does together with the other files of its repository."""
+
+    effects: tuple[Effect, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """What was not followed to its end."""
 
 
 class TensorNames(msgspec.Struct, frozen=True, tag="tensors"):
@@ -163,6 +175,7 @@ class ExternalFiles(msgspec.Struct, frozen=True, tag="external-files"):
 Summary = (
     ConfigSummary
     | PythonSummary
+    | FollowedSummary
     | TensorNames
     | TemplateSummary
     | TextSummary

@@ -9,10 +9,13 @@ relative ones and those of files beside it, and files of the repository that are
 import re
 from collections.abc import Iterator
 
+import msgspec
+
+from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
-from modelscan_plus.formats.summaries import ConfigSummary, PythonSummary
+from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_code import message_of, subject_of
@@ -68,6 +71,9 @@ def reached_code(tree: Tree) -> dict[str, str]:
             continue
         reached[path] = way
         todo += [(found, f"{way} → {file.name}") for found in next_files(tree, file)]
+    for path, file in tree.files.items():
+        if path not in reached and any(summary.effects for summary in file.top(FollowedSummary)):
+            reached[path] = "code that a loader gets to runs it"
     return reached
 
 
@@ -198,28 +204,53 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     for path, way in reached_code(tree).items():
         file = tree.files[path]
         known = {(finding.subject, finding.location.line): finding for finding in file.findings}
-        for summary in file.top(PythonSummary):
-            for effect in summary.effects:
-                served = way == _SPACE and effect.kind in _NETWORK
-                rule, severity, hostile = grade(effect, reached=not served)
-                if severity is Severity.INFO:
-                    continue
-                finding = known.get((visible(subject_of(effect)), effect.line)) or known.get(
-                    (subject_of(effect), effect.line)
+        for effect in _effects(file):
+            served = way == _SPACE and effect.kind in _NETWORK
+            rule, severity, hostile = grade(effect, reached=not served)
+            if severity is Severity.INFO:
+                continue
+            finding = known.get((visible(subject_of(effect)), effect.line)) or known.get(
+                (subject_of(effect), effect.line)
+            )
+            because = f"A loader gets there: {way}."
+            if finding is None:
+                yield context.finding(
+                    rule,
+                    path,
+                    f"{message_of(effect, hostile)} {because}",
+                    TextEvidence(effect.code),
+                    subject=subject_of(effect),
+                    line=effect.line,
+                    severity=severity,
                 )
-                because = f"A loader gets there: {way}."
-                if finding is None:
-                    yield context.finding(
-                        rule,
-                        path,
-                        f"{message_of(effect, hostile)} {because}",
-                        TextEvidence(effect.code),
-                        subject=subject_of(effect),
-                        line=effect.line,
-                        severity=severity,
-                    )
-                elif finding.rule == rule.id and severity.rank > finding.severity.rank:
-                    yield context.raised(finding, severity, because)
+            elif finding.rule == rule.id and severity.rank > finding.severity.rank:
+                told = msgspec.structs.replace(finding, message=message_of(effect, hostile))
+                yield context.raised(told, severity, because)
+
+
+def _effects(file: TreeFile) -> Iterator[Effect]:
+    """What the file does by itself, and what it does besides when it is called from other files."""
+    own = [effect for summary in file.top(PythonSummary) for effect in summary.effects]
+    yield from own
+    worst: dict[tuple[int, str], int] = {}
+    for effect in own:
+        place = (effect.line, effect.kind)
+        worst[place] = max(worst.get(place, 0), grade(effect, reached=True)[1].rank)
+    for summary in file.top(FollowedSummary):
+        for effect in summary.effects:
+            if grade(effect, reached=True)[1].rank > worst.get((effect.line, effect.kind), 0):
+                yield effect
+
+
+@judges_tree
+def unfinished(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """Code that could not be followed to its end is not fully analysed."""
+    for file in tree.files.values():
+        for summary in file.top(FollowedSummary):
+            if summary.unfinished:
+                message = f"what its code calls was not followed to its end: {'; '.join(summary.unfinished[:3])}"
+                context.gaps[file.path] = CoverageReason("python-steps", message, executable=True)
+    yield from ()
 
 
 @judges_tree

@@ -30,6 +30,7 @@ from modelscan_plus.workers.ranges import RangeSource
 if TYPE_CHECKING:
     from modelscan_plus.engines.dormancy import DormancyExaminer
     from modelscan_plus.engines.examiner import Examiner
+    from modelscan_plus.engines.linked import LinkedExaminer
     from modelscan_plus.trust.examiner import SignatureExaminer
 
 _CPU_MARGIN = 10.0
@@ -78,7 +79,7 @@ def _source(task: Task, fd: int, *, sha256: bool) -> ByteSource:
     return HashedSource(fd, task.size) if sha256 else FileSource(fd, task.size)
 
 
-def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer | None":
+def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer | LinkedExaminer | None":
     """What this child is for instead of our own rules, imported while files can still be opened; None for those."""
     if setup.signatures:
         from modelscan_plus.trust.examiner import Asked, SignatureExaminer
@@ -90,6 +91,10 @@ def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer 
         from modelscan_plus.engines.dormancy import DormancyExaminer
 
         return DormancyExaminer()
+    if setup.engine == "linked":
+        from modelscan_plus.engines.linked import LinkedExaminer
+
+        return LinkedExaminer()
     from modelscan_plus.engines.examiner import Examiner
 
     try:
@@ -103,7 +108,10 @@ def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer 
 
 
 def inspect(
-    task: Task, fd: int, setup: Setup, examiner: "Examiner | SignatureExaminer | DormancyExaminer | None" = None
+    task: Task,
+    fd: int,
+    setup: Setup,
+    examiner: "Examiner | SignatureExaminer | DormancyExaminer | LinkedExaminer | None" = None,
 ) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
     sha256 = setup.sha256 and not task.ranges  # to hash a remote file is to download it

@@ -19,7 +19,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.formats.text import roles
-from modelscan_plus.formats.text.configcode import configures, expressions, restored
+from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
     components,
@@ -143,6 +143,7 @@ def _parsed(
         trust_remote_code=bool(facts.trusts),
         components=components(value, name),
         modules=modules(value, name),
+        expressions=dict(itertools.islice(evaluable(pairs), 50)) if configures(name) else {},
         weight_map=weight_map(value),
     )
     return Parsed((facts,), whole, tuple(_templates(artifact, value)), summaries=(summary,))

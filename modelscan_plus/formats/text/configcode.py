@@ -26,10 +26,21 @@ def configures(name: str) -> bool:
     return _CONFIGURES.search(name) is not None
 
 
+def evaluable(pairs: list[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+    """Values that could be Python, by their key."""
+    for _, key, text in pairs:
+        if _could_be_code(text):
+            yield key, text
+
+
+def _could_be_code(text: str) -> bool:
+    return 6 < len(text) < 20_000 and _EXPRESSION.search(text) is not None and "{%" not in text and "{{" not in text
+
+
 def expressions(pairs: list[tuple[str, str, str]], budget: Budget) -> Iterator[tuple[str, str]]:
     """Values that are Python and would do something when they were evaluated: where, and what they call."""
     for place, _, text in pairs:
-        if not 6 < len(text) < 20_000 or not _EXPRESSION.search(text) or "{%" in text or "{{" in text:
+        if not _could_be_code(text):
             continue
         tree = parse(text.strip())
         if isinstance(tree, str):

@@ -1,7 +1,8 @@
 """Python sources and notebooks as formats."""
 
 import json
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
@@ -11,8 +12,9 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
-from modelscan_plus.formats.text.python.analyse import LARGEST, Source, analyse, disguises, parse
+from modelscan_plus.formats.text.python.analyse import LARGEST, Source, disguises, parse
 from modelscan_plus.formats.text.python.facts import PythonFacts
+from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 
@@ -64,13 +66,19 @@ class PythonFormat(Format):
             return
         try:
             name = artifact.name.rpartition("/")[2]
-            source = analyse(tree, roles.decode(data), budget, name=name)
+            source, unfinished = analysed(tree, roles.decode(data), budget, name=name)
         except RecursionError:
             yield _unparsed("nested too deeply to be analysed", whole)
             return
-        yield Parsed(
-            (PythonFacts(source.effects, source.disguises, source.omitted),), whole, summaries=(_summary(source),)
-        )
+        gaps = (_unfinished(unfinished),) if unfinished else ()
+        summary = _summary(source, b"" if artifact.members else zlib.compress(data, 6))
+        facts = PythonFacts(source.effects, source.disguises, source.omitted)
+        yield Parsed((facts,), whole, gaps=gaps, summaries=(summary,))
+
+
+def _unfinished(parts: Sequence[str]) -> CoverageReason:
+    shown = shorten(visible("; ".join(parts[:3])))
+    return CoverageReason("python-steps", f"what its code calls takes too many steps to follow: {shown}", True)
 
 
 def _unparsed(why: str, whole: tuple[Region, ...]) -> Parsed:
@@ -78,9 +86,9 @@ def _unparsed(why: str, whole: tuple[Region, ...]) -> Parsed:
     return Parsed(regions=whole, gaps=(reason,), summaries=(PythonSummary(parsed=False),))
 
 
-def _summary(source: Source) -> PythonSummary:
+def _summary(source: Source, text: bytes) -> PythonSummary:
     imports = tuple(PythonImport(module, names) for module, names in source.imports)
-    return PythonSummary(imports, source.classes, source.functions, source.effects)
+    return PythonSummary(imports, source.classes, source.functions, source.effects, source=text)
 
 
 class NotebookFormat(Format):
@@ -126,7 +134,7 @@ class NotebookFormat(Format):
                 remarks += [*script_remarks(shell), *requirement_remarks(shell, script=True)]
                 tree = parse(code)
                 if not isinstance(tree, str):
-                    source = analyse(tree, code, budget)
+                    source, _ = analysed(tree, code, budget)
                     yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
                 for output in cell.get("outputs") or ():
                     remarks += _output(output, number)

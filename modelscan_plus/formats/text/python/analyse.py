@@ -85,7 +85,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     names = Names(tree, ambient=level > 0)
     blocks = blocks_of(tree, name)
     budget.check_time()
-    finder = _Finder(names, Flow(names, blocks), text, budget, level)
+    finder = Finder(names, Flow(names, blocks), text, budget, level)
     effects: dict[Effect, None] = {}
     for block in blocks.values():
         effects.update(dict.fromkeys(finder.effects(block)))
@@ -103,7 +103,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     )
 
 
-class _Finder:
+class Finder:
     """Finds the effects of one file's blocks."""
 
     def __init__(self, names: Names, flow: Flow, text: str, budget: Budget, level: int) -> None:
@@ -117,16 +117,7 @@ class _Finder:
 
     def effects(self, block: Block) -> Iterator[Effect]:
         """What happens when the block runs."""
-        found = deeds.seen_together(list(self._effects(block)))
-        if any(_takes_orders(effect) for effect in found):
-            hostile = "opens a shell to another machine"
-            found = [
-                _replaced(effect, hostile)
-                if effect.kind == "connect" and not _LOOPBACK.search(effect.argument)
-                else effect
-                for effect in found
-            ]
-        yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
+        yield from combined(list(self._effects(block)))
 
     def _effects(self, block: Block) -> Iterator[Effect]:
         for top in block.nodes:
@@ -136,9 +127,9 @@ class _Finder:
             for node in ast.walk(top):
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
-                    yield from self._call(node, block, discarded=node is discarded)
+                    yield from self.call(node, block, discarded=node is discarded)
                 elif isinstance(node, (ast.Assign, ast.AugAssign)):
-                    yield from self._assignment(node, block)
+                    yield from self.assignment(node, block)
                 elif isinstance(node, ast.Dict):
                     for dotted in named_calls(node, self._names):
                         yield msgspec.structs.replace(self._simple("held", dotted, block, node), disguised=True)
@@ -156,7 +147,8 @@ class _Finder:
             if self._level < _NESTED:
                 yield from self._inner(str(found.value), outer)
 
-    def _call(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
+    def call(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
+        """What one call does."""
         self._names.indirect = False
         node = straightened(node, self._names)
         dotted, disguised = self._names.resolve(node.func)
@@ -363,7 +355,8 @@ class _Finder:
         runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
         return "drop" if runs and flows & {"download", "decoded"} else ""
 
-    def _assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+    def assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+        """What one assignment changes."""
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             name = ""
@@ -383,6 +376,18 @@ class _Finder:
     def _excerpt(self, node: ast.stmt | ast.expr) -> str:
         lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
         return shorten(visible(" ".join(" ".join(lines).split())), 200)
+
+
+def combined(found: list[Effect]) -> Iterator[Effect]:
+    """The effects of one block, as what they make together."""
+    found = deeds.seen_together(found)
+    if any(_takes_orders(effect) for effect in found):
+        hostile = "opens a shell to another machine"
+        found = [
+            _replaced(effect, hostile) if effect.kind == "connect" and not _LOOPBACK.search(effect.argument) else effect
+            for effect in found
+        ]
+    yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
 _REPORTED = frozenset("hub download decoded secret host file input config generated user-files others-code".split())

@@ -32,13 +32,13 @@ class Flow:
     def __init__(self, names: Names, blocks: dict[str, Block]) -> None:
         self._names = names
         self._blocks = blocks
-        self._variables: dict[tuple[str, str], set[str]] = {}
+        self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         for _ in range(_ROUNDS):
-            before = sum(map(len, self._variables.values())) + sum(map(len, self._returns.values()))
+            before = sum(map(len, self.variables.values())) + sum(map(len, self._returns.values()))
             for block in blocks.values():
                 self._pass(block)
-            if before == sum(map(len, self._variables.values())) + sum(map(len, self._returns.values())):
+            if before == sum(map(len, self.variables.values())) + sum(map(len, self._returns.values())):
                 break
 
     def origins(self, node: ast.expr | None, block: str, depth: int = 0) -> set[str]:
@@ -68,7 +68,7 @@ class Flow:
         return found
 
     def _variable(self, block: str, name: str) -> set[str]:
-        return self._variables.get((block, name), set()) | self._variables.get((MODULE, name), set())
+        return self.variables.get((block, name), set()) | self.variables.get((MODULE, name), set())
 
     def _attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
         dotted = self._names.plain(node)
@@ -78,7 +78,7 @@ class Flow:
             return {"input"}
         found = self.origins(node.value, block, depth + 1) | of_attribute(node, self._names)
         if isinstance(node.value, ast.Name) and node.value.id == "self":
-            found = found | self._variables.get(("self", node.attr), set())
+            found = found | self.variables.get(("self", node.attr), set())
             if node.attr in _CONFIG_NAMES:
                 found = found | {"config"}
         return found
@@ -143,10 +143,10 @@ class Flow:
     def _hand_over(self, node: ast.Call, block: str, target: Block, skip: int = 0) -> None:
         """Arguments become parameters."""
         for parameter, argument in zip(target.parameters[skip:], node.args, strict=False):
-            self._variables.setdefault((target.name, parameter), set()).update(self.origins(argument, block))
+            self.variables.setdefault((target.name, parameter), set()).update(self.origins(argument, block))
         for item in node.keywords:
             if item.arg in target.parameters:
-                self._variables.setdefault((target.name, item.arg or ""), set()).update(self.origins(item.value, block))
+                self.variables.setdefault((target.name, item.arg or ""), set()).update(self.origins(item.value, block))
 
     def _assign(self, block: str, targets: list[ast.expr], value: ast.expr) -> None:
         found = self.origins(value, block)
@@ -155,6 +155,6 @@ class Flow:
         for target in targets:
             for node in ast.walk(target):
                 if isinstance(node, ast.Name):
-                    self._variables.setdefault((block, node.id), set()).update(found)
+                    self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
-                    self._variables.setdefault(("self", node.attr), set()).update(found)
+                    self.variables.setdefault(("self", node.attr), set()).update(found)

@@ -47,11 +47,11 @@ class Names:
         """Set when the last resolution went through a name given as text."""
         self.indirect = False
         """Set when a call is made by a function that is given the name of a method."""
-        self._constants: dict[str, Constant] = {}
+        self.constants: dict[str, Constant] = {}
         self.single: dict[str, ast.expr] = {}
         """What a variable that is assigned once is assigned."""
         self.inliner = Inliner(tree)
-        self.folder = Folder(self._constants, self.plain, self.inliner)
+        self.folder = Folder(self.constants, self.plain, self.inliner)
         self._assigned: dict[str, list[ast.expr | None]] = {}
         self._collect(tree)
 
@@ -67,9 +67,9 @@ class Names:
                 module = "." * node.level + (node.module or "")
                 self.imports.append((module, tuple(alias.name for alias in node.names)))
                 for alias in node.names:
-                    self.aliases[alias.asname or alias.name] = _join(module, alias.name)
+                    self.aliases[alias.asname or alias.name] = joined_name(module, alias.name)
                     if alias.name == "*":
-                        self.aliases.update(_everything(module, self.aliases))
+                        self.aliases.update(everything(module, self.aliases))
             else:
                 _note_assignment(assigned, node)
             if isinstance(node, ast.ClassDef):
@@ -80,9 +80,9 @@ class Names:
             name: values[0] for name, values in assigned.items() if len(values) == 1 and values[0] is not None
         }
         for _ in range(3):
-            before = len(self.aliases), len(self._constants)
+            before = len(self.aliases), len(self.constants)
             self._follow(assigned)
-            if before == (len(self.aliases), len(self._constants)):
+            if before == (len(self.aliases), len(self.constants)):
                 break
 
     def _follow(self, assigned: dict[str, list[ast.expr | None]]) -> None:
@@ -98,9 +98,9 @@ class Names:
                     continue
                 if dotted and name not in self.aliases and name not in self.defined and dotted != f"builtins.{name}":
                     self.aliases[name] = dotted
-            if len(values) == 1 and name not in self._constants:
+            if len(values) == 1 and name not in self.constants:
                 try:
-                    self._constants[name] = self.folder.fold(values[0])
+                    self.constants[name] = self.folder.fold(values[0])
                 except NotConstant:
                     continue
 
@@ -161,7 +161,7 @@ class Names:
         if base is None and isinstance(value, ast.Call):
             maker = self._resolve(value.func, depth + 1)
             base = f"{maker}()" if maker in OBJECTS else None
-        return None if base is None else _join(base, name)
+        return None if base is None else joined_name(base, name)
 
     def _is_object(self, value: ast.expr, depth: int) -> bool:
         """True for the class that all classes come from, by name or as the last of another's bases."""
@@ -189,8 +189,8 @@ class Names:
         """What a function gives that finds things by name, or hands on what it is given."""
         if function in _IMPORTERS:
             modules = self.texts(arguments[0])
-            module = next((each for each in modules if each.partition(".")[0] in _TELLING), next(iter(modules), None))
-            self.disguised = self.disguised or (module or "").partition(".")[0] in _TELLING
+            module = next((each for each in modules if each.partition(".")[0] in TELLING), next(iter(modules), None))
+            self.disguised = self.disguised or (module or "").partition(".")[0] in TELLING
             return module or None
         if function in _LOCATORS:
             self.disguised = True
@@ -209,7 +209,7 @@ class Names:
 
     def _telling(self, arguments: list[ast.expr]) -> str | None:
         module = self.folder.text(arguments[0]) if arguments else None
-        if module is None or module.partition(".")[0] not in _TELLING:
+        if module is None or module.partition(".")[0] not in TELLING:
             return None
         self.disguised = True
         return module
@@ -220,7 +220,7 @@ class Names:
         if not text or not dotted:
             return None
         self.disguised = True
-        return _join(dotted, text)
+        return joined_name(dotted, text)
 
     def _reduced(self, arguments: list[ast.expr], depth: int) -> str | None:
         """`functools.reduce(getattr, ["path", "join"], os)`."""
@@ -235,7 +235,7 @@ class Names:
             return None
         self.disguised = True
         for name in names if isinstance(names, list) else []:
-            dotted = _join(dotted, str(name))
+            dotted = joined_name(dotted, str(name))
         return dotted
 
     def _got(self, maker: str | None, name: ast.expr, base: ast.expr, depth: int) -> str | None:
@@ -254,7 +254,7 @@ class Names:
         if not name or not base:
             return None
         self.disguised = True
-        return _join(base, name)
+        return joined_name(base, name)
 
     def _held(self, holder: ast.expr, depth: int) -> str | None:
         """The telling one of the functions that a literal list or dict holds."""
@@ -284,7 +284,7 @@ class Names:
             self.disguised = True
             base = self._resolve(holder.args[0], depth + 1) if holder.args else None
             if base:
-                return _join(base, key)
+                return joined_name(base, key)
             return "builtins" if key == "__builtins__" else self.aliases.get(key, f"builtins.{key}")
         if isinstance(holder, ast.Attribute) and holder.attr in _SCOPES and (found := _global(key)):
             self.disguised = True
@@ -298,11 +298,11 @@ class Names:
             return f"builtins.{key}"
         if dotted and dotted.endswith(".__dict__"):
             self.disguised = True
-            return _join(dotted.removesuffix(".__dict__"), key)
+            return joined_name(dotted.removesuffix(".__dict__"), key)
         return None
 
 
-_TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "numpy", "pandas", "transformers"}
+TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "numpy", "pandas", "transformers"}
 """Modules that are imported by text only to hide it."""
 
 
@@ -318,7 +318,7 @@ def _carried(base: str, name: str) -> bool:
     )
 
 
-def _everything(module: str, known: dict[str, str]) -> dict[str, str]:
+def everything(module: str, known: dict[str, str]) -> dict[str, str]:
     """What `from module import *` brings, as far as it is telling."""
     names = [name for name in KIND_OF if name.rpartition(".")[0] == module]
     return {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[2] not in known}
@@ -333,7 +333,8 @@ def _global(key: str) -> str | None:
     )
 
 
-def _join(base: str, name: str) -> str:
+def joined_name(base: str, name: str) -> str:
+    """`base.name`; modules that others carry along count as themselves."""
     if base in ("builtins.__builtins__", "builtins.builtins"):
         base = "builtins"
     return name.removeprefix("_") if _carried(base, name) else f"{base}.{name}"

@@ -1,0 +1,73 @@
+"""One file followed by itself, and what that adds to the analysis by names."""
+
+import ast
+from collections.abc import Iterable
+
+import msgspec
+
+from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.formats.text.python.analyse import KEPT, Source, analyse
+from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.follow.program import Program
+
+_TIMES = ("import", "entry", "main", "call")
+
+
+def analysed(tree: ast.Module, text: str, budget: Budget, name: str = "") -> tuple[Source, tuple[str, ...]]:
+    """The facts of a source, and what in it was not followed to its end."""
+    source = analyse(tree, text, budget, name=name)
+    path = name or "source.py"
+    program = Program({path: tree}, {path: text}, budget)
+    unfinished = list[str]()
+    try:
+        program.effects([path])
+    except BudgetExceeded as breach:
+        unfinished.append(breach.message)  # what the names say is known all the same
+    effects = together(source.effects, [effect for at, effect in program.told() if at == path])
+    omitted = source.omitted + max(0, len(effects) - KEPT)
+    source = msgspec.structs.replace(source, effects=tuple(effects[:KEPT]), omitted=omitted)
+    return source, (*unfinished, *program.exhausted)
+
+
+def together(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
+    """Effects found by name, at the time at which following shows them to happen, with those that only following shows."""
+    known = {_what(effect): effect for effect in named}
+    told = {(effect.line, effect.kind, effect.name): effect for effect in known.values()}
+    for effect in followed:
+        same = known.get(_what(effect))
+        if same is not None:
+            known[_what(effect)] = _both(same, effect)
+            continue
+        other = told.get((effect.line, effect.kind, effect.name))
+        if other is not None and _adds_nothing(other, effect):
+            continue
+        known[_what(effect)] = effect
+    return sorted(known.values(), key=lambda effect: effect.line)
+
+
+def _what(effect: Effect) -> tuple[object, ...]:
+    return (effect.line, effect.kind, effect.name, effect.function, effect.argument)
+
+
+def _both(named: Effect, followed: Effect) -> Effect:
+    when = min((named.when, followed.when), key=_TIMES.index)
+    return msgspec.structs.replace(
+        named,
+        when=when,
+        flows=tuple(sorted({*named.flows, *followed.flows})),
+        keys=tuple(sorted({*named.keys, *followed.keys})),
+        disguised=named.disguised or followed.disguised,
+        hostile=named.hostile or followed.hostile,
+        in_body=named.in_body or followed.in_body,
+    )
+
+
+def _adds_nothing(named: Effect, followed: Effect) -> bool:
+    """True where the call is known with all that following shows of it."""
+    return (
+        _TIMES.index(named.when) <= _TIMES.index(followed.when)
+        and set(followed.flows) <= set(named.flows)
+        and not (followed.hostile and not named.hostile)
+        and not (followed.disguised and not named.disguised)
+        and len(followed.argument) <= len(named.argument)
+    )

@@ -1,0 +1,93 @@
+"""Modules that are looked up by name or path: files of the repository, or of libraries."""
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from modelscan_plus.formats.text.python.follow import objects
+from modelscan_plus.formats.text.python.follow.values import (
+    UNKNOWN,
+    Module,
+    Outer,
+    Scope,
+    Value,
+    join,
+    options,
+    spoken,
+    texts,
+)
+from modelscan_plus.formats.text.python.names import TELLING
+
+if TYPE_CHECKING:
+    from modelscan_plus.formats.text.python.follow.machine import Machine
+
+
+def _import(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`__import__(name)`, `importlib.import_module(name)`."""
+    found: list[Value] = []
+    values = given[:1] or [keywords[name] for name in ("name",) if name in keywords]
+    for value in values:
+        for name in texts(value):
+            level = len(name) - len(name.lstrip("."))
+            module = machine.program.imported(scope.module, name.lstrip("."), level)
+            found.append(module or Outer(name, disguised=name.partition(".")[0] in TELLING))
+    return join(found) if found else None
+
+
+def _by_path(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`spec_from_file_location(name, path)`, `SourceFileLoader(name, path)`, `runpy.run_path(path)`."""
+    found: list[Value] = []
+    for value in [*given, *keywords.values()]:
+        for option in options(value):
+            path = spoken(option)
+            if path.endswith((".py", ".pyw")) and (module := machine.program.by_path(scope.module, path)) is not None:
+                found.append(module)
+    return join(found) if found else None
+
+
+def _named(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`runpy.run_module(name)`."""
+    return _import(machine, given, {"name": keywords.get("mod_name", UNKNOWN), **keywords}, node, scope)
+
+
+def _of_spec(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`module_from_spec(spec)`: by_path gave the module itself."""
+    return next((option for value in given for option in options(value) if isinstance(option, Module)), None)
+
+
+def _located(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`pydoc.locate("os.system")`, `pkgutil.resolve_name("os:system")`."""
+    found: list[Value] = []
+    for name in texts(given[0]) if given else ():
+        name = name.replace(":", ".")
+        first, *rest = name.split(".")
+        value: Value = machine.program.imported(scope.module, first, 0) or Outer(first)
+        for part in rest:
+            value = objects.attribute(machine, value, part, node, scope)
+        found.append(Outer(value.dotted, disguised=True) if isinstance(value, Outer) else value)
+    return join(found) if found else None
+
+
+def _loader(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    return given[0] if given and isinstance(given[0], Module) else None
+
+
+MODELS = {
+    "builtins.__import__": _import, "importlib.import_module": _import, "importlib.__import__": _import,
+    "importlib.reload": _of_spec, "importlib.util.spec_from_file_location": _by_path,
+    "importlib.machinery.SourceFileLoader": _by_path, "imp.load_source": _by_path, "runpy.run_path": _by_path,
+    "runpy.run_module": _named, "importlib.util.module_from_spec": _of_spec, "pydoc.locate": _located,
+    "pkgutil.resolve_name": _located, "importlib.util.find_spec": _import, "types.ModuleType": _loader,
+}  # fmt: skip

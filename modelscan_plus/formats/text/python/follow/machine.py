@@ -1,0 +1,351 @@
+"""The means to follow a program: calls, branches, and bounds for all of it."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelscan_plus.core.limits import Budget
+from modelscan_plus.formats.text.python.follow import expressions, library, objects, statements
+from modelscan_plus.formats.text.python.follow.values import (
+    NONE,
+    UNKNOWN,
+    Bound,
+    Class,
+    Either,
+    Function,
+    Instance,
+    Items,
+    Known,
+    Method,
+    Module,
+    Outer,
+    Partial,
+    Patchwork,
+    Scope,
+    Super,
+    Table,
+    Unknown,
+    Value,
+    identity,
+    join,
+    merged,
+    options,
+)
+
+if TYPE_CHECKING:
+    from modelscan_plus.formats.text.python.follow.program import Program
+
+STEPS = 100_000
+"""Expressions and statements that are gone through for one file that is imported or one function that is called."""
+_DEEPEST = 45
+"""Calls inside of calls."""
+_AGAIN = 10
+"""Calls of a function inside of itself that are followed with the texts and numbers that they give."""
+_NESTED = 60
+"""Expressions inside of expressions."""
+_WAYS = 40
+"""Calls of one function that are followed with the texts and numbers that they give; later ones without."""
+
+
+class Exhausted(Exception):
+    """The program takes more steps than are gone."""
+
+
+class Frame:
+    """A running function."""
+
+    def __init__(self) -> None:
+        self.returned: list[Value] = []
+        self.given: list[Value] | None = None
+        """What a generator yields."""
+
+
+class Machine:
+    """Follows one program."""
+
+    def __init__(self, program: "Program", budget: Budget) -> None:
+        self.program = program
+        self.budget = budget
+        self.when = "import"
+        self.made: list[Instance] = []
+        """Objects of the repository's classes."""
+        self.branching = 0
+        """How many branches and loops are around."""
+        self.loops: list[list[dict[str, Value]]] = []
+        """For each loop around, the names where it is left early."""
+        self.frames: list[Frame] = [Frame()]
+        self._steps = 0
+        self._nested = 0
+        self._known: dict[object, Value] = {}
+        self._ways: dict[int, int] = {}
+        self._running: set[object] = set()
+        self._stack: list[int] = []
+        """The functions that are running, outermost first."""
+
+    # ---- bounds
+
+    def start(self, when: str) -> None:
+        """Begin with something that runs at this time."""
+        self.when = when
+        self._steps = 0
+
+    def step(self) -> None:
+        """Count; raises `Exhausted` and `BudgetExceeded`."""
+        self._steps += 1
+        if self._steps % 500 == 0:
+            self.budget.check_time()
+        if self._steps > STEPS:
+            raise Exhausted
+
+    @property
+    def steps(self) -> int:
+        """Steps that were taken since the start."""
+        return self._steps
+
+    @property
+    def room(self) -> int:
+        """Steps that are left."""
+        return STEPS - self._steps
+
+    def reset(self) -> None:
+        """Forget where the last start ended, if it ended early."""
+        self._nested, self.branching, self.loops, self.frames = 0, 0, [], [Frame()]
+        self._running.clear()
+        self._stack.clear()
+
+    def aside(self, run: Callable[[], object]) -> None:
+        """Go through the body of another module, wherever this one is."""
+        nested, self._nested = self._nested, 0
+        branching, self.branching = self.branching, 0
+        loops, self.loops = self.loops, []
+        frames, self.frames = self.frames, [Frame()]
+        try:
+            run()
+        finally:
+            self._nested, self.branching, self.loops, self.frames = nested, branching, loops, frames
+
+    # ---- statements and expressions
+
+    def block(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
+        """Go through statements; True where nothing behind them is reached."""
+        for statement in body:
+            self.step()
+            if statements.HANDLERS[type(statement)](self, statement, scope):
+                return True
+        return False
+
+    def value(self, node: ast.expr | None, scope: Scope) -> Value:
+        """What an expression stands for."""
+        if node is None:
+            return NONE
+        self.step()
+        handler = expressions.HANDLERS.get(type(node))
+        if handler is None or self._nested > _NESTED:
+            return UNKNOWN
+        self._nested += 1
+        try:
+            return handler(self, node, scope)
+        finally:
+            self._nested -= 1
+
+    def branches(self, scope: Scope, ways: Sequence[Callable[[], bool]]) -> bool:
+        """Go through ways of which the program takes one; True where none leads on."""
+        before = scope.names
+        after: list[dict[str, Value]] = []
+        self.branching += 1
+        for way in ways:
+            scope.names = dict(before)
+            if not way():
+                after.append(scope.names)
+            self.adopt(scope)
+        self.branching -= 1
+        scope.names = merged(after) if after else before
+        self.adopt(scope)
+        return not after
+
+    @staticmethod
+    def adopt(scope: Scope) -> None:
+        """Names of a module or class body are also those of the module or class."""
+        if scope.kind == "module":
+            scope.module.names = scope.names
+        elif scope.kind == "class" and scope.owner is not None:
+            scope.owner.names = scope.names
+
+    # ---- calls
+
+    def call(
+        self, function: Value, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+    ) -> Value:
+        """What calling a value gives."""
+        self.step()
+        results = [self._call(option, arguments, keywords, node, scope) for option in options(function)]
+        return results[0] if len(results) == 1 else join(results)
+
+    def _call(
+        self, function: Value, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+    ) -> Value:
+        match function:
+            case Function():
+                return self.follow(function, arguments, keywords)
+            case Bound():
+                return self.call(function.function, [function.receiver, *arguments], keywords, node, scope)
+            case Class():
+                return objects.construct(self, function, arguments, keywords, node, scope)
+            case Partial():
+                return self.call(
+                    function.function,
+                    [*function.arguments, *arguments],
+                    {**dict(function.keywords), **keywords},
+                    node,
+                    scope,
+                )
+            case Instance():
+                return self._call_instance(function, arguments, keywords, node, scope)
+            case Outer():
+                return library.call(self, function, arguments, keywords, node, scope)
+            case Method():
+                return library.call_method(self, function, arguments, keywords, node, scope)
+            case Super() | Module() | Items() | Table() | Known():
+                return UNKNOWN
+        return library.call_unknown(self, function, arguments, keywords, node, scope)
+
+    def _call_instance(
+        self, function: Instance, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+    ) -> Value:
+        if (own := function.cls.find("__call__")) is not None:
+            return self.call(objects.bound(self, own, function, function.cls), arguments, keywords, node, scope)
+        for name in ("forward", "call", "run"):
+            if (own := function.cls.find(name)) is not None:
+                return self.call(objects.bound(self, own, function, function.cls), arguments, keywords, node, scope)
+        return library.call_unknown(self, function, arguments, keywords, node, scope)
+
+    def follow(self, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
+        """Go through the body of a function."""
+        module = function.scope.module
+        ways = self._ways[id(function.node)] = self._ways.get(id(function.node), 0) + 1
+        if ways > _WAYS or self._stack.count(id(function.node)) > _AGAIN:
+            arguments = [_widened(value) for value in arguments]
+            keywords = {name: _widened(value) for name, value in keywords.items()}
+        key = (
+            id(function.node), id(function.scope), module.version, len(module.names), self.when,
+            tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
+        )  # fmt: skip
+        if key in self._known:
+            return self._known[key]
+        if key in self._running:
+            return UNKNOWN
+        if len(self._stack) >= _DEEPEST:
+            raise Exhausted
+        self._running.add(key)
+        self._stack.append(id(function.node))
+        nested, self._nested = self._nested, 0
+        branching, self.branching = self.branching, 0
+        loops, self.loops = self.loops, []
+        try:
+            result = self._body(function, arguments, keywords)
+        except RecursionError:
+            raise Exhausted from None
+        finally:
+            self._nested, self.branching, self.loops = nested, branching, loops
+            self._running.discard(key)
+            self._stack.pop()
+        self._known[key] = result
+        return result
+
+    def _body(self, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
+        node = function.node
+        where = function.name
+        if function.owner is not None:
+            where = f"{function.owner.name}.{where}"
+        scope = Scope(function.scope.module, function.scope, "function", function=where, owner=function.owner)
+        bind(self, function, arguments, keywords, scope)
+        if isinstance(node, ast.Lambda):
+            return self.value(node.body, scope)
+        frame = Frame()
+        self.frames.append(frame)
+        try:
+            ended = self.block(node.body, scope)
+        finally:
+            self.frames.pop()
+        if frame.given is not None:
+            return Items(frame.given)
+        return join([*frame.returned, *([] if ended else [NONE])]) if frame.returned else NONE
+
+    @contextmanager
+    def loop(self) -> Iterator[list[dict[str, Value]]]:
+        """Around the body of a loop."""
+        left: list[dict[str, Value]] = []
+        self.loops.append(left)
+        self.branching += 1
+        try:
+            yield left
+        finally:
+            self.branching -= 1
+            self.loops.pop()
+
+    # ---- what others do with a value
+
+    def hand_over(self, value: Value, node: ast.AST, scope: Scope, depth: int = 0, *, driven: bool = False) -> None:
+        """Somebody outside of the program gets the value, and may call it; `driven`: and all its methods."""
+        for option in options(value):
+            match option:
+                case Function() | Bound() | Partial():
+                    self.call(option, unknown_arguments(self.program, option), {}, node, scope)
+                case Instance():
+                    objects.expose(self, option, node, scope, driven=driven)
+                case Class():
+                    objects.expose_class(self, option, node, scope)
+                case Items() if depth < 3:
+                    for item in option.items[:50]:
+                        self.hand_over(item, node, scope, depth + 1, driven=driven)
+                case Table() if depth < 3:
+                    for item in [*list(option.items.values())[:50], *option.others[:50]]:
+                        self.hand_over(item, node, scope, depth + 1, driven=driven)
+
+
+def _widened(value: Value) -> Value:
+    """The value without the text or number that it is."""
+    return Unknown(value.flows) if isinstance(value, (Known, Patchwork)) else value
+
+
+def unknown_arguments(program: "Program", function: Value) -> list[Value]:
+    """As many unknown arguments as the function takes without defaults."""
+    skipped = 0
+    while isinstance(function, (Bound, Partial)):
+        skipped += 1 if isinstance(function, Bound) else len(function.arguments)
+        function = function.function
+    if not isinstance(function, Function):
+        return [UNKNOWN]
+    taken = function.node.args
+    names = [item.arg for item in [*taken.posonlyargs, *taken.args]][skipped:]
+    return [program.parameter(name) for name in names[: max(0, len(names) - len(taken.defaults))]]
+
+
+def bind(
+    machine: Machine, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value], scope: Scope
+) -> None:
+    """Give the parameters of a function what the call gives."""
+    taken = function.node.args
+    names = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    rest = dict(keywords)
+    defaults = dict(zip(names[len(names) - len(taken.defaults) :], function.defaults, strict=False))
+    for place, name in enumerate(names):
+        if place < len(arguments):
+            scope.names[name] = arguments[place]
+        elif name in rest:
+            scope.names[name] = rest.pop(name)
+        else:
+            scope.names[name] = defaults[name] if name in defaults else machine.program.parameter(name)
+    for item in taken.kwonlyargs:
+        known = function.keyword_defaults.get(item.arg, UNKNOWN)
+        scope.names[item.arg] = rest.pop(item.arg) if item.arg in rest else known
+    if taken.vararg:
+        scope.names[taken.vararg.arg] = Items(list(arguments[len(names) :]))
+    if taken.kwarg:
+        scope.names[taken.kwarg.arg] = Table(dict(rest.items()), [UNKNOWN] if function.owner else [])
+    if function.owner is not None and names and arguments:
+        scope.instance = arguments[0]
+
+
+__all__ = ("Either", "Exhausted", "Machine", "Outer")

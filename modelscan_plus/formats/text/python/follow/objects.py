@@ -1,0 +1,631 @@
+"""Attributes, items and the methods that Python's syntax calls."""
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from modelscan_plus.formats.text.python.constants import Constant, NotConstant
+from modelscan_plus.formats.text.python.follow.values import (
+    NONE,
+    UNKNOWN,
+    Bound,
+    Class,
+    Function,
+    Instance,
+    Items,
+    Known,
+    Method,
+    Module,
+    Outer,
+    Partial,
+    Scope,
+    Super,
+    Table,
+    Unknown,
+    Value,
+    constant,
+    flows_of,
+    identity,
+    join,
+    lifted,
+    options,
+)
+from modelscan_plus.formats.text.python.names import joined_name
+
+if TYPE_CHECKING:
+    from modelscan_plus.formats.text.python.follow.machine import Machine
+
+_DRIVEN = frozenset(
+    """threading multiprocessing logging json html http socketserver cmd ast unittest argparse string pickle _pickle
+    codecs contextlib importlib asyncio concurrent collections typing abc builtins io queue sched selectors code bdb
+    configparser xml email csv enum weakref copyreg zipimport pkgutil tempfile optparse ctypes functools types""".split()
+)
+"""Modules of the standard library whose classes call what a class derived from them defines."""
+DRIVES = frozenset(
+    """sys builtins codecs importlib atexit signal asyncio threading concurrent multiprocessing unittest socketserver sched
+    ast gc warnings logging linecache bdb trace site encodings readline rlcompleter""".split()
+)
+"""Modules of the standard library whose functions keep what they are given, and call it later."""
+_MOST = 400
+"""Items that are gone through one by one."""
+_CONTAINERS = frozenset("dict list set tuple deque OrderedDict defaultdict UserDict UserList Counter ChainMap".split())
+
+
+# ---- attributes
+
+
+def attribute(machine: "Machine", value: Value, name: str, node: ast.AST, scope: Scope) -> Value:
+    """`value.name`."""
+    found = [_attribute(machine, option, name, node, scope) for option in options(value)]
+    return found[0] if len(found) == 1 else join(found)
+
+
+def _attribute(machine: "Machine", value: Value, name: str, node: ast.AST, scope: Scope) -> Value:
+    match value:
+        case Module():
+            return of_module(machine, value, name, node, scope)
+        case Class():
+            return _of_class(machine, value, name, node, scope)
+        case Instance():
+            return _of_instance(machine, value, name, node, scope)
+        case Super():
+            return _of_super(machine, value, name)
+        case Outer():
+            return _of_outer(machine, value, name)
+        case Function():
+            return _of_function(value, name)
+        case Bound() if name in ("__self__", "__func__"):
+            return value.receiver if name == "__self__" else value.function
+        case Partial() if name in ("func", "args"):
+            return value.function if name == "func" else Items(list(value.arguments))
+        case Table() if value is machine.program.settings and name not in ("get", "items", "keys", "values", "pop"):
+            return of_table(value, Known(name))
+    if name == "__call__":
+        return value
+    if name == "__class__":
+        return UNKNOWN
+    return Method(value, name)
+
+
+def view(names: dict[str, Value]) -> Table:
+    """The names of a scope as a dict: who changes it changes them."""
+    return Table(cast("dict[Constant, Value]", names))
+
+
+def of_module(machine: "Machine", module: Module, name: str, node: ast.AST, scope: Scope) -> Value:
+    """An attribute of a file of the repository."""
+    if name in module.names:
+        return module.names[name]
+    if name == "__dict__":
+        return Table(dict(module.names.items()))
+    below = machine.program.submodule(module, name)
+    if below is not None:
+        return below
+    getter = module.names.get("__getattr__")
+    if getter is not None:
+        return machine.call(getter, [Known(name)], {}, node, scope)
+    return Known(module.path) if name == "__file__" else UNKNOWN
+
+
+def _of_class(machine: "Machine", cls: Class, name: str, node: ast.AST, scope: Scope) -> Value:
+    found = cls.find(name)
+    if found is not None:
+        found = join([_got(machine, option, None, cls, node, scope) for option in options(found)])
+        return _class_bound(found, cls)
+    special = _special(cls, name)
+    if special is not None:
+        return special
+    for meta in options(cls.metaclass) if cls.metaclass else ():
+        if isinstance(meta, Class):
+            own = meta.find(name)
+            if own is not None:
+                return bound(machine, own, cls, meta)
+            if (getter := meta.find("__getattr__") or meta.find("__getattribute__")) is not None:
+                return machine.call(bound(machine, getter, cls, meta), [Known(name)], {}, node, scope)
+    for base in cls.outer_bases():
+        return Bound(Outer(joined_name(base.dotted, name)), cls)
+    return UNKNOWN
+
+
+def _special(cls: Class, name: str) -> Value | None:
+    """What every class has."""
+    match name:
+        case "__dict__":
+            return Table(dict(cls.names.items()))
+        case "__name__" | "__qualname__":
+            return Known(cls.name)
+        case "__mro__" | "__bases__":
+            return Items(list(cls.bases) or [Outer("builtins.object")])
+        case "__base__":
+            return cls.bases[0] if cls.bases else Outer("builtins.object")
+        case "__class__":
+            return cls.metaclass or Outer("builtins.type")
+        case "__init_subclass__" | "__subclasses__":
+            return UNKNOWN
+    return None
+
+
+def _class_bound(found: Value, cls: Class) -> Value:
+    if isinstance(found, Function) and found.role == "class":
+        return Bound(found, cls)
+    return found
+
+
+def bound(machine: "Machine", found: Value, receiver: Value, cls: Class) -> Value:
+    """A function of a class as a method of one of its objects."""
+    results: list[Value] = []
+    for option in options(found):
+        match option:
+            case Function(role="static"):
+                results.append(option)
+            case Function(role="class"):
+                results.append(Bound(option, cls))
+            case Function():
+                results.append(Bound(option, receiver))
+            case Partial(function=Outer(dotted="functools.partialmethod")) if option.arguments:
+                results.append(Partial(option.arguments[0], (receiver, *option.arguments[1:]), option.keywords))
+            case _:
+                results.append(option)
+    return results[0] if len(results) == 1 else join(results)
+
+
+def _of_instance(machine: "Machine", value: Instance, name: str, node: ast.AST, scope: Scope) -> Value:
+    cls = value.cls
+    results: list[Value] = []
+    getter = cls.find("__getattribute__")
+    if getter is not None and scope.instance is not value:
+        results.append(machine.call(bound(machine, getter, value, cls), [Known(name)], {}, node, scope))
+    if name in value.attributes:
+        results.append(value.attributes[name])
+    own = cls.find(name)
+    if own is not None:
+        for option in options(own):
+            got = _got(machine, option, value, cls, node, scope)
+            results.append(bound(machine, got, value, cls) if got is option else got)
+    if results:
+        return join(results)
+    match name:
+        case "__class__":
+            return cls
+        case "__dict__":
+            return Table(dict(value.attributes.items()))
+    getter = cls.find("__getattr__")
+    if getter is not None:
+        return machine.call(bound(machine, getter, value, cls), [Known(name)], {}, node, scope)
+    if value.held is not None:
+        return Method(value.held, name)
+    if name in CONFIG_NAMES:
+        return machine.program.settings
+    for base in cls.outer_bases():
+        return Bound(Outer(joined_name(base.dotted, name)), value)
+    return UNKNOWN
+
+
+def _got(machine: "Machine", found: Value, instance: Value | None, cls: Class, node: ast.AST, scope: Scope) -> Value:
+    """What reading a class attribute gives: properties and descriptors run, all else is given as it is."""
+    if isinstance(found, Function) and found.role in ("property", "cached"):
+        return found if instance is None else machine.call(found, [instance], {}, node, scope)
+    if isinstance(found, Instance) and (getter := found.cls.find("__get__")) is not None:
+        return machine.call(bound(machine, getter, found, found.cls), [instance or NONE, cls], {}, node, scope)
+    return found
+
+
+def _of_super(machine: "Machine", value: Super, name: str) -> Value:
+    for base in value.cls.bases:
+        for option in options(base):
+            if isinstance(option, Class) and (found := option.find(name)) is not None:
+                return bound(machine, found, value.instance, option)
+    lines = value.instance.cls.lines() if isinstance(value.instance, Instance) else []
+    for line in lines[lines.index(value.cls) + 1 :] if value.cls in lines else []:
+        if (found := line.names.get(name)) is not None:
+            return bound(machine, found, value.instance, line)
+    for outer in value.cls.outer_bases():
+        return Outer(f"{outer.dotted}.{name}")
+    return Outer(f"builtins.object.{name}")
+
+
+def _of_outer(machine: "Machine", value: Outer, name: str) -> Value:
+    if name in ("__builtins__", "f_builtins") or (name == "__self__" and value.dotted.startswith("builtins.")):
+        return Outer("builtins", value.flows, disguised=True)
+    if name in ("__globals__", "f_globals", "f_locals"):
+        return Outer(f"{value.dotted}.__dict__", value.flows)
+    if name == "__call__":
+        return value
+    if value.dotted == "sys" and name == "modules":
+        return Outer("sys.modules")
+    return Outer(joined_name(value.dotted, name), value.flows, value.disguised)
+
+
+def _of_function(value: Function, name: str) -> Value:
+    if name in value.attributes:
+        return value.attributes[name]
+    match name:
+        case "__name__" | "__qualname__":
+            return Known(value.name)
+        case "__globals__":
+            return Table(dict(value.scope.module.names.items()))
+        case "__call__" | "__wrapped__" | "__func__":
+            return value
+        case "__defaults__":
+            return Items(list(value.defaults))
+        case "setter" | "getter" | "deleter" if value.role == "property":
+            return Outer(f"builtins.property.{name}")
+        case "__builtins__":
+            return Outer("builtins", disguised=True)
+    return Method(value, name)
+
+
+def store(machine: "Machine", value: Value, name: str, given: Value, node: ast.AST, scope: Scope) -> None:
+    """`value.name = given`."""
+    for option in options(value):
+        match option:
+            case Module():
+                rebind(option, name, given)
+            case Class():
+                machine.program.note(option.module)
+                option.names[name] = (
+                    join((option.names[name], given)) if name in option.names and machine.branching else given
+                )
+            case Function():
+                option.attributes[name] = given
+            case Instance():
+                _store(machine, option, name, given, node, scope)
+            case Outer():
+                machine.program.emitter.assigned(machine, option, name, given, node, scope)
+                if option.dotted.partition(".")[0] in DRIVES:  # sys.excepthook = f
+                    machine.hand_over(given, node, scope, driven=True)
+
+
+def _store(machine: "Machine", value: Instance, name: str, given: Value, node: ast.AST, scope: Scope) -> None:
+    cls = value.cls
+    setter = cls.find("__setattr__")
+    if setter is not None and scope.instance is not value:
+        machine.call(bound(machine, setter, value, cls), [Known(name), given], {}, node, scope)
+    for own in options(cls.find(name) or NONE):
+        if isinstance(own, Function) and own.role == "property":
+            if "setter" in own.attributes:
+                machine.call(own.attributes["setter"], [value, given], {}, node, scope)
+            return
+        if isinstance(own, Instance) and (setter := own.cls.find("__set__")) is not None:
+            machine.call(bound(machine, setter, own, own.cls), [value, given], {}, node, scope)
+    known = value.attributes.get(name)
+    if known is not None and machine.branching:
+        given = join((known, given))
+    if known is None or identity(known) != identity(given):
+        value.attributes[name] = given
+        value.version += 1
+
+
+def rebind(module: Module, name: str, given: Value) -> None:
+    """A name of a module, set from elsewhere than its body."""
+    known = module.names.get(name)
+    if known is None or identity(known) != identity(given):
+        module.names[name] = given if known is None else join((known, given))
+        module.version += 1
+
+
+# ---- classes
+
+
+def construct(
+    machine: "Machine",
+    cls: Class,
+    arguments: Sequence[Value],
+    keywords: Mapping[str, Value],
+    node: ast.AST,
+    scope: Scope,
+) -> Value:
+    """`cls(…)`."""
+    for meta in options(cls.metaclass) if cls.metaclass else ():
+        if isinstance(meta, Class) and (maker := meta.find("__call__")) is not None:
+            machine.call(bound(machine, maker, cls, meta), arguments, keywords, node, scope)
+    if cls.metaclass is None and any(base.dotted == "builtins.type" for base in cls.outer_bases()):
+        return _made_class(machine, cls, arguments, node, scope)
+    made = Instance(cls)
+    machine.made.append(made)
+    bases = {base.dotted.rpartition(".")[2] for base in cls.outer_bases()}
+    if bases & _CONTAINERS:
+        made.held = Table({}) if bases & {"dict", "OrderedDict", "defaultdict", "UserDict", "Counter"} else Items([])
+    results: list[Value] = [made]
+    if (maker := cls.find("__new__")) is not None:
+        given = machine.call(maker, [cls, *arguments], keywords, node, scope)
+        results += [option for option in options(given) if isinstance(option, (Instance, Class, Function, Outer))]
+    for name in ("__init__", "__post_init__"):
+        if (own := cls.find(name)) is not None:
+            machine.call(
+                bound(machine, own, made, cls),
+                arguments if name == "__init__" else [],
+                keywords if name == "__init__" else {},
+                node,
+                scope,
+            )
+    if cls.find("__init__") is None:
+        _fields(cls, made, arguments, keywords)
+        for base in cls.outer_bases():
+            machine.call(Outer(base.dotted), arguments, keywords, node, scope)
+            break
+    return join(results)
+
+
+def _fields(cls: Class, made: Instance, arguments: Sequence[Value], keywords: Mapping[str, Value]) -> None:
+    """A dataclass or named tuple: what it is made with becomes its attributes."""
+    names = [name for name in cls.names if name.startswith("§")]
+    for name, given in zip(names, arguments, strict=False):
+        made.attributes[name[1:]] = given
+    made.attributes.update(keywords)
+
+
+def _made_class(machine: "Machine", meta: Class, arguments: Sequence[Value], node: ast.AST, scope: Scope) -> Value:
+    """A class that a metaclass makes by being called."""
+    bases = arguments[1].items if len(arguments) > 1 and isinstance(arguments[1], Items) else []
+    held = arguments[2] if len(arguments) > 2 else None
+    names = {key: item for key, item in held.items.items() if isinstance(key, str)} if isinstance(held, Table) else {}
+    name = arguments[0].value if arguments and isinstance(arguments[0], Known) else "?"
+    made = Class(str(name), list(bases), names, scope.module, meta)
+    finish(machine, made, {}, node, scope)
+    return made
+
+
+def finish(machine: "Machine", cls: Class, keywords: Mapping[str, Value], node: ast.AST, scope: Scope) -> None:
+    """What making a class runs: its metaclass, `__set_name__` of what it holds, `__init_subclass__` of its bases."""
+    for meta in options(cls.metaclass) if cls.metaclass else ():
+        if isinstance(meta, Class):
+            given: list[Value] = [Known(cls.name), Items(list(cls.bases)), Table(dict(cls.names.items()))]
+            if (own := meta.find("__new__")) is not None:
+                machine.call(own, [meta, *given], keywords, node, scope)
+            if (own := meta.find("__init__")) is not None:
+                machine.call(bound(machine, own, cls, meta), given, keywords, node, scope)
+        elif isinstance(meta, (Function, Partial, Bound, Outer)):
+            machine.call(
+                meta, [Known(cls.name), Items(list(cls.bases)), Table(dict(cls.names.items()))], keywords, node, scope
+            )
+    for name, value in list(cls.names.items()):
+        for option in options(value):
+            if isinstance(option, Instance) and (own := option.cls.find("__set_name__")) is not None:
+                machine.call(bound(machine, own, option, option.cls), [cls, Known(name)], {}, node, scope)
+    for base in cls.bases:
+        for option in options(base):
+            if isinstance(option, Class) and (own := option.find("__init_subclass__")) is not None:
+                machine.call(Bound(own, cls), [], keywords, node, scope)
+
+
+# ---- methods that syntax calls
+
+
+def touch(
+    machine: "Machine", value: Value, names: Sequence[str], arguments: Sequence[Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """Call the first of the methods that an object's class has; None where none of the values has any."""
+    results: list[Value] = []
+    for option in options(value):
+        cls = option.cls if isinstance(option, Instance) else None
+        if isinstance(option, Class):
+            cls = next((meta for meta in options(option.metaclass or NONE) if isinstance(meta, Class)), None)
+        for name in names if cls is not None else ():
+            own = cls.find(name) if cls is not None else None
+            if own is not None and cls is not None:
+                results.append(machine.call(bound(machine, own, option, cls), arguments, {}, node, scope))
+                break
+    return join(results) if results else None
+
+
+def expose(machine: "Machine", value: Instance, node: ast.AST, scope: Scope, *, driven: bool = False) -> None:
+    """Somebody outside gets an object: it may call whatever Python's syntax calls, and what its base class is for.
+
+    `driven`: whoever gets it calls all its methods.
+    """
+    cls = value.cls
+    driven = driven or any(base.dotted.partition(".")[0] in _DRIVEN for base in cls.outer_bases())
+    for line in cls.lines():
+        for name, own in list(line.names.items()):
+            special = name.startswith("__") and name.endswith("__") and name not in _NOT_AGAIN
+            if special or (driven and not name.startswith("__")):
+                call_method(machine, value, name, own, cls, node, scope)
+
+
+def call_method(
+    machine: "Machine", value: Value, name: str, own: Value, cls: Class, node: ast.AST, scope: Scope
+) -> None:
+    """Call a method with unknown arguments."""
+    from modelscan_plus.formats.text.python.follow.machine import unknown_arguments
+
+    for option in options(own):
+        if isinstance(option, Function):
+            method = bound(machine, option, value, cls)
+            machine.call(method, unknown_arguments(machine.program, method), {}, node, scope)
+
+
+def expose_class(machine: "Machine", cls: Class, node: ast.AST, scope: Scope) -> None:
+    """Somebody outside gets a class: if it comes from the standard library, objects of it will be made and used."""
+    if any(
+        base.dotted.partition(".")[0] in _DRIVEN - {"typing", "abc", "enum", "collections"}
+        for base in cls.outer_bases()
+    ):
+        for made in options(construct(machine, cls, [], {}, node, scope)):
+            if isinstance(made, Instance):
+                expose(machine, made, node, scope)
+
+
+_NOT_AGAIN = frozenset(
+    ("__init__", "__new__", "__init_subclass__", "__set_name__", "__post_init__", "__class_getitem__")
+)
+
+
+# ---- items
+
+
+def items(machine: "Machine", value: Value, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
+    """What going through a value gives, and whether that is all of it."""
+    found: list[Value] = []
+    whole = True
+    for option in options(value):
+        given, complete = _items(machine, option, node, scope)
+        found += given
+        whole = whole and complete
+    return found[:_LOOPED], whole and len(found) <= _LOOPED
+
+
+_LOOPED = 5_000
+
+
+def _items(machine: "Machine", value: Value, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
+    match value:
+        case Items():
+            return list(value.items), True
+        case Table():
+            return [lifted(key) for key in value.items] + ([UNKNOWN] if value.others else []), not value.others
+        case Known(value=str() | bytes() as text):
+            return [Known(each, value.flows) for each in text[:_LOOPED]], len(text) <= _LOOPED
+        case Instance():
+            return _items_of_instance(machine, value, node, scope)
+        case Class() if value.metaclass is not None:
+            made = touch(machine, value, ("__iter__",), [], node, scope)
+            return ([made] if made is not None else []), False
+        case Outer(dotted="os.environ"):
+            return [Unknown(frozenset(("secret",)))], False
+    return [Unknown(flows_of(value))], False
+
+
+def _items_of_instance(machine: "Machine", value: Instance, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
+    made = touch(machine, value, ("__iter__", "__aiter__"), [], node, scope)
+    found: list[Value] = []
+    for option in options(made) if made is not None else (value,):
+        if isinstance(option, Instance):
+            given = touch(machine, option, ("__next__", "__anext__"), [], node, scope)
+            found += [given] if given is not None else []
+        elif not isinstance(option, Unknown):
+            found += _items(machine, option, node, scope)[0]
+    if made is None and not found:
+        given = touch(machine, value, ("__getitem__",), [UNKNOWN], node, scope)
+        found += [given] if given is not None else []
+        touch(machine, value, ("__len__",), [], node, scope)
+        if value.held is not None:
+            return _items(machine, value.held, node, scope)
+    return found or [UNKNOWN], False
+
+
+def item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Scope) -> Value:
+    """`value[key]`."""
+    touch(machine, key, ("__index__", "__hash__"), [], node, scope)
+    found = [_item(machine, option, key, node, scope) for option in options(value)]
+    return found[0] if len(found) == 1 else join(found)
+
+
+def _item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Scope) -> Value:
+    match value:
+        case Instance():
+            given = touch(machine, value, ("__getitem__",), [key], node, scope)
+            if given is None and value.held is not None:
+                given = _item(machine, value.held, key, node, scope)
+                if (missing := touch(machine, value, ("__missing__",), [key], node, scope)) is not None:
+                    given = join((given, missing))
+            return UNKNOWN if given is None else given
+        case Class():
+            own = value.find("__class_getitem__")
+            if own is not None:
+                return machine.call(own if isinstance(own, Bound) else Bound(own, value), [key], {}, node, scope)
+            made = touch(machine, value, ("__getitem__",), [key], node, scope)
+            return value if made is None else made
+        case Table():
+            if key == Known("__builtins__"):
+                return Outer("builtins", disguised=True)
+            return of_table(value, key)
+        case Items():
+            return _of_items(value, key)
+        case Outer():
+            return _of_outer_item(machine, value, key)
+        case Known(value=str() | bytes() as text) if isinstance(key, Known) and isinstance(key.value, int):
+            if -len(text) <= key.value < len(text):
+                return Known(text[key.value], value.flows)
+    return Unknown(flows_of(value) | flows_of(key))
+
+
+def of_table(table: Table, key: Value) -> Value:
+    """What a dict holds under a key, all that it holds where the key is not known."""
+    found: list[Value] = []
+    for option in options(key):
+        known = _key(option)
+        if known is not None and known[0] in table.items:
+            found.append(table.items[known[0]])
+        elif known is None:
+            found += table.items.values()
+    if not found or table.others:
+        found += table.others or [Unknown(flows_of(table))]
+    return join(found)
+
+
+CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
+
+
+def _key(value: Value) -> tuple[Constant] | None:
+    try:
+        key = constant(value)
+        hash(key)
+    except (NotConstant, TypeError):
+        return None
+    return (key,)
+
+
+def _of_items(value: Items, key: Value) -> Value:
+    if isinstance(key, Known) and isinstance(key.value, int):
+        if -len(value.items) <= key.value < len(value.items):
+            return value.items[key.value]
+        return UNKNOWN
+    if isinstance(key, Partial):  # a slice, as expressions.py gives it
+        bounds = [
+            each.value if isinstance(each, Known) and isinstance(each.value, int) else None for each in key.arguments
+        ]
+        if bounds[2] == 0:
+            return UNKNOWN
+        return Items(value.items[slice(*bounds)])
+    return join(value.items[:_MOST]) if value.items else UNKNOWN
+
+
+def _of_outer_item(machine: "Machine", value: Outer, key: Value) -> Value:
+    name = key.value if isinstance(key, Known) else None
+    if not isinstance(name, str):
+        return Unknown(value.flows | flows_of(key))
+    if value.dotted == "sys.modules":
+        return machine.program.module_or_outer(name, disguised=True)
+    if value.dotted.endswith(".__dict__"):
+        return Outer(joined_name(value.dotted.removesuffix(".__dict__"), name), value.flows, disguised=True)
+    if value.dotted in ("builtins", "builtins.__builtins__"):
+        return Outer(f"builtins.{name}", disguised=True)
+    if value.dotted in ("os.environ", "os.environb"):
+        return machine.program.emitter.variable(key)
+    return Unknown(value.flows)
+
+
+def put(machine: "Machine", value: Value, key: Value, given: Value, node: ast.AST, scope: Scope) -> None:
+    """`value[key] = given`."""
+    touch(machine, key, ("__hash__", "__index__"), [], node, scope)
+    for option in options(value):
+        if isinstance(option, Instance):
+            touch(machine, option, ("__setitem__",), [key, given], node, scope)
+            option = option.held if option.held is not None else option
+        match option:
+            case Table():
+                put_in_table(option, key, given)
+            case Items():
+                _put_in_items(option, key, given)
+            case Outer():
+                machine.program.emitter.put(machine, option, key, given, node, scope)
+
+
+def _put_in_items(held: Items, key: Value, given: Value) -> None:
+    held.version += 1
+    if isinstance(key, Known) and isinstance(key.value, int) and -len(held.items) <= key.value < len(held.items):
+        held.items[key.value] = given
+    elif len(held.items) < _LOOPED:
+        held.items.append(given)
+
+
+def put_in_table(table: Table, key: Value, given: Value) -> None:
+    """Remember an entry of a dict."""
+    known = _key(key)
+    table.version += 1
+    if known is not None:
+        before = table.items.get(known[0])
+        table.items[known[0]] = given if before is None else join((given, before))
+    elif len(table.others) < _MOST:
+        table.others.append(given)
