@@ -208,7 +208,7 @@ class Emitter:
                 )
         named = self._named(flows_of(value))
         if isinstance(value, Unknown) and value.about:
-            return ast.Call(self._named(NO_FLOWS), [ast.Constant(value.about), named], [])
+            return ast.Call(ast.Attribute(named, "_", ast.Load()), [ast.Constant(value.about)], [])
         return named
 
     def _partial(self, value: Partial, place: ast.expr | ast.stmt, depth: int) -> ast.expr:
