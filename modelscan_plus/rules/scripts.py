@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.remarks import POSES
@@ -197,17 +198,25 @@ CALLS = Rule(
     ),
 )
 
+_CONCEALED = lazy(
+    r"curl|wget|https?:|/tmp/|/dev/shm|base64|\beval\b|/\.\w|authorized_keys|CurrentVersion|schtasks|powershell", re.I
+)
+"""Marks of what is started later without having come with the page."""
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
 def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
     fetches = remark.what in ("runs what it downloads, unseen", "downloads a file and runs it at once")
-    if remark.what == "makes itself start again later" and not remark.unseen:
+    if remark.what == prose.STARTS_LATER and role == "markdown" and not remark.unseen:
+        return COMMAND, Severity.HIGH if _CONCEALED.search(remark.text) else Severity.MEDIUM
+    if remark.what == prose.STARTS_LATER and not remark.unseen:
         # Settings of a shell are what installation pages change; a key that a variable holds is the user's own.
         own = re.search(r"bashrc|zshrc|profile", remark.text) or (
             "authorized_keys" in remark.text and "$" in remark.text
         )
         return COMMAND, Severity.MEDIUM if own else Severity.HIGH
+    if remark.what == prose.ALL_RIGHTS and role == "dockerfile":
+        return COMMAND, Severity.LOW  # a container's user is nobody on the machine
     if remark.unseen or not fetches:
         return COMMAND, Severity.HIGH
     if listed("installers", remark.host):
@@ -223,9 +232,10 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
 def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("indexes", remark.host):
         return INDEX, Severity.LOW
-    # Vendors of kernels tell readers of their pages about indexes of their own; bare addresses and plain http are not theirs.
+    # Vendors tell readers of their pages about indexes of their own, and firms have some; bare addresses and plain http are
+    # nobody's.
     plain = remark.host.startswith("http:") or re.search(r"//[\d.]+[:/]", remark.text)
-    return INDEX, Severity.HIGH if role != "markdown" or plain else Severity.MEDIUM
+    return INDEX, Severity.HIGH if role not in ("markdown", "settings") or plain else Severity.MEDIUM
 
 
 def _requirement(remark: Remark, role: str) -> tuple[Rule, Severity]:

@@ -23,11 +23,12 @@ DECODED_COMMAND = lazy(
     re.I | re.M,
 )
 """A text is decoded and run at once, so that nobody who reads the script knows what it does."""
-_PRIVATE = (
+PRIVATE = (
     r"(?:\.ssh\b(?!/?\S*(?:\.pub|known_hosts|config)\b)|\.aws\b|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
     r"\.docker/config|\.(?:bash|zsh)_history|\.config/gcloud|huggingface/(?:token|stored_tokens)|/etc/(?:passwd|shadow)\b|"
     r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat)"
 )
+"""Files of credentials."""
 _ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"
 _CLIENT = r"\b(?:curl|wget|nc|ncat|netcat|socat|iwr|irm|invoke-webrequest|invoke-restmethod)\b"
 _DATA_FILE = r"\.(?:safetensors|bin|gguf|pt|pth|onnx|json|png|jpe?g|svg|model|npy|npz|h5|dat)\b"
@@ -45,6 +46,29 @@ TAKES_OVER = lazy(
     re.I | re.M,
 )
 """A shell that gives everybody the rights of its owner, or one that starts itself without end."""
+MINES = lazy(
+    r"\bstratum\d?\+(?:tcp|ssl|tls|udp)://|(?:^|[\s/;&|\"'`])(?:xmrig|xmr-stak|nbminer|lolminer|phoenixminer|teamredminer|srbminer\S*|"
+    r"cpuminer|minerd|ethminer|gminer|t-rex|bzminer|rigel)(?:\.exe)?[\"']?,?\s+[\"']?(?:-{1,2}\w)|--donate-level\b|--randomx\b",
+    re.I | re.M,
+)
+"""The machine computes coins for somebody else."""
+GIVES_ROOT = lazy(
+    r"NOPASSWD\s*:[^\n]{0,200}(?:>>?|\btee\b)[^\n]{0,60}sudoers|(?:>>?|\btee\b)[^\n]{0,60}/etc/sudoers[^\n]{0,80}<<",
+    re.I,
+)
+"""A user may do everything without a password."""
+LEADS_ELSEWHERE = lazy(
+    r"[\"'\s](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}\s+(?:[\w-]+\.)+[a-z]{2,}[^\n]{0,200}"
+    r"(?:>>?|\btee\b(?:\s+-a)?)\s*[\"']?/etc/hosts",
+    re.I,
+)
+"""The name of a host leads to an address that the script names."""
+MADE_PROGRAM = lazy(
+    r"\b(?:curl|wget|aria2c)\b[^\n|;&]{0,300}(?:https?|ftp)://(?P<host>[^\s/\"']{1,200})[^\n|;&]{0,300}(?:&&|;|\n)[^\n;&]{0,200}?\bchmod\s+"
+    r"(?:[ugoa]*\+\w*x\w*|[0-7]?[1357][0-7]{2})\s",
+    re.I,
+)
+"""What is downloaded becomes a program."""
 ADDED_AND_RUN = lazy(
     r"^\s*ADD\s+(?:--\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
     re.M,
@@ -52,9 +76,11 @@ ADDED_AND_RUN = lazy(
 """A container fetches a file and runs it."""
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
-    rf"(?:{_PRIVATE}|{_ENVIRONMENT})"
-    rf"|(?:(?:^|[;&|(:]\s*)(?:env|printenv|export\s+-p)\b|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{_PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
+    rf"(?:{PRIVATE}|{_ENVIRONMENT})"
+    rf"|(?:(?:^[\s@-]*(?:RUN\s+|CMD\s+)?|[;&|(:{{`]\s*|\bsudo\s+)(?:env|printenv|export\s+-p|set)\b(?!\s+-)|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
     rf"{_CLIENT}"
+    rf"|\b(?:scp|sftp|rsync|rclone|aws\s+s3|gsutil|azcopy|gh\s+gist|(?:hf|huggingface-cli)\s+upload|git\s+add)\b"
+    rf"(?:\s+(?:-i\s+\S+|(?!-i\b)\S+)){{0,12}}?\s+(?!-)\S*{PRIVATE}"
     r"|\b(?:dig|nslookup|host|ping|curl|wget)\b[^\n]{0,120}?(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|echo\s+\$)[^\n)`]{0,200}[)`]"
     r"[\"']?\.[\w-]{1,60}\.[a-z]{2,}",
     re.I | re.M,

@@ -32,6 +32,7 @@ from modelscan_plus.formats.text.configkeys import (
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
+from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
@@ -83,7 +84,8 @@ class JsonFormat(Format):
             yield _large(artifact, data, whole, budget)
             return
         problems: list[ConfigProblem] = []
-        value = _decode(data, problems)
+        text = plain_json(artifact.name, roles.decode(data))
+        value = _decode(text, problems)
         budget.check_time()
         if isinstance(value, _Broken):
             gap = CoverageReason("json-syntax", f"not valid JSON: {value.why}")
@@ -97,7 +99,7 @@ class _Broken:
         self.why = why
 
 
-def _decode(data: bytes, problems: list[ConfigProblem]) -> object:
+def _decode(text: str, problems: list[ConfigProblem]) -> object:
     """The value; keys that stand twice in one object go to `problems`."""
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
@@ -112,7 +114,7 @@ def _decode(data: bytes, problems: list[ConfigProblem]) -> object:
         return made
 
     try:
-        value: object = json.loads(roles.decode(data).removeprefix("\ufeff"), object_pairs_hook=pairs)
+        value: object = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs)
         return value
     except (ValueError, RecursionError) as error:
         return _Broken(shorten(visible(str(error)), 160))
@@ -146,7 +148,9 @@ def _parsed(
         expressions=dict(itertools.islice(evaluable(pairs), 50)) if configures(name) else {},
         weight_map=weight_map(value),
     )
-    return Parsed((facts,), whole, tuple(_templates(artifact, value)), summaries=(summary,))
+    commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
+    inside = (*_templates(artifact, value), *members("line", commands, artifact))
+    return Parsed((facts,), whole, inside, summaries=(summary,))
 
 
 def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
@@ -159,6 +163,8 @@ def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
     if name in ("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"):
         return
     for _, key, text in pairs:
+        if key == "runOn" and text == "folderOpen":
+            yield Remark("start", "has the editor run a task once the folder is opened", "runOn: folderOpen", 1)
         if key in _TEMPLATE_KEYS or len(text) < 12:
             continue
         yield from script_remarks(text)

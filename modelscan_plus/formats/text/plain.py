@@ -19,6 +19,7 @@ from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.remarks import (
@@ -30,6 +31,7 @@ from modelscan_plus.formats.text.remarks import (
     script_remarks,
 )
 from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.steps import members, one_liners, steps
 
 EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
@@ -125,8 +127,11 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
             if _MAY_ACT.search(code) and not isinstance(parse(code), str):
                 code = "if __name__ == '__main__':\n" + textwrap.indent(code, "    ")  # nobody runs it unasked
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
-    if role not in roles.SCRIPTS and role != "settings":
+    if role == "settings":
+        yield from members("step", steps(text), artifact)
+    if role not in roles.SCRIPTS and role not in ("settings", "requirements"):
         return
+    yield from members("line", one_liners(text), artifact)
     for number, found in enumerate(itertools.islice(_HERE.finditer(text), 50), 1):
         code = textwrap.dedent(found["code"])
         if code.strip():
@@ -141,7 +146,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from _of_script(role, text)
-    if role in ("requirements", "dockerfile", "shell", "batch", "makefile"):
+    if role in ("requirements", "dockerfile", "shell", "batch", "makefile", "powershell", "settings"):
         yield from requirement_remarks(text, script=role != "requirements")
     if role == "site-path":
         yield from _first("site-import", "is run by Python at each start", _SITE_LINE, text)
@@ -169,6 +174,8 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
 def _of_source(text: str, name: str) -> Iterator[Remark]:
     yield from (remark for remark in hidden_remarks(text) if remark.host)
     yield from (remark for remark in script_remarks(text) if remark.kind == "command")
+    if name.lower().endswith((".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".vue")):
+        yield from javascript_remarks(text)
     if name.lower().endswith(_NATIVE):
         yield from native_remarks(text)
 

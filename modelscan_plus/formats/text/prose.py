@@ -18,6 +18,10 @@ from modelscan_plus.formats.text.commands import (
     CARRIED_COMMAND,
     DECODED_COMMAND,
     GIT_RUNS,
+    GIVES_ROOT,
+    LEADS_ELSEWHERE,
+    MADE_PROGRAM,
+    MINES,
     SECRETS_SENT,
     TAKES_OVER,
 )
@@ -98,7 +102,7 @@ REVERSE_SHELL = lazy(
 )
 PERSISTENCE = lazy(
     r"(?:\b(?:echo|printf)\b[^\n]{0,200}?)?(?:>>?|tee\s+(?:-a\s+)?)\s*[\"']?(?:~|\$HOME|/root|/home/\w+)?/?\.?(?:ssh/authorized_keys|bashrc|zshrc|profile|bash_profile)\b"
-    r"|\bcrontab\s+-(?!l)|\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
+    r"|\bcrontab\s+-(?!l)|[^\n]{0,300}?\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
     r"|LaunchAgents/|\bsystemctl\s+(?:--user\s+)?enable\b[^\n]*(?:/tmp|\.cache)",
     re.I,
 )
@@ -350,6 +354,10 @@ def native_start(text: str) -> str:
     return "builds native code that starts a program" if NATIVE_START.search(text) else ""
 
 
+STARTS_LATER = "makes itself start again later"
+ALL_RIGHTS = "gives a user all rights without a password"
+
+
 def hostile_command(text: str) -> tuple[str, str] | None:
     """(what, the text) of a command that no honest instruction needs, worst first."""
     for what, pattern in (
@@ -360,13 +368,18 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("sends secrets or the environment away", SECRETS_SENT),
         ("takes the machine over", TAKES_OVER),
         ("has git start a shell", GIT_RUNS),
+        ("computes coins for somebody else", MINES),
+        (ALL_RIGHTS, GIVES_ROOT),
+        ("leads the name of a host to another address", LEADS_ELSEWHERE),
         ("downloads a file and runs it at once", DOWNLOAD_THEN_RUN),
         ("downloads a file and runs it at once", DOWNLOAD_BY_NAME),
         ("downloads a file and runs it at once", ADDED_AND_RUN),
         ("runs a hidden or encoded PowerShell command", HIDDEN_WINDOW),
-        ("makes itself start again later", PERSISTENCE),
+        (STARTS_LATER, PERSISTENCE),
         ("destroys data", DESTRUCTION),
     ):
         if found := pattern.search(text):
             return what, shorten(visible(" ".join(found.group().split())), 160)
+    if (found := MADE_PROGRAM.search(text)) and odd_host(found["host"]):
+        return "makes a program of what it downloads from an odd address", shorten(visible(found.group()), 160)
     return None

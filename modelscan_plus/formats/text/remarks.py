@@ -12,7 +12,8 @@ _MAY_COMMAND = lazy(
     r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
-    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*(?:ba)?sh\b",
+    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*(?:ba)?sh\b|stratum|"
+    r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
     re.I,
 )  # fmt: skip
 _COMMENT = lazy(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")

@@ -9,15 +9,24 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
 _INDEX = lazy(
-    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links)[\s=]+[\"']?(\w+://[^\s\"',`]+)",
+    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links|(?:PIP|UV)_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_)?INDEX|"
+    r"PIP_FIND_LINKS)[\s=:]+[\"']?(\w+://[^\s\"',`]+)",
     re.I,
 )
-_TRUSTED = lazy(r"--trusted-host[\s=]+(\S+)", re.I)
+_TRUSTED = lazy(r"(?:--|\bglobal\.|\binstall\.|\bPIP_|^)trusted[-_]host[\s=:]+[\"']?([^\s\"']+)", re.I)
+_OTHER_SOURCE = lazy(
+    r"(?:\bregistry\b|\bchannels?\b|default_channels|channel_alias)[\"']?[\s=:]+[\"']?((?:https?)://[^\s\"',`]+)|^\s*-\s+[\"']?(http://[^\s\"',`]+)",
+    re.I,
+)
+"""Where npm or conda take packages from."""
 _DIRECT = lazy(
     r"(?:^|[\s\"'@])((?:git|hg|svn|bzr)\+(?:\w+)://[^\s\"',;]+|(?:https?|ftp)://[^\s\"',;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2)[^\s\"',;]*)",
     re.I,
 )
-_INSTALL = lazy(r"\b(?:pip3?|uv|conda|mamba|poetry)\b.{0,40}\b(?:install|add|sync)\b", re.I)
+_INSTALL = lazy(
+    r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)",
+    re.I,
+)
 _URL_REQUIREMENT = lazy(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
 
 
@@ -35,10 +44,19 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
             yield Remark(
                 "index", "takes packages from a host without checking who it is", shown, at, visible(found.group(1))
             )
+        elif (found := _OTHER_SOURCE.search(plain)) and _is_odd(address := found.group(1) or found.group(2)):
+            yield Remark("index", "takes packages from another index", shown, at, _host(address))
         elif found := _DIRECT.search(plain) or _URL_REQUIREMENT.search(plain):
             yield Remark(
                 "requirement", "is installed from an address, not from an index", shown, at, _host(found.group(1))
             )
+
+
+def _is_odd(address: str) -> bool:
+    """True for a source without a name, or one that anybody on the way can change."""
+    found = prose.URL.search(address)
+    local = found is not None and re.match(r"(?:localhost|127\.|10\.|192\.168\.)", found.group(1)) is not None
+    return not local and (address.lower().startswith("http:") or prose.odd_url(address) is not None)
 
 
 def _host(address: str) -> str:

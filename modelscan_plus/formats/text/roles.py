@@ -32,6 +32,9 @@ _NAMES = {
     "justfile": "makefile", "pipfile": "requirements", "environment.yml": "requirements",
     "environment.yaml": "requirements", "conda.yaml": "requirements", "conda.yml": "requirements",
     "pyproject.toml": "requirements", "readme": "markdown", "modelfile": "modelfile", "packages.txt": "text",
+    "pip.conf": "requirements", "pip.ini": "requirements", ".condarc": "requirements", ".npmrc": "requirements",
+    ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
+    "post-merge": "shell",
     "cog.yaml": "settings", "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
 _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")

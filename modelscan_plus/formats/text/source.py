@@ -12,6 +12,7 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.python.analyse import LARGEST, Source, disguises, parse
 from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
@@ -123,6 +124,7 @@ class NotebookFormat(Format):
             yield Parsed(regions=whole, gaps=(CoverageReason("malformed", "the notebook is not valid JSON", True),))
             return
         remarks: list[Remark] = []
+        sources: list[str] = []
         yield Parsed(regions=whole, summaries=(TextSummary("notebook"),))
         for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
             budget.check_time()
@@ -132,15 +134,26 @@ class NotebookFormat(Format):
             if cell.get("cell_type") == "code":
                 shell, code = _split(text)
                 remarks += [*script_remarks(shell), *requirement_remarks(shell, script=True)]
-                tree = parse(code)
-                if not isinstance(tree, str):
-                    source, _ = analysed(tree, code, budget)
-                    yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
+                if not isinstance(parse(code), str):
+                    sources.append(code)
+                remarks += _page(text)
                 for output in cell.get("outputs") or ():
                     remarks += _output(output, number)
             elif cell.get("cell_type") == "markdown":
                 remarks += page_remarks(text)
         yield Parsed((TextFacts("notebook", tuple(remarks[:300])),))
+        whole_source = "\n".join(sources)  # the cells are one program: one imports what the next one uses
+        tree = parse(whole_source)
+        if not isinstance(tree, str) and len(whole_source) <= LARGEST:
+            source, _ = analysed(tree, whole_source, budget)
+            yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
+
+
+def _page(text: str) -> list[Remark]:
+    """What a cell runs in the program that shows it."""
+    if text.startswith(("%%javascript", "%%js")):
+        return list(javascript_remarks(text))
+    return list(output_remarks(text)) if text.startswith("%%html") else []
 
 
 def _joined(source: object) -> str:

@@ -1,0 +1,169 @@
+"""Code of other languages inside of scripts and settings: steps of workflows, one-liners, comments in JSON.
+
+A workflow file is YAML in which a step says by `shell` what its `run` is handed to, and actions are given their script
+by `with`. Read are mappings and block scalars by their indentation, which is what such files consist of; anchors and
+flow mappings over several lines are not. Sources: the workflow syntax of GitHub Actions, Azure Pipelines and CircleCI.
+"""
+
+import itertools
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
+from modelscan_plus.core.patterns import lazy
+
+_ENTRY = lazy(r"^(?P<indent> *)(?P<dashes>(?:- +)*)(?P<key>[\"']?[\w.-]+[\"']?) *:(?: +(?P<value>.*))?$")
+_BLOCK = lazy(r"^[|>][-+\d]*(?: +#.*)?$")
+_STEPS = lazy(r"^\s*(?:- +)?[\"']?(?:run|script|shell|inlineScript|command|code)[\"']?\s*:", re.M)
+_ONE_LINE = lazy(
+    r"\bpython[\d.]*[\"']?(?:[\s,]+[\"']?-(?!c\b)\w+[\"']?)*[\s,]+[\"']?-\w*c[\"']?[\s,]+"
+    r"(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")",
+    re.S,
+)
+_NODE_LINE = lazy(
+    r"\bnode\s+(?:-e|--eval|-p)\s+(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")"
+)
+_COMMENTED = lazy(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
+_COMMA = lazy(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.S)
+_COMMENTS_ALLOWED = lazy(
+    r"(?:^|/)(?:\.?devcontainer\.json|\.vscode/[^/]+\.json|tasks\.json|launch\.json|settings\.json|tsconfig[^/]*\.json|[^/]+\.jsonc|"
+    r"[^/]+\.code-workspace)$"
+)
+_MOST = 200
+_RUNS = frozenset(("run", "script", "command", "inlineScript", "code", "python", "arguments", "bash"))
+
+
+_ENDINGS = {"python": "py", "javascript": "js"}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Code that a step hands to an interpreter."""
+
+    language: str
+    """"python" or "javascript"."""
+    code: str
+
+    def member(self, artifact: Artifact, name: str) -> Artifact:
+        """The code as an artifact of its own, a source of its language."""
+        data = self.code.encode("utf-8", "surrogatepass")
+        return artifact.member(f"{name}.{_ENDINGS[self.language]}", BytesSource(data))
+
+
+class _Mapping:
+    """Keys and texts of one mapping."""
+
+    def __init__(self, level: int, parent: "_Mapping | None") -> None:
+        self.level = level
+        self.parent = parent
+        self.values: dict[str, str] = {}
+
+
+def steps(text: str) -> Iterator[Step]:
+    """Steps of a workflow that are written in Python or JavaScript."""
+    if not _STEPS.search(text):
+        return
+    mappings = _mappings(text)
+    default = next((_language(each.values.get("shell", "")) for each in mappings if "run" not in each.values
+                    and _language(each.values.get("shell", ""))), "")  # fmt: skip
+    for each in itertools.islice(mappings, 5000):
+        language = _language(each.values.get("shell", ""))
+        if not language and "shell" not in each.values and "uses" not in each.values and "run" in each.values:
+            language = default
+        language = language or _by_action(each)
+        for key in _RUNS & each.values.keys() if language else ():
+            if each.values[key].strip():
+                yield Step(language, textwrap.dedent(each.values[key]))
+
+
+def _language(shell: str) -> str:
+    """The language of what a shell like "python {0}" is given."""
+    words = shell.strip("\"' ").split()
+    program = words[0].rpartition("/")[2] if words else ""
+    if program == "env" and len(words) > 1:
+        program = words[1]
+    if program in ("bash", "sh", "pwsh", "cmd") and "{0}" in words and len(words) > 2:
+        program = next((word.strip("\"'") for word in words[1:] if not word.startswith("-")), program)
+    if program.startswith(("python", "pypy", "ipython")):
+        return "python"
+    return "javascript" if program in ("node", "nodejs", "deno", "bun") else ""
+
+
+def _by_action(mapping: _Mapping) -> str:
+    """The language of the script that an action or task is given."""
+    above = mapping.parent
+    named = " ".join(
+        each.values.get(key, "") for each in (mapping, above) if each is not None for key in ("uses", "task")
+    )
+    if "github-script" in named:
+        return "javascript"
+    return "python" if "python" in named.lower() and "setup-python" not in named.lower() else ""
+
+
+def _mappings(text: str) -> list[_Mapping]:
+    lines = text.split("\n")
+    made: list[_Mapping] = []
+    stack: list[_Mapping] = []
+    at = 0
+    while at < len(lines) and len(made) < 20_000:
+        found = _ENTRY.match(lines[at])
+        at += 1
+        if found is None:
+            continue
+        level = len(found["indent"]) + len(found["dashes"])
+        floor = len(found["indent"]) if found["dashes"] else level
+        while stack and stack[-1].level > floor:
+            stack.pop()
+        if found["dashes"] and stack and stack[-1].level == level:
+            stack.pop()
+        if not stack or stack[-1].level != level:
+            stack.append(_Mapping(level, stack[-1] if stack else None))
+            made.append(stack[-1])
+        value, at = _value((found["value"] or "").strip(), lines, at, level)
+        stack[-1].values[found["key"].strip("\"'")] = value
+    return made
+
+
+def _value(value: str, lines: list[str], at: int, level: int) -> tuple[str, int]:
+    """The text of a value, and the line behind it."""
+    if _BLOCK.match(value):
+        start = at
+        while at < len(lines) and (not lines[at].strip() or len(lines[at]) - len(lines[at].lstrip()) > level):
+            at += 1
+        return "\n".join(lines[start:at]), at
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value)), at
+        except ValueError:
+            return value[1:-1], at
+    return value.strip("'"), at
+
+
+def one_liners(text: str) -> Iterator[Step]:
+    """Code that a command line hands to an interpreter: `python -c "…"`, `node -e '…'`, `["python", "-c", "…"]`."""
+    for language, pattern in (("python", _ONE_LINE), ("javascript", _NODE_LINE)):
+        for found in itertools.islice(pattern.finditer(text), _MOST):
+            code = found["single"] if found["single"] is not None else _unescaped(found["double"])
+            yield Step(language, textwrap.dedent(code))
+
+
+def members(kind: str, found: Iterable[Step], artifact: Artifact) -> Iterator[Artifact]:
+    """The steps as artifacts, "kind-1.py" and so on."""
+    for number, step in enumerate(itertools.islice(found, _MOST), 1):
+        yield step.member(artifact, f"{kind}-{number}")
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([\"\\$`])", r"\1", text).replace("\\\n", "")
+
+
+def plain_json(name: str, text: str) -> str:
+    """The text without comments and last commas, for files whose readers allow them."""
+    if not _COMMENTS_ALLOWED.search(name.replace("\\", "/")):
+        return text
+    bare = _COMMENTED.sub(lambda found: found[1] or " ", text)
+    return _COMMA.sub(lambda found: found[1] or "", bare)
