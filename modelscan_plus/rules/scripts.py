@@ -199,7 +199,7 @@ CALLS = Rule(
 )
 
 _CONCEALED = lazy(
-    r"curl|wget|https?:|/tmp/|/dev/shm|base64|\beval\b|/\.\w|authorized_keys|CurrentVersion|schtasks|powershell", re.I
+    r"curl|wget|https?:|/tmp/|/dev/shm|base64|\beval\s|/\.\w|authorized_keys|CurrentVersion|schtasks|powershell", re.I
 )
 """Marks of what is started later without having come with the page."""
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
