@@ -213,7 +213,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 (subject_of(effect), effect.line)
             )
             because = f"A loader gets there: {way}."
-            if finding is None:
+            if finding is None or (finding.rule != rule.id and severity.rank > finding.severity.rank):
                 yield context.finding(
                     rule,
                     path,

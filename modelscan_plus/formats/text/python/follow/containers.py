@@ -8,7 +8,6 @@ from modelscan_plus.formats.text.python.follow import objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
-    Instance,
     Items,
     Scope,
     Table,
@@ -90,6 +89,9 @@ def _of_table(
                     if isinstance(option, Table):
                         held.items |= option.items
                         held.others += option.others[:_MOST]
+                    else:
+                        objects.touch(machine, option, ("keys", "__iter__"), [], node, scope)
+                        objects.touch(machine, option, ("__getitem__",), [UNKNOWN], node, scope)
             held.items |= dict(keywords.items())
             held.version += 1
             return NONE
@@ -105,13 +107,3 @@ def _entry(
         objects.put_in_table(held, key, arguments[1])
         return join((found, arguments[1]))
     return join((found, arguments[1])) if len(arguments) > 1 and arguments[1] != NONE else found
-
-
-def reduced(machine: "Machine", value: Instance, node: ast.AST, scope: Scope) -> None:
-    """Copying and unpickling call what `__reduce__` names."""
-    for name in ("__reduce_ex__", "__reduce__"):
-        made = objects.touch(machine, value, (name,), [], node, scope)
-        for option in options(made) if made is not None else ():
-            if isinstance(option, Items) and len(option.items) > 1:
-                given = option.items[1]
-                machine.call(option.items[0], given.items if isinstance(given, Items) else [UNKNOWN], {}, node, scope)

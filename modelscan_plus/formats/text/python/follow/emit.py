@@ -202,9 +202,11 @@ class Emitter:
                 return ast.List([self._expression(item, place, depth + 1) for item in value.items[:_ITEMS]], ast.Load())
             case Table() if depth < 4:
                 keys = list(value.items)[:_ITEMS]
+                held = [*(value.items[key] for key in keys), *value.others[:_ITEMS]]
+                names = [ast.Constant(key) if isinstance(key, (str, int, bytes)) else None for key in keys]
                 return ast.Dict(
-                    [ast.Constant(key) if isinstance(key, (str, int, bytes)) else None for key in keys],
-                    [self._expression(value.items[key], place, depth + 1) for key in keys],
+                    [*names, *[None for _ in value.others[:_ITEMS]]],
+                    [self._expression(item, place, depth + 1) for item in held],
                 )
         named = self._named(flows_of(value))
         if isinstance(value, Unknown) and value.about:

@@ -266,10 +266,12 @@ def _compare(machine: "Machine", node: ast.Compare, scope: Scope) -> Value:
         if names := _COMPARISONS.get(type(operator)):
             made = objects.touch(machine, left, (names[0],), [right], node, scope)
             other = objects.touch(machine, right, (names[1],), [left], node, scope)
+            _held_compared(machine, names[0], left, right, node, scope)
             result = made or other or _compared(operator, left, right)
         elif isinstance(operator, (ast.In, ast.NotIn)):
             objects.touch(machine, left, ("__eq__",), [UNKNOWN], node, scope)
             objects.touch(machine, left, ("__hash__",), [], node, scope)
+            _held_compared(machine, "__eq__", right, left, node, scope)
             if objects.touch(machine, right, ("__contains__",), [left], node, scope) is None and _iterates(right):
                 objects.items(machine, right, node, scope)
             result = _contained(operator, left, right)
@@ -277,6 +279,13 @@ def _compare(machine: "Machine", node: ast.Compare, scope: Scope) -> Value:
             result = _same(operator, left, right)
         left = right
     return result if len(node.ops) == 1 else UNKNOWN
+
+
+def _held_compared(machine: "Machine", name: str, left: Value, right: Value, node: ast.AST, scope: Scope) -> None:
+    """Lists compare what they hold."""
+    for value in (left, right):
+        for item in value.items[:50] if isinstance(value, Items) else ():
+            objects.touch(machine, item, (name,), [UNKNOWN], node, scope)
 
 
 def _iterates(value: Value) -> bool:

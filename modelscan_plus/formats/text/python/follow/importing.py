@@ -9,6 +9,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     UNKNOWN,
     Module,
     Outer,
+    Patchwork,
     Scope,
     Value,
     join,
@@ -29,6 +30,8 @@ def _import(
     found: list[Value] = []
     values = given[:1] or [keywords[name] for name in ("name",) if name in keywords]
     for value in values:
+        if any(isinstance(option, Patchwork) and option.text.startswith(".") for option in options(value)):
+            found += machine.program.beside(scope.module)
         for name in texts(value):
             level = len(name) - len(name.lstrip("."))
             module = machine.program.imported(scope.module, name.lstrip("."), level)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.constants import DECODERS, FUNCTIONS, Constant, NotConstant
-from modelscan_plus.formats.text.python.follow import containers, expressions, importing, objects, texts
+from modelscan_plus.formats.text.python.follow import containers, expressions, importing, objects, paths, texts
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -78,7 +78,7 @@ def call(
         made = model(machine, arguments, keywords, node, scope)
         if made is not None:
             return with_flows(made, flows) if isinstance(made, Unknown) else made
-    folded = _folded(dotted, arguments, flows)
+    folded = _folded(dotted, arguments, flows) or paths.of_call(dotted, arguments)
     if folded is not None:
         return folded
     if dotted in _IDENTITIES:
@@ -118,9 +118,7 @@ def _folded(dotted: str, arguments: Sequence[Value], flows: frozenset[str]) -> V
     except FAILURES:
         if dotted in ("os.path.join", "pathlib.Path", "pathlib.PurePath"):
             return patchwork(arguments, "/")
-        if dotted in ("builtins.str", "os.path.expanduser", "os.fspath", "os.fsdecode") and arguments:
-            return arguments[0] if isinstance(arguments[0], Patchwork) else None
-        return None
+        return paths.of_call(dotted, arguments)
     return lifted(made, flows)
 
 
@@ -140,7 +138,6 @@ def _identity(
         for option in options(value):
             if isinstance(option, Instance) and dotted.startswith(("copy.", "asyncio.", "builtins.")):
                 objects.expose(machine, option, node, scope)
-                containers.reduced(machine, option, node, scope)
     if dotted == "typing.cast":
         return arguments[-1] if arguments else UNKNOWN
     if dotted in ("functools.update_wrapper",) and arguments:
@@ -168,6 +165,9 @@ def call_method(
             results.append(Bound(receiver, arguments[0]) if method.name == "__get__" and arguments else
                            machine.call(receiver, arguments, keywords, node, scope))  # fmt: skip
             continue
+        if isinstance(receiver, Function) and method.name == "register":
+            results.append(_registered(receiver, arguments))
+            continue
         if isinstance(receiver, (Known, Patchwork)):
             made = _of_text(machine, receiver, method.name, arguments, keywords, node, scope)
             if made is not None:
@@ -175,6 +175,13 @@ def call_method(
                 continue
         results.append(_of_anything(machine, Method(receiver, method.name), arguments, keywords, node, scope))
     return join(results)
+
+
+def _registered(function: Function, arguments: Sequence[Value]) -> Value:
+    """`f.register(int)`, `f.register(int, g)`: functions that may run in place of `f`."""
+    given = [option for value in arguments for option in options(value) if isinstance(option, Function)]
+    function.others += given
+    return given[-1] if given else Method(function, "register")
 
 
 def _of_anything(
@@ -215,6 +222,8 @@ def _of_text(
             return lifted(made, flows)
         except NotConstant:
             pass
+    if (path := paths.of_method(receiver, name, arguments)) is not None:
+        return path
     if name == "join" and arguments:
         given, _ = objects.items(machine, arguments[0], node, scope)
         return patchwork(given[:500], str(receiver.value) if isinstance(receiver, Known) else "")
@@ -704,6 +713,60 @@ def _timer(
     return UNKNOWN
 
 
+def _property(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`property(getter, setter)`."""
+    getter = given[0] if given else keywords.get("fget", NONE)
+    setter = given[1] if len(given) > 1 else keywords.get("fset")
+    if not isinstance(getter, Function):
+        return None
+    made = Function(getter.node, getter.scope, getter.defaults, getter.keyword_defaults, getter.owner, role="property")
+    if setter is not None:
+        made.attributes["setter"] = setter
+    return made
+
+
+def _iter(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`iter(function, end)`."""
+    return Items([machine.call(given[0], [], {}, node, scope)]) if len(given) > 1 else None
+
+
+def _members(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`inspect.getmembers(module)`."""
+    return Items([Items([Known(name), value]) for each in given[:1] for name, value in _named_in(each)])
+
+
+def _dir(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    made = [objects.touch(machine, value, ("__dir__",), [], node, scope) for value in given]
+    names: list[Value] = [Known(name) for each in given[:1] for name, _ in _named_in(each)]
+    return Items(names) if names else next((each for each in made if each is not None), None)
+
+
+def _named_in(value: Value) -> list[tuple[str, Value]]:
+    found: list[tuple[str, Value]] = []
+    for option in options(value):
+        if isinstance(option, (Module, Class)):
+            found += option.names.items()
+        elif isinstance(option, Instance):
+            found += [*option.attributes.items(), *option.cls.names.items()]
+    return found
+
+
+def _sum(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    for value in objects.items(machine, given[0], node, scope)[0][:50] if given else ():
+        objects.touch(machine, value, ("__radd__", "__add__"), [UNKNOWN], node, scope)
+    return None
+
+
 def _namedtuple(
     machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
 ) -> Value | None:
@@ -741,7 +804,7 @@ MODELS: dict[str, Model] = {
     "itertools.takewhile": _filter, "itertools.dropwhile": _filter, "builtins.sorted": _ordered,
     "builtins.max": _extreme, "builtins.min": _extreme, "heapq.nlargest": _ordered,
     "builtins.list": _listed, "builtins.tuple": _listed, "builtins.set": _listed, "builtins.frozenset": _listed,
-    "builtins.any": _listed, "builtins.all": _listed, "builtins.sum": _listed, "collections.deque": _listed,
+    "builtins.any": _listed, "builtins.all": _listed, "builtins.sum": _sum, "collections.deque": _listed,
     "itertools.chain": _listed, "builtins.next": _next, "builtins.anext": _next, "builtins.zip": _zip,
     "builtins.enumerate": _enumerate, "builtins.reversed": _reversed,
     "builtins.len": _touching("__len__"), "builtins.repr": _touching("__repr__", "__str__"),
@@ -751,7 +814,7 @@ MODELS: dict[str, Model] = {
     "builtins.float": _touching("__float__", "__index__"), "builtins.complex": _touching("__complex__", "__float__"),
     "builtins.bytes": _touching("__bytes__", "__iter__", "__index__"), "builtins.abs": _touching("__abs__"),
     "builtins.round": _touching("__round__"), "builtins.divmod": _operator("divmod"), "builtins.pow": _operator("pow"),
-    "builtins.dir": _touching("__dir__"), "math.floor": _touching("__floor__", "__float__"),
+    "builtins.dir": _dir, "inspect.getmembers": _members, "builtins.iter": _iter, "builtins.property": _property, "math.floor": _touching("__floor__", "__float__"),
     "math.ceil": _touching("__ceil__", "__float__"), "math.trunc": _touching("__trunc__"),
     "builtins.range": _touching("__index__"), "builtins.hex": _touching("__index__"), "builtins.bin": _touching("__index__"),
     "builtins.oct": _touching("__index__"), "builtins.chr": _touching("__index__"), "os.fspath": _touching("__fspath__"),

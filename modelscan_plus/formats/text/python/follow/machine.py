@@ -187,6 +187,8 @@ class Machine:
     ) -> Value:
         match function:
             case Function():
+                for other in function.others:
+                    self.follow(other, arguments, keywords)
                 return self.follow(function, arguments, keywords)
             case Bound():
                 return self.call(function.function, [function.receiver, *arguments], keywords, node, scope)
@@ -285,6 +287,14 @@ class Machine:
             self.loops.pop()
 
     # ---- what others do with a value
+
+    def hand_over_later(self, value: Value, node: ast.AST, scope: Scope) -> None:
+        """Somebody gets the value and calls it when the model is used."""
+        when, self.when = self.when, "entry"
+        try:
+            self.hand_over(value, node, scope)
+        finally:
+            self.when = when
 
     def hand_over(self, value: Value, node: ast.AST, scope: Scope, depth: int = 0, *, driven: bool = False) -> None:
         """Somebody outside of the program gets the value, and may call it; `driven`: and all its methods."""

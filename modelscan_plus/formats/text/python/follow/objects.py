@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from modelscan_plus.formats.text.python.constants import Constant, NotConstant
+from modelscan_plus.formats.text.python.follow import paths
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -18,6 +19,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     Module,
     Outer,
     Partial,
+    Patchwork,
     Scope,
     Super,
     Table,
@@ -74,17 +76,25 @@ def _attribute(machine: "Machine", value: Value, name: str, node: ast.AST, scope
             return _of_outer(machine, value, name)
         case Function():
             return _of_function(value, name)
+    if value is machine.program.settings and isinstance(value, Table) and name not in _OF_TABLES:
+        return of_table(value, Known(name))
+    return _of_anything(value, name)
+
+
+_OF_TABLES = frozenset("get items keys values pop".split())
+
+
+def _of_anything(value: Value, name: str) -> Value:
+    match value:
         case Bound() if name in ("__self__", "__func__"):
             return value.receiver if name == "__self__" else value.function
         case Partial() if name in ("func", "args"):
             return value.function if name == "func" else Items(list(value.arguments))
-        case Table() if value is machine.program.settings and name not in ("get", "items", "keys", "values", "pop"):
-            return of_table(value, Known(name))
+        case Known(value=str()) | Patchwork() if name == "parent":
+            return paths.folder(value)
     if name == "__call__":
         return value
-    if name == "__class__":
-        return UNKNOWN
-    return Method(value, name)
+    return UNKNOWN if name == "__class__" else Method(value, name)
 
 
 def view(names: dict[str, Value]) -> Table:
@@ -104,7 +114,7 @@ def of_module(machine: "Machine", module: Module, name: str, node: ast.AST, scop
     getter = module.names.get("__getattr__")
     if getter is not None:
         return machine.call(getter, [Known(name)], {}, node, scope)
-    return Known(module.path) if name == "__file__" else UNKNOWN
+    return Patchwork(f"…/{module.path}") if name == "__file__" else UNKNOWN
 
 
 def _of_class(machine: "Machine", cls: Class, name: str, node: ast.AST, scope: Scope) -> Value:
@@ -119,7 +129,8 @@ def _of_class(machine: "Machine", cls: Class, name: str, node: ast.AST, scope: S
         if isinstance(meta, Class):
             own = meta.find(name)
             if own is not None:
-                return bound(machine, own, cls, meta)
+                got = _got(machine, own, cls, meta, node, scope)
+                return bound(machine, got, cls, meta) if got is own else got
             if (getter := meta.find("__getattr__") or meta.find("__getattribute__")) is not None:
                 return machine.call(bound(machine, getter, cls, meta), [Known(name)], {}, node, scope)
     for base in cls.outer_bases():
@@ -274,6 +285,8 @@ def store(machine: "Machine", value: Value, name: str, given: Value, node: ast.A
                 machine.program.emitter.assigned(machine, option, name, given, node, scope)
                 if option.dotted.partition(".")[0] in DRIVES:  # sys.excepthook = f
                     machine.hand_over(given, node, scope, driven=True)
+                else:
+                    machine.hand_over_later(given, node, scope)
 
 
 def _store(machine: "Machine", value: Instance, name: str, given: Value, node: ast.AST, scope: Scope) -> None:
@@ -421,6 +434,17 @@ def expose(machine: "Machine", value: Instance, node: ast.AST, scope: Scope, *, 
             special = name.startswith("__") and name.endswith("__") and name not in _NOT_AGAIN
             if special or (driven and not name.startswith("__")):
                 call_method(machine, value, name, own, cls, node, scope)
+    reduced(machine, value, node, scope)
+
+
+def reduced(machine: "Machine", value: Instance, node: ast.AST, scope: Scope) -> None:
+    """Copying and unpickling call what `__reduce__` names."""
+    for name in ("__reduce_ex__", "__reduce__"):
+        made = touch(machine, value, (name,), [], node, scope)
+        for option in options(made) if made is not None else ():
+            if isinstance(option, Items) and len(option.items) > 1:
+                given = option.items[1]
+                machine.call(option.items[0], given.items if isinstance(given, Items) else [UNKNOWN], {}, node, scope)
 
 
 def call_method(
@@ -514,12 +538,7 @@ def item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Sco
 def _item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Scope) -> Value:
     match value:
         case Instance():
-            given = touch(machine, value, ("__getitem__",), [key], node, scope)
-            if given is None and value.held is not None:
-                given = _item(machine, value.held, key, node, scope)
-                if (missing := touch(machine, value, ("__missing__",), [key], node, scope)) is not None:
-                    given = join((given, missing))
-            return UNKNOWN if given is None else given
+            return _item_of_instance(machine, value, key, node, scope)
         case Class():
             own = value.find("__class_getitem__")
             if own is not None:
@@ -527,17 +546,25 @@ def _item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Sc
             made = touch(machine, value, ("__getitem__",), [key], node, scope)
             return value if made is None else made
         case Table():
-            if key == Known("__builtins__"):
-                return Outer("builtins", disguised=True)
-            return of_table(value, key)
+            return Outer("builtins", disguised=True) if key == Known("__builtins__") else of_table(value, key)
         case Items():
             return _of_items(value, key)
+        case Module():
+            return of_table(view(value.names), key)  # what runpy.run_path gives
         case Outer():
             return _of_outer_item(machine, value, key)
         case Known(value=str() | bytes() as text) if isinstance(key, Known) and isinstance(key.value, int):
-            if -len(text) <= key.value < len(text):
-                return Known(text[key.value], value.flows)
+            return Known(text[key.value], value.flows) if -len(text) <= key.value < len(text) else UNKNOWN
     return Unknown(flows_of(value) | flows_of(key))
+
+
+def _item_of_instance(machine: "Machine", value: Instance, key: Value, node: ast.AST, scope: Scope) -> Value:
+    given = touch(machine, value, ("__getitem__",), [key], node, scope)
+    if given is None and value.held is not None:
+        given = _item(machine, value.held, key, node, scope)
+        if (missing := touch(machine, value, ("__missing__",), [key], node, scope)) is not None:
+            given = join((given, missing))
+    return UNKNOWN if given is None else given
 
 
 def of_table(table: Table, key: Value) -> Value:
@@ -584,6 +611,8 @@ def _of_items(value: Items, key: Value) -> Value:
 def _of_outer_item(machine: "Machine", value: Outer, key: Value) -> Value:
     name = key.value if isinstance(key, Known) else None
     if not isinstance(name, str):
+        if value.dotted == "sys.modules":
+            return join([*machine.program.loaded()[:10], UNKNOWN])
         return Unknown(value.flows | flows_of(key))
     if value.dotted == "sys.modules":
         return machine.program.module_or_outer(name, disguised=True)

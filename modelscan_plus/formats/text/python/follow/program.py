@@ -17,6 +17,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     Known,
     Module,
     Outer,
+    Patchwork,
     Scope,
     Table,
     Unknown,
@@ -156,7 +157,7 @@ class Program:
         module = self._modules[path] = Module(path)
         module.names |= {
             "__name__": Known(_dotted(path)),
-            "__file__": Known(path),
+            "__file__": Patchwork(f"…/{path}"),
             "__package__": Known(_dotted(posixpath.dirname(path))),
         }
         module.scope = Scope(module, names=module.names)
@@ -210,10 +211,19 @@ class Program:
 
     def module_or_outer(self, name: str, *, disguised: bool) -> Value:
         """A module by its name in `sys.modules`."""
-        path = next(
-            (each for each in self._modules if _dotted(each) == name or _dotted(each).endswith(f".{name}")), None
-        )
+        name = name.lstrip(".")
+        path = next((each for each in self._modules if f".{_dotted(each)}".endswith(f".{name}")), None)
         return self._modules[path] if path is not None else Outer(name, disguised=disguised)
+
+    def loaded(self) -> list[Value]:
+        """All modules that were imported so far."""
+        return list(self._modules.values())
+
+    def beside(self, module: Module) -> list[Value]:
+        """The modules in the folder of a module, for an import whose name is not known."""
+        folder = posixpath.dirname(module.path)
+        found = [path for path in self._trees if posixpath.dirname(path) == folder and path != module.path]
+        return [self.load(path) for path in found[:30]]
 
     def from_import(self, module: Module, node: ast.ImportFrom, scope: Scope) -> Iterator[tuple[str, Value]]:
         """The names that an import statement brings, with what they stand for."""

@@ -11,6 +11,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     Known,
     Scope,
     Table,
+    Unknown,
     Value,
     options,
     texts,
@@ -35,7 +36,17 @@ def _run(
             code = code.decode("utf-8", "replace")
         if isinstance(code, str) and len(code) <= _LONGEST:
             results.append(run_text(machine, code, _inside(given, keywords, scope), node))
+        elif isinstance(option, Unknown) and option.about and "file" in option.flows:
+            _run_file(machine, option.about, _inside(given, keywords, scope))
     return results[0] if len(results) == 1 else None
+
+
+def _run_file(machine: "Machine", path: str, scope: Scope) -> None:
+    """`exec(open(path).read())`: what the file defines stands in the scope then."""
+    module = machine.program.by_path(scope.module, path) if path.endswith((".py", ".txt")) else None
+    for name, value in module.names.items() if module is not None else ():
+        if not name.startswith("__"):
+            scope.names[name] = value
 
 
 def _inside(given: Sequence[Value], keywords: Mapping[str, Value], scope: Scope) -> Scope:
