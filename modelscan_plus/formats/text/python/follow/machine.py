@@ -1,7 +1,7 @@
 """The means to follow a program: calls, branches, and bounds for all of it."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
 STEPS = 100_000
 """Expressions and statements that are gone through for one file that is imported or one function that is called."""
-_DEEPEST = 45
+_DEEPEST = 60
 """Calls inside of calls."""
-_AGAIN = 10
+_AGAIN = 4
 """Calls of a function inside of itself that are followed with the texts and numbers that they give."""
 _NESTED = 60
 """Expressions inside of expressions."""
-_WAYS = 40
+_WAYS = 25
 """Calls of one function that are followed with the texts and numbers that they give; later ones without."""
 
 
@@ -96,7 +96,7 @@ class Machine:
         if self._steps % 500 == 0:
             self.budget.check_time()
         if self._steps > STEPS:
-            raise Exhausted
+            raise Exhausted("steps")
 
     @property
     def steps(self) -> int:
@@ -226,19 +226,23 @@ class Machine:
         """Go through the body of a function."""
         module = function.scope.module
         ways = self._ways[id(function.node)] = self._ways.get(id(function.node), 0) + 1
-        if ways > _WAYS or self._stack.count(id(function.node)) > _AGAIN:
+        again = self._stack.count(id(function.node))
+        key: object
+        if ways > _WAYS or again > _AGAIN or (again and len(self._stack) > _DEEPEST // 2):
             arguments = [_widened(value) for value in arguments]
             keywords = {name: _widened(value) for name, value in keywords.items()}
-        key = (
-            id(function.node), id(function.scope), module.version, len(module.names), self.when,
-            tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
-        )  # fmt: skip
+            key = (id(function.node), id(function.scope), self.when, _kinds(arguments), _kinds(keywords.values()))
+        else:
+            key = (
+                id(function.node), id(function.scope), module.version, len(module.names), self.when,
+                tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
+            )  # fmt: skip
         if key in self._known:
             return self._known[key]
         if key in self._running:
             return UNKNOWN
         if len(self._stack) >= _DEEPEST:
-            raise Exhausted
+            raise Exhausted("calls inside of calls")
         self._running.add(key)
         self._stack.append(id(function.node))
         nested, self._nested = self._nested, 0
@@ -247,7 +251,7 @@ class Machine:
         try:
             result = self._body(function, arguments, keywords)
         except RecursionError:
-            raise Exhausted from None
+            raise Exhausted("expressions inside of expressions") from None
         finally:
             self._nested, self.branching, self.loops = nested, branching, loops
             self._running.discard(key)
@@ -312,6 +316,30 @@ class Machine:
                 case Table() if depth < 3:
                     for item in [*list(option.items.values())[:50], *option.others[:50]]:
                         self.hand_over(item, node, scope, depth + 1, driven=driven)
+
+
+def _kinds(values: Iterable[Value]) -> tuple[object, ...]:
+    """What arguments have in common with others between which a call makes little difference."""
+    return tuple(_kind(value) for value in values)
+
+
+def _kind(value: Value) -> object:
+    match value:
+        case Instance():
+            return id(value.cls)
+        case Items() | Table():
+            held = value.items if isinstance(value, Items) else list(value.items.values())
+            return (
+                type(value),
+                *(_kind(item) for item in held[:8] if isinstance(item, (Function, Outer, Class, Bound))),
+            )
+        case Either():
+            return tuple(map(_kind, value.options))
+        case Method() | Super():
+            return type(value)
+        case Bound():
+            return (_kind(value.function), _kind(value.receiver))
+    return identity(value)
 
 
 def _widened(value: Value) -> Value:

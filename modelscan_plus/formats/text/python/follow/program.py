@@ -2,6 +2,7 @@
 
 import ast
 import posixpath
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelscan_plus.core.limits import Budget
@@ -30,7 +31,9 @@ from modelscan_plus.formats.text.python.names import everything, joined_name
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, PUBLIC_ENTRIES
 
 _CONFIG = frozenset(("config",))
-_STEPS = 1_000_000
+_RECURSION = 5_000
+"""Python calls inside of calls, of which one call of the program takes some fifteen; they need no room on the stack."""
+_STEPS = 3_000_000
 """Steps of a whole program."""
 
 
@@ -63,14 +66,23 @@ class Program:
 
     def effects(self, roots: Sequence[str]) -> list[tuple[str, Effect]]:
         """What happens when these files are imported, and when loaders call what is in them; by path."""
-        self._part("import", f"the import of {', '.join(roots)[:80]}", lambda: [self.load(path) for path in roots])
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _RECURSION))
+        try:
+            self._follow(roots)
+        finally:
+            sys.setrecursionlimit(limit)
+        return self.told()
+
+    def _follow(self, roots: Sequence[str]) -> None:
+        for path in roots:
+            self._part("import", f"the import of {path}", lambda path=path: self.load(path))
         for made in list(self._machine.made)[:500]:
             self._part("import", f"an object of {made.cls.name}", lambda made=made: self._end(made))
         for path in roots:
             module = self._modules.get(path)
             for entry in self._entries(module) if module is not None else ():
                 self._part("entry", f"{path}: {entry[0]}", lambda entry=entry: self._enter(*entry))
-        return self.told()
 
     def told(self) -> list[tuple[str, Effect]]:
         """What was found so far."""
@@ -84,8 +96,8 @@ class Program:
                 run()
             else:
                 self.exhausted.append(what)
-        except Exhausted:
-            self.exhausted.append(what)
+        except Exhausted as reason:
+            self.exhausted.append(f"{what} ({reason})")
         finally:
             self._left -= before - self._machine.room
             self._machine.reset()

@@ -110,9 +110,12 @@ class Class:
     names: "dict[str, Value]"
     module: Module
     metaclass: "Value | None" = None
+    _lines: "list[Class]" = field(default_factory=list)
 
     def lines(self) -> "list[Class]":
         """Itself and the classes of the repository that it comes from, nearest first."""
+        if self._lines:
+            return self._lines
         found: list[Class] = []
         todo: list[Class] = [self]
         while todo and len(found) < 50:
@@ -120,11 +123,15 @@ class Class:
             if at not in found:
                 found.append(at)
                 todo += [base for value in at.bases for base in options(value) if isinstance(base, Class)]
+        self._lines = found
         return found
 
     def find(self, name: str) -> "Value | None":
         """What the class has under the name, by itself or from its bases in the repository."""
-        return next((line.names[name] for line in self.lines() if name in line.names), None)
+        for line in self._lines or self.lines():
+            if name in line.names:
+                return line.names[name]
+        return None
 
     def outer_bases(self) -> list[Outer]:
         """The classes of libraries that it comes from."""
