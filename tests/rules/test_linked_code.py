@@ -6,6 +6,7 @@ import pytest
 
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
+from modelscan_plus.formats.text.python.follow import machine
 from tests.samples import inspect_tree, tree_of
 
 CONFIG: dict[str, object] = {"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}
@@ -205,10 +206,18 @@ def test_a_function_that_calls_itself_is_followed_to_its_end() -> None:
     assert worst(model, kernels=RUNS) == Severity.CRITICAL.rank
 
 
-def test_a_program_that_takes_too_many_steps_is_not_fully_analysed() -> None:
-    bomb = "def f(n):\n    f([n])\n    f([n, 1])\n    f([n, 2])\n    f([n, 3])\nf(1)\n"
-    tree = tree_of({"config.json": json.dumps(CONFIG).encode(), "modeling_x.py": (bomb + TAIL).encode()})
+def test_a_program_that_takes_too_many_steps_is_not_fully_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "STEPS", 500)
+    tree = tree_of({"config.json": json.dumps(CONFIG).encode(), "modeling_x.py": ("x = 1\n" * 400 + TAIL).encode()})
     coverage = tree.files["modeling_x.py"].coverage
     assert coverage.state is CoverageState.PARTIAL
     assert [reason.code for reason in coverage.reasons] == ["python-steps"]
-    assert worst(bomb + RUNS + "prepare()") >= Severity.HIGH.rank
+    assert worst("x = 1\n" * 400 + RUNS + "prepare()") >= Severity.HIGH.rank
+
+
+def test_calls_that_multiply_are_followed_once_for_all() -> None:
+    model = "".join(f"def f{n}(x):\n    f{n + 1}(x + 1)\n    f{n + 1}(x * 2)\n" for n in range(30))
+    model = f"from .kernels import prepare\n{model}def f30(x):\n    prepare()\nf0(1)"
+    assert worst(model, kernels=RUNS) == Severity.CRITICAL.rank
+    tree = tree_of({"config.json": json.dumps(CONFIG).encode(), "modeling_x.py": (model + TAIL).encode()})
+    assert tree.files["modeling_x.py"].coverage.state is CoverageState.ANALYSED

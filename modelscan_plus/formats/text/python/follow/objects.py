@@ -382,16 +382,7 @@ def _made_class(machine: "Machine", meta: Class, arguments: Sequence[Value], nod
 def finish(machine: "Machine", cls: Class, keywords: Mapping[str, Value], node: ast.AST, scope: Scope) -> None:
     """What making a class runs: its metaclass, `__set_name__` of what it holds, `__init_subclass__` of its bases."""
     for meta in options(cls.metaclass) if cls.metaclass else ():
-        if isinstance(meta, Class):
-            given: list[Value] = [Known(cls.name), Items(list(cls.bases)), Table(dict(cls.names.items()))]
-            if (own := meta.find("__new__")) is not None:
-                machine.call(own, [meta, *given], keywords, node, scope)
-            if (own := meta.find("__init__")) is not None:
-                machine.call(bound(machine, own, cls, meta), given, keywords, node, scope)
-        elif isinstance(meta, (Function, Partial, Bound, Outer)):
-            machine.call(
-                meta, [Known(cls.name), Items(list(cls.bases)), Table(dict(cls.names.items()))], keywords, node, scope
-            )
+        _make(machine, cls, meta, keywords, node, scope)
     for name, value in list(cls.names.items()):
         for option in options(value):
             if isinstance(option, Instance) and (own := option.cls.find("__set_name__")) is not None:
@@ -400,6 +391,23 @@ def finish(machine: "Machine", cls: Class, keywords: Mapping[str, Value], node: 
         for option in options(base):
             if isinstance(option, Class) and (own := option.find("__init_subclass__")) is not None:
                 machine.call(Bound(own, cls), [], keywords, node, scope)
+
+
+def _make(
+    machine: "Machine", cls: Class, meta: Value, keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> None:
+    """What a metaclass does when it makes a class."""
+    given: list[Value] = [Known(cls.name), Items(list(cls.bases)), Table(dict(cls.names.items()))]
+    match meta:
+        case Class():
+            if (own := meta.find("__new__")) is not None:
+                machine.call(own, [meta, *given], keywords, node, scope)
+            if (own := meta.find("__init__")) is not None:
+                machine.call(bound(machine, own, cls, meta), given, keywords, node, scope)
+        case Function() | Partial() | Bound():
+            machine.call(meta, given, keywords, node, scope)
+        case Outer():
+            machine.program.emitter.called(machine, meta, given[:1], {}, node, scope)
 
 
 # ---- methods that syntax calls
