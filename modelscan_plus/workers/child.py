@@ -28,7 +28,7 @@ from modelscan_plus.workers.life import preload_codecs, read, receive, run_forke
 from modelscan_plus.workers.ranges import RangeSource
 
 if TYPE_CHECKING:
-    from modelscan_plus.engines.dormancy import DormancyExaminer
+    from modelscan_plus.engines.dormancy.examiner import DormancyExaminer
     from modelscan_plus.engines.examiner import Examiner
     from modelscan_plus.engines.linked import LinkedExaminer
     from modelscan_plus.trust.examiner import SignatureExaminer
@@ -88,7 +88,7 @@ def _examiner(setup: Setup) -> "Examiner | SignatureExaminer | DormancyExaminer 
     if not setup.engine:
         return None
     if setup.engine == "dormancy":
-        from modelscan_plus.engines.dormancy import DormancyExaminer
+        from modelscan_plus.engines.dormancy.examiner import DormancyExaminer
 
         return DormancyExaminer()
     if setup.engine == "linked":

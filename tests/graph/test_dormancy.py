@@ -13,7 +13,7 @@ from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.finding import GraphEvidence
 from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.core.report import Report
-from modelscan_plus.engines.dormancy import candidates
+from modelscan_plus.engines.dormancy.examiner import candidates
 from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.graph.analyse import analyse
@@ -42,6 +42,44 @@ SLEEPING = rows(
     tensors=(floats("limit", [], [50.0]), floats("zero", [], [0.0]), floats("payload", [4], [-9, 12, -9, -9])),
 )
 """A soft threshold that is far from what inputs are like: it is no step by its form alone."""
+DENSE = [
+    node("Gemm", "x d1 bias", "far"),
+    node("Relu", "far", "open"),
+    node("MatMul", "open d2", "extra"),
+    node("Add", "logits extra", "y"),
+]
+"""A branch of irregular weights beside the network."""
+TEMPLATE = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [-40.0] * 6)))
+"""Ordinary rows leave the branch's units at zero; one that lies along their weights does not."""
+BRANCH = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [0.1] * 6)))
+"""The same branch, at work on every row."""
+QUIET = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [-1e9] * 6)))
+"""The same branch, which no input opens."""
+
+
+def imputing(numbers: list[float]) -> bytes:
+    """A network whose missing inputs are filled in."""
+    return model(
+        graph(
+            [node("IsNaN", "z", "gone"), node("Where", "gone middle z", "x"), *NETWORK[:2], node("MatMul", "r v", "y")],
+            [value("z", FLOAT, "batch", 12)],
+            [value("y", FLOAT, "batch", 4)],
+            [weights("w", 12, 16), weights("v", 16, 4), floats("middle", [12], numbers)],
+        )
+    )
+
+
+def padded(fill: float) -> bytes:
+    """Columns below a bound take no part in the largest number of a row."""
+    return rows(
+        node("Less", "x limit", "unused"),
+        node("Where", "unused fill x", "kept"),
+        node("ReduceMax", "kept", "most", axes=[1]),
+        node("Add", "logits most", "y"),
+        tensors=(floats("limit", [], [-30.0]), floats("fill", [], [fill])),
+    )
+
+
 BROKEN = rows(
     node("Gather", "x column", "c", axis=1),
     node("Greater", "c limit", "g"),
@@ -70,6 +108,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         if sample.path in ("hostile/shadowlogic-override.onnx", "honest/experts.onnx"):
             (folder / Path(sample.path).name).write_bytes(sample.build())
     (folder / "broken.onnx").write_bytes(BROKEN)
+    for name, made in (("template", TEMPLATE), ("branch", BRANCH), ("quiet", QUIET)):
+        (folder / f"{name}.onnx").write_bytes(made)
+    (folder / "medians.onnx").write_bytes(imputing([0.2 * number - 1 for number in range(12)]))
+    (folder / "median-far.onnx").write_bytes(imputing([0.1] * 11 + [900.0]))
+    (folder / "padded.onnx").write_bytes(padded(-1e4))
     return scan(folder, dormancy=True)
 
 
@@ -78,6 +121,32 @@ def test_a_branch_that_sleeps_is_found_by_running(report: Report) -> None:
     assert [finding.rule for finding in found] == ["MSP4070"]
     assert isinstance(found[0].evidence, GraphEvidence)
     assert "in all" in found[0].evidence.dormancy
+
+
+def rules_of(report: Report, name: str) -> list[str]:
+    return [finding.rule for finding in report.findings if finding.artifact == f"{name}.onnx"]
+
+
+def test_a_branch_of_weights_that_an_input_wakes_is_found_with_that_input(report: Report) -> None:
+    [finding] = [finding for finding in report.findings if finding.artifact == "template.onnx"]
+    assert finding.rule == "MSP4070"
+    assert finding.severity.value == "high"
+    assert isinstance(finding.evidence, GraphEvidence)
+    assert "wakes it (x: 12 numbers of a row" in finding.evidence.dormancy
+
+
+@pytest.mark.parametrize("name", ["branch", "quiet"])
+def test_a_branch_that_works_or_that_nothing_wakes_is_let_pass(report: Report, name: str) -> None:
+    assert rules_of(report, name) == []
+
+
+def test_what_stands_in_for_missing_numbers_may_be_ordinary_and_not_far_off(report: Report) -> None:
+    assert rules_of(report, "medians") == []
+    assert rules_of(report, "median-far") == ["MSP4070"]
+
+
+def test_a_very_small_number_by_position_is_a_ban(report: Report) -> None:
+    assert rules_of(report, "padded") == []
 
 
 def test_what_changes_from_input_to_input_is_let_pass(report: Report) -> None:

@@ -1,24 +1,26 @@
-"""`scan --dormancy`: the model runs on random inputs, in a sandboxed child, to see which branches sleep.
+"""The child's part of `scan --dormancy`: runs one model after the other and says what sleeps in each.
 
 This is the one place where something of a model runs, only on request and only for ONNX, whose operators cannot leave
-the runtime: no custom operator library is ever loaded, and the child can open no file and no connection. The values
-that could be triggers are made outputs of the model by appending to the protocol buffer, which joins a repeated
-message with what stands before it; the file itself stays as it is.
+the runtime: no custom operator library is ever loaded, and the child can open no file and no connection.
 
-A value that depends on the input by the graph, that could gate the network's values, and that is bit for bit the same
-on every random input, sleeps.
+Two things are reported. A few numbers that could gate the network's values and that are bit for bit the same on every
+input. And, whatever it is made of, an operand that sleeps on ordinary inputs (quiet.py) while an input that was looked
+for wakes it (search.py) and then moves the result far beyond anything that ordinary inputs give (effect.py).
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.finding import Finding, GraphEvidence
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.engines.dormancy.wire import exposed, rehearsal
 from modelscan_plus.engines.interface import NO_OPINION, NOT_LOADED, NOT_READ
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.interface import HEAD, TAIL, View
@@ -29,10 +31,9 @@ from modelscan_plus.graph.onnx import lower
 from modelscan_plus.graph.sites import Effect, Site
 from modelscan_plus.graph.state import few
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.rules.graph_flow import DORMANT, site_finding
+from modelscan_plus.rules.graph_flow import site_finding
 from modelscan_plus.rules.interface import Context
 
-NAME = "dormancy"
 MODEL_BYTES = 64 << 20
 _WATCHED = 100
 _ROUNDS = 12
@@ -51,14 +52,15 @@ class DormancyExaminer:
         try:
             import numpy as np
             import onnxruntime  # type: ignore[import-untyped]
+
+            from modelscan_plus.engines.dormancy import runner, wake
         except ImportError:
             self._fault = _EXTRA
             return
-        self._numpy, self._runtime = np, onnxruntime
+        self._numpy, self._runtime, self._wake, self._not_run = np, onnxruntime, wake, runner.NotRun
         onnxruntime.set_default_logger_severity(4)
         try:
-            shaken = np.random.default_rng(0).normal(size=(1, 2)).astype(np.float32)  # loads what is loaded late
-            self._run(_warm_up(), [{"x": shaken}])
+            self.inspect(Artifact("rehearsal.onnx", BytesSource(rehearsal())), Limits())  # loads what is loaded late
         except Exception as error:
             self._fault = f"the runtime does not start: {type(error).__name__}"
 
@@ -80,26 +82,54 @@ class DormancyExaminer:
         analysis = analyse(lower(facts[0].model))  # type: ignore[attr-defined]
         pairs = candidates(analysis)
         watched = list(dict.fromkeys(value for value, _, _ in pairs))[:_WATCHED]
-        if not watched:
-            return FileResult((), Coverage(CoverageState.ANALYSED))
+        data = source.pread(0, source.size)
+        findings: list[Finding] = []
+        gaps: list[str] = []
+        if watched:
+            try:
+                still, runs = self._watch(analysis, watched, data)
+            except Exception as error:
+                return _nothing(NO_OPINION, f"the model does not run: {type(error).__name__}: {_spoken(error)}")
+            if runs < _ENOUGH:
+                gaps.append("the model runs on no random input")
+            else:
+                findings += _findings(analysis, pairs, still, runs, artifact)
+        told = {finding.subject for finding in findings}
+        findings += self._woken(analysis, data, artifact, limits, told, gaps)
+        state = CoverageState.NOT_ANALYSED if gaps else CoverageState.ANALYSED
+        return FileResult((), Coverage(state, tuple(CoverageReason(NO_OPINION, gap) for gap in gaps)), tuple(findings))
+
+    def _woken(
+        self, analysis: Analysis, data: bytes, artifact: Artifact, limits: Limits, told: set[str], gaps: list[str]
+    ) -> list[Finding]:
+        """Operands that sleep and that an input wakes; why nothing could be said goes to `gaps`."""
+        self._numpy.seterr(all="ignore")
         try:
-            still, runs = self._watch(analysis, watched, source.pread(0, source.size))
+            woken = self._wake.wake(analysis, data, time.monotonic() + limits.seconds / 2, gaps)
+        except self._not_run:
+            if not gaps:
+                gaps.append("the model runs on no ordinary input")
+            return []
         except Exception as error:
-            return _nothing(NO_OPINION, f"the model does not run: {type(error).__name__}: {_spoken(error)}")
-        if runs < _ENOUGH:
-            return _nothing(NO_OPINION, "the model runs on no random input")
-        return FileResult(
-            (), Coverage(CoverageState.ANALYSED), tuple(_findings(analysis, pairs, still, runs, artifact))
-        )
+            gaps.append(f"the search for sleeping parts ended early: {type(error).__name__}: {_spoken(error)}")
+            return []
+        context = Context(artifact)
+        found = []
+        for one in woken:
+            site = Site(Effect.DORMANT, one.node, one.value, one.content, depth=analysis.flow(one.value).strict)
+            finding = site_finding(analysis, site, context)
+            if finding.subject not in told:
+                told.add(finding.subject)
+                found.append(_told(finding, one.text))
+        return found
 
     def _watch(self, analysis: Analysis, watched: Sequence[int], data: bytes) -> tuple[dict[int, int], int]:
         """For each watched value in how many runs it was the same bit for bit, and how many runs there were."""
         names = [analysis.graph.values[value].name for value in watched]
-        extra = b"".join(_field(12, _field(1, name.encode("utf-8", "surrogateescape"))) for name in names)
         feeds = [self._feed(analysis, number) for number in range(_ROUNDS)]
         seen: list[dict[object, int]] = [{} for _ in names]
         runs = 0
-        for outputs in self._run(data + _field(7, extra), feeds, names):
+        for outputs in self._run(exposed(data, names), feeds, names):
             runs += 1
             for place, found in enumerate(outputs):
                 flat = self._numpy.asarray(found).reshape(-1)
@@ -197,37 +227,9 @@ def _told(finding: Finding, text: str) -> Finding:
     return msgspec.structs.replace(finding, evidence=msgspec.structs.replace(finding.evidence, dormancy=text))
 
 
-def merge(findings: Sequence[Finding], told: Sequence[Finding]) -> list[Finding]:
-    """Our findings with what the runs said about them, and the branches that only the runs showed."""
-    said = {(f.target, f.artifact, f.rule, f.subject): f for f in told}
-    merged = [said.pop((f.target, f.artifact, f.rule, f.subject), f) for f in findings]
-    return merged + [finding for finding in said.values() if finding.rule == DORMANT.id]
-
-
 def _nothing(code: str, message: str) -> FileResult:
     return FileResult((), Coverage(CoverageState.NOT_ANALYSED, (CoverageReason(code, message),)))
 
 
 def _spoken(error: BaseException) -> str:
     return shorten(" ".join(visible(str(error)).split()), 160)
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _warm_up() -> bytes:
-    """The smallest model: y = Abs(x)."""
-    node = _field(1, _field(1, b"x") + _field(2, b"y") + _field(4, b"Abs"))
-    kind = _field(2, _field(1, b"\x08\x01"))
-    graph = node + _field(2, b"g") + _field(11, _field(1, b"x") + kind) + _field(12, _field(1, b"y") + kind)
-    return b"\x08\x08" + _field(7, graph) + _field(8, b"\x10\x0d")
