@@ -10,7 +10,7 @@ for wakes it (search.py) and then moves the result far beyond anything that ordi
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -33,6 +33,9 @@ from modelscan_plus.graph.state import few
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.rules.graph_flow import site_finding
 from modelscan_plus.rules.interface import Context
+
+if TYPE_CHECKING:
+    from modelscan_plus.engines.dormancy.wake import Awake
 
 MODEL_BYTES = 64 << 20
 _WATCHED = 100
@@ -94,13 +97,15 @@ class DormancyExaminer:
                 gaps.append("the model runs on no random input")
             else:
                 findings += _findings(analysis, pairs, still, runs, artifact)
-        told = {finding.subject for finding in findings}
-        findings += self._woken(analysis, data, artifact, limits, told, gaps)
+        by_subject = {finding.subject: finding for finding in findings}
+        for finding in self._woken(analysis, data, artifact, limits, gaps):
+            by_subject[finding.subject] = finding  # what wakes it says more than that it slept
+        findings = list(by_subject.values())
         state = CoverageState.NOT_ANALYSED if gaps else CoverageState.ANALYSED
         return FileResult((), Coverage(state, tuple(CoverageReason(NO_OPINION, gap) for gap in gaps)), tuple(findings))
 
     def _woken(
-        self, analysis: Analysis, data: bytes, artifact: Artifact, limits: Limits, told: set[str], gaps: list[str]
+        self, analysis: Analysis, data: bytes, artifact: Artifact, limits: Limits, gaps: list[str]
     ) -> list[Finding]:
         """Operands that sleep and that an input wakes; why nothing could be said goes to `gaps`."""
         self._numpy.seterr(all="ignore")
@@ -114,14 +119,11 @@ class DormancyExaminer:
             gaps.append(f"the search for sleeping parts ended early: {type(error).__name__}: {_spoken(error)}")
             return []
         context = Context(artifact)
-        found = []
-        for one in woken:
-            site = Site(Effect.DORMANT, one.node, one.value, one.content, depth=analysis.flow(one.value).strict)
-            finding = site_finding(analysis, site, context)
-            if finding.subject not in told:
-                told.add(finding.subject)
-                found.append(_told(finding, one.text))
-        return found
+        sites = {site.node: site for site in reversed(analysis.outcome.sites)}
+        return [
+            _told(site_finding(analysis, sites.get(one.node) or _dormant(analysis, one), context), one.text)
+            for one in woken
+        ]
 
     def _watch(self, analysis: Analysis, watched: Sequence[int], data: bytes) -> tuple[dict[int, int], int]:
         """For each watched value in how many runs it was the same bit for bit, and how many runs there were."""
@@ -219,6 +221,10 @@ def _findings(
             finding = site_finding(analysis, site, context, raw=analysis.flow(value).strict == 0)
             findings.append(_told(finding, f"it was the same, bit for bit, in all {runs} batches"))
     return findings
+
+
+def _dormant(analysis: Analysis, one: "Awake") -> Site:
+    return Site(Effect.DORMANT, one.node, one.value, one.content, depth=analysis.flow(one.value).strict)
 
 
 def _told(finding: Finding, text: str) -> Finding:

@@ -94,6 +94,6 @@ def _text(sleeper: Sleeper, trigger: Trigger, change: Change) -> str:
     factor = f"{min(change.moved, 1e6):.2g}"
     return (
         f"{state}, on all `{FAMILIES[sleeper.family]}` inputs; an input that was searched for wakes it "
-        f"({visible(trigger.port)}: {len(trigger.places)} numbers of a row, {shown}{more}) and moves the result by "
+        f"({visible(trigger.port)}: {len(trigger.places)} of a row as {shown}{more}) and moves the result by "
         f"{factor} times what it otherwise ranges over"
     )
