@@ -244,7 +244,8 @@ def _connect(effect: Effect, reached: bool) -> Severity:
 
 
 def _unpickle(effect: Effect, reached: bool) -> Severity:
-    if "download" in effect.flows and not effect.name.startswith(("torch.load", "numpy", "joblib")):
+    fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
+    if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM

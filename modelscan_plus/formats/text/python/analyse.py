@@ -21,6 +21,7 @@ from modelscan_plus.formats.text.python.calls import (
     held,
     leaves_template,
     looked_up,
+    magic,
     makes_executable,
     named_calls,
     placed,
@@ -162,7 +163,7 @@ class Finder:
         if kind is None and isinstance(node.func, ast.Attribute):
             kind = "process" if by_library(node) else METHOD_KINDS.get(node.func.attr)
             dotted = dotted or f"….{node.func.attr}"
-        if leaves_template(node, dotted, self._names):
+        if leaves_template(node, dotted, self._names, self._budget):
             yield self._simple(
                 "code", dotted or "….from_string", block, node, "renders a template that leaves its sandbox"
             )
@@ -193,14 +194,23 @@ class Finder:
         ):
             kind = "remote" if _true(node, "trust_remote_code") else None
             dotted = dotted or f"….{node.func.attr}"
-        if dotted == "numpy.load" and not _true(node, "allow_pickle"):
-            kind = None
+        kind = self._settled(kind, dotted or "", node)
         told = (kind, dotted) if kind and dotted else deeds.kind_of_call(node, dotted, self._names)
         if told is None:
             yield from self._handed_on(node, block)
             return
         kind, dotted = told
         yield from self._effect(kind, dotted, node, block, disguised=disguised, discarded=discarded)
+
+    def _settled(self, kind: str | None, dotted: str, node: ast.Call) -> str | None:
+        """The kind, where it depends on the arguments."""
+        if dotted == "numpy.load":
+            return kind if _true(node, "allow_pickle") else None
+        if kind == "magic":
+            return "process" if magic(node, self._names) else None
+        if kind == "code" and self._argument(node, dotted, "code", given=False).startswith("!"):
+            return "process"  # a cell of IPython
+        return kind
 
     def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
         """A dangerous function given to another one to be called: Thread(target=os.system, args=…), map(eval, …)."""
@@ -224,7 +234,7 @@ class Finder:
         self._names.folder.decoded = False
         argument = self._argument(node, dotted, kind, given=given)
         flows, body = self._origins(node, block)
-        flows |= deeds.given_away(kind, node, self._names)
+        flows |= deeds.given_away(kind, node, self._names) | _unguarded(dotted, node)
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
             flows |= self._flow.origins(node.func.value, block.name)
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
@@ -390,7 +400,9 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
-_REPORTED = frozenset("hub download decoded secret host file input config generated user-files others-code".split())
+_REPORTED = frozenset(
+    "hub download decoded secret host file input config generated user-files others-code any-object".split()
+)
 
 
 def _takes_orders(effect: Effect) -> bool:
@@ -419,6 +431,12 @@ def _true(node: ast.Call, keyword: str) -> bool:
         item.arg == keyword and not (isinstance(item.value, ast.Constant) and item.value.value is False)
         for item in node.keywords
     )
+
+
+def _unguarded(dotted: str, node: ast.Call) -> set[str]:
+    """ "any-object" for a load of torch that is told not to keep to tensors."""
+    told = [item.value for item in node.keywords if item.arg == "weights_only"] if dotted == "torch.load" else []
+    return {"any-object"} if any(isinstance(value, ast.Constant) and value.value is False for value in told) else set()
 
 
 def _keyword(node: ast.Call, *names: str) -> bool:

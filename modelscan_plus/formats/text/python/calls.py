@@ -4,7 +4,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.jinja import analyse as jinja
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import KIND_OF
 
@@ -24,6 +26,8 @@ MAKES_EXECUTABLE = frozenset(
     "mprotect VirtualAlloc VirtualAllocEx VirtualProtect CreateRemoteThread WriteProcessMemory RtlMoveMemory".split()
 )
 """Functions of C libraries that are called, from Python, to run bytes."""
+_MAGICS = frozenset("sx sc system ! bash sh script cmd perl ruby python python3 pip conda run".split())
+_TEMPLATE = 100_000
 _CALLED_BY_NAME = frozenset(("_target_", "()", "class_path", "func", "callable"))
 """Keys below which configurations name what is to be called: Hydra, logging.config, Lightning."""
 
@@ -125,11 +129,21 @@ def by_library(node: ast.Call) -> bool:
     )
 
 
-def leaves_template(node: ast.Call, dotted: str | None, names: Names) -> bool:
+def leaves_template(node: ast.Call, dotted: str | None, names: Names, budget: Budget) -> bool:
     """True for a template in the source that reaches for Python's internals."""
     text = names.folder.text(node.args[0]) if node.args else None
     renders = dotted == "jinja2.Template" or (isinstance(node.func, ast.Attribute) and node.func.attr == "from_string")
-    return renders and text is not None and "{" in text and re.search(r"__\w+__", text) is not None
+    if not renders or text is None or "{" not in text:
+        return False
+    if re.search(r"__\w+__", text):
+        return True
+    return any(reach.kind == "internals" for reach in jinja.analyse(text[:_TEMPLATE], budget).reaches)
+
+
+def magic(node: ast.Call, names: Names) -> bool:
+    """True for `run_line_magic("sx", …)` and other magics of IPython that start a program."""
+    name = names.folder.text(node.args[0]) if node.args else None
+    return name is not None and name.lstrip("%").split(" ")[0] in _MAGICS
 
 
 def makes_executable(node: ast.Call, dotted: str, names: Names) -> bool:

@@ -16,24 +16,30 @@ subprocess.check_output subprocess.Popen subprocess.getoutput subprocess.getstat
 commands.getoutput commands.getstatusoutput asyncio.create_subprocess_exec asyncio.create_subprocess_shell
 asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.local sh.bash sh.sh invoke.run
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
-setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open cgitb.enable
+setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open webbrowser.get cgitb.enable pydoc.pipepager pydoc.tempfilepager rpy2.robjects.r
 crontab.CronTab"""
 _CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
 code.InteractiveConsole timeit.timeit timeit.repeat timeit.Timer typing.ForwardRef
 ctypes.pythonapi.PyRun_SimpleString ctypes.pythonapi.PyRun_String ctypes.pythonapi.Py_CompileString cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
 types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
-pandas.eval"""
+pandas.eval pandas.core.computation.eval.eval sympy.parse_expr sympy.parsing.sympy_parser.parse_expr sympy.lambdify
+cProfile.runctx profile.runctx pdb.runeval pdb.runcall doctest.run_docstring_examples doctest.debug doctest.debug_src
+doctest.testmod numpy.testing.runstring numpy.testing.rundocs numpy.f2py.crackfortran.myeval cython.inline Cython.inline
+torch._inductor.codecache.PyCodeCache.load torch.fx.graph_module._exec_with_source _xxsubinterpreters.run_string
+_interpreters.exec _interpreters.run_string concurrent.interpreters.create mako.template.Template
+tornado.template.Template"""
 _MODULE = """runpy.run_path runpy.run_module importlib.util.spec_from_file_location importlib.util.module_from_spec
 importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_compiled imp.load_dynamic
 zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
 importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
-torch.hub.load site.addsitedir"""
+torch.hub.load site.addsitedir distutils.core.run_setup"""
 NAMED_FIRST = frozenset(
     """importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source imp.load_compiled
     imp.load_dynamic importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader sys.path.insert
+    sympy.lambdify _xxsubinterpreters.run_string _interpreters.exec _interpreters.run_string pydoc.pipepager
     """.split()
 )
-"""Functions whose path stands behind a name or number."""
+"""Functions whose path or code stands behind a name, number or other value."""
 _SEARCH_PATH = "sys.path.append sys.path.insert sys.path.extend"
 _DOWNLOAD = """urllib.request.urlopen urllib.request.urlretrieve urllib2.urlopen urllib.urlopen urllib.urlretrieve
 requests.get requests.head requests.options httpx.get httpx.stream wget.download aiohttp.request
@@ -111,6 +117,16 @@ _HTTP = {
     "stream": "download", "urlopen": "download", "open": "download", "send": "send",
 }  # fmt: skip
 _UPLOADS = dict.fromkeys("upload_file upload_folder upload_large_folder create_commit".split(), "upload")
+_SHELLS = """IPython.get_ipython IPython.core.interactiveshell.InteractiveShell IPython.core.getipython.get_ipython
+IPython.InteractiveShell.instance"""
+_OF_SHELLS = {
+    "system": "process", "getoutput": "process", "system_raw": "process", "run_cell": "code", "ex": "code",
+    "ev": "code", "runcode": "code", "safe_execfile": "module", "run_line_magic": "magic", "magic": "magic",
+    "run_cell_magic": "magic",
+}  # fmt: skip
+_RUNNERS = """code.InteractiveInterpreter code.InteractiveConsole bdb.Bdb pdb.Pdb trace.Trace cProfile.Profile
+profile.Profile asteval.Interpreter"""
+_OF_RUNNERS = dict.fromkeys("runsource runcode push run runctx runeval eval".split(), "code")
 OBJECTS: dict[str, dict[str, str]] = {
     "huggingface_hub.HfApi": _UPLOADS, "huggingface_hub.hf_api.HfApi": _UPLOADS,
     "socket.socket": {
@@ -125,7 +141,9 @@ OBJECTS: dict[str, dict[str, str]] = {
     "smtplib.SMTP_SSL": {"sendmail": "send", "send_message": "send"},
     "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
     "ctypes.CDLL": _LIBRARY, "ctypes.PyDLL": _LIBRARY, "ctypes.WinDLL": _LIBRARY, "ctypes.cdll.LoadLibrary": _LIBRARY,
-    "IPython.get_ipython": {"system": "process", "getoutput": "process", "run_cell": "code", "ex": "code", "ev": "code"},
+    **dict.fromkeys(_SHELLS.split(), _OF_SHELLS), **dict.fromkeys(_RUNNERS.split(), _OF_RUNNERS),
+    "tkinter.Tcl": {"eval": "process", "evalfile": "process"}, "tkinter.Tk": {"eval": "process"},
+    "lupa.LuaRuntime": {"eval": "process", "execute": "process"},
     "cffi.FFI": {"dlopen": "native", "verify": "native-build", "set_source": "native-build"},
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip

@@ -91,6 +91,6 @@ MODELS = {
     "builtins.__import__": _import, "importlib.import_module": _import, "importlib.__import__": _import,
     "importlib.reload": _of_spec, "importlib.util.spec_from_file_location": _by_path,
     "importlib.machinery.SourceFileLoader": _by_path, "imp.load_source": _by_path, "runpy.run_path": _by_path,
-    "runpy.run_module": _named, "importlib.util.module_from_spec": _of_spec, "pydoc.locate": _located,
+    "distutils.core.run_setup": _by_path, "setuptools.sandbox.run_setup": _by_path, "runpy.run_module": _named, "importlib.util.module_from_spec": _of_spec, "pydoc.locate": _located,
     "pkgutil.resolve_name": _located, "importlib.util.find_spec": _import, "types.ModuleType": _loader,
 }  # fmt: skip

@@ -197,6 +197,8 @@ def _of_anything(
         found = [option for each in arguments for option in options(each) if isinstance(option, Module)]
         if found:
             return found[0]
+    if method.name in ("query", "eval"):
+        texts.queried(machine, arguments, node, scope)
     hand_over(machine, arguments, keywords, node, scope)
     return Unknown(flows, about([method.receiver, *arguments]))
 

@@ -49,6 +49,7 @@ class Program:
     ) -> None:
         """`trees` and `sources` by path; `settings` are texts of the configuration that loaders hand to the code."""
         self._trees = trees
+        self.sources = sources
         self.emitter = Emitter(sources, budget)
         self.texts = 0
         """How deep inside of code in text."""

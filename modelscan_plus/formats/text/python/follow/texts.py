@@ -1,14 +1,19 @@
 """Code inside of text: `exec`, `eval` and their relatives go through it in the scope that it is given."""
 
 import ast
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
     Known,
+    Outer,
+    Partial,
     Scope,
     Table,
     Unknown,
@@ -96,8 +101,75 @@ def _timed(
     return None
 
 
-MODELS = {
-    "builtins.exec": _run, "builtins.eval": _run, "builtins.compile": _compile, "timeit.timeit": _timed,
-    "timeit.repeat": _timed, "timeit.Timer": _timed, "cProfile.run": _run, "profile.run": _run, "pdb.run": _run,
-    "pdb.runeval": _run, "code.InteractiveInterpreter.runsource": _run,
+def _second(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    return _run(machine, given[1:], keywords, node, scope)
+
+
+def _lambdified(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`sympy.lambdify(names, text)`: the text is read by eval and run when the result is called."""
+    _run(machine, given[1:], keywords, node, scope)
+    return UNKNOWN
+
+
+def queried(machine: "Machine", given: Sequence[Value], node: ast.AST, scope: Scope) -> None:
+    """`DataFrame.query("@os.system(…)")`: names behind an at sign are those of the caller."""
+    for text in texts(given[0]) if given else ():
+        if "@" in text and "(" in text:
+            run_text(machine, text.replace("@", ""), scope, node)
+
+
+def _examples(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`doctest.testmod()`: the examples in docstrings run; `run_docstring_examples(text)` runs those of a text."""
+    written = [text for value in given[:1] for text in texts(value)]
+    if not written:
+        source = machine.program.sources.get(scope.module.path, "")
+        written = [source] if ">>>" in source else []
+    for text in written:
+        code = [line.lstrip()[4:] for line in text.splitlines() if line.lstrip().startswith((">>> ", "... "))]
+        run_text(machine, "\n".join(code), scope, node)
+    return UNKNOWN
+
+
+_IN_TEMPLATE = lazy(
+    r"<%!?(?!def|page|include|block|namespace|doc|inherit)(.*?)%>|\$\{(.*?)\}|\{\{(.*?)\}\}|\{%\s*(import .*?|from .*?)%\}",
+    re.S,
+)
+"""Python inside of templates of Mako and Tornado."""
+
+
+def _template(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`mako.template.Template(text)`, `tornado.template.Template(text)`."""
+    for text in texts(given[0]) if given else ():
+        for found in _IN_TEMPLATE.finditer(text[:_LONGEST]):
+            code = next(filter(None, found.groups()), "")
+            run_text(machine, textwrap.dedent(code.strip("\n")), scope, node)
+    return UNKNOWN
+
+
+def _pasted(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`types.FunctionType(code, names)`: a function of the text that was compiled."""
+    return Partial(Outer("builtins.exec"), tuple(given[:1])) if given and isinstance(given[0], Known) else None
+
+
+MODELS = dict.fromkeys("""builtins.exec builtins.eval cProfile.run cProfile.runctx profile.run profile.runctx pdb.run pdb.runeval\n    sympy.sympify sympy.parse_expr sympy.parsing.sympy_parser.parse_expr numexpr.evaluate pandas.eval\n    numpy.testing.runstring numpy.f2py.crackfortran.myeval cython.inline Cython.inline\n    torch._inductor.codecache.PyCodeCache.load torch.fx.graph_module._exec_with_source""".split(), _run) | {
+    f"{maker}().{method}": _run
+    for maker in """code.InteractiveInterpreter code.InteractiveConsole bdb.Bdb pdb.Pdb trace.Trace cProfile.Profile
+    profile.Profile IPython.get_ipython asteval.Interpreter""".split()
+    for method in "runsource runcode push run runctx runeval eval run_cell ex ev".split()
+} | {
+    "builtins.compile": _compile, "timeit.timeit": _timed, "timeit.repeat": _timed, "timeit.Timer": _timed,
+    "sympy.lambdify": _lambdified, "_xxsubinterpreters.run_string": _second, "_interpreters.exec": _second,
+    "_interpreters.run_string": _second, "doctest.testmod": _examples, "doctest.run_docstring_examples": _examples,
+    "mako.template.Template": _template, "tornado.template.Template": _template, "types.FunctionType": _pasted,
+    "ast.parse": _compile,
 }  # fmt: skip
