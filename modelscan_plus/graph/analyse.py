@@ -3,6 +3,7 @@
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Graph
 from modelscan_plus.graph.outputs import judge_outputs
+from modelscan_plus.graph.rehearsal import rehearse
 from modelscan_plus.graph.state import Flow
 from modelscan_plus.graph.transfer import TRANSFER
 
@@ -22,5 +23,6 @@ def analyse(graph: Graph) -> Analysis:
             for out, result in zip(node.outs, results, strict=False):
                 if out >= 0:
                     flows[out] = result
+    rehearse(analysis)
     judge_outputs(analysis)
     return analysis

@@ -3,26 +3,24 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from modelscan_plus.graph.activations import activation
 from modelscan_plus.graph.arrays import (
     ELEMENTS,
     Array,
     Unsupported,
-    broadcast_dims,
     concat,
     count,
     elementwise,
     reduce,
-    stretched,
     take,
     transpose,
 )
+from modelscan_plus.graph.evaluate_layers import LAYERS, Ins, gather_elements, ints
+from modelscan_plus.graph.evaluate_series import SERIES
 from modelscan_plus.graph.ir import Graph, Node
 from modelscan_plus.graph.shapes import integer
 
-_PRODUCT = 2_000_000
-"""Multiplications of one matrix product."""
 _CONSTANT = 65_536
-Ins = Sequence[Array | None]
 
 
 class Evaluator:
@@ -40,13 +38,14 @@ class Evaluator:
             node = self._graph.nodes[number]
             ins = [self._value(value, values) if value >= 0 else None for value in node.ins]
             try:
-                result = evaluate(node, ins)
+                results = evaluate(node, ins)
             except (ArithmeticError, ValueError, TypeError, IndexError, AttributeError) as error:
                 raise Unsupported from error
-            left -= len(result.data)
-            if left < 0 or len(result.data) != count(result.dims):
-                raise Unsupported
-            values[node.outs[0]] = result
+            for out, result in zip(node.outs, results, strict=False):
+                left -= len(result.data)
+                if left < 0 or len(result.data) != count(result.dims):
+                    raise Unsupported
+                values[out] = result
         return values
 
     def _value(self, value: int, values: Mapping[int, Array]) -> Array:
@@ -63,9 +62,19 @@ class Evaluator:
         return found
 
 
-def evaluate(node: Node, ins: Ins) -> Array:
-    """The first result of one node."""
+def evaluate(node: Node, ins: Ins) -> list[Array]:
+    """The results of one node, as many as are known."""
     first = ins[0] if ins else None
+    handler = LAYERS.get(node.op) or SERIES.get(node.op)
+    if handler is not None and first is not None:
+        found = handler(node, ins, first)
+        return found if isinstance(found, list) else [found]
+    return [_single(node, ins, first)]
+
+
+def _single(node: Node, ins: Ins, first: Array | None) -> Array:
+    if node.op in ("relu", "hard_sigmoid", "activation") and first is not None:
+        return elementwise(activation(node), first, *[slope for slope in ins[1:2] if slope is not None])
     if node.op in _ELEMENT and first is not None:
         wanted = 1 if node.op in _UNARY else len(ins)
         operands = [array for array in ins[:wanted] if array is not None]
@@ -81,17 +90,9 @@ def evaluate(node: Node, ins: Ins) -> Array:
     return handler(node, ins, first)
 
 
-def _ints(node: Node, ins: Ins, name: str, place: int) -> list[int] | None:
-    given = node.attrs.get(name)
-    if isinstance(given, tuple):
-        return [int(value) for value in given]
-    array = ins[place] if place < len(ins) else None
-    return [int(value) for value in array.data] if array is not None else None
-
-
 def _reduction(function: Callable[[list[float]], float]) -> Callable[[Node, Ins, Array], Array]:
     def handler(node: Node, ins: Ins, first: Array) -> Array:
-        axes = _ints(node, ins, "axes", 1)
+        axes = ints(node, ins, "axes", 1)
         keep = bool(integer(node, "keepdims", 1))
         return reduce(first, axes or range(len(first.dims)), function, keep=keep)
 
@@ -105,9 +106,20 @@ def _arg(function: Callable[[list[float]], int]) -> Callable[[Node, Ins, Array],
     return handler
 
 
+def _logarithms(node: Node, ins: Ins, first: Array) -> Array:
+    if node.given != "ReduceLogSumExp":
+        raise Unsupported
+
+    def total(values: list[float]) -> float:
+        top = max(values)
+        return top + math.log(math.fsum(math.exp(value - top) for value in values))
+
+    return _reduction(total)(node, ins, first)
+
+
 def _slice(node: Node, ins: Ins, first: Array) -> Array:
-    starts, ends = _ints(node, ins, "starts", 1), _ints(node, ins, "ends", 2)
-    axes, steps = _ints(node, ins, "axes", 3), _ints(node, ins, "steps", 4)
+    starts, ends = ints(node, ins, "starts", 1), ints(node, ins, "ends", 2)
+    axes, steps = ints(node, ins, "axes", 3), ints(node, ins, "steps", 4)
     if starts is None or ends is None:
         raise Unsupported
     result = first
@@ -122,14 +134,16 @@ def _slice(node: Node, ins: Ins, first: Array) -> Array:
 
 def _gather(node: Node, ins: Ins, first: Array) -> Array:
     index = ins[1]
-    if index is None or node.given in ("GatherElements", "GatherND", "gather", "index"):
+    if node.given == "GatherElements":
+        return gather_elements(node, ins, first)
+    if index is None or node.given in ("GatherND", "gather", "index"):
         raise Unsupported
     axis = integer(node, "axis", -1 if node.given == "ArrayFeatureExtractor" else 0)
     return take(first, axis, index)
 
 
 def _reshape(node: Node, ins: Ins, first: Array) -> Array:
-    shape = _ints(node, ins, "shape", 1)
+    shape = ints(node, ins, "shape", 1)
     if shape is None:
         raise Unsupported
     dims = [first.dims[place] if size == 0 else size for place, size in enumerate(shape)]
@@ -148,13 +162,13 @@ def _flatten(node: Node, ins: Ins, first: Array) -> Array:
 
 
 def _squeeze(node: Node, ins: Ins, first: Array) -> Array:
-    axes = _ints(node, ins, "axes", 1)
+    axes = ints(node, ins, "axes", 1)
     gone = {axis % len(first.dims) for axis in axes} if axes else {p for p, size in enumerate(first.dims) if size == 1}
     return Array(tuple(size for place, size in enumerate(first.dims) if place not in gone), first.data)
 
 
 def _unsqueeze(node: Node, ins: Ins, first: Array) -> Array:
-    axes = _ints(node, ins, "axes", 1) or []
+    axes = ints(node, ins, "axes", 1) or []
     rank = len(first.dims) + len(axes)
     new = {axis % rank for axis in axes}
     rest = iter(first.dims)
@@ -198,36 +212,8 @@ def _clip(node: Node, ins: Ins, first: Array) -> Array:
     return Array(first.dims, [min(max(value, bounds[0]), bounds[1]) for value in first.data])
 
 
-def _matmul(node: Node, ins: Ins, first: Array) -> Array:
-    second = ins[1]
-    if second is None or len(first.dims) != 2 or len(second.dims) != 2 or node.op not in ("matmul", "gemm"):
-        raise Unsupported
-    right = transpose(second, (1, 0)) if not integer(node, "transB", 0) else second
-    if len(first.data) * right.dims[0] > _PRODUCT:
-        raise Unsupported
-    if integer(node, "transA", 0) or first.dims[1] != right.dims[1]:
-        raise Unsupported
-    size = first.dims[1]
-    rows = [first.data[at : at + size] for at in range(0, len(first.data), size)]
-    columns = [right.data[at : at + size] for at in range(0, len(right.data), size)]
-    product = Array(
-        (first.dims[0], right.dims[0]),
-        [sum(a * b for a, b in zip(row, column, strict=True)) for row in rows for column in columns],
-    )
-    bias = ins[2] if len(ins) > 2 else None
-    return elementwise(lambda a, b: a + b, product, bias) if bias is not None else product
-
-
 def _identity(node: Node, ins: Ins, first: Array) -> Array:
     return first
-
-
-def _expand(node: Node, ins: Ins, first: Array) -> Array:
-    shape = _ints(node, ins, "shape", 1)
-    if shape is None or node.given not in ("Expand", "expand"):
-        raise Unsupported
-    dims = broadcast_dims(first.dims, tuple(max(size, 1) for size in shape))
-    return Array(dims, stretched(first, dims))
 
 
 def _clamp_exp(value: float) -> float:
@@ -256,8 +242,6 @@ _UNARY: dict[str, Callable[..., float]] = {
     "square": lambda a: a * a,
     "sigmoid": lambda a: 1 / (1 + _clamp_exp(-a)),
     "tanh": math.tanh,
-    "hard_sigmoid": lambda a: min(max(0.2 * a + 0.5, 0.0), 1.0),
-    "relu": lambda a: max(a, 0.0),
     "erf": math.erf,
     "exp": _clamp_exp,
     "floor": lambda a: float(math.floor(a)),
@@ -268,6 +252,7 @@ _UNARY: dict[str, Callable[..., float]] = {
     "not": lambda a: float(not a),
     "is_nan": lambda a: float(a != a),
     "is_inf": lambda a: float(abs(a) == math.inf),
+    "tan": math.tan,
 }
 _ELEMENT: dict[str, Callable[..., float]] = _UNARY | {
     "add": lambda a, b: a + b,
@@ -313,7 +298,6 @@ _SPECIAL: dict[str, Callable[[Node, Ins, Array], Array]] = {
     "where": _where,
     "cast": _cast,
     "clip": _clip,
-    "matmul": _matmul,
-    "gemm": _matmul,
-    "spread": _expand,
+    "reduce_log": _logarithms,
+    "embedding": _gather,
 }

@@ -314,7 +314,7 @@ def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     first = ins[0] if ins else None
     if first is None:
         return Flow(first_out(node))
-    out = result(analysis, node, ins)
+    out = result(analysis, node, ins[:1])  # what CastLike is told beside it is a type
     _same(analysis, first, out)
     to = _cast_kind(node)
     out.kind = to or first.kind

@@ -1,0 +1,268 @@
+"""Side branches that sleep: what a small part of the graph gives on ordinary inputs is found by running it.
+
+A branch that goes from the input past the network and then meets it is either part of the model, and then what it
+gives changes with the input, or it waits for something. Detectors with weights look like layers, so that no look at
+the operators tells them apart; that all of a branch's results stay the same on every ordinary input does. As with the
+trigger (trigger.py), only such a branch is run, by plain Python: up to `_NODES` operators that nothing else of the
+network reads.
+
+What sleeps and is honest wakes for the ordinary exceptions: nothing at all, one number everywhere, padding at the end.
+Guards and masks are told apart by that. Which token pads is not known, so that those of a usual vocabulary are tried;
+a mask by position is exempt elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from modelscan_plus.graph import exemptions
+from modelscan_plus.graph.arrays import Array, Unsupported, count
+from modelscan_plus.graph.evaluate import Evaluator
+from modelscan_plus.graph.flow import Analysis
+from modelscan_plus.graph.ir import Node
+from modelscan_plus.graph.merges import source
+from modelscan_plus.graph.ordinary import Branch, Maker, dims_of_input
+from modelscan_plus.graph.sites import Effect
+from modelscan_plus.graph.state import HARD
+
+_NODES = 64
+"""Operators of one branch."""
+_INPUT = 40_000
+"""Elements of one input."""
+_BRANCHES = 24
+"""Branches of one graph that are run."""
+_ELEMENTS = 2_500_000
+"""Elements of all results of all runs."""
+_ROUNDS = 6
+_STILL = 1e-4
+"""What differs by less is the same, beside the weights that it is multiplied with."""
+_LITERALS = 64
+_MERGES = frozenset({"arith", "select", "scatter", "join", "norm", "trunk", "saturate", "index", "attention"})
+_EFFECTS = {"add": Effect.INJECTION, "sub": Effect.INJECTION, "concat": Effect.INJECTION, "scatter": Effect.INJECTION}
+_FLATTENING = frozenset(
+    """saturate activation peaky compare logic bits round select position reduce pool preprocess always_trunk rnn cast
+    index norm smooth""".split()
+)
+"""Classes of operators that can send a value to sleep; to scale it does not."""
+_BY_ELEMENT = frozenset("copy layout smooth saturate activation compare logic round cast arith select generate".split())
+
+
+def rehearse(analysis: Analysis) -> None:
+    """Note the places where a branch that sleeps meets the network."""
+    rehearsal = _Rehearsal(analysis)
+    known = {(site.node, site.gate) for site in analysis.outcome.sites}
+    found = {site.node for site in analysis.outcome.sites}
+    for number, node in enumerate(analysis.graph.nodes):
+        if analysis.classes[node.op] not in _MERGES or number in found or "loop" in node.attrs:
+            continue
+        for side, content in _pairs(analysis, node):
+            if not analysis.flow(side).lax and exemptions.masks_attention(analysis, number):
+                continue
+            if (number, side) not in known and rehearsal.sleeps(number, side, content):
+                flow = analysis.flow(side)
+                effect = _EFFECTS.get(node.op, Effect.SUPPRESSION)
+                if analysis.flow(content).lax == 0:
+                    effect = Effect.REPLACEMENT
+                analysis.site(source(flow, effect), number, side, content, depth=flow.strict)
+                break
+
+
+def _pairs(analysis: Analysis, node: Node) -> Iterator[tuple[int, int]]:
+    """(side, content): operands that the input has an influence on, the second one deeper in the network."""
+    values = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
+    for side in values:
+        for content in values:
+            if side != content and _could(analysis, side, content):
+                yield side, content
+                break
+
+
+def _could(analysis: Analysis, side: int, content: int) -> bool:
+    flow, other = analysis.flow(side), analysis.flow(content)
+    if other.lax == 0 or analysis.graph.values[side].producer < 0:
+        return False
+    if flow.control or flow.missing or flow.empty or flow.mutual or flow.random:
+        return False
+    if flow.lax:
+        return True
+    return not (flow.count or flow.place or flow.root in analysis.graph.inputs)
+
+
+class _Rehearsal:
+    def __init__(self, analysis: Analysis) -> None:
+        self._analysis = analysis
+        self._evaluator = Evaluator(analysis.graph)
+        self._left = _ELEMENTS
+        self._branches = 0
+        self._asleep: dict[int, bool] = {}
+
+    def sleeps(self, number: int, side: int, content: int) -> bool:
+        """True when the side branch gives the same on every ordinary input, and no exception wakes it."""
+        known = self._asleep.get(side)
+        if known is not None:
+            return known
+        branch = self._branch(side, number)
+        found = False
+        if branch is not None and self._branches < _BRANCHES and self._left > 0:
+            self._branches += 1
+            try:
+                found = self._still(branch)
+            except (Unsupported, RecursionError):
+                found = False
+        self._asleep[side] = found
+        return found
+
+    def _branch(self, side: int, merge: int) -> Branch | None:
+        """The branch, None when it is large or when the network reads layers of it."""
+        graph = self._analysis.graph
+        nodes: set[int] = set()
+        inputs: dict[int, None] = {}
+        literals: set[float] = set()
+        ahead = [side]
+        while ahead:
+            value = ahead.pop()
+            info = graph.values[value]
+            if value in graph.inputs:
+                inputs[value] = None
+            elif info.const is not None:
+                if info.const.count <= _LITERALS:
+                    literals |= {float(n) for n in info.const.read(0, info.const.count) or () if _is_number(n)}
+            elif info.producer < 0:
+                return None
+            elif info.producer not in nodes:
+                nodes.add(info.producer)
+                if len(nodes) > _NODES or graph.nodes[info.producer].op == "unknown":
+                    return None
+                ahead += [operand for operand in graph.nodes[info.producer].ins if operand >= 0]
+        if self._is_shared(nodes, merge) or self._is_mask(side, nodes) or self._is_known(nodes, inputs):
+            return None
+        return Branch(side, tuple(sorted(nodes)), tuple(inputs), frozenset(literals)) if inputs else None
+
+    def _is_shared(self, nodes: set[int], merge: int) -> bool:
+        """True when the network reads what layers of the branch gave."""
+        analysis = self._analysis
+        for node in nodes:
+            for out in analysis.graph.nodes[node].outs:
+                if out < 0 or not analysis.flow(out).lax or not analysis.flow(out).data:
+                    continue
+                if any(reader not in nodes and reader != merge for reader in analysis.readers(out)):
+                    return True
+        return False
+
+    def _is_mask(self, side: int, nodes: set[int]) -> bool:
+        """True when each element of the input decides by itself, without weights."""
+        classes, graph = self._analysis.classes, self._analysis.graph
+        return not self._analysis.flow(side).lax and all(classes[graph.nodes[node].op] in _BY_ELEMENT for node in nodes)
+
+    def _is_known(self, nodes: set[int], inputs: Iterable[int]) -> bool:
+        """True when columns of a table are compared: how large they are is not known, and the flow rules look at it."""
+        values, analysis = self._analysis.graph.values, self._analysis
+        if any(len(values[value].dims or ()) != 2 or values[value].kind != "float" for value in inputs):
+            return False
+        flows = [analysis.flow(out) for node in nodes for out in analysis.graph.nodes[node].outs if out >= 0]
+        return not any(flow.lax for flow in flows) or any(flow.gate == HARD and not flow.strict for flow in flows)
+
+    def _still(self, branch: Branch) -> bool:
+        makers = [Maker(self._analysis, value, branch) for value in branch.inputs]
+        if sum(count(maker.dims) for maker in makers) > _INPUT:
+            return False
+        runs = []
+        for turn in range(_ROUNDS):
+            runs.append(self._run(branch, [maker.ordinary(turn) for maker in makers]))
+            if turn == 1 and not self._same(branch, runs):
+                return False
+        if not self._same(branch, runs) or not self._was_sent_to_sleep(branch, runs):
+            return False
+        for exception in zip(*(maker.exceptions() for maker in makers), strict=False):
+            try:
+                if not self._same(branch, [runs[0], self._run(branch, exception)]):
+                    return False
+            except Unsupported:
+                if self._left < 0:
+                    return False
+        return True
+
+    def _run(self, branch: Branch, inputs: Sequence[list[float]]) -> dict[int, Array]:
+        given = {
+            value: Array(dims_of_input(self._analysis.graph.values[value].dims), data)
+            for value, data in zip(branch.inputs, inputs, strict=True)
+        }
+        values = self._evaluator.run(branch.nodes, given)
+        self._left -= sum(len(array.data) for array in values.values())
+        if self._left < 0 or not values[branch.value].data:
+            raise Unsupported
+        return values
+
+    def _same(self, branch: Branch, runs: Sequence[dict[int, Array]]) -> bool:
+        return _spread([run[branch.value] for run in runs]) <= _STILL * self._loudest(branch)
+
+    def _loudest(self, branch: Branch) -> float:
+        """The largest number that the branch is multiplied with at its end, at least one."""
+        graph, largest, value = self._analysis.graph, 1.0, branch.value
+        for _ in range(_NODES):
+            producer = graph.values[value].producer
+            if producer < 0:
+                return largest
+            node = graph.nodes[producer]
+            group = self._analysis.classes[node.op]
+            if group not in ("arith", "layout", "copy", "trunk", "cast") or node.op == "conv":
+                return largest
+            moving = [operand for operand in node.ins if operand >= 0 and self._analysis.flow(operand).data]
+            if len(moving) != 1:
+                return largest
+            if group == "trunk" or node.op == "mul":
+                for operand in node.ins:
+                    const = graph.values[operand].const if operand >= 0 else None
+                    numbers = const.read(0, const.count) if const is not None and const.count <= 4096 else ()
+                    largest = max([largest, *(abs(float(n)) for n in numbers or () if _is_number(n))])
+            value = moving[0]
+        return largest
+
+    def _was_sent_to_sleep(self, branch: Branch, runs: Sequence[dict[int, Array]]) -> bool:
+        """True when an operator that is flat somewhere made a value that changes into one that does not."""
+        graph, inputs = self._analysis.graph, set(branch.inputs)
+        ahead, seen = [branch.value], {branch.value}
+        if _spread([run[branch.value] for run in runs]) > _STILL:
+            return True  # next to nothing beside what it is multiplied with
+        while ahead:
+            value = ahead.pop()
+            if value in inputs or value not in runs[0]:
+                continue
+            node = graph.nodes[graph.values[value].producer]
+            for operand in node.ins:
+                if operand < 0 or not self._analysis.flow(operand).data or operand in seen:
+                    continue
+                seen.add(operand)
+                awake = operand in inputs or _spread([run[operand] for run in runs]) > _STILL
+                if awake and self._flattens(node):
+                    return True
+                if not awake and not self._is_flat_table(node):
+                    ahead.append(operand)
+        return False
+
+    def _is_flat_table(self, node: Node) -> bool:
+        table = self._analysis.flow(node.ins[0])
+        return node.op in ("gather", "embedding") and table.fixed and self._analysis.flat(table)
+
+    def _flattens(self, node: Node) -> bool:
+        flows = [self._analysis.flow(operand) for operand in node.ins if operand >= 0]
+        if self._is_flat_table(node):
+            return False
+        if node.op == "mul":
+            return all(flow.data for flow in flows)
+        return node.op in ("min", "max", "rnn") or self._analysis.classes[node.op] in _FLATTENING
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and value == value
+
+
+def _spread(arrays: Sequence[Array]) -> float:
+    """By how much an element differs at most from run to run."""
+    first, largest = arrays[0], 0.0
+    for other in arrays[1:]:
+        if other.dims != first.dims:
+            return float("inf")
+        for one, two in zip(first.data, other.data, strict=True):
+            if one != two and not (one != one and two != two):
+                difference = abs(one - two)
+                largest = max(largest, difference if difference == difference else float("inf"))
+    return largest
