@@ -44,16 +44,18 @@ SLEEPING = rows(
 """A soft threshold that is far from what inputs are like: it is no step by its form alone."""
 DENSE = [
     node("Gemm", "x d1 bias", "far"),
-    node("Relu", "far", "open"),
+    node("Relu", "far", "shut"),
+    node("Trilu", "shut everything", "open"),
     node("MatMul", "open d2", "extra"),
     node("Add", "logits extra", "y"),
 ]
-"""A branch of irregular weights beside the network."""
-TEMPLATE = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [-40.0] * 6)))
+"""A branch of irregular weights beside the network, with an operator that the flow rules do not run by themselves."""
+DENSE_TENSORS = (weights("d1", 12, 6), weights("d2", 6, 4), ints("everything", [], [-100]))
+TEMPLATE = rows(*DENSE, tensors=(*DENSE_TENSORS, floats("bias", [6], [-40.0] * 6)))
 """Ordinary rows leave the branch's units at zero; one that lies along their weights does not."""
-BRANCH = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [0.1] * 6)))
+BRANCH = rows(*DENSE, tensors=(*DENSE_TENSORS, floats("bias", [6], [0.1] * 6)))
 """The same branch, at work on every row."""
-QUIET = rows(*DENSE, tensors=(weights("d1", 12, 6), weights("d2", 6, 4), floats("bias", [6], [-1e9] * 6)))
+QUIET = rows(*DENSE, tensors=(*DENSE_TENSORS, floats("bias", [6], [-1e9] * 6)))
 """The same branch, which no input opens."""
 
 
