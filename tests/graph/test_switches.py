@@ -93,7 +93,7 @@ TEMPLATE = [
     floats("t", [1, 3, 4, 4], [1.0 if place % 2 else -1.0 for place in range(48)]),
     floats("far", [1], [-22.5]),
     floats("nought", [], [0.0]),
-    floats("low", [], [-5.0]),
+    floats("low", [], [-60.0]),
     floats("one", [], [1.0]),
     floats("payload", [1, 4], [0.0, 0.0, 90.0, 0.0]),
 ]
