@@ -6,6 +6,7 @@ from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
+from modelscan_plus.formats.hdf5.format import Hdf5Format
 from modelscan_plus.formats.interface import Format, View
 from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
 from modelscan_plus.formats.manifests.dvc import DvcFormat
@@ -26,6 +27,7 @@ FORMATS: tuple[Format, ...] = (
     GgufFormat(),
     NpyFormat(),
     OnnxFormat(),
+    Hdf5Format(),
     ZipFormat(),
     TarFormat(),
     SevenZipFormat(),
@@ -44,7 +46,7 @@ _STARTS_IN_PAYLOADS: dict[str, tuple[bytes, ...]] = {
     "pickle": (b"\x80", b"c", b"("), "torch-legacy": (b"\x80", b"\x8a"), "npy": (b"\x93NUMPY",), "zip": (b"PK\3\4",),
     "7z": (b"7z\xbc\xaf",), "gzip": (b"\x1f\x8b\x08",), "bzip2": (b"BZh",), "xz": (b"\xfd7zXZ",),
     "zstandard": (b"\x28\xb5\x2f\xfd",), "lz4": (b"\x04\x22\x4d\x18",), "joblib-zfile": (b"ZF0x",),
-    "hdf5": (b"\x89HDF",), "keras-h5": (b"\x89HDF",),
+    "hdf5": (b"\x89HDF",),
 }  # fmt: skip
 """How formats begin that are looked for in what loaders take for raw data. The others, text above all, are not: a
 checkpoint has thousands of tensors, and whatever in them could pass for text or for a header of numbers is numbers."""
