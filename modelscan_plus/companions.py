@@ -4,15 +4,24 @@ A child sees one file and cannot look beside it. It states which files the model
 parent asks the source what stands there, and takes the raw numbers of a model's tensors for what they are.
 """
 
+import re
 from collections.abc import Mapping
 
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import NeighbourFacts
-from modelscan_plus.formats.summaries import ExternalFiles
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.summaries import ExternalFiles, PythonSummary, RawNumbers
 from modelscan_plus.rules.tree import TreeFile, joined
 from modelscan_plus.sources.interface import Source
 from modelscan_plus.sources.local import LocalSource
 
+_PLAIN = lazy(r"\.(?:bin|dat|raw|f32|f16|fp32|fp16|f64|emb|vec)$", re.I)
+_EXPECTED = lazy(
+    r"^(?:\w*(?:pytorch|adapter|diffusion|training_args|optimizer|scheduler|rng_state|random_states|checkpoint)\w*)",
+    re.I,
+)
+"""Names under which loaders expect pickles."""
+_RUNS = frozenset(("process", "code", "module", "native", "library", "unpickle", "held"))
 _LOOKS = 2_000
 """Paths that are looked at for one target."""
 
@@ -38,7 +47,38 @@ def explained(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
         if all(reason.code == "unknown-format" for reason in there.coverage.reasons):
             reason = CoverageReason("tensor-data", f"raw numbers of tensors of {model.name}; left unread")
             found[path] = Coverage(CoverageState.ANALYSED, (reason,), there.coverage.bytes_read)
+    return found | _numbers(files)
+
+
+def _numbers(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
+    """By path, the coverage of raw numbers that no loader takes for anything else.
+
+    Their bytes begin nothing that is known here. Left out are names under which loaders expect pickles, the
+    top of the repository, where vLLM opens whatever ends in .bin, and what code of the repository runs, opens as a
+    library or unpickles.
+    """
+    found: dict[str, Coverage] = {}
+    used = ""
+    for path, there in files.items():
+        held = there.top(RawNumbers)
+        if not held or not there.folder or _EXPECTED.search(there.name) or not _PLAIN.search(there.name):
+            continue
+        used = used or _used(files)
+        if there.name not in used:
+            reason = CoverageReason("raw-numbers", f"numbers ({held[0].number}) without a header; left unread")
+            found[path] = Coverage(CoverageState.ANALYSED, (reason,), there.coverage.bytes_read)
     return found
+
+
+def _used(files: Mapping[str, TreeFile]) -> str:
+    """What the code of a repository hands to functions that run, load or unpickle it."""
+    return "\n".join(
+        f"{effect.argument} {effect.code}"
+        for file in files.values()
+        for summary in file.top(PythonSummary)
+        for effect in summary.effects
+        if effect.kind in _RUNS
+    )
 
 
 def _named(files: Mapping[str, TreeFile]) -> list[tuple[TreeFile, str]]:

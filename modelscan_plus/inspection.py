@@ -20,7 +20,8 @@ from modelscan_plus.formats import hidden, kinds, registry
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
 from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
 from modelscan_plus.formats.manifests.lfs import read_pointer
-from modelscan_plus.formats.summaries import MAX_SUMMARIES, Stated
+from modelscan_plus.formats.summaries import MAX_SUMMARIES, RawNumbers, Stated
+from modelscan_plus.formats.tensors.numbers import number_type
 from modelscan_plus.rules import registry as rules_registry
 from modelscan_plus.rules.interface import JUDGES, Context
 from modelscan_plus.trust.hashing import hash_source
@@ -277,6 +278,8 @@ class Inspector:
         executable = kind.executable if kind and kind.name != "text" else ending in kinds.EXECUTABLE_NAMES
         if kind and kind.name == "lfs-pointer" and (pointer := read_pointer(artifact.source.pread(0, HEAD))):
             self.summaries.append(Stated(artifact.members, pointer))
+        if kind is None and not artifact.members and (numbers := number_type(artifact.source)):
+            self.summaries.append(Stated((), RawNumbers(numbers)))
         code = kind.name if kind and kind.name == "lfs-pointer" else "unknown-format" if kind is None else "no-analyser"
         message = {
             "lfs-pointer": "only a Git LFS pointer is here; the model itself was not scanned",

@@ -172,6 +172,13 @@ class ExternalFiles(msgspec.Struct, frozen=True, tag="external-files"):
     """At most 500, by location."""
 
 
+class RawNumbers(msgspec.Struct, frozen=True, tag="raw-numbers"):
+    """A file of no known format whose bytes read as floating-point numbers of moderate size throughout."""
+
+    number: str
+    """"float32", "float64" or "float16"."""
+
+
 Summary = (
     ConfigSummary
     | PythonSummary
@@ -183,6 +190,7 @@ Summary = (
     | WeightIndex
     | Shard
     | ExternalFiles
+    | RawNumbers
 )
 
 
