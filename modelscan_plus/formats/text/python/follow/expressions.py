@@ -11,6 +11,8 @@ from modelscan_plus.formats.text.python.follow import objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
+    UNSPOKEN,
+    Bound,
     Class,
     Function,
     Instance,
@@ -238,7 +240,7 @@ def is_true(value: Value) -> bool | None:
             return bool(value.value)
         case Items() if not value.items:
             return None
-        case Function() | Class():
+        case Function() | Class() | Bound() | Partial():
             return True
     return None
 
@@ -293,6 +295,10 @@ def _iterates(value: Value) -> bool:
 
 
 def _compared(operator: ast.cmpop, left: Value, right: Value) -> Value:
+    if isinstance(left, Patchwork) and isinstance(right, Known) and isinstance(operator, (ast.Eq, ast.NotEq)):
+        end = left.text.rpartition(UNSPOKEN)[2]
+        differs = isinstance(right.value, str) and not right.value.endswith(end)
+        return Known(isinstance(operator, ast.NotEq)) if differs else UNKNOWN
     if not (isinstance(left, Known) and isinstance(right, Known)) or left.flows or right.flows:
         return UNKNOWN
     a, b = left.value, right.value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelscan_plus.formats.text.python.follow import objects
 from modelscan_plus.formats.text.python.follow.values import (
     UNKNOWN,
+    UNSPOKEN,
     Module,
     Outer,
     Patchwork,
@@ -30,13 +31,27 @@ def _import(
     found: list[Value] = []
     values = given[:1] or [keywords[name] for name in ("name",) if name in keywords]
     for value in values:
-        if any(isinstance(option, Patchwork) and option.text.startswith(".") for option in options(value)):
-            found += machine.program.beside(scope.module)
+        for option in options(value):
+            if isinstance(option, Patchwork):
+                found += _partly_known(machine, option.text, scope)
         for name in texts(value):
             level = len(name) - len(name.lstrip("."))
             module = machine.program.imported(scope.module, name.lstrip("."), level)
             found.append(module or Outer(name, disguised=name.partition(".")[0] in TELLING))
     return join(found) if found else None
+
+
+def _partly_known(machine: "Machine", text: str, scope: Scope) -> list[Value]:
+    """The modules that f"{__name__}.kernels" or f".{name}" may mean."""
+    end = text.rpartition(UNSPOKEN)[2].lstrip(".")
+    if not end:
+        return machine.program.beside(scope.module) if "." in text else []
+    places = (end, end.rpartition(".")[2])
+    found: list[Value] = []
+    for place in places:
+        module = machine.program.imported(scope.module, place, 1)
+        found += [module] if module is not None and not found else []
+    return found
 
 
 def _by_path(

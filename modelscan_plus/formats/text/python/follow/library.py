@@ -11,6 +11,7 @@ from modelscan_plus.formats.text.python.follow import containers, expressions, i
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
+    UNSPOKEN,
     Bound,
     Class,
     Function,
@@ -138,6 +139,8 @@ def _identity(
         for option in options(value):
             if isinstance(option, Instance) and dotted.startswith(("copy.", "asyncio.", "builtins.")):
                 objects.expose(machine, option, node, scope)
+    if dotted.startswith("weakref."):
+        hand_over(machine, arguments[1:], keywords, node, scope)
     if dotted == "typing.cast":
         return arguments[-1] if arguments else UNKNOWN
     if dotted in ("functools.update_wrapper",) and arguments:
@@ -165,8 +168,11 @@ def call_method(
             results.append(Bound(receiver, arguments[0]) if method.name == "__get__" and arguments else
                            machine.call(receiver, arguments, keywords, node, scope))  # fmt: skip
             continue
-        if isinstance(receiver, Function) and method.name == "register":
-            results.append(_registered(receiver, arguments))
+        if isinstance(receiver, Function):
+            called = method.name != "register"  # main.callback(), task.delay(…)
+            results.append(
+                machine.call(receiver, arguments, keywords, node, scope) if called else _registered(receiver, arguments)
+            )
             continue
         if isinstance(receiver, (Known, Patchwork)):
             made = _of_text(machine, receiver, method.name, arguments, keywords, node, scope)
@@ -321,13 +327,21 @@ def _named(machine: "Machine", holder: Value, given: Sequence[Value], node: ast.
     if not given:
         return None
     found: list[Value] = []
-    for name in texts.texts(given[0]):
+    for name in [*texts.texts(given[0]), *_fitting(holder, given[0])]:
         value = objects.attribute(machine, holder, name, node, scope)
         found += [
             Outer(option.dotted, option.flows, disguised=True) if isinstance(option, Outer) else option
             for option in options(value)
         ]
     return join(found) if found else None
+
+
+def _fitting(holder: Value, name: Value) -> list[str]:
+    """The attributes of an object or file of the repository that a name known in part may mean."""
+    if not isinstance(name, Patchwork) or all(isinstance(option, (Outer, Unknown)) for option in options(holder)):
+        return []
+    first = name.text.partition(UNSPOKEN)[0]  # what follows may come from a call that gave the rest
+    return [each for each, _ in _named_in(holder) if each.startswith(first)][:20] if len(first) > 1 else []
 
 
 def _getattr(
@@ -349,8 +363,15 @@ def _getattr(
 def _setattr(
     machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
 ) -> Value | None:
-    for name in texts.texts(given[1]) if len(given) > 2 else ():
+    if len(given) < 3:
+        return NONE
+    names = list(texts.texts(given[1]))
+    if not names:  # any attribute may be meant
+        names = [name for name, _ in _named_in(given[0])][:50]
+        machine.branching += 1
+    for name in names:
         objects.store(machine, given[0], name, given[2], node, scope)
+    machine.branching -= 0 if any(texts.texts(given[1])) else 1
     return NONE
 
 
@@ -550,6 +571,13 @@ def _listed(
     if not whole and all(isinstance(value, Unknown) for value in found):
         return Unknown(flows_of(given[0]) | machine.program.emitter.origins(given[0]))
     return Items(found)
+
+
+def _spread(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`torch.nn.Sequential(a, b)`."""
+    return Items(list(given))
 
 
 def _next(
@@ -807,7 +835,8 @@ MODELS: dict[str, Model] = {
     "builtins.max": _extreme, "builtins.min": _extreme, "heapq.nlargest": _ordered,
     "builtins.list": _listed, "builtins.tuple": _listed, "builtins.set": _listed, "builtins.frozenset": _listed,
     "builtins.any": _listed, "builtins.all": _listed, "builtins.sum": _sum, "collections.deque": _listed,
-    "itertools.chain": _listed, "builtins.next": _next, "builtins.anext": _next, "builtins.zip": _zip,
+    "itertools.chain": _listed, "torch.nn.ModuleList": _listed, "torch.nn.Sequential": _spread,
+    "torch.nn.ModuleDict": _dict, "builtins.next": _next, "builtins.anext": _next, "builtins.zip": _zip,
     "builtins.enumerate": _enumerate, "builtins.reversed": _reversed,
     "builtins.len": _touching("__len__"), "builtins.repr": _touching("__repr__", "__str__"),
     "builtins.str": _touching("__str__", "__repr__"), "builtins.format": _touching("__format__", "__str__"),

@@ -80,6 +80,8 @@ class Machine:
         self._known: dict[object, Value] = {}
         self._ways: dict[int, int] = {}
         self._running: set[object] = set()
+        self._named: dict[int, tuple[str, ...]] = {}
+        """By function, the names that stand in it."""
         self._stack: list[int] = []
         """The functions that are running, outermost first."""
 
@@ -208,7 +210,11 @@ class Machine:
                 return library.call(self, function, arguments, keywords, node, scope)
             case Method():
                 return library.call_method(self, function, arguments, keywords, node, scope)
-            case Super() | Module() | Items() | Table() | Known():
+            case Items():  # torch.nn.Sequential
+                for item in function.items[:50]:
+                    self.call(item, arguments, keywords, node, scope)
+                return UNKNOWN
+            case Super() | Module() | Table() | Known() | Patchwork():
                 return UNKNOWN
         return library.call_unknown(self, function, arguments, keywords, node, scope)
 
@@ -235,6 +241,7 @@ class Machine:
         else:
             key = (
                 id(function.node), id(function.scope), module.version, len(module.names), self.when,
+                self._state(function),
                 tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
             )  # fmt: skip
         if key in self._known:
@@ -258,6 +265,18 @@ class Machine:
             self._stack.pop()
         self._known[key] = result
         return result
+
+    def _state(self, function: Function) -> tuple[object, ...]:
+        """What the objects that a function names without being given them hold now."""
+        node = function.node
+        if id(node) not in self._named:
+            body = node.body if isinstance(node.body, list) else [node.body]
+            inner = (part for statement in body for part in ast.walk(statement))
+            names = {part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+            self._named[id(node)] = tuple(sorted(names))[:60]
+        around = function.scope.names
+        found = (around.get(name) or function.scope.module.names.get(name) for name in self._named[id(node)])
+        return tuple(identity(value) for value in found if isinstance(value, (Items, Table, Instance)))
 
     def _body(self, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
         node = function.node
@@ -305,7 +324,7 @@ class Machine:
         for option in options(value):
             match option:
                 case Function() | Bound() | Partial():
-                    self.call(option, unknown_arguments(self.program, option), {}, node, scope)
+                    self.call(option, *unknown_arguments(self.program, option), node, scope)
                 case Instance():
                     objects.expose(self, option, node, scope, driven=driven)
                 case Class():
@@ -347,17 +366,22 @@ def _widened(value: Value) -> Value:
     return Unknown(value.flows) if isinstance(value, (Known, Patchwork)) else value
 
 
-def unknown_arguments(program: "Program", function: Value) -> list[Value]:
-    """As many unknown arguments as the function takes without defaults."""
+def unknown_arguments(program: "Program", function: Value) -> tuple[list[Value], dict[str, Value]]:
+    """What somebody outside may give a function: something unknown, or what stands there as default."""
     skipped = 0
     while isinstance(function, (Bound, Partial)):
         skipped += 1 if isinstance(function, Bound) else len(function.arguments)
         function = function.function
     if not isinstance(function, Function):
-        return [UNKNOWN]
+        return [UNKNOWN], {}
     taken = function.node.args
-    names = [item.arg for item in [*taken.posonlyargs, *taken.args]][skipped:]
-    return [program.parameter(name) for name in names[: max(0, len(names) - len(taken.defaults))]]
+    names = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    defaults = dict(zip(names[len(names) - len(taken.defaults) :], function.defaults, strict=False))
+    given = [
+        join([program.parameter(name), *([defaults[name]] if name in defaults else [])]) for name in names[skipped:]
+    ]
+    keywords = {name: join([program.parameter(name), value]) for name, value in function.keyword_defaults.items()}
+    return given, keywords
 
 
 def bind(

@@ -222,14 +222,15 @@ def _got(machine: "Machine", found: Value, instance: Value | None, cls: Class, n
 
 
 def _of_super(machine: "Machine", value: Super, name: str) -> Value:
+    lines = value.instance.cls.lines() if isinstance(value.instance, Instance) else []
+    behind = lines[lines.index(value.cls) + 1 :] if value.cls in lines else []
+    for line in behind:
+        if (found := line.names.get(name)) is not None:
+            return bound(machine, found, value.instance, line)
     for base in value.cls.bases:
         for option in options(base):
             if isinstance(option, Class) and (found := option.find(name)) is not None:
                 return bound(machine, found, value.instance, option)
-    lines = value.instance.cls.lines() if isinstance(value.instance, Instance) else []
-    for line in lines[lines.index(value.cls) + 1 :] if value.cls in lines else []:
-        if (found := line.names.get(name)) is not None:
-            return bound(machine, found, value.instance, line)
     for outer in value.cls.outer_bases():
         return Outer(f"{outer.dotted}.{name}")
     return Outer(f"builtins.object.{name}")
@@ -357,6 +358,9 @@ def construct(
         for base in cls.outer_bases():
             machine.call(Outer(base.dotted), arguments, keywords, node, scope)
             break
+    for name, own in list(cls.names.items()):
+        if isinstance(own, Function) and own.given and cls.outer_bases():
+            call_method(machine, made, name, own, cls, node, scope)  # a validator
     return join(results)
 
 
@@ -391,6 +395,10 @@ def finish(machine: "Machine", cls: Class, keywords: Mapping[str, Value], node: 
         for option in options(base):
             if isinstance(option, Class) and (own := option.find("__init_subclass__")) is not None:
                 machine.call(Bound(own, cls), [], keywords, node, scope)
+    if any(base.dotted.startswith("enum.") for base in cls.outer_bases()):
+        for name in ("__new__", "__init__", "_generate_next_value_"):  # once for each member
+            if (own := cls.names.get(name)) is not None:
+                call_method(machine, Instance(cls), name, own, cls, node, scope)
 
 
 def _make(
@@ -462,9 +470,9 @@ def call_method(
     from modelscan_plus.formats.text.python.follow.machine import unknown_arguments
 
     for option in options(own):
-        if isinstance(option, Function):
+        if isinstance(option, (Function, Partial, Bound)):
             method = bound(machine, option, value, cls)
-            machine.call(method, unknown_arguments(machine.program, method), {}, node, scope)
+            machine.call(method, *unknown_arguments(machine.program, method), node, scope)
 
 
 def expose_class(machine: "Machine", cls: Class, node: ast.AST, scope: Scope) -> None:
@@ -647,6 +655,7 @@ def put(machine: "Machine", value: Value, key: Value, given: Value, node: ast.AS
                 _put_in_items(option, key, given)
             case Outer():
                 machine.program.emitter.put(machine, option, key, given, node, scope)
+                machine.hand_over_later(given, node, scope)
 
 
 def _put_in_items(held: Items, key: Value, given: Value) -> None:

@@ -15,7 +15,6 @@ from modelscan_plus.formats.text.python.follow.values import (
     Class,
     Function,
     Instance,
-    Known,
     Module,
     Outer,
     Patchwork,
@@ -23,6 +22,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     Table,
     Unknown,
     Value,
+    join,
     lifted,
     options,
     texts,
@@ -131,7 +131,11 @@ class Program:
             taken = maker.node.args
             names = [item.arg for item in [*taken.posonlyargs, *taken.args]][1:]
             of_config = value.name.endswith("Config")
-            keywords = {each: self._given(each, of_config=of_config) for each in names}
+            defaults = dict(zip(names[len(names) - len(taken.defaults) :], maker.defaults, strict=False))
+            keywords = {
+                each: join([self._given(each, of_config=of_config), *([defaults[each]] if each in defaults else [])])
+                for each in names
+            }
             if of_config and taken.kwarg:
                 keywords |= {each: text for each, text in self._settings.items() if each not in names}
         made = objects.construct(machine, value, arguments, keywords, node, scope)
@@ -169,9 +173,9 @@ class Program:
             return known
         module = self._modules[path] = Module(path)
         module.names |= {
-            "__name__": Known(_dotted(path)),
+            "__name__": Patchwork(f"….{_dotted(path)}"),
             "__file__": Patchwork(f"…/{path}"),
-            "__package__": Known(_dotted(posixpath.dirname(path))),
+            "__package__": Patchwork(f"….{_dotted(posixpath.dirname(path))}"),
         }
         module.scope = Scope(module, names=module.names)
         self._machine.aside(lambda: self._machine.block(self._trees[path].body, module.scope or Scope(module)))

@@ -318,6 +318,8 @@ def decorated(machine: "Machine", decorator: Value, value: Value, node: ast.expr
         elif isinstance(option, Unknown) or (isinstance(option, Outer) and not _calls(option.dotted)):
             if isinstance(option, Outer):
                 machine.program.emitter.called(machine, option, [value], {}, node, scope)
+            if isinstance(value, Function):
+                value.given = True
             results.append(value)
         else:
             given = machine.call(option, [value], {}, node, scope)

@@ -90,6 +90,8 @@ class Function:
     keyword_defaults: "dict[str, Value]" = field(default_factory=dict)
     owner: "Class | None" = None
     attributes: "dict[str, Value]" = field(default_factory=dict)
+    given: bool = False
+    """A library was given it as a decorator is."""
     others: "list[Function]" = field(default_factory=list)
     """Functions that may run in its place: those of `functools.singledispatch`."""
     role: str = ""
