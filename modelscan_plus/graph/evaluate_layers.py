@@ -424,6 +424,17 @@ def constant_of_shape(node: Node, ins: Ins, first: Array) -> Array:
     return Array(dims, [float(number)] * count(dims))
 
 
+def range_of(node: Node, ins: Ins, first: Array) -> Array:
+    """Numbers from one to another."""
+    limit, step = operand(ins, 1), operand(ins, 2)
+    if node.given != "Range" or limit is None or step is None or not step.data[0]:
+        raise Unsupported
+    size = max(0, math.ceil((limit.data[0] - first.data[0]) / step.data[0]))
+    if size > ELEMENTS:
+        raise Unsupported
+    return Array((size,), [first.data[0] + place * step.data[0] for place in range(size)])
+
+
 def affine_columns(node: Node, ins: Ins, first: Array) -> Array:
     """Scaler of ai.onnx.ml."""
     offset, scale = node.attrs.get("offset"), node.attrs.get("scale")
@@ -450,4 +461,5 @@ LAYERS: dict[str, Layer] = {
     "shape": shape,
     "spread": tile,
     "constant_of_shape": constant_of_shape,
+    "range": range_of,
 }

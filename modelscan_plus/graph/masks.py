@@ -25,11 +25,11 @@ def is_mutual(analysis: Analysis, node: Node, out: Flow) -> bool:
     operands = [(value, analysis.flow(value)) for value in node.ins if value >= 0]
     data = [flow for _, flow in operands if flow.data]
     if len(data) == len(operands) and len(data) > 1:
-        return node.op == "equal" and all(_is_picked(analysis, value) for value, _ in operands)
+        return node.op == "equal" and all(is_picked(analysis, value) for value, _ in operands)
     return out.mutual and all(analysis.scalar(flow) in (0.0, 0.5, 1.0) for _, flow in operands if not flow.data)
 
 
-def _is_picked(analysis: Analysis, value: int) -> bool:
+def is_picked(analysis: Analysis, value: int) -> bool:
     """True when the elements are those of an input, moved or picked by fixed numbers."""
     graph = analysis.graph
     for _ in range(_BACK):
@@ -151,7 +151,7 @@ def _token(analysis: Analysis, number: int, gate: Flow) -> int | None:
         if node.op == "equal" and len(node.ins) == 2:
             asked = [value for value in node.ins if analysis.flow(value).data]
             bounds = [analysis.scalar(analysis.flow(value)) for value in node.ins if not analysis.flow(value).data]
-            words = len(asked) == 1 and _is_picked(analysis, asked[0]) and _is_embedded(analysis, gate.data)
+            words = len(asked) == 1 and is_picked(analysis, asked[0]) and _is_embedded(analysis, gate.data)
             return int(bounds[0]) if words and bounds and bounds[0] is not None else None
         if analysis.classes[node.op] not in ("layout", "cast", "copy"):
             return None

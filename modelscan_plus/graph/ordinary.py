@@ -22,6 +22,8 @@ _SCALES = (1.0, 100.0, 1e4)
 """Of numbers about whose size nothing is known."""
 _WIDEST = 1e5
 _HOPS = 4
+_PATCH = 6
+"""Pixels in a row that are alike."""
 _PICTURE = 4
 """Dimensions from which floating point numbers are pixels or what stands for them."""
 
@@ -108,15 +110,31 @@ class Maker:
         size, chance = count(self.dims), self._chance
         if self._kind == "int" and len(self.dims) >= _PICTURE:
             return [float(chance.randrange(241)) for _ in range(size)]
-        if self._kind == "bool" or (self._kind == "int" and not self._words and len(self.dims) > 1):
+        unknown = self._kind == "int" and not self._words and len(self.dims) > 1
+        if self._kind == "bool" or (unknown and turn % 3 == 0):  # as masks are
             return [1.0] * size if turn == 0 else [float(chance.random() < 0.7) for _ in range(size)]
         if self._kind == "int":
-            words = [n for n in range(4, min(self._words or _WORDS, _WORDS)) if n not in self._avoided] or [0]
+            most = self._words or (_WORDS, 20, 200)[turn % 3]  # where nothing says how many there are
+            words = [n for n in range(4, min(most, _WORDS)) if n not in self._avoided] or [0]
             return [float(chance.choice(words)) for _ in range(size)]
         scale = self._scales[turn // 2 % len(self._scales)]
+        if turn % 2 and len(self.dims) >= _PICTURE:
+            return self._picture()
         if turn % 2 == 0:
             return [chance.random() * 0.94 * scale for _ in range(size)]
         return [chance.gauss(0.0, scale) for _ in range(size)]
+
+    def _picture(self) -> list[float]:
+        """Normalised pixels: those beside each other are alike."""
+        *rest, height, width = self.dims
+        data: list[float] = []
+        for _ in range(count(rest)):
+            columns = -(-width // _PATCH)
+            coarse = [[self._chance.gauss(0.0, 1.0) for _ in range(columns)] for _ in range(-(-height // _PATCH))]
+            for y in range(height):
+                row = coarse[y // _PATCH]
+                data += [row[x // _PATCH] + self._chance.gauss(0.0, 0.25) for x in range(width)]
+        return data
 
     def exceptions(self) -> Iterator[list[float]]:
         """Nothing, one number everywhere, and padding at the end."""

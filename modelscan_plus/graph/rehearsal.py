@@ -13,7 +13,7 @@ a mask by position is exempt elsewhere.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from modelscan_plus.graph import exemptions
+from modelscan_plus.graph import exemptions, masks
 from modelscan_plus.graph.arrays import Array, Unsupported, count
 from modelscan_plus.graph.evaluate import Evaluator
 from modelscan_plus.graph.flow import Analysis
@@ -21,7 +21,8 @@ from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import source
 from modelscan_plus.graph.ordinary import Branch, Maker, dims_of_input
 from modelscan_plus.graph.sites import Effect
-from modelscan_plus.graph.state import HARD
+from modelscan_plus.graph.state import HARD, Flow
+from modelscan_plus.graph.weights import loud_rows
 
 _NODES = 64
 """Operators of one branch."""
@@ -36,6 +37,10 @@ _STILL = 1e-4
 """What differs by less is the same, beside the weights that it is multiplied with."""
 _LITERALS = 64
 _MERGES = frozenset({"arith", "select", "scatter", "join", "norm", "trunk", "saturate", "index", "attention"})
+_MASKING = frozenset({"logic", "bits"})
+"""Classes of operators that join masks."""
+_PLACES = 8
+"""Rows of a table of positions, at least."""
 _EFFECTS = {"add": Effect.INJECTION, "sub": Effect.INJECTION, "concat": Effect.INJECTION, "scatter": Effect.INJECTION}
 _FLATTENING = frozenset(
     """saturate activation peaky compare logic bits round select position reduce pool preprocess always_trunk rnn cast
@@ -46,44 +51,75 @@ _BY_ELEMENT = frozenset("copy layout smooth saturate activation compare logic ro
 
 
 def rehearse(analysis: Analysis) -> None:
-    """Note the places where a branch that sleeps meets the network."""
+    """Note the places where a branch that sleeps meets the network, or what the network is given."""
     rehearsal = _Rehearsal(analysis)
-    known = {(site.node, site.gate) for site in analysis.outcome.sites}
     found = {site.node for site in analysis.outcome.sites}
     for number, node in enumerate(analysis.graph.nodes):
-        if analysis.classes[node.op] not in _MERGES or number in found or "loop" in node.attrs:
+        if number in found or "loop" in node.attrs:
             continue
-        for side, content in _pairs(analysis, node):
-            if not analysis.flow(side).lax and exemptions.masks_attention(analysis, number):
-                continue
-            if (number, side) not in known and rehearsal.sleeps(number, side, content):
-                flow = analysis.flow(side)
-                effect = _EFFECTS.get(node.op, Effect.SUPPRESSION)
-                if analysis.flow(content).lax == 0:
-                    effect = Effect.REPLACEMENT
+        for side, content, whole in _pairs(analysis, number, node):
+            if rehearsal.sleeps(number, side, content, whole=whole):
+                flow, into = analysis.flow(side), analysis.flow(content)
+                effect = _EFFECTS.get(node.op, Effect.SUPPRESSION) if into.lax else Effect.REPLACEMENT
                 analysis.site(source(flow, effect), number, side, content, depth=flow.strict)
+                rehearsal.blamed.add(number)
                 break
 
 
-def _pairs(analysis: Analysis, node: Node) -> Iterator[tuple[int, int]]:
-    """(side, content): operands that the input has an influence on, the second one deeper in the network."""
+def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, int, bool]]:
+    """(side, content, whole): a branch, what it meets, and whether it decides about more than each element itself."""
+    group = analysis.classes[node.op]
+    if group not in _MERGES and group not in _MASKING:
+        return
     values = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
+    if len(values) == 1 and _is_lookup(analysis, node):
+        yield node.ins[1], node.ins[0], False
+    hidden = exemptions.masks_attention(analysis, number) if len(values) > 1 else False
     for side in values:
         for content in values:
-            if side != content and _could(analysis, side, content):
-                yield side, content
+            flow, other = analysis.flow(side), analysis.flow(content)
+            if side == content or analysis.graph.values[side].producer < 0 or flow.control or flow.random:
+                continue
+            if other.lax == 0:
+                if _is_given(analysis, flow, content, group):
+                    yield side, content, True
+                    break
+            elif group in _MERGES and not (hidden and not flow.lax) and not _is_quiet(analysis, flow):
+                yield side, content, True
                 break
 
 
-def _could(analysis: Analysis, side: int, content: int) -> bool:
-    flow, other = analysis.flow(side), analysis.flow(content)
-    if other.lax == 0 or analysis.graph.values[side].producer < 0:
-        return False
-    if flow.control or flow.missing or flow.empty or flow.mutual or flow.random:
-        return False
-    if flow.lax:
+def _is_quiet(analysis: Analysis, flow: Flow) -> bool:
+    """True for guards, places and masks by element, which the flow rules know."""
+    if flow.missing or flow.empty or flow.mutual:
         return True
-    return not (flow.count or flow.place or flow.root in analysis.graph.inputs)
+    return not flow.lax and (flow.count or flow.place or flow.root in analysis.graph.inputs)
+
+
+def _is_given(analysis: Analysis, side: Flow, content: int, group: str) -> bool:
+    """True when the content is what the caller gives: the input itself, or which words another input hides."""
+    flow = analysis.flow(content)
+    if flow.narrow or flow.control or flow.step or side.root == flow.root or flow.root not in analysis.graph.inputs:
+        return False
+    if flow.kind == "float":
+        return group in ("arith", "select") and not _is_quiet(analysis, side)
+    rows = flow.dims is not None and len(flow.dims) > 1
+    return rows and flow.kind in ("int", "bool") and not side.data & flow.data and not side.lax
+
+
+def _is_lookup(analysis: Analysis, node: Node) -> bool:
+    """True when numbers that are computed from words are looked up in a table, as positions are."""
+    if node.op not in ("gather", "embedding") or len(node.ins) < 2 or min(node.ins[:2]) < 0:
+        return False
+    table, picked = analysis.flow(node.ins[0]), analysis.flow(node.ins[1])
+    rows = table.dims[0] if table.dims and len(table.dims) == 2 else None
+    return (
+        table.fixed
+        and (rows or 0) >= _PLACES
+        and not picked.lax
+        and picked.kind in ("int", "")
+        and not masks.is_picked(analysis, node.ins[1])
+    )
 
 
 class _Rehearsal:
@@ -93,13 +129,18 @@ class _Rehearsal:
         self._left = _ELEMENTS
         self._branches = 0
         self._asleep: dict[int, bool] = {}
+        self.blamed: set[int] = set()
+        """Nodes where a branch was found; what follows them sleeps too."""
 
-    def sleeps(self, number: int, side: int, content: int) -> bool:
+    def sleeps(self, number: int, side: int, content: int, *, whole: bool) -> bool:
         """True when the side branch gives the same on every ordinary input, and no exception wakes it."""
         known = self._asleep.get(side)
         if known is not None:
             return known
-        branch = self._branch(side, number)
+        branch = self._branch(side, number, whole=whole)
+        graph = self._analysis.graph
+        if branch is not None and self._analysis.flow(content).lax and graph.values[content].producer in branch.nodes:
+            return False  # the branch is what the network goes on with, not beside it
         found = False
         if branch is not None and self._branches < _BRANCHES and self._left > 0:
             self._branches += 1
@@ -110,7 +151,7 @@ class _Rehearsal:
         self._asleep[side] = found
         return found
 
-    def _branch(self, side: int, merge: int) -> Branch | None:
+    def _branch(self, side: int, merge: int, *, whole: bool) -> Branch | None:
         """The branch, None when it is large or when the network reads layers of it."""
         graph = self._analysis.graph
         nodes: set[int] = set()
@@ -129,12 +170,25 @@ class _Rehearsal:
                 return None
             elif info.producer not in nodes:
                 nodes.add(info.producer)
+                literals |= self._loud(graph.nodes[info.producer])
                 if len(nodes) > _NODES or graph.nodes[info.producer].op == "unknown":
                     return None
                 ahead += [operand for operand in graph.nodes[info.producer].ins if operand >= 0]
-        if self._is_shared(nodes, merge) or self._is_mask(side, nodes) or self._is_known(nodes, inputs):
+        if (
+            nodes & self.blamed
+            or self._is_shared(nodes, merge)
+            or (whole and self._is_mask(side, nodes))
+            or self._is_known(nodes, inputs)
+        ):
             return None
         return Branch(side, tuple(sorted(nodes)), tuple(inputs), frozenset(literals)) if inputs else None
+
+    def _loud(self, node: Node) -> set[float]:
+        """Words whose rows in a table are far from all others: a word of the file's own."""
+        table = self._analysis.flow(node.ins[0]) if node.op in ("gather", "embedding") else None
+        if table is None or not table.fixed or table.const is None or len(table.const.dims) != 2:
+            return set()
+        return {float(row) for row in loud_rows(table.const)}
 
     def _is_shared(self, nodes: set[int], merge: int) -> bool:
         """True when the network reads what layers of the branch gave."""
@@ -203,7 +257,8 @@ class _Rehearsal:
                 return largest
             node = graph.nodes[producer]
             group = self._analysis.classes[node.op]
-            if group not in ("arith", "layout", "copy", "trunk", "cast") or node.op == "conv":
+            linear = node.op in ("add", "sub", "mul") or group in ("layout", "copy", "trunk", "cast")
+            if not linear or node.op == "conv":
                 return largest
             moving = [operand for operand in node.ins if operand >= 0 and self._analysis.flow(operand).data]
             if len(moving) != 1:
@@ -246,6 +301,8 @@ class _Rehearsal:
         flows = [self._analysis.flow(operand) for operand in node.ins if operand >= 0]
         if self._is_flat_table(node):
             return False
+        if node.attrs.get("activation"):
+            return True
         if node.op == "mul":
             return all(flow.data for flow in flows)
         return node.op in ("min", "max", "rnn") or self._analysis.classes[node.op] in _FLATTENING

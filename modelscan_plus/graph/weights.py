@@ -63,21 +63,32 @@ def is_irregular(const: Const | None) -> bool:
 
 def stands_out(const: Const, width: int | None) -> bool:
     """True when hardly any row of a table holds anything beside the others: to look it up is to compare."""
-    width = width or 1
+    return bool(loud_rows(const, width or 1, _LOUDER))
+
+
+def loud_rows(const: Const, width: int | None = None, times: float = 20.0) -> tuple[int, ...]:
+    """The rows of a table that are so many times as large as the usual one, none when they are not few."""
+    width = width or const.dims[-1] or 1
     rows = min(const.count, _TABLE) // width
     if const.kind not in ("float", "int") or rows < _ROWS:
-        return False
-    numbers = const.read(0, rows * width)
+        return ()
+    return _loud_rows(const.read, rows, width, times)
+
+
+@functools.lru_cache(maxsize=64)
+def _loud_rows(
+    read: Callable[[int, int], Sequence[Number] | None], rows: int, width: int, times: float
+) -> tuple[int, ...]:
+    numbers = read(0, rows * width)
     if numbers is None or len(numbers) < rows * width:
-        return False
+        return ()
     sizes = [
         max(abs(float(n)) if _finite(n) else 0.0 for n in numbers[at : at + width])
         for at in range(0, rows * width, width)
     ]
-    ordered = sorted(sizes)
-    typical = ordered[rows // 2]
-    loud = sum(size > _LOUDER * typical for size in sizes)
-    return 0 < loud <= max(1, rows // _RARE)
+    typical = sorted(sizes)[rows // 2]
+    loud = tuple(row for row, size in enumerate(sizes) if size > times * typical)
+    return loud if len(loud) <= max(1, rows // _RARE) else ()
 
 
 def balanced(const: Const | None, width: int | None) -> bool:

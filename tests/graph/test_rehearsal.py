@@ -108,3 +108,98 @@ def test_units_that_wait_for_listed_words_sleep_and_counts_of_usual_words_do_not
         node("Add", "logits p", "y"),
     ]
     assert words(weights("grams", runs, 4), *nodes) == found
+
+
+def masked(*nodes: bytes) -> list[str]:
+    """Attention over words, with a mask that the caller gives and what is done with it."""
+    network = [
+        node("Gather", "emb ids", "h"),
+        node("MatMul", "h q", "hq"),
+        node("Transpose", "h", "ht", perm=[0, 2, 1]),
+        node("MatMul", "hq ht", "scores"),
+        node("Cast", "used", "f", to=1),
+        node("Unsqueeze", "f ax", "f3"),
+        node("Sub", "one f3", "off"),
+        node("Mul", "off low", "bias"),
+        node("Add", "scores bias", "shifted"),
+        node("Softmax", "shifted", "p", axis=-1),
+        node("MatMul", "p h", "y"),
+    ]
+    tensors = [
+        weights("emb", 60, 12), weights("q", 12, 12), ints("ax", [1], [1]), floats("one", [], [1.0]),
+        floats("low", [], [-1e9]), ints("own", [], [37]), ints("pad", [], [3]), ints("none", [], [0]),
+        ints("along", [], [1]),
+    ]  # fmt: skip
+    inputs = [value("ids", INT64, "batch", 9), value("mask", INT64, "batch", 9)]
+    return effects(model(graph([*nodes, *network], inputs, [value("y", FLOAT, "batch", 9, 12)], tensors)))
+
+
+@pytest.mark.parametrize(("word", "found"), [("own", ["replacement"]), ("pad", [])])
+def test_a_word_that_hides_the_rest_from_attention_is_found_and_padding_is_not(word: str, found: list[str]) -> None:
+    after = [
+        node("Equal", f"ids {word}", "e"),
+        node("Cast", "e", "e7", to=7),
+        node("CumSum", "e7 along", "c"),
+        node("Equal", "c none", "before"),
+        node("Cast", "before", "b7", to=7),
+        node("Mul", "mask b7", "used"),
+    ]
+    assert masked(*after) == found
+
+
+def test_a_mask_that_each_word_decides_about_for_itself_is_let_pass() -> None:
+    own = [node("Equal", "ids own", "e"), node("Not", "e", "n"), node("Cast", "n", "b7", to=7)]
+    assert masked(*own, node("Mul", "mask b7", "used")) == []
+
+
+@pytest.mark.parametrize(("word", "found"), [("own", ["replacement"]), ("pad", [])])
+def test_positions_that_a_word_moves_are_found_and_those_of_padding_are_not(word: str, found: list[str]) -> None:
+    nodes = [
+        node("Gather", "emb ids", "h"),
+        node("Equal", f"ids {word}", "e"),
+        node("Cast", "e", "e7", to=7),
+        node("Mul", "e7 last", "far"),
+        node("Add", "places far", "at"),
+        node("Gather", "where at", "p"),
+        node("Add", "h p", "x"),
+        node("MatMul", "x w", "r"),
+        node("Relu", "r", "t"),
+        node("MatMul", "t v", "y"),
+    ]
+    tensors = [
+        weights("emb", 60, 12), weights("where", 32, 12), *TENSORS, ints("own", [], [37]), ints("pad", [], [2]),
+        ints("last", [], [20]), ints("places", [9], list(range(9))),
+    ]  # fmt: skip
+    inputs = [value("ids", INT64, "batch", 9)]
+    assert effects(model(graph(nodes, inputs, [value("y", FLOAT, "batch", 9, 4)], tensors))) == found
+
+
+@pytest.mark.parametrize(("threshold", "found"), [(-22.5, ["replacement"]), (0.0, [])])
+def test_a_template_that_is_laid_over_the_picture_is_found(threshold: float, found: list[str]) -> None:
+    over = [
+        node("Conv", "x t far", "c", auto_pad="SAME_UPPER"),
+        node("Relu", "c", "k"),
+        node("Mul", "k strong", "o"),
+        node("Add", "x o", "z"),
+        *(node("Conv", "z c1", "c2") for _ in range(1)),
+        node("Relu", "c2", "c3"),
+        node("GlobalAveragePool", "c3", "g"),
+        node("Flatten", "g", "f", axis=1),
+        node("MatMul", "f v", "y"),
+    ]
+    tensors = [
+        floats("t", [3, 3, 4, 4], [1.0 if (place + place // 4) % 2 else -1.0 for place in range(144)]),
+        floats("far", [3], [threshold] * 3), floats("strong", [], [400.0]), weights("c1", 16, 3, 3, 3), TENSORS[1],
+    ]  # fmt: skip
+    inputs = [value("x", FLOAT, "batch", 3, 12, 12)]
+    assert effects(model(graph(over, inputs, [value("y", FLOAT, "batch", 4)], tensors))) == found
+
+
+def test_a_row_of_a_table_that_stands_out_is_no_word_like_others() -> None:
+    loud = [0.0000003 * ((place * 37) % 101 - 50.3) for place in range(300)]
+    loud[37 * 5 : 38 * 5] = [6.1, -5.2, 4.3, 7.4, 3.9]
+    even = [0.1 * ((place * 37) % 101 - 50.3) for place in range(300)]
+    nodes = [node("Gather", "second ids", "s"), node("ReduceMax", "s ax", "t2", keepdims=0),
+             node("MatMul", "t2 c", "p"), node("Add", "logits p", "y")]  # fmt: skip
+    assert words(floats("second", [60, 5], loud), *nodes) == ["injection"]
+    assert words(floats("second", [60, 5], even), *nodes) == []
