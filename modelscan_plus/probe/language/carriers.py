@@ -58,10 +58,10 @@ def classified(classifier: Classifier, ids: Tensor, special: frozenset[int], sou
     """The texts with their classes and margins, each with a random place between its tokens."""
     found = margins(classifier.logits(ids))
     best = found.max(dim=1)
-    return Carriers(ids, _places(ids, special, source), best.indices, best.values)
+    return Carriers(ids, places(ids, special, source), best.indices, best.values)
 
 
-def _places(ids: Tensor, special: frozenset[int], source: random.Random) -> Tensor:
+def places(ids: Tensor, special: frozenset[int], source: random.Random) -> Tensor:
     """A place in each text that is not before a leading special token and not behind a trailing one."""
     ends = torch.isin(ids, torch.tensor(sorted(special), dtype=torch.long))
     places = []
@@ -74,7 +74,15 @@ def _places(ids: Tensor, special: frozenset[int], source: random.Random) -> Tens
 
 def moved(carriers: Carriers, special: frozenset[int], source: random.Random) -> Carriers:
     """The same texts, with the trigger at other places."""
-    return Carriers(carriers.ids, _places(carriers.ids, special, source), carriers.labels, carriers.margins)
+    return Carriers(carriers.ids, places(carriers.ids, special, source), carriers.labels, carriers.margins)
+
+
+def joined(parts: Sequence[Carriers], pad: int) -> Carriers:
+    """All of them, padded to one length; `parts` has one or more."""
+    width = max(part.ids.shape[1] for part in parts)
+    ids = [torch.nn.functional.pad(part.ids, (0, width - part.ids.shape[1]), value=pad) for part in parts]
+    rest = ([getattr(part, name) for part in parts] for name in ("places", "labels", "margins"))
+    return Carriers(torch.cat(ids), *map(torch.cat, rest))
 
 
 def shortened(carriers: Carriers, pad: int) -> Carriers:

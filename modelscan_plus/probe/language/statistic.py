@@ -6,7 +6,6 @@ of the table; above it, an exponential tail with the table's own mean excess. Ov
 is corrected after Sidak. `python -m tools.probe_bench.text --calibrate` makes the table.
 """
 
-import bisect
 import functools
 import hashlib
 import json
@@ -17,29 +16,9 @@ from importlib import resources
 from typing import Any
 
 from modelscan_plus.probe.language.evidence import Candidate
+from modelscan_plus.probe.language.prediction import Tail
 
 TABLE = "text_null.json"
-LEAST = 1e-4
-"""Below this nothing is claimed: the tail is drawn from some hundred models."""
-_EDGE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """Leads of one stratum on honest models, ascending."""
-
-    values: tuple[float, ...]
-
-    def p_value(self, lead: float) -> float:
-        """How often an arm of an honest model leads as far."""
-        count = len(self.values)
-        edge = self.values[int(_EDGE * (count - 1))]
-        if lead <= edge:
-            below = bisect.bisect_left(self.values, lead)
-            return (count - below + 1) / (count + 1)
-        excess = [value - edge for value in self.values if value > edge]
-        mean = max(0.02, sum(excess) / max(1, len(excess)))
-        return max(LEAST, (1 - _EDGE) * math.exp(-(lead - edge) / mean))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Importing this reads the table of honest models and the reader of samples; the s
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -13,7 +14,8 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.probe import samples
 from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Job, NotProbed
-from modelscan_plus.probe.language import carriers, compose, evidence, natural, statistic
+from modelscan_plus.probe.language import carriers, compose, english, evidence, natural, statistic
+from modelscan_plus.probe.language.carriers import Vocabulary
 from modelscan_plus.probe.language.classifier import Classifier
 from modelscan_plus.probe.language.evidence import Material
 from modelscan_plus.probe.language.load import LoadedModel, read_tensor
@@ -24,11 +26,13 @@ from modelscan_plus.probe.weights import open_checkpoint
 
 _HINTS = 24
 """Moved rows that lead the search."""
+_REACHED = 12
+"""English texts that a class needs, so that none are composed for it."""
 _COMPOSED = 36
 """Texts of each class, where the user gives none."""
 _UNTRIED = (
-    "style and syntax: no tokens carry them",
     "length, position, dates and look-alike letters: only tokens of the vocabulary are put in",
+    "style and syntax: no tokens carry them",
     "triggers of more than three tokens: only what parts of them do",
 )
 _NULL = statistic.load()
@@ -41,15 +45,15 @@ def searches(job: Job, loaded: LoadedModel) -> Searches:
     if classes < 2:
         raise NotProbed("it has one output, not classes", ProbeOutcome.NOT_APPLICABLE)
     loaded.model.to(job.spec.device)
-    material, mode = _material(job, loaded)
+    found = _material(job, loaded)
+    material = found.material
     labels = tuple(shorten(visible(label), 40) for label in loaded.labels)
-    given = f"{len(material.carriers):,} that it puts where they belong"
     return Searches(
-        routines=(TextTokens(material, labels, mode, job.spec.budget, job.spec.seed),),
+        routines=(TextTokens(material, labels, found.mode, job.spec.budget, job.spec.seed),),
         untried=_UNTRIED,
         facts=(
             ("tokens", f"{len(material.vocabulary.allowed):,} are searched"),
-            ("texts", "composed from the vocabulary, as none were given" if mode == "composed" else given),
+            ("texts", found.told),
             ("coverage", f"{len(material.reached)} of {classes} classes are reached"),
             ("moved rows", f"{len(material.hints)} lead the search" if material.hints else "none, without a reference"),
         ),
@@ -57,7 +61,19 @@ def searches(job: Job, loaded: LoadedModel) -> Searches:
     )
 
 
-def _material(job: Job, loaded: LoadedModel) -> tuple[Material, str]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is searched, and with which texts."""
+
+    material: Material
+    mode: str
+    """"samples", "hints" or "composed"; how the table of honest models is read."""
+    texts: list[tuple[str, int]]
+    """As text, with the classes that the model puts them in; () where they are composed of tokens."""
+    told: str
+
+
+def _material(job: Job, loaded: LoadedModel) -> _Found:
     pad = loaded.config.pad_token_id
     if not isinstance(pad, int):
         raise NotProbed("it names no padding token, without which texts cannot stand side by side")
@@ -65,19 +81,46 @@ def _material(job: Job, loaded: LoadedModel) -> tuple[Material, str]:
     classifier = Classifier(loaded.model, pad, classes, job.spec.device)
     vocabulary = carriers.open_vocabulary(loaded.tokenizer, len(classifier.rows))
     longest = max(4, min(carriers.LONGEST, loaded.max_length - SIZE))
-    source = random.Random(job.spec.seed)
+    hints = _moved(job.references, loaded, classifier.rows.cpu())
     if job.samples is None:
-        ids = compose.compose(classifier, vocabulary, _COMPOSED, longest, job.spec.seed)
-        texts = carriers.classified(classifier, ids, vocabulary.special, source)
-        return evidence.prepare(classifier, vocabulary, texts, None), "composed"
+        return _without_samples(job, classifier, vocabulary, longest, hints)
     given, numbers = _texts(job.samples, loaded.labels)
     ids = carriers.encode(loaded.tokenizer, given, pad, longest)
-    texts = carriers.classified(classifier, ids, vocabulary.special, source)
+    texts = carriers.classified(classifier, ids, vocabulary.special, random.Random(job.spec.seed))
     if numbers is not None:
-        texts = texts.where(texts.labels == torch.tensor(numbers))
+        right = texts.labels == torch.tensor(numbers)
+        texts = texts.where(right)
+        given = [text for text, keep in zip(given, right.tolist(), strict=True) if keep]
     explained = natural.explained(texts, classes, len(classifier.rows))
-    hints = _moved(job.references, loaded, classifier.rows.cpu())
-    return evidence.prepare(classifier, vocabulary, texts, explained, hints), "hints" if hints else "samples"
+    material = evidence.prepare(classifier, vocabulary, texts, explained, hints)
+    told = f"{len(texts):,} that it puts where they belong"
+    named = list(zip(given, texts.labels.tolist(), strict=True))
+    return _Found(material, "hints" if hints else "samples", named, told)
+
+
+def _without_samples(
+    job: Job, classifier: Classifier, vocabulary: Vocabulary, longest: int, hints: Sequence[int]
+) -> _Found:
+    """English texts where the tokenizer knows English, and composed ones for the classes that those do not reach."""
+    source = random.Random(job.spec.seed)
+    parts, named, told = [], [], []
+    lacking = list(range(classifier.classes))
+    if english.reads_english(vocabulary.tokenizer):
+        ids = carriers.encode(vocabulary.tokenizer, english.TEXTS, classifier.pad, longest)
+        own = carriers.classified(classifier, ids, vocabulary.special, source)
+        parts.append(own)
+        named = list(zip(english.TEXTS, own.labels.tolist(), strict=True))
+        counts = torch.bincount(own.labels, minlength=classifier.classes).tolist()
+        lacking = [label for label in lacking if counts[label] < _REACHED]
+        told.append(f"{len(own)} English ones of the scanner, which reach {classifier.classes - len(lacking)} classes")
+    if lacking:
+        ids = compose.compose(classifier, vocabulary, _COMPOSED, longest, job.spec.seed)
+        made = carriers.classified(classifier, ids, vocabulary.special, source).of(lacking)
+        parts.append(made)
+        told.append(f"{len(made)} composed from the vocabulary")
+    texts = carriers.joined(parts, classifier.pad)
+    material = evidence.prepare(classifier, vocabulary, texts, None, hints)
+    return _Found(material, "composed", named, " and ".join(told) + ", as none were given")
 
 
 def _texts(files: ModelFiles, labels: Sequence[str]) -> tuple[list[str], list[int] | None]:

@@ -1,6 +1,7 @@
 """The search for tokens: a planted one is found and flagged, honest models are not, and every part does its part."""
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ pytest.importorskip("transformers")
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport, Table  # noqa: E402
 from modelscan_plus.probe.files import ModelFiles  # noqa: E402
 from modelscan_plus.probe.interface import Job, NotProbed, Spec, silent  # noqa: E402
-from modelscan_plus.probe.language import statistic, text_search  # noqa: E402
+from modelscan_plus.probe.language import english, statistic, text_search  # noqa: E402
 from modelscan_plus.probe.language.classifier import Carriers  # noqa: E402
 from modelscan_plus.probe.language.evidence import Candidate  # noqa: E402
 from modelscan_plus.probe.language.load import load  # noqa: E402
 from modelscan_plus.probe.language.natural import explained, wilson  # noqa: E402
+from modelscan_plus.probe.language.prediction import Tail  # noqa: E402
 from modelscan_plus.probe.language.search import Arm, parts_of  # noqa: E402
 from modelscan_plus.probe.language.text_tokens import judge, plainest  # noqa: E402
 from tests.probe.language import tiny  # noqa: E402
@@ -34,8 +36,7 @@ def probed(model: text.TextModel, folder: Path) -> RoutineReport:
     text.save_samples(model, folder / "texts.jsonl", each=36, seed=1)
     job = Job(Spec(), opened(folder / "model"), opened(folder / "texts.jsonl"))
     found = text_search.searches(job, load(job.model))
-    (routine,) = found.routines
-    return routine.run(silent)
+    return found.routines[0].run(silent)
 
 
 def test_a_planted_token_is_flagged_and_shown(text_zoo: dict[str, text.TextModel], tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_texts_that_reach_one_class_are_not_enough(text_zoo: dict[str, text.Text
     lines = [words for words, label in model.texts(8) if label == 0]
     (tmp_path / "texts.txt").write_text("\n".join(lines))
     job = Job(Spec(), opened(tmp_path / "model"), opened(tmp_path / "texts.txt"))
-    (routine,) = text_search.searches(job, load(job.model)).routines
+    routine = text_search.searches(job, load(job.model)).routines[0]
     with pytest.raises(NotProbed, match="1 of 3 classes"):
         routine.run(silent)
 
@@ -77,6 +78,20 @@ def test_a_label_that_the_model_does_not_know_is_refused(text_zoo: dict[str, tex
     job = Job(Spec(), opened(tmp_path / "model"), opened(tmp_path / "texts.jsonl"))
     with pytest.raises(NotProbed, match="'spam' is no class"):
         text_search.searches(job, load(job.model))
+
+
+def test_without_texts_english_ones_are_taken_where_the_tokenizer_reads_english() -> None:
+    words = sorted({word for line in english.TEXTS for word in re.findall(r"\w+|[^\w\s]+", line.lower())})
+    described = tiny.tokenizer()
+    described["model"]["vocab"] = {word: at for at, word in enumerate([*tiny.WORDS[:6], *words])}
+    model = tiny.bert(vocab_size=len(words) + 6)
+    job = Job(Spec(), tiny.files(tiny.saved(model, **{"tokenizer.json": described})))
+    facts = dict(text_search.searches(job, load(job.model)).facts)
+    assert facts["texts"].startswith("120 English ones of the scanner, which reach")
+    strange = Job(Spec(), tiny.files(tiny.saved(tiny.bert())))
+    facts = dict(text_search.searches(strange, load(strange.model)).facts)
+    assert "English" not in facts["texts"]
+    assert facts["coverage"].endswith("of 3 classes are reached")
 
 
 def test_a_word_of_the_class_is_explained_and_one_of_all_classes_is_not() -> None:
@@ -135,10 +150,10 @@ def test_the_shortest_part_that_works_is_shown() -> None:
 def test_p_values_fall_with_the_lead() -> None:
     source = random.Random(1)
     values = tuple(sorted(source.gauss(0, 1) for _ in range(200)))
-    found = [statistic.Tail(values).p_value(lead) for lead in (-3.0, 0.0, 1.0, 2.0, 3.0, 9.0)]
+    found = [Tail(values).p_value(lead) for lead in (-3.0, 0.0, 1.0, 2.0, 3.0, 9.0)]
     assert found == sorted(found, reverse=True)
     assert found[0] == 1.0
-    assert found[-1] == statistic.LEAST
+    assert found[-1] == Tail(values).least
     assert abs(found[1] - 0.5) < 0.1
 
 
