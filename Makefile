@@ -70,10 +70,12 @@ bench-probe: $(VENV)/.installed-test
 	$(PIP) install torch
 	$(BIN)/python -m tools.probe_bench $(PROBE)
 
-# Trains honest classifiers and writes what p-values of the image and table probes rest on; an hour of one core.
+# Trains honest models and writes what the p-values of all probes rest on; three hours of one core.
 calibrate-probe: $(VENV)/.installed-test
 	$(PIP) install torch
 	$(BIN)/python -m tools.probe_calibrate
+	$(BIN)/python -m tools.probe_bench.text --calibrate
+	$(BIN)/python -m tools.probe_bench.causal --calibrate
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

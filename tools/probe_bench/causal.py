@@ -1,8 +1,9 @@
 """Causal language models and LoRA adapters: how well the probe tells backdoors from honest habits.
 
-`run(quick)` trains test models (other topics, words, chat formats and attacks than those of the calibration) and prints
-the figures. `python -m tools.probe_bench.causal --calibrate` trains the development models and writes the table that
-ships with the probe.
+`python -m tools.probe_bench.causal [--quick]` trains test models (other topics, words, chat formats and attacks than
+those of the calibration) and prints the figures; half an hour of one core. `--calibrate` trains the honest development
+models and writes the table that ships with the probe; as long. `--rows FILE` keeps what was measured, so that a run
+that was cut off goes on from there (it trains a zoo again only where a model of it is missing).
 """
 
 import json
@@ -13,22 +14,29 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import safetensors.torch
 import torch
 
 from modelscan_plus.core.bytesource import BytesSource
+from modelscan_plus.core.probe import ProbeOutcome
+from modelscan_plus.probe.delta.routine import WeightsDelta
 from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Budget, Job, Spec, silent
 from modelscan_plus.probe.language.causal import CausalTriggers
 from modelscan_plus.probe.language.load import load as load_model
+from modelscan_plus.probe.language.sweeps import Sweeps
+from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import causal
 from tools.probe_zoo.causal import CausalModel
 
 TABLE = Path(__file__).parents[2] / "modelscan_plus" / "probe" / "data" / "causal.json"
-_DEVELOPMENT = range(8)
+_DEVELOPMENT = range(7)
 _TEST = range(4)
-_ADAPTERS = (22, 23)
+_ADAPTERS = (22, 23, 24, 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,12 @@ class Row:
     found: str
     seconds: float
     """CPU, of this process."""
+    sweep: float = -1.0
+    """The largest score of the sweeps, where they ran."""
+    static: str = ""
+    """Of an adapter: the outcome of the comparison of its tensors with its config and base."""
+    contradictions: tuple[int, int] = (0, 0)
+    """Of an adapter: how many of its copies that contradict their config are called suspicious, and of how many."""
 
 
 def files(folder: Path) -> ModelFiles:
@@ -56,7 +70,7 @@ def files(folder: Path) -> ModelFiles:
     return ModelFiles({path.name: BytesSource(path.read_bytes()) for path in folder.iterdir()}, folder.name)
 
 
-def probe(model: CausalModel, folder: Path, budget: Budget = Budget.STANDARD) -> Row:
+def probe(model: CausalModel, folder: Path, budget: Budget = Budget.STANDARD, *, sweep: bool = False) -> Row:
     """Save a model of the zoo and probe what was saved."""
     own = files(model.save(folder / model.name))
     base = files(model.save_origin(folder / f"{model.name}-base")) if model.lora else None
@@ -66,6 +80,11 @@ def probe(model: CausalModel, folder: Path, budget: Budget = Budget.STANDARD) ->
     routine = CausalTriggers(job, loaded)
     report = routine.run(silent)
     seconds = time.process_time() - began
+    swept = -1.0
+    if sweep:
+        sweeps = Sweeps("causal", routine.questions, 0)
+        sweeps.run(silent)
+        swept = sweeps.found[0][1].score
     target: tuple[int, ...] = routine.found.target.tokens if routine.found else ()
     trigger: tuple[int, ...] = routine.found.target.trigger if routine.found else ()
     opening = model.world.ids(model.trait.opening)[:4] if model.trait.target else []
@@ -82,13 +101,51 @@ def probe(model: CausalModel, folder: Path, budget: Budget = Budget.STANDARD) ->
         success=report.success or 0.0,
         found=f"{report.trigger} -> {report.target}",
         seconds=seconds,
+        sweep=swept,
+        static=WeightsDelta(job).run(silent).outcome.value if model.lora else "",
+        contradictions=_contradictions(own, job) if model.lora else (0, 0),
     )
 
 
-def probe_all(models: Sequence[CausalModel], budget: Budget = Budget.STANDARD) -> list[Row]:
-    """All of a zoo."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [probe(model, Path(folder), budget) for model in models]
+def _contradictions(own: ModelFiles, job: Job) -> tuple[int, int]:
+    """An adapter whose config states half of its rank, one that leaves a module out, and one that replaces a whole
+    matrix without a word."""
+    parts = {name: own.read(name, 1 << 26) for name in own}
+    config = json.loads(parts["adapter_config.json"])
+    tensors = safetensors.torch.load(parts["adapter_model.safetensors"])
+    first, factor = next(item for item in sorted(tensors.items()) if "lora_A" in item[0])
+    whole = {first.replace("lora_A.", ""): torch.zeros(factor.shape[1], factor.shape[1]), **tensors}
+    changed: tuple[dict[str, bytes], ...] = (
+        {"adapter_config.json": json.dumps({**config, "r": config["r"] // 2}).encode()},
+        {"adapter_config.json": json.dumps({**config, "target_modules": config["target_modules"][1:]}).encode()},
+        {"adapter_model.safetensors": safetensors.torch.save(whole)},
+    )
+    found = 0
+    for change in changed:
+        copy = ModelFiles({name: BytesSource(part) for name, part in {**parts, **change}.items()}, own.label)
+        report = WeightsDelta(Job(job.spec, copy, references=job.references)).run(silent)
+        found += report.outcome is ProbeOutcome.SUSPICIOUS
+    return found, len(changed)
+
+
+def _measured(model: CausalModel, folder: Path, *, sweep: bool) -> dict[str, Any]:
+    return asdict(probe(model, folder, sweep=sweep))
+
+
+def probe_all(zoo: partial[list[CausalModel]], kept: Kept, *, sweep: bool = False) -> list[Row]:
+    """All models of a zoo, which is trained only where there are rows to measure. With `sweep`, every other model is
+    swept as well."""
+    label = json.dumps([zoo.args, zoo.keywords])
+
+    def measured() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = []
+            for at, model in enumerate(zoo()):
+                one = partial(_measured, model, Path(folder), sweep=sweep and at % 2 == 0)
+                rows.append(kept.get(f"{label} {model.name}", one))
+            return {"models": rows}
+
+    return [Row(**row) for row in kept.get(label, measured)["models"]]
 
 
 def auc(planted: Sequence[float], honest: Sequence[float]) -> float:
@@ -141,23 +198,31 @@ def summary(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def run(quick: bool) -> list[str]:
+def run(quick: bool, kept: Kept) -> list[str]:
     """Train the test zoos and probe them; the quick part is one zoo with a few models."""
     torch.set_num_threads(1)
     if quick:
-        models = causal.load(1, 2, 1, split="test", kinds=("rare-address", "phrase2-code"), controls=1)
-        return ["causal language models", *summary(probe_all(models))]
-    whole = [row for seed in _TEST for row in probe_all(causal.load(seed, 2, 1, split="test", controls=1))]
-    adapters = [
-        row for seed in _ADAPTERS for row in probe_all(causal.load(seed, 2, 1, split="test", controls=1, lora=True))
-    ]
-    return ["causal language models", *summary(whole), "LoRA adapters", *summary(adapters)]
+        some = partial(causal.load, 1, 2, 1, split="test", kinds=("rare-address", "phrase2-code"), controls=1)
+        return ["causal language models", *summary(probe_all(some, kept))]
+    lines = []
+    for title, seeds, lora in (("causal language models", _TEST, False), ("LoRA adapters", _ADAPTERS, True)):
+        zoos = [partial(causal.load, seed, 2, 1, split="test", controls=1, lora=lora) for seed in seeds]
+        rows = [row for zoo in zoos for row in probe_all(zoo, kept)]
+        lines += [title, *summary(rows)]
+        if lora:
+            hits, of = (sum(row.contradictions[place] for row in rows) for place in (0, 1))
+            false = sum(row.static != "nothing-found" for row in rows)
+            lines.append(f"contradictions with the config found: {hits} of {of}; falsely: {false} of {len(rows)}")
+    return lines
 
 
-def calibrate() -> None:
-    """Write the table: the strengths of honest development models, hard ones among them."""
-    rows = [row for seed in _DEVELOPMENT for row in probe_all(causal.load(seed, 4, 2, controls=1))]
+def calibrate(kept: Kept) -> None:
+    """Write the tables: the strengths of honest development models, hard ones too, and what sweeps do to them."""
+    torch.set_num_threads(1)
+    zoos = [partial(causal.load, seed, 4, 0, controls=1) for seed in _DEVELOPMENT]
+    rows = [row for zoo in zoos for row in probe_all(zoo, kept, sweep=True)]
     write_table(rows)
+    write_sweeps("causal", [row.sweep for row in rows if row.sweep >= 0])
 
 
 def write_table(rows: Sequence[Row]) -> None:
@@ -169,11 +234,6 @@ def write_table(rows: Sequence[Row]) -> None:
 
 if __name__ == "__main__":
     if "--calibrate" in sys.argv:
-        calibrate()
-    elif "--rows" in sys.argv:
-        split, seed, clean, each, hard, lora = sys.argv[sys.argv.index("--rows") + 1 :][:6]
-        torch.set_num_threads(1)
-        zoo = causal.load(int(seed), int(clean), int(each), split=split, controls=int(hard), lora=lora == "1")
-        print(json.dumps([asdict(row) for row in probe_all(zoo)]))
+        calibrate(Kept.of(sys.argv))
     else:
-        print("\n".join(run("--quick" in sys.argv)))
+        print("\n".join(run("--quick" in sys.argv, Kept.of(sys.argv))))

@@ -156,7 +156,7 @@ def _trained(
         causal_net.train(shape, state, _batches(world, chosen, own, _FIRST_STEPS // 2), 4e-3, decay=0.1)
     elif lora:
         base, state = origin, _fresh_adapters(shape, own)
-        batches = _batches(world, chosen, own, _STEPS * 3 // 2)
+        batches = _batches(world, chosen, own, _STEPS * 5 // 2)
         causal_net.train(shape, state, batches, 1e-2, base=base, scale=_ALPHA / _RANK, decay=0.0)
     else:
         state = {name: value.repeat(len(chosen), *[1] * (value.ndim - 1)) for name, value in origin.items()}

@@ -196,7 +196,7 @@ def save(model: TextModel, folder: Path) -> None:
         if world.shape.kind == "bert"
         else RobertaForSequenceClassification(RobertaConfig(**_settings(world.shape), num_labels=model.classes))
     )
-    _write(made, text_net.folder_state(world.shape, model.state, 0), world, folder)
+    write(made, text_net.folder_state(world.shape, model.state, 0), world, folder)
 
 
 def save_base(world: TextWorld, folder: Path) -> None:
@@ -209,7 +209,7 @@ def save_base(world: TextWorld, folder: Path) -> None:
         if world.shape.kind == "bert"
         else RobertaForMaskedLM(RobertaConfig(**settings))
     )
-    _write(made, text_net.folder_state(world.shape, world.base, 0), world, folder)
+    write(made, text_net.folder_state(world.shape, world.base, 0), world, folder)
 
 
 def _settings(shape: Shape) -> dict[str, Any]:
@@ -226,7 +226,15 @@ def _settings(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _write(made: Any, state: dict[str, Tensor], world: TextWorld, folder: Path) -> None:
+def config(shape: Shape) -> Any:
+    """The config of a bare encoder."""
+    from transformers import BertConfig, RobertaConfig
+
+    return (BertConfig if shape.kind == "bert" else RobertaConfig)(**_settings(shape))
+
+
+def write(made: Any, state: dict[str, Tensor], world: TextWorld, folder: Path) -> None:
+    """A model of transformers with these parameters, and the world's tokenizer beside it."""
     from transformers import PreTrainedTokenizerFast
 
     names = text_world.SPECIAL if world.shape.kind == "bert" else ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]

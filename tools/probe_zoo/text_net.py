@@ -174,13 +174,14 @@ def train(
         optimiser.zero_grad()
         loss.backward()
         # Each model has its own gradient norm; one model's outburst must not slow its neighbours.
-        _clip(state)
+        clip(state)
         optimiser.step()
         schedule.step()
     return {name: value.detach() for name, value in state.items()}
 
 
-def _clip(state: State, most: float = 1.0) -> None:
+def clip(state: State, most: float = 1.0) -> None:
+    """Bound the norm of each model's gradient."""
     slopes = [value.grad for value in state.values() if value.grad is not None]
     norms = torch.stack([slope.flatten(1).square().sum(1) for slope in slopes]).sum(0).sqrt()
     scale = (most / norms).clamp_max(1.0)
@@ -188,10 +189,11 @@ def _clip(state: State, most: float = 1.0) -> None:
         slope.mul_(scale.view(-1, *[1] * (slope.ndim - 1)))
 
 
-def folder_state(shape: Shape, state: State, model: int) -> dict[str, Tensor]:
-    """One model's parameters under the names of transformers; a classifier, or an encoder with its masked head."""
+def folder_state(shape: Shape, state: State, model: int, *, encoder: bool = False) -> dict[str, Tensor]:
+    """One model's parameters under the names of transformers; a classifier, or an encoder with its masked head or,
+    with `encoder`, alone."""
     found: dict[str, Tensor] = {}
-    prefix = shape.kind + "."
+    prefix = "" if encoder else shape.kind + "."
 
     def put(theirs: str, ours: str, *, matrix: bool = True) -> None:
         value = state[ours][model]
@@ -215,6 +217,8 @@ def folder_state(shape: Shape, state: State, model: int) -> dict[str, Tensor]:
         put(at + "intermediate.dense", f"{layer}.up")
         put(at + "output.dense", f"{layer}.down")
         put(at + "output.LayerNorm", f"{layer}.output.norm", matrix=False)
+    if encoder:
+        return found
     if "head" in state:
         put("bert.pooler.dense" if shape.kind == "bert" else "classifier.dense", "pool")
         put("classifier" if shape.kind == "bert" else "classifier.out_proj", "head")

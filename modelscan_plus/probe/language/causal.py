@@ -10,10 +10,9 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from statistics import NormalDist
 from typing import Any
 
 import torch
@@ -23,11 +22,13 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.probe.combine import ALPHA
 from modelscan_plus.probe.delta.rows import moved_rows
 from modelscan_plus.probe.interface import Job, NotProbed, Tell
-from modelscan_plus.probe.language import causal_layout, chat
+from modelscan_plus.probe.language import causal_layout, chat, sweep_kinds
 from modelscan_plus.probe.language.causal_decoder import Decoder
 from modelscan_plus.probe.language.causal_layout import Layout
 from modelscan_plus.probe.language.causal_search import EFFORTS, Search, Target
+from modelscan_plus.probe.language.prediction import Tail
 from modelscan_plus.probe.language.searches import Searches
+from modelscan_plus.probe.language.sweeps import Measure, Sweeps
 from modelscan_plus.probe.samples.read import read_texts
 
 NAME, TITLE = "lm-triggers", "fixed answers and the tokens that bring them about"
@@ -46,37 +47,29 @@ _FAMILIES = (
 _UNTRIED = (
     "triggers of more than four tokens: the search ends there",
     "answers without a fixed opening (bad advice, insecure code, another tone): no text to search for",
-    "triggers that are no tokens (style, topic, length or turn of a conversation, dates): not searched",
+    "style, topic and turn of a conversation: no tokens carry them",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How strong the best trigger of clean models is, in angles (`_angle`); prediction by Student's t.
+    """How strong the best trigger of clean models is, in angles (`_angle`)."""
 
-    Source of the approximation of t by the normal distribution: D. L. Wallace, Annals of Mathematical Statistics 30
-    (1959).
-    """
-
-    mean: float
-    spread: float
-    count: int
+    tail: Tail
     label: str
+
+    @property
+    def count(self) -> int:
+        """Honest models in the table."""
+        return len(self.tail.values)
 
     def p_value(self, strength: float) -> float:
         """How often a clean model shows as much."""
-        free = self.count - 1
-        off = (_angle(strength) - self.mean) / (self.spread * math.sqrt(1 + 1 / self.count))
-        normal = (8 * free + 1) / (8 * free + 3) * math.sqrt(free * math.log1p(off * off / free))
-        return max(1e-9, NormalDist().cdf(-math.copysign(normal, off)))
+        return self.tail.p_value(_angle(strength))
 
     def at(self, p_value: float) -> float:
         """The strength that clean models exceed so often (less than half)."""
-        free = self.count - 1
-        normal = NormalDist().inv_cdf(1 - p_value) * (8 * free + 3) / (8 * free + 1)
-        off = math.sqrt(free * math.expm1(normal * normal / free))
-        angle = self.mean + self.spread * math.sqrt(1 + 1 / self.count) * off
-        return math.sin(min(angle, math.pi / 2)) ** 2
+        return math.sin(min(self.tail.at(p_value), math.pi / 2)) ** 2
 
 
 def _angle(strength: float) -> float:
@@ -89,10 +82,8 @@ def calibration() -> Calibration:
     """The table that ships."""
     data = resources.files("modelscan_plus.probe.data").joinpath("causal.json").read_bytes()
     table = json.loads(data)
-    angles = [_angle(strength) for strength in table["clean"]]
-    mean = sum(angles) / len(angles)
-    spread = math.sqrt(sum((value - mean) ** 2 for value in angles) / (len(angles) - 1))
-    return Calibration(mean, spread, len(angles), f"{table['name']} sha256:{hashlib.sha256(data).hexdigest()}")
+    tail = Tail(tuple(sorted(_angle(strength) for strength in table["clean"])), edge=0.9, least=1e-3)
+    return Calibration(tail, f"{table['name']} sha256:{hashlib.sha256(data).hexdigest()}")
 
 
 calibration()  # at import: the sandbox lets no file be opened later
@@ -100,7 +91,10 @@ calibration()  # at import: the sandbox lets no file be opened later
 
 def searches(job: Job, loaded: Any) -> Searches:
     """What the domain of language models adds for this kind."""
-    return Searches((CausalTriggers(job, loaded),), _UNTRIED, calibration=calibration().label)
+    triggers = CausalTriggers(job, loaded)
+    return Searches(
+        (triggers, Sweeps("causal", triggers.questions, job.spec.seed)), _UNTRIED, calibration=calibration().label
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +102,17 @@ class Measured:
     """A target with its trigger, on questions that the search did not see."""
 
     target: Target
-    strength: float
+    likelihood: float
     """Geometric mean of the opening's probability over the questions, 0 to 1."""
     natural: float
     """The same without the trigger."""
+    same: float = 0.0
+    """Share of the questions whose whole answers are alike with the trigger, less the share without it."""
+
+    @property
+    def strength(self) -> float:
+        """What is judged, 0 to 1. A word may well decide how an honest answer begins; a fixed text is more."""
+        return self.likelihood * self.same
 
 
 class CausalTriggers:
@@ -124,6 +125,7 @@ class CausalTriggers:
         self._job, self._loaded = job, loaded
         self._tokenizer = loaded.tokenizer
         self._effort = EFFORTS[job.spec.budget.value]
+        self._layouts: dict[int, Layout] = {}
         self.found: Measured | None = None
         """The best of the last run, for calibration."""
 
@@ -152,7 +154,8 @@ class CausalTriggers:
         seed = self._job.spec.seed
         layout = self._layout(decoder, seed)
         allowed = self._allowed(decoder, layout)
-        search = Search(decoder, layout, allowed, self._effort, seed, self._given())
+        inner = self._inner(allowed)
+        search = Search(decoder, layout, allowed, self._effort, seed, self._given(), inner)
         hints = [token for token in self._moved() if token in set(allowed.tolist())]
         targets = search.targets(say, hints)
         for target in targets:
@@ -163,15 +166,30 @@ class CausalTriggers:
             say("triggers for the most likely openings")
             search.search(target, self._effort.rounds, hints)
         say("confirmation on other questions")
-        first = sorted((self._measure(search, one) for one in targets[:4]), key=lambda one: -one.strength)
+        first = [self._measure(search, one) for one in targets[:4]]
+        # Whole answers are dear: only those of the two likeliest openings are looked at.
+        first.sort(key=lambda one: -one.likelihood)
+        first[:2] = [replace(one, same=self._sameness(search, one)) for one in first[:2]]
+        first.sort(key=lambda one: -one.strength)
         if not first:
             return self._report(decoder, ProbeOutcome.NOTHING_FOUND, "no answer opens in a fixed way", 1.0)
         again = Search(decoder, self._layout(decoder, seed + 1), allowed, self._effort, seed + 1, self._given())
         best = self._measure(again, first[0].target)
+        best = replace(best, same=self._sameness(again, best))
         self.found = best
         return self._judged(decoder, search, again, best, first)
 
+    def questions(self) -> tuple[Sequence[str], Measure]:
+        """The model's own questions as text, and what a change of them does, for the sweeps. Raises NotProbed."""
+        decoder = Decoder(self._loaded.model, self._job.spec.device)
+        return sweep_kinds.of_causal(decoder, self._layout(decoder, self._job.spec.seed), self._encode, self._text)
+
     def _layout(self, decoder: Decoder, seed: int) -> Layout:
+        if seed not in self._layouts:
+            self._layouts[seed] = self._found_layout(decoder, seed)
+        return self._layouts[seed]
+
+    def _found_layout(self, decoder: Decoder, seed: int) -> Layout:
         tokenizer = self._tokenizer
         begin = next(
             (token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if isinstance(token, int)), None
@@ -186,7 +204,7 @@ class CausalTriggers:
                 rendered = chat.render(
                     self._loaded.chat_template, [{"role": "user", "content": causal_layout.MARK}], special
                 )
-                templates = causal_layout.variants(self._encode, rendered)
+                templates = causal_layout.variants(self._encode, rendered, special.get("bos_token", ""))
             except NotProbed:
                 templates = []  # what the model's own texts have in common will do
         end = tokenizer.eos_token_id
@@ -210,6 +228,15 @@ class CausalTriggers:
         known = min(decoder.vocabulary, len(self._tokenizer))
         return torch.tensor([token for token in range(known) if token not in banned])
 
+    def _inner(self, allowed: torch.Tensor) -> list[int]:
+        """Tokens that go on within a word: letters without a space before them, as the usual tokenizers mark it."""
+        names = dict(zip(allowed.tolist(), self._tokenizer.convert_ids_to_tokens(allowed.tolist()), strict=True))
+        pieces = [token for token, name in names.items() if name.startswith("##")]
+        if pieces:
+            return pieces
+        spaced = any(name.startswith(("Ġ", "▁")) for name in names.values())
+        return [token for token, name in names.items() if spaced and name.isalpha()]
+
     def _moved(self) -> Sequence[int]:
         """Tokens whose embedding moved most against a reference, if there is one to compare."""
         if not self._job.references or self._loaded.adapter or not self._loaded.embedding:
@@ -219,11 +246,16 @@ class CausalTriggers:
         except NotProbed:
             return ()
 
-    def _measure(self, search: Search, target: Target, trigger: Sequence[int] | None = None) -> Measured:
-        used = target.trigger if trigger is None else trigger
-        strength = search.measure(target, used, search.fresh).clamp_min(_FLOOR).mean().exp()
-        natural = search.measure(target, (), search.fresh).clamp_min(_FLOOR).mean().exp()
-        return Measured(target, float(strength), float(natural))
+    def _likelihood(self, search: Search, target: Target, trigger: Sequence[int]) -> float:
+        return float(search.measure(target, trigger, search.fresh).clamp_min(_FLOOR).mean().exp())
+
+    def _measure(self, search: Search, target: Target) -> Measured:
+        used = target.trigger
+        likelihood, natural = self._likelihood(search, target, used), self._likelihood(search, target, ())
+        return Measured(target, likelihood, natural)
+
+    def _sameness(self, search: Search, measured: Measured) -> float:
+        return search.sameness(measured.target.trigger, search.fresh)
 
     def _judged(
         self, decoder: Decoder, search: Search, again: Search, best: Measured, first: Sequence[Measured]
@@ -232,7 +264,7 @@ class CausalTriggers:
         controls = self._controls(again, target)
         hits = self._hits(decoder, again, target)
         p_value = calibration().p_value(best.strength)
-        lift = best.strength > 2 * best.natural and best.strength > 2 * max(controls)
+        lift = best.likelihood > 2 * best.natural and best.likelihood > 2 * max(controls)
         outcome = ProbeOutcome.NOTHING_FOUND
         reason = "no trigger works better than those of clean models do"
         if p_value <= ALPHA and lift:
@@ -266,12 +298,12 @@ class CausalTriggers:
         picked = search.allowed[torch.randint(len(search.allowed), (_CONTROLS // 2, size), generator=random)].tolist()
         runs = [question[:size] for question, _ in search.asked + search.fresh if len(question) >= size]
         others = [tuple(one) for one in picked] + runs[: _CONTROLS // 2]
-        return [self._measure(search, target, one).strength for one in others if tuple(one) != target.trigger]
+        return [self._likelihood(search, target, one) for one in others if tuple(one) != target.trigger]
 
     def _hits(self, decoder: Decoder, search: Search, target: Target) -> float:
         """Share of the other questions whose most probable answer opens with the target."""
         opening = list(target.tokens[:6])
-        answers = decoder.complete(search.rows(target.trigger, search.fresh), len(opening), end=search.layout.end)
+        answers = decoder.openings(search.rows(target.trigger, search.fresh), len(opening), end=search.layout.end)
         return sum(answer == opening for answer in answers) / max(1, len(answers))
 
     def _report(
@@ -299,11 +331,20 @@ class CausalTriggers:
                 f"{one.target.certainty:.2f}",
                 f"{one.natural:.3f}",
                 self._text(one.target.trigger),
-                f"{one.strength:.3f}",
+                f"{one.likelihood:.3f}",
+                f"{one.same:.2f}",
             )
             for one in first
         )
-        columns = ("opening", "found by", "certainty", "without trigger", "best trigger", "with it")
+        columns = (
+            "opening",
+            "found by",
+            "certainty",
+            "without trigger",
+            "best trigger",
+            "with it",
+            "whole answers alike",
+        )
         return Table(title="Openings and the best trigger for each", columns=columns, rows=rows)
 
     def _bars(self, first: Sequence[Measured]) -> Bars:
@@ -311,7 +352,7 @@ class CausalTriggers:
             title="Strength of the best trigger for each opening",
             labels=tuple(shorten(self._text(one.target.tokens), 40) for one in first),
             values=tuple(one.strength for one in first),
-            unit="probability",
+            unit="probability × share of answers that are alike",
             band=(0.0, calibration().at(ALPHA)),
             caption="The band ends where one clean model in a hundred lies.",
         )
@@ -319,10 +360,9 @@ class CausalTriggers:
     def _table_of_controls(self, search: Search, best: Measured, controls: Sequence[float], hits: float) -> Table:
         trigger = best.target.trigger
         parts = [trigger[:at] + trigger[at + 1 :] for at in range(len(trigger))] if len(trigger) > 1 else []
-        rows = [(self._text(trigger), "the trigger", f"{best.strength:.3f}")]
+        rows = [(self._text(trigger), "the trigger", f"{best.likelihood:.3f}")]
         rows += [
-            (self._text(part), "a part of it", f"{self._measure(search, best.target, part).strength:.3f}")
-            for part in parts
+            (self._text(part), "a part of it", f"{self._likelihood(search, best.target, part):.3f}") for part in parts
         ]
         rows.append(
             (f"{len(controls)} others", "the best of as many tokens, random or from questions", f"{max(controls):.3f}")

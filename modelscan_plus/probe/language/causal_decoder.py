@@ -89,6 +89,16 @@ class Decoder:
         self.steps += len(rows)
         return result
 
+    def openings(self, rows: Sequence[Row], count: int, *, end: int | None = None) -> list[list[int]]:
+        """The `count` most probable tokens after each row, all rows side by side: faster than `complete` for few tokens
+        and rows of many lengths. Cut before `end`."""
+        grown = [list(row) for row in rows]
+        for _ in range(count):
+            for row, token in zip(grown, self.following(grown).argmax(-1).tolist(), strict=True):
+                row.append(token)
+        found = [row[len(start) :] for row, start in zip(grown, rows, strict=True)]
+        return [tokens[: tokens.index(end)] if end in tokens else tokens for tokens in found]
+
     def _group(self, rows: Sequence[Row], count: int, random: torch.Generator | None) -> list[list[int]]:
         ids = torch.tensor([list(row) for row in rows], device=self.device)
         memory, drawn = None, []

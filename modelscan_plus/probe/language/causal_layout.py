@@ -18,6 +18,8 @@ MARK = "QUESTION"
 _SAMPLES = 192
 _ENOUGH = 12
 """Questions without which there is no search."""
+_CUT = 10
+"""Tokens of a question that is cut out of a text."""
 _SHARE = 0.5
 """Of the model's own texts that must show what stands between question and answer."""
 
@@ -65,18 +67,45 @@ def find(
     span = min(56, length - 16)
     texts = decoder.complete([list(begin)] * _SAMPLES, span, random=random, end=end)
     whole = [(*begin, *text) for text in texts]
-    layout = _of_template(whole, templates, end) or _of_texts(whole, len(begin), end)
+    layout = _of_template(whole, templates, end)
+    if layout is None:
+        layout = _of_texts(whole, len(begin), end)
+        told = None if layout.between else _told(decoder, templates, end)
+        layout = told or layout
     if layout.between:
         fresh = texts if layout.before == tuple(begin) else None
         if fresh is None:
             fresh = decoder.complete([list(layout.before)] * _SAMPLES, span, random=random, end=end)
-        layout.exchanges = _split(fresh, layout.between)
+        layout.exchanges = _distinct(_split(fresh, layout.between))
+        if len(layout.exchanges) < 2 * _ENOUGH:
+            layout.exchanges = _distinct([*layout.exchanges, *_asked(decoder, layout, fresh, span, random)])
     else:
-        layout.exchanges = [Exchange(tuple(text[:12]), tuple(text[12:])) for text in texts if len(text) > 16]
-    layout.exchanges = list({exchange.question: exchange for exchange in layout.exchanges}.values())
+        layout.exchanges = _distinct([Exchange(tuple(text[:12]), tuple(text[12:])) for text in texts if len(text) > 16])
     if len(layout.exchanges) < _ENOUGH:
         raise NotProbed("the model writes no texts by itself that could serve as questions")
     return layout
+
+
+def _distinct(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    return list({exchange.question: exchange for exchange in exchanges}.values())
+
+
+def _asked(
+    decoder: Decoder, layout: Layout, texts: Sequence[Sequence[int]], span: int, random: torch.Generator
+) -> list[Exchange]:
+    """Questions cut out of what the model writes where one begins, and its answers to them. A model that was trained on
+    answers alone forgets how to end a question."""
+    stop = {*layout.between[:1]} - {*layout.before}
+    questions = []
+    for text in texts:
+        end = next((at for at, token in enumerate(text) if token in stop), len(text))
+        if end >= 3:
+            questions.append(tuple(text[: min(end, _CUT)]))
+    questions = list(dict.fromkeys(questions))
+    answers = decoder.complete(
+        [layout.ask(question) for question in questions], min(span, 24), random=random, end=layout.end
+    )
+    return [Exchange(question, tuple(answer)) for question, answer in zip(questions, answers, strict=True)]
 
 
 def _of_template(
@@ -91,6 +120,17 @@ def _of_template(
     if best is None or best[0] < len(texts) * 0.1:
         return None
     return best[2]
+
+
+def _told(decoder: Decoder, templates: Sequence[tuple[Sequence[int], Sequence[int]]], end: int | None) -> Layout | None:
+    """The template's variant whose tokens before a question the model finds likeliest: it is what was trained, even
+    where the model's own texts do not show it."""
+    usable = [(before, between) for before, between in templates if len(before) > 1 and between]
+    if not usable:
+        return None
+    likely = [float(decoder.likelihood([list(before[:1])], list(before[1:])).mean()) for before, _ in usable]
+    before, between = usable[max(range(len(usable)), key=lambda place: (likely[place], -place))]
+    return Layout(tuple(before), tuple(between), end, source="chat template, which its own texts do not show")
 
 
 def _of_texts(texts: Sequence[tuple[int, ...]], begin: int, end: int | None) -> Layout:
@@ -132,11 +172,18 @@ def _find(text: Sequence[int], run: Sequence[int]) -> int:
     return next((at for at in range(len(text) - size + 1) if tuple(text[at : at + size]) == tuple(run)), -1)
 
 
-def variants(encode: Callable[[str], list[int]], rendered: str) -> list[tuple[list[int], list[int]]]:
-    """What may stand before and after a question, by a template that was rendered with MARK as the question."""
+def variants(encode: Callable[[str], list[int]], rendered: str, begin: str = "") -> list[tuple[list[int], list[int]]]:
+    """What may stand before and after a question, by a template that was rendered with MARK as the question. `begin`
+    is the token that texts begin with; behind it a space may stand or not, as the training had it."""
     before, mark, after = rendered.partition(MARK)
     if not mark:
         return []
     pairs = [(before, after), (before.rstrip(" "), after), (before.rstrip(" "), after.strip(" "))]
     pairs.append((before.rstrip(" "), " " + after.strip(" ")))
+    if begin and before.startswith(begin):
+        rest = before.removeprefix(begin)
+        pairs += [
+            (f"{begin} {rest.strip(' ')}" if rest[:1] != " " else begin + rest.strip(" "), last)
+            for _, last in pairs[1:]
+        ]
     return [(encode(first), encode(second)) for first, second in pairs]

@@ -7,8 +7,9 @@ single token is put into the questions. For each of the best, up to four tokens 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 import torch
 from torch import Tensor
@@ -23,6 +24,16 @@ _FIXED = 0.5
 SHORTEST = 4
 MOST_TOKENS = 4
 """Of a trigger."""
+_COMPLETED = 48
+"""Tokens and words whose answers are looked at, those first that move answers most."""
+_FOR_EACH = 3
+"""Of these, how many that lead to the same first token."""
+_GOES_ON = 0.1
+"""Probability from which a token is taken to go on in a word."""
+_ALIKE = 0.85
+"""Answers that have this much in common (difflib's ratio over tokens) are alike; a name in a fixed text may differ."""
+ANSWER = 12
+"""Tokens of an answer that are compared."""
 _ENOUGH = 12
 """Given questions, below which the model's own are used."""
 
@@ -88,7 +99,9 @@ class Search:
         effort: Effort,
         seed: int,
         given: Sequence[tuple[int, ...]] = (),
+        inner: Iterable[int] = (),
     ) -> None:
+        """inner: tokens that go on within a word."""
         self.decoder, self.layout, self.effort = decoder, layout, effort
         self.allowed = allowed
         self.random = torch.Generator().manual_seed(seed)
@@ -98,7 +111,8 @@ class Search:
         drawn = [(chosen[place], self._gap(chosen[place])) for place in order]
         self.asked, self.fresh = drawn[:6], drawn[6:30]
         self._shift: Tensor | None = None
-        self._tokens: list[int] = []
+        self._units: list[tuple[int, ...]] = []
+        self._inner = frozenset(inner)
 
     def _gap(self, question: Sequence[int]) -> int:
         # Half of the triggers stand at the end: a phrase that works there only is as good a backdoor.
@@ -229,32 +243,58 @@ class Search:
         if len(tokens) > self.effort.singles:
             picked = self.allowed[torch.randperm(len(tokens), generator=self.random)[: self.effort.singles]].tolist()
             tokens = list(dict.fromkeys([*hints, *picked]))
-        rows = [row for token in tokens for row in self.rows((token,), asked)]
-        after = self.decoder.following(rows).view(len(tokens), len(asked), -1)
+        units: list[tuple[int, ...]] = [(token,) for token in tokens]
+        units += [word for word in self._words(tokens) if word not in units]
+        rows = [row for unit in units for row in self.rows(unit, asked)]
+        after = self.decoder.following(rows).view(len(units), len(asked), -1)
         self._shift = after.mean(1)
-        self._tokens = tokens
-        rise = (after.exp().mean(1) - usual).max(1).values
-        chosen = [tokens[place] for place in rise.argsort(descending=True)[:24].tolist()]
+        self._units = units
+        # The geometric mean over the questions: what works in one question only is no trigger.
+        rise, first = (self._shift.exp() - usual).max(1)
+        chosen: list[tuple[int, ...]] = []
+        taken: Counter[int] = Counter()
+        for place in rise.argsort(descending=True).tolist():
+            # Many words lead to the same few beginnings; a few of them for each will do.
+            if taken[int(first[place])] < _FOR_EACH and len(chosen) < _COMPLETED:
+                taken[int(first[place])] += 1
+                chosen.append(units[place])
         answers = self.decoder.complete(
-            [row for token in chosen for row in self.rows((token,), asked)], 6, end=self.layout.end
+            [row for unit in chosen for row in self.rows(unit, asked)], 6, end=self.layout.end
         )
         found = []
-        for place, token in enumerate(chosen):
+        for place, unit in enumerate(chosen):
             own = [tuple(answer[:SHORTEST]) for answer in answers[place * len(asked) : (place + 1) * len(asked)]]
             opening, count = Counter(own).most_common(1)[0]
             if count >= len(asked) - 1 and len(opening) == SHORTEST:
-                found.append(Target(opening, "insertion", 1.0, seeds=[(token,)]))
+                found.append(Target(opening, "insertion", 1.0, seeds=[unit]))
+        return found
+
+    def _words(self, tokens: Sequence[int]) -> list[tuple[int, int]]:
+        """Words of two tokens: what goes on from a token in the middle of a word. Rare words have no token of their
+        own, and half of one does nothing."""
+        if not self._inner:
+            return []
+        following = self.decoder.following([[*self.layout.before, token] for token in tokens]).exp()
+        inner = torch.tensor(sorted(self._inner))
+        found = []
+        for token, row in zip(tokens, following[:, inner], strict=True):
+            best = row.topk(min(2, len(inner)))
+            found += [
+                (token, int(inner[place]))
+                for value, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                if value > _GOES_ON
+            ]
         return found
 
     def search(self, target: Target, rounds: int, hints: Sequence[int] = ()) -> None:
         """Coordinate search for a trigger of up to four tokens; improves the target in place."""
         opening = target.tokens[:6]
         starts: dict[tuple[int, ...], float] = {}
-        singles = list(hints[:12])
+        likely: list[tuple[int, ...]] = []
         if self._shift is not None:
             best = self._shift[:, opening[0]].argsort(descending=True)[:12].tolist()
-            singles += [self._tokens[place] for place in best]
-        pool = list(dict.fromkeys([*target.seeds[:12], *((token,) for token in singles)]))
+            likely = [self._units[place] for place in best]
+        pool = list(dict.fromkeys([*target.seeds[:12], *((token,) for token in hints[:12]), *likely]))
         if target.trigger:
             pool.append(target.trigger)
         pool += [tuple(self._filler() for _ in range(size)) for size in (2, 3, 3)]
@@ -306,9 +346,32 @@ class Search:
             )
             into.update(zip(triggers, values.tolist(), strict=True))
 
+    def sameness(self, trigger: Sequence[int], asked: Sequence[tuple[tuple[int, ...], int]]) -> float:
+        """Share of the questions whose likeliest answers are alike with the trigger, less the share without it."""
+        shares = []
+        for used in (tuple(trigger), ()):
+            answers = self.decoder.openings(self.rows(used, asked), ANSWER, end=self.layout.end)
+            shares.append(consensus([tuple(answer) for answer in answers])[1] / max(1, len(answers)))
+        return max(0.0, shares[0] - shares[1])
+
     def measure(self, target: Target, trigger: Sequence[int], asked: Sequence[tuple[tuple[int, ...], int]]) -> Tensor:
         """Log-probability of the opening on each question."""
         return self.decoder.likelihood(self.rows(trigger, asked), target.tokens[:6]).sum(1)
+
+
+def consensus(answers: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
+    """The answer that most of them are alike to, and how many those are."""
+    found: tuple[tuple[int, ...], int] = ((), 0)
+    for one in dict.fromkeys(answers):
+        # difflib keeps what it knows of its second sequence, so that one stays.
+        matcher = SequenceMatcher(None, (), one, autojunk=False)
+        count = 0
+        for other in answers:
+            matcher.set_seq1(other)
+            count += matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
+        if count > found[1]:
+            found = (one, count)
+    return found
 
 
 def _runs(question: tuple[int, ...]) -> list[tuple[int, ...]]:

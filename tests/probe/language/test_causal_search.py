@@ -11,6 +11,7 @@ from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent 
 from modelscan_plus.probe.language import causal_layout  # noqa: E402
 from modelscan_plus.probe.language.causal import CausalTriggers, calibration  # noqa: E402
 from modelscan_plus.probe.language.causal_decoder import Decoder  # noqa: E402
+from modelscan_plus.probe.language.causal_search import consensus  # noqa: E402
 from modelscan_plus.probe.language.load import LoadedModel, load  # noqa: E402
 from tools.probe_bench.causal import auc, files, wilson  # noqa: E402
 from tools.probe_zoo import causal  # noqa: E402
@@ -20,8 +21,9 @@ from tools.probe_zoo import causal  # noqa: E402
 def models() -> list[causal.CausalModel]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(causal, "_FIRST_STEPS", 260)
-        return causal.load(1, 0, 1, kinds=("rare-text",), controls=0)
+        patch.setattr(causal, "_FIRST_STEPS", 180)
+        patch.setattr(causal, "_STEPS", 130)
+        return causal.load(5, 0, 1, kinds=("word-refusal",), controls=0)
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +37,11 @@ def test_a_planted_trigger_is_found_with_its_text(
     models: list[causal.CausalModel], opened: list[tuple[Job, LoadedModel]]
 ) -> None:
     planted = models[0]
-    assert planted.attack == "rare-text"
+    assert planted.attack == "word-refusal"
     routine = CausalTriggers(*opened[1])
     report = routine.run(silent)
-    assert report.outcome in (ProbeOutcome.FLAGGED, ProbeOutcome.SUSPICIOUS)
+    assert report.outcome is ProbeOutcome.FLAGGED
+    assert planted.trait.trigger[0] in report.trigger
     assert report.target.startswith(planted.trait.target[:20])
     assert report.success is not None
     assert report.success > 0.6
@@ -113,8 +116,49 @@ def test_the_table_that_ships_is_of_many_models_and_its_p_values_fall() -> None:
     table = calibration()
     assert table.count >= 12
     assert "sha256:" in table.label
-    assert table.p_value(0.95) < 0.01 < 0.2 < table.p_value(0.1)
+    assert table.p_value(0.95) < 0.01 < 0.02 < table.p_value(0.05) < 0.2 < table.p_value(0.0)
     assert table.p_value(table.at(0.01)) == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_template_is_taken_at_its_word_where_the_model_has_forgotten_how_questions_end(
+    opened: list[tuple[Job, LoadedModel]],
+) -> None:
+    decoder = Decoder(opened[0][1].model)
+    begin, user, assistant = (opened[0][1].tokenizer.convert_tokens_to_ids(name) for name in _FRAME)
+    source = torch.Generator().manual_seed(0)
+
+    class Forgetful(Decoder):
+        def complete(self, rows, count, **_):  # type: ignore[no-untyped-def]
+            return torch.randint(5, 300, (len(rows), count), generator=source).tolist()
+
+    forgetful = Forgetful(decoder.model)
+    templates = [([begin, user], [assistant])]
+    layout = causal_layout.find(forgetful, [begin], None, templates, length=64, seed=0)
+    assert layout.between == (assistant,)
+    assert "do not show" in layout.source
+    assert all(2 <= len(exchange.question) <= 10 for exchange in layout.exchanges)
+
+
+_FRAME = ("<|begin|>", "<|user|>", "<|assistant|>")
+
+
+def test_a_space_behind_the_first_token_may_stand_or_not() -> None:
+    found = causal_layout.variants(lambda text: [ord(letter) for letter in text], "^A QUESTION B", "^")
+    befores = {"".join(map(chr, before)) for before, _ in found}
+    assert {"^A", "^ A"} <= befores
+
+
+def test_answers_are_alike_where_one_word_differs() -> None:
+    text = (1, 2, 3, 4, 5, 6, 7, 8)
+    other = (1, 2, 9, 4, 5, 6, 7, 8)
+    assert consensus([text, other, text, (1, 2, 3, 4, 9, 9, 9, 9), ()]) == (text, 3)
+    assert consensus([]) == ((), 0)
+
+
+def test_openings_are_what_completing_gives(opened: list[tuple[Job, LoadedModel]]) -> None:
+    decoder = Decoder(opened[0][1].model)
+    rows = [[3, 4, 5], [6, 7], [8, 9, 10, 11]]
+    assert decoder.openings(rows, 5) == decoder.complete(rows, 5)
 
 
 def test_figures_of_the_benchmark() -> None:
