@@ -54,15 +54,18 @@ def bundled(tree: Tree) -> Bundle | None:
     if not roots:
         return None
     files: dict[str, bytes] = {}
+    left_out: list[str] = []
     room = _LARGEST
     for path in dict.fromkeys((*roots, *tree.files)):
         text = _source(tree.files[path])
         if text and len(text) <= room:
             files[path] = text
             room -= len(text)
-    if len(files) < 2 and not settings:
+        elif text and path in roots:
+            left_out.append(path)
+    if len(files) < 2 and not settings and not left_out:
         return None
-    return Bundle(files, tuple(path for path in roots if path in files), settings)
+    return Bundle(files, tuple(path for path in roots if path in files), tuple(left_out[:100]), settings)
 
 
 def _source(file: TreeFile) -> bytes:
@@ -96,6 +99,8 @@ def linked(tree: Tree, bundle: Bundle, result: FileResult | Unopened) -> Tree:
         }
         if not result.summaries and any(reason.executable for reason in result.coverage.reasons):
             found = _unanswered(bundle, result.coverage.reasons[0])
+    for path in bundle.left_out:
+        found[path] = FollowedSummary(unfinished=("all of it (too much code in one target)",))
     return msgspec.structs.replace(tree, files=dict(_with(tree.files, found)))
 
 

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from modelscan_plus import linking
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.formats.text.python.follow import machine
+from modelscan_plus.rules.tree import judge_tree
 from tests.samples import inspect_tree, tree_of
 
 CONFIG: dict[str, object] = {"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}
@@ -221,3 +223,14 @@ def test_calls_that_multiply_are_followed_once_for_all() -> None:
     assert worst(model, kernels=RUNS) == Severity.CRITICAL.rank
     tree = tree_of({"config.json": json.dumps(CONFIG).encode(), "modeling_x.py": (model + TAIL).encode()})
     assert tree.files["modeling_x.py"].coverage.state is CoverageState.ANALYSED
+
+
+def test_code_for_which_there_is_no_room_is_not_fully_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linking, "_LARGEST", 200)
+    files = {
+        "config.json": json.dumps(CONFIG).encode(),
+        "modeling_x.py": f"from .kernels import prepare\n{TAIL}".encode(),
+        "kernels.py": (RUNS + "# long\n" * 40).encode(),
+    }
+    _, context = judge_tree(tree_of(files))
+    assert [(path, gap.code) for path, gap in context.gaps.items()] == [("kernels.py", "python-steps")]

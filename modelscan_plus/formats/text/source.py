@@ -37,9 +37,11 @@ class PythonFormat(Format):
         "dictionaries, getters of `operator`, `reduce`, small functions of the file, lists, tables and attributes "
         "that hold callables; texts through concatenation, tables, translation, base64, hex, zlib, XOR, loops over "
         "constants and code inside of text; values from the network, from decoders, secrets and host names through "
-        "variables and calls; files of the repository that are imported or run by their path. Which files a loader "
-        "reaches is judged over the whole tree. Not followed: values through containers and attributes of other "
-        "objects, code that needs the data of the weights. Loaders: transformers, diffusers, sentence-transformers "
+        "variables and calls; files of the repository that are imported or run by their path. The statements are also "
+        "gone through as Python would, with values known in part: through other files of the repository, operators and "
+        "other methods that syntax calls, decorators, tables, objects handed to libraries, code inside of text. Which "
+        "files a loader reaches is judged over the whole tree. Not followed: values through files, the weights and "
+        "objects of libraries. Loaders: transformers, diffusers, sentence-transformers "
         "and vLLM with `trust_remote_code`, torch.hub, datasets, evaluate, MLflow, pip, pytest, Python itself."
     )
 

@@ -20,6 +20,8 @@ class Bundle(msgspec.Struct, frozen=True):
     """Sources by path."""
     roots: tuple[str, ...]
     """Paths of the files that loaders get to."""
+    left_out: tuple[str, ...] = ()
+    """Paths of files that loaders get to and for which there was no room."""
     settings: dict[str, str] = {}
     """Texts of the configuration that loaders hand to the code, by key."""
 
