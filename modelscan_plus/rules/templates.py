@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Confidence, Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.facts import Gate, Reach, TemplateFacts, Written
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -227,9 +228,27 @@ _ORDERS = lazy(
 )
 
 
+_CHANGES = lazy(
+    r"\b(?:set|change|replace|overwrite|redirect|substitute|copy|forward|transfer|route|send)\s+"
+    r"(?:the\s+|its\s+|all\s+|every\s+|any\s+)?"
+    r"(?:\w+\s+){1,5}?(?:to|with|by|into)\s+\S*[\d@./]"
+    r"|\b(?:without|instead of)\s+(?:asking|telling|confirm|informing|showing)",
+    re.I,
+)
+"""Orders to put something certain into a call, or to make it behind somebody's back."""
+
+
 def _is_reminder(gate: Gate) -> bool:
     """True for text behind a number of turns that says how to answer, and not what."""
     return (gate.trigger_kind, gate.output_kind) == ("count", "sentence") and not _ORDERS.search(gate.output)
+
+
+def _explains_tool(gate: Gate) -> bool:
+    """True for what templates say about a tool that is there, and who speaks: how to use it, not what to put in."""
+    if gate.trigger_kind not in ("tool", "role") or gate.output_kind not in ("sentence", "hostile", "url"):
+        return False
+    against = prose.overrides(gate.output) or prose.hostile_command(gate.output) or prose.odd_url(gate.output)
+    return not against and not _CHANGES.search(gate.output)
 
 
 @judges(TemplateFacts)
@@ -238,9 +257,18 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
     for gate in facts.gates:
         if gate.trigger_kind == "marker" and gate.output_kind == "sentence":
             continue  # how thinking and tool use are switched on and off
-        looked = {"time": "the date is compared with", "count": "the conversation gets to"}.get(
-            gate.trigger_kind, "a message contains"
-        )
+        if _explains_tool(gate):
+            continue
+        if gate.output_kind == "dropped":
+            message = f'When a message contains "{gate.trigger}", the template leaves it out.'
+            yield _found(context, GATED_TEXT, message, gate.trigger, gate.line, subject=f"{gate.trigger}\0dropped")
+            continue
+        looked = {
+            "time": "the date is compared with",
+            "count": "the conversation gets to",
+            "tool": "a tool or its call is",
+            "role": "somebody speaks as",
+        }.get(gate.trigger_kind, "a message contains")
         what = {
             "sentence": "instructions",
             "url": "an address",

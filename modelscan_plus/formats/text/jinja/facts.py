@@ -27,11 +27,12 @@ class Gate(msgspec.Struct, frozen=True):
     """What is looked for."""
     trigger_kind: str
     """"words", "marker" (a tag, slash command or special token that chat formats are made of), "odd-marker" (one that
-    looks like it), "count" (a later turn of the conversation) or "time"."""
+    looks like it), "count" (a later turn of the conversation), "time", "tool" (the name of a tool or a part
+    of its call) or "role" (one that no chat format has)."""
     output: str
     """The text, shortened."""
     output_kind: str
-    """"sentence", "url", "encoded", "hidden" or "hostile"."""
+    """"sentence", "url", "encoded", "hidden", "hostile" or "dropped" (nothing: what was said is left out)."""
     line: int
 
 

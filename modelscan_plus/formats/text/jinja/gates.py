@@ -5,7 +5,7 @@ or through a variable that such a branch has set. Of a gated branch all text is 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from jinja2 import nodes
 
@@ -15,6 +15,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
 from modelscan_plus.formats.text.jinja.names import CONTENT_KEYS, is_content, says_content
 from modelscan_plus.formats.text.jinja.scope import Scope, key_of
+from modelscan_plus.formats.text.jinja.tools import ROLES, Tools, last
 
 Trigger = tuple[str, str]
 """What is looked for, and whether that is "words", a "marker" or a "time"."""
@@ -31,6 +32,8 @@ _OPEN_URL = lazy(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
 _TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call)
 """Expressions that answer yes or no."""
 _MORE = frozenset(("gt", "ge", "greaterthan", ">", ">=", "divisibleby", "eq", "equalto", "=="))
+_TELLING = ("words", "odd-marker", "time", "count", "tool", "role", "marker")
+"""Kinds of triggers, the most telling first: of several in one test it is the one that counts."""
 _DEPTH = 60
 _LATER = 4
 _NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
@@ -43,6 +46,7 @@ class Gates:
         self._tree = tree
         self._scope = scope
         self._flags: dict[str, list[Trigger]] = {}
+        self._tools = Tools(tree, scope)
 
     def gates(self) -> Iterator[Gate]:
         """Gated text, once for each branch."""
@@ -52,9 +56,51 @@ class Gates:
             self._note_tests()
         for test, line, body, turned in self._branches():
             triggers = self._triggers(test)
-            if triggers and (gate := self._gate(triggers, self._text(body), line, turned=turned)):
+            gate = self._gate(triggers, self._text(body), line, turned=turned) if triggers else None
+            if gate is None and not turned:
+                gate = self._dropped(test, body, line)
+            if gate is not None:
                 yield gate
         yield from self._tables()
+
+    def _dropped(self, test: nodes.Node, body: list[nodes.Node], line: int) -> Gate | None:
+        """What was said is left out when it holds certain words: an empty branch, or one for what holds them not."""
+        words = [trigger for trigger, kind in self._triggers(test) if kind == "words"]
+        if not words:
+            return None
+        negated = isinstance(test, nodes.Not) or any(
+            operand.op == "notin" for compare in [test, *test.find_all(nodes.Compare)]
+            if isinstance(compare, nodes.Compare) for operand in compare.ops
+        )  # fmt: skip
+        pieces = [piece for statement in body for piece in self._pieces(statement)]
+        says = any(unknown is not None and says_content(unknown, self._scope.derived) for _, unknown in pieces)
+        empty = not says and not any(text.strip() for text, _ in pieces) and not self._does(body)
+        if (empty and not negated and self._speaks_otherwise(test)) or (says and negated and not self._else_of(test)):
+            return Gate(shorten(visible(words[0]), 80), "words", "", "dropped", line)
+        return None
+
+    def _does(self, body: list[nodes.Node]) -> bool:
+        """True for a branch that sets a variable or calls something."""
+        return any(
+            isinstance(node, (nodes.Assign, nodes.Call)) for statement in body
+            for node in [statement, *statement.find_all((nodes.Assign, nodes.Call))]
+        )  # fmt: skip
+
+    def _else_of(self, test: nodes.Node) -> list[nodes.Node]:
+        """What runs when the test fails."""
+        for node in self._tree.find_all((nodes.If, nodes.CondExpr)):
+            if isinstance(node, nodes.If) and node.test is test:
+                return [*node.elif_, *node.else_]
+            if isinstance(node, nodes.CondExpr) and node.test is test:
+                return [] if node.expr2 is None else [node.expr2]
+        return []
+
+    def _speaks_otherwise(self, test: nodes.Node) -> bool:
+        """True when what was said is written where the test fails."""
+        return any(
+            unknown is not None and says_content(unknown, self._scope.derived)
+            for statement in self._else_of(test) for _, unknown in self._pieces(statement)
+        )  # fmt: skip
 
     def _branches(self) -> Iterator[tuple[nodes.Node, int, list[nodes.Node], bool]]:
         """Each test with its line, what runs behind it, and whether that runs when the test fails."""
@@ -109,6 +155,15 @@ class Gates:
             yield from map(_trigger, texts)
         elif any(self._tells_time(side) for side in sides):
             yield from ((text, "time") for text in texts)
+        else:
+            yield from self._named(sides, texts)
+
+    def _named(self, subjects: Sequence[nodes.Node], texts: list[str]) -> Iterator[Trigger]:
+        """Triggers that are the name of a tool, a part of its call, or an unusual role."""
+        if any(self._tools.tells(subject) or last(subject) == "name" for subject in subjects):
+            yield from ((text, "tool") for text in texts)
+        elif any(last(subject) == "role" for subject in subjects):
+            yield from ((text, "role") for text in texts if text.lower() not in ROLES)
 
     def _counted(self, test: nodes.Node) -> Iterator[Trigger]:
         """`messages|length > 8`: from some turn of the conversation on. The first turns are how templates begin."""
@@ -152,6 +207,8 @@ class Gates:
             yield from map(_trigger, texts)
         elif self._tells_time(subject):
             yield from ((text, "time") for text in texts)
+        else:
+            yield from self._named([subject], texts)
 
     def _constants(self, node: nodes.Node) -> list[str]:
         value = self._scope.folder.fold(node)
@@ -174,7 +231,7 @@ class Gates:
         kind = _output_kind(text)
         if kind is None or (turned and kind == "sentence"):
             return None
-        worst = next((trigger for trigger in triggers if trigger[1] != "marker"), triggers[0])
+        worst = min(triggers, key=lambda trigger: _TELLING.index(trigger[1]))
         return Gate(shorten(visible(worst[0]), 80), worst[1], _excerpt(text, kind), kind, line)
 
     def _tables(self) -> Iterator[Gate]:
