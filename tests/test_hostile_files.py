@@ -128,7 +128,7 @@ def test_a_pickle_before_a_tebibyte_of_nothing_is_found(folder: Path) -> None:
         os.truncate(_made(folder / "sparse.pkl", HOSTILE), 1 << 40)
     except OSError as error:
         pytest.skip(f"this file system has no sparse files of that size: {error}")
-    outcome = scan_beside(folder, Limits(seconds=1))["sparse.pkl"]
+    outcome = scan_beside(folder, Limits(seconds=5))["sparse.pkl"]
     assert "MSP1001" in {finding.rule for finding in findings(outcome)}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.rules.tree import judge_tree
-from tests.samples import inspect_tree, tree_of
+from tests.samples import inspect, inspect_tree, tree_of
 
 ACTS = "import os\ndef helper():\n    os.system('id')\n"
 CONFIG = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}})
@@ -157,3 +157,33 @@ def test_the_program_of_a_space_may_use_the_network() -> None:
     for code, high in ((app, False), ("import os\nos.system('sh install')\n", True)):
         tree = tree_of({"app.py": code.encode(), "README.md": b"# app\n"}, kind="hub")
         assert any(found.severity.rank >= Severity.HIGH.rank for found in judge_tree(tree)[0]) is high
+
+
+def test_no_padding_hides_what_a_configuration_names() -> None:
+    foreign = {"auto_map": {"AutoModel": "someone/other--modeling_x.X"}}
+    lambda_layer = {"class_name": "Lambda", "config": {"function": {"class_name": "__lambda__"}}}
+    dense = [
+        {"module": "keras.layers", "class_name": f"Dense{number}", "config": {"n": [1]}} for number in range(20_000)
+    ]
+    numbers = list(range(120_000))
+    for config in (
+        {**foreign, "z": [["x"]] * 60_000},  # keys are looked at from the last to the first
+        {**foreign, "z": numbers},
+        {"auto_map": {f"Auto{number}": "modeling_x.X" for number in range(300)}} | {"custom_pipelines": {}} | {
+            "auto_map2": 0
+        } | {"sub": foreign},
+        {"z": [lambda_layer, *dense]},
+        {"z": [*dense, lambda_layer]},
+        {**foreign, "pad": "x" * (5 << 20)},
+    ):  # fmt: skip
+        assert worst({"config.json": json.dumps(config)}) >= Severity.HIGH.rank
+
+
+def test_what_is_not_looked_at_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = json.dumps({"a": [["x"]] * 50}).encode()
+    assert not inspect(data, "config.json").coverage.reasons
+    monkeypatch.setattr("modelscan_plus.formats.text.configkeys._VALUES", 20)
+    assert [reason.code for reason in inspect(data, "config.json").coverage.reasons] == ["json-values"]
+    monkeypatch.setattr("modelscan_plus.formats.text.config.SETTINGS", 40)
+    assert [reason.code for reason in inspect(data, "config.json").coverage.reasons] == ["json-too-large"]
+    assert "json-too-large" not in [reason.code for reason in inspect(data, "data.json").coverage.reasons]

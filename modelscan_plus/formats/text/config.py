@@ -7,6 +7,7 @@ documentation and sources of transformers 5, diffusers 0.42, sentence-transforme
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -15,10 +16,11 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
-from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text import roles, skops
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
@@ -36,7 +38,13 @@ from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
+SETTINGS = 32 << 20
+"""Bytes up to which a file is read whole that by its name decides what a loader builds."""
 LARGEST = 256 << 20
+_NODES = 4_000_000
+_EVALUABLE = 5_000
+_TEMPLATES = 1_000
+_DECIDES = lazy(r"(?:modules|schema|metadata)\.json$", re.I)
 _TEMPLATE_KEYS = frozenset("chat_template default_chat_template chat_templates prompt_template jinja_template".split())
 
 
@@ -80,8 +88,10 @@ class JsonFormat(Format):
             yield Parsed(regions=whole, gaps=(CoverageReason("json-too-large", f"{size:,} bytes are not read"),))
             return
         data = artifact.source.pread(0, size)
-        if size > WHOLE:
-            yield _large(artifact, data, whole, budget)
+        name = artifact.name.rpartition("/")[2]
+        decides = configures(name) or _DECIDES.match(name) is not None
+        if size > (SETTINGS if decides else WHOLE):
+            yield _large(artifact, data, whole, budget, decides=decides)
             return
         problems: list[ConfigProblem] = []
         text = plain_json(artifact.name, roles.decode(data))
@@ -124,7 +134,9 @@ def _parsed(
     artifact: Artifact, value: object, problems: list[ConfigProblem], whole: tuple[Region, ...], budget: Budget
 ) -> Parsed:
     name = artifact.name.rpartition("/")[2]
-    pairs = list(walk(value))
+    pairs, every = walk(value)
+    restores, built = restored(value, _NODES)
+    schema, named = skops.names(value, _NODES) if skops.is_schema(value) else ([], True)
     code = tuple(code_references(value, name, pairs))
     known = strings(value)
     facts = JsonFacts(
@@ -136,7 +148,8 @@ def _parsed(
         strings=known,
         remarks=tuple(_remarks(pairs, name)),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
-        restored=tuple(itertools.islice(restored(value), 500)),
+        restored=tuple(restores),
+        skops=tuple(schema),
     )
     summary = ConfigSummary(
         keys=tuple(map(visible, value))[:400] if isinstance(value, dict) else (),
@@ -145,12 +158,16 @@ def _parsed(
         trust_remote_code=bool(facts.trusts),
         components=components(value, name),
         modules=modules(value, name),
-        expressions=dict(itertools.islice(evaluable(pairs), 50)) if configures(name) else {},
+        expressions=dict(itertools.islice(evaluable(pairs), _EVALUABLE)) if configures(name) else {},
         weight_map=weight_map(value),
     )
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
     inside = (*_templates(artifact, value), *members("line", commands, artifact))
-    return Parsed((facts,), whole, inside, summaries=(summary,))
+    gaps: tuple[CoverageReason, ...] = ()
+    if not (every and built and named):
+        message = "it holds more values than are looked at; those further down were not"
+        gaps = (CoverageReason("json-values", message, executable=True),)
+    return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary,))
 
 
 def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
@@ -181,10 +198,10 @@ def _templates(artifact: Artifact, value: object) -> Iterator[Artifact]:
         if isinstance(held, str):
             yield from _template(artifact, "chat_template" if key != "chat_template" else key, held)
         elif isinstance(held, dict):
-            for name, text in list(held.items())[:100]:
+            for name, text in list(held.items())[:_TEMPLATES]:
                 yield from _template(artifact, f"chat_template.{name}", text)
         elif isinstance(held, list):
-            for number, item in enumerate(held[:100]):
+            for number, item in enumerate(held[:_TEMPLATES]):
                 if isinstance(item, dict):
                     yield from _template(artifact, f"chat_template.{item.get('name', number)}", item.get("template"))
 
@@ -216,8 +233,11 @@ def _replaces(value: object) -> Iterator[ReplaceRule]:
                 stack += [item for item in node.values() if isinstance(item, (dict, list))]
 
 
-def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: Budget) -> Parsed:
-    """A large file: its form is checked, and of a tokenizer the telling parts are read."""
+def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: Budget, *, decides: bool) -> Parsed:
+    """A large file: its form is checked, and of a tokenizer the telling parts are read.
+
+    One that by its name `decides` what is built is a gap: whoever made it that large has something to hide.
+    """
     try:
         if data.lstrip()[:1] == b"{":
             parts = msgspec.json.decode(data, type=_Tokenizer)
@@ -233,4 +253,10 @@ def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: B
         why = shorten(visible(str(error)), 160)
         gap = CoverageReason("json-syntax", f"not valid JSON: {why}")
         return Parsed((JsonFacts((ConfigProblem("syntax", "", why),)),), whole, gaps=(gap,))
-    return _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole, budget)
+    parsed = _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole, budget)
+    if not decides:
+        return parsed
+    message = f"a configuration of {len(data):,} bytes is read in part"
+    return msgspec.structs.replace(
+        parsed, gaps=(*parsed.gaps, CoverageReason("json-too-large", message, executable=True))
+    )

@@ -14,7 +14,6 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.python.analyse import analyse, parse
 
 _EXPRESSION = lazy(r"[\w\])]\s*\(")
-_NODES = 50_000
 _TELLING = frozenset(
     "process code send connect download module held native unpickle start drop native-build remote".split()
 )
@@ -50,29 +49,39 @@ def expressions(pairs: list[tuple[str, str, str]], budget: Budget) -> Iterator[t
             yield shorten(visible(place), 160), called[0]
 
 
-def restored(value: object) -> Iterator[tuple[str, str, str]]:
-    """Objects that Keras restores: where, module, class or function; "__lambda__" for code that is carried along."""
+def restored(value: object, most: int) -> tuple[list[tuple[str, str, str]], bool]:
+    """Objects that Keras restores: where, module, class or function; "__lambda__" for code that is carried along.
+
+    Each module and name once, at its first place. False beside them where the tree has more nodes than `most`.
+    """
+    found: dict[tuple[str, str], tuple[str, str, str]] = {}
     stack: list[tuple[str, object]] = [("", value)]
-    for _ in range(_NODES):
-        if not stack:
-            return
+    count = 0
+    while stack:
+        count += 1
+        if count > most:
+            return list(found.values()), False
         place, node = stack.pop()
         if isinstance(node, list):
-            stack += [(f"{place}[{number}]", item) for number, item in enumerate(node[:_NODES])]
-        if not isinstance(node, dict):
-            continue
-        stack += [(f"{place}.{key}".lstrip("."), item) for key, item in node.items() if isinstance(item, (dict, list))]
-        kind, module, config = node.get("class_name"), node.get("module"), node.get("config")
-        shown = shorten(visible(place), 160)
-        carried = kind == "Lambda" and isinstance(config, dict) and _carries(config)
-        if kind == "__lambda__" or carried:
-            yield shown, "keras", "__lambda__"
-        elif isinstance(kind, str) and isinstance(module, str):
-            yield (
-                shown,
-                visible(module)[:200],
-                visible(config if kind == "function" and isinstance(config, str) else kind)[:200],
-            )
+            stack += [
+                (f"{place}[{number}]", item) for number, item in enumerate(node) if isinstance(item, (dict, list))
+            ]
+        elif isinstance(node, dict):
+            stack += [
+                (f"{place}.{key}".lstrip("."), item) for key, item in node.items() if isinstance(item, (dict, list))
+            ]
+            if (name := _restored(node)) is not None:
+                found.setdefault(name, (shorten(visible(place), 160), *name))
+    return list(found.values()), True
+
+
+def _restored(node: dict[str, object]) -> tuple[str, str] | None:
+    kind, module, config = node.get("class_name"), node.get("module"), node.get("config")
+    if kind == "__lambda__" or (kind == "Lambda" and isinstance(config, dict) and _carries(config)):
+        return "keras", "__lambda__"
+    if not isinstance(kind, str) or not isinstance(module, str):
+        return None
+    return visible(module)[:200], visible(config if kind == "function" and isinstance(config, str) else kind)[:200]
 
 
 def _carries(config: dict[str, object]) -> bool:

@@ -7,12 +7,14 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.summaries import CodeReference
 
-_VALUES = 50_000
-"""Values of one file that are looked at."""
+_VALUES = 2_000_000
+"""Texts, lists and objects of one file that are looked at; more is a gap. 4 MiB cannot hold more."""
+_REFERENCES = 10_000
+"""Pieces of code that one file may name."""
 _REFERENCE = lazy(r"^(?:(?:[\w.-]+/)?[\w.-]+--)?[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+$")
 _TRUST_KEYS = frozenset("trust_remote_code trust_repo allow_pickle enable_unsafe_deserialization".split())
 _PATH_KEYS = lazy(
-    r"(?:^|_)(?:file|files|path|dir|folder|checkpoint|weights|ckpt|library|filename|vocab|merges|module_path|lib)$|"
+    r"(?:^|_)(?:file|files|path|dir|folder|checkpoint|weights|ckpt|library|filename|vocab|vocabulary|merges|module_path|lib)$|"
     r"^(?:tokenizer_file|vocab_file|merges_file|spm_file|transformers_weights|safetensors_file|custom_generate|base_model|"
     r"base_model_name_or_path|_name_or_path|name_or_path|pretrained_model_name_or_path|draft_model|adapter_path)$"
 )
@@ -24,25 +26,37 @@ _NAMED = frozenset(
 )
 
 
-def walk(value: object) -> Iterator[tuple[str, str, str]]:
-    """Every text below `value`, with its place and the key that leads to it."""
+def walk(value: object) -> tuple[list[tuple[str, str, str]], bool]:
+    """Every text below `value`, with its place and the key that leads to it; False beside it where that is not all."""
     stack: list[tuple[str, str, object]] = [("", "", value)]
+    found: list[tuple[str, str, str]] = []
     count = 0
-    while stack and count < _VALUES:
+    while stack:
         place, key, node = stack.pop()
         count += 1
+        if count > _VALUES:
+            return found, False
         if isinstance(node, dict):
-            stack += [(f"{place}.{inner}" if place else str(inner), str(inner), item) for inner, item in node.items()]
+            stack += [
+                (f"{place}.{inner}" if place else str(inner), str(inner), item)
+                for inner, item in node.items()
+                if item is True or isinstance(item, (str, dict, list))
+            ]
         elif isinstance(node, list):
-            stack += [(f"{place}[{number}]", key, item) for number, item in enumerate(node[:_VALUES])]
+            stack += [
+                (f"{place}[{number}]", key, item)
+                for number, item in enumerate(node)
+                if item is True or isinstance(item, (str, dict, list))
+            ]
         elif isinstance(node, str):
-            yield place, key, node
+            found.append((place, key, node))
         elif node is True and key in _TRUST_KEYS:
-            yield place, key, "true"
+            found.append((place, key, "true"))
+    return found, True
 
 
 def code_references(value: object, name: str, pairs: list[tuple[str, str, str]]) -> Iterator[CodeReference]:
-    """Code that the file names, at most 200 times."""
+    """Code that the file names."""
     found: list[tuple[str, str]] = []
     for place, key, text in pairs:
         top = place.partition(".")[0].partition("[")[0]
@@ -64,7 +78,7 @@ def code_references(value: object, name: str, pairs: list[tuple[str, str, str]])
             found.append((component, f"{library}.{class_name}"))
     if name == "modules.json":
         found += [(f"[{number}].type", kind) for number, (_, kind) in enumerate(modules(value, name))]
-    for place, text in found[:200]:
+    for place, text in found[:_REFERENCES]:
         yield CodeReference(shorten(visible(place), 160), shorten(visible(text), 200))
 
 
@@ -73,7 +87,7 @@ def components(value: object, name: str) -> dict[str, tuple[str, str]]:
     if name != "model_index.json" or not isinstance(value, dict):
         return {}
     made = {}
-    for key, item in list(value.items())[:200]:
+    for key, item in list(value.items())[:_REFERENCES]:
         if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
             made[visible(key)] = (visible(item[0]), visible(item[1]))
     own = value.get("_class_name")
@@ -86,7 +100,7 @@ def modules(value: object, name: str) -> tuple[tuple[str, str], ...]:
     """Of a modules.json: path and type of each module."""
     if name != "modules.json" or not isinstance(value, list):
         return ()
-    items = [item for item in value[:200] if isinstance(item, dict)]
+    items = [item for item in value[:_REFERENCES] if isinstance(item, dict)]
     return tuple((visible(str(item.get("path", ""))), visible(str(item.get("type", "")))) for item in items)
 
 

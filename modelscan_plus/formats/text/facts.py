@@ -3,6 +3,7 @@
 import msgspec
 
 from modelscan_plus.core.facts import Facts
+from modelscan_plus.formats.text.skops import SkopsName
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -74,6 +75,8 @@ class JsonFacts(Facts, frozen=True):
     """Values that are Python: where, and the first thing that evaluating them would call."""
     restored: tuple[tuple[str, str, str], ...] = ()
     """Objects that Keras restores: where, module, class or function ("__lambda__" for code that is carried along)."""
+    skops: tuple[SkopsName, ...] = ()
+    """Names in the schema of a skops file."""
     trusts: tuple[str, ...] = ()
     """Keys that ask loaders to run remote code."""
     strings: dict[str, str] = msgspec.field(default_factory=dict)
