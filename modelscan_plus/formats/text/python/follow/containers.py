@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from modelscan_plus.formats.text.python.follow import objects
+from modelscan_plus.formats.text.python.follow import elements, objects, tables
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -44,11 +44,11 @@ def _of_items(
             return NONE
         case "extend" | "update" | "extendleft" | "__iadd__":
             for value in arguments:
-                held.items += objects.items(machine, value, node, scope)[0][: _MOST - len(held.items)]
+                held.items += elements.items(machine, value, node, scope)[0][: _MOST - len(held.items)]
                 held.version += 1
             return NONE
         case "pop" | "popleft" | "__getitem__" | "get" | "__next__":
-            return objects.item(machine, held, arguments[0] if arguments else UNKNOWN, node, scope)
+            return elements.item(machine, held, arguments[0] if arguments else UNKNOWN, node, scope)
         case "copy" | "__iter__" | "union" | "difference" | "intersection":
             return Items(list(held.items))
         case "sort" | "index" | "count" | "remove" | "__contains__":
@@ -81,7 +81,7 @@ def _of_table(
         case "copy":
             return Table(dict(held.items), list(held.others))
         case "__setitem__" if len(arguments) > 1:
-            objects.put_in_table(held, arguments[0], arguments[1])
+            tables.put_in_table(held, arguments[0], arguments[1])
             return NONE
         case "update" | "__ior__":
             for value in arguments:
@@ -102,8 +102,8 @@ def _entry(
     machine: "Machine", held: Table, name: str, arguments: Sequence[Value], node: ast.AST, scope: Scope
 ) -> Value:
     key = arguments[0] if arguments else UNKNOWN
-    found = objects.item(machine, held, key, node, scope)
+    found = elements.item(machine, held, key, node, scope)
     if name == "setdefault" and len(arguments) > 1:
-        objects.put_in_table(held, key, arguments[1])
+        tables.put_in_table(held, key, arguments[1])
         return join((found, arguments[1]))
     return join((found, arguments[1])) if len(arguments) > 1 and arguments[1] != NONE else found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.constants import Constant, NotConstant
 from modelscan_plus.formats.text.python.fold import Folder
-from modelscan_plus.formats.text.python.follow import objects
+from modelscan_plus.formats.text.python.follow import elements, objects, tables
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -93,7 +93,7 @@ def _subscript(machine: "Machine", node: ast.Subscript, scope: Scope) -> Value:
         for bound in bounds:
             objects.touch(machine, bound, ("__index__",), [], node, scope)
         return sliced(machine, value, bounds, node, scope)
-    return objects.item(machine, value, machine.value(node.slice, scope), node, scope)
+    return elements.item(machine, value, machine.value(node.slice, scope), node, scope)
 
 
 def sliced(machine: "Machine", value: Value, bounds: tuple[Value, ...], node: ast.AST, scope: Scope) -> Value:
@@ -107,7 +107,7 @@ def sliced(machine: "Machine", value: Value, bounds: tuple[Value, ...], node: as
             known = all(isinstance(each, Known) for each in bounds) and places[2] != 0
             results.append(Known(option.value[slice(*places)], option.flows) if known else Unknown(option.flows))
         else:
-            results.append(objects.item(machine, option, Partial(Outer("builtins.slice"), bounds), node, scope))
+            results.append(elements.item(machine, option, Partial(Outer("builtins.slice"), bounds), node, scope))
     return join(results)
 
 
@@ -129,7 +129,7 @@ def given(machine: "Machine", node: ast.Call, scope: Scope) -> tuple[list[Value]
     arguments: list[Value] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            inner, _ = objects.items(machine, machine.value(argument.value, scope), node, scope)
+            inner, _ = elements.items(machine, machine.value(argument.value, scope), node, scope)
             arguments += inner[:50]
         else:
             arguments.append(machine.value(argument, scope))
@@ -275,7 +275,7 @@ def _compare(machine: "Machine", node: ast.Compare, scope: Scope) -> Value:
             objects.touch(machine, left, ("__hash__",), [], node, scope)
             _held_compared(machine, "__eq__", right, left, node, scope)
             if objects.touch(machine, right, ("__contains__",), [left], node, scope) is None and _iterates(right):
-                objects.items(machine, right, node, scope)
+                elements.items(machine, right, node, scope)
             result = _contained(operator, left, right)
         else:
             result = _same(operator, left, right)
@@ -351,7 +351,7 @@ def _items(machine: "Machine", node: ast.List | ast.Tuple | ast.Set, scope: Scop
     found: list[Value] = []
     for item in node.elts[:5000]:
         if isinstance(item, ast.Starred):
-            inner, _ = objects.items(machine, machine.value(item.value, scope), node, scope)
+            inner, _ = elements.items(machine, machine.value(item.value, scope), node, scope)
             found += inner
         else:
             found.append(machine.value(item, scope))
@@ -374,7 +374,7 @@ def _table(machine: "Machine", node: ast.Dict, scope: Scope) -> Value:
         if key is not None:
             known = machine.value(key, scope)
             hashed(machine, known, node, scope)
-            objects.put_in_table(made, known, value)
+            tables.put_in_table(made, known, value)
             continue
         for option in options(value):
             if isinstance(option, Table):
@@ -416,7 +416,7 @@ def _table_comprehension(machine: "Machine", node: ast.DictComp, scope: Scope) -
     def one(inner: Scope) -> None:
         key = machine.value(node.key, inner)
         hashed(machine, key, node, inner)
-        objects.put_in_table(made, key, machine.value(node.value, inner))
+        tables.put_in_table(made, key, machine.value(node.value, inner))
 
     _rounds(machine, node.generators, scope, one)
     return made
@@ -431,7 +431,7 @@ def _rounds(
         body(scope)
         return
     first, rest = generators[0], generators[1:]
-    found, whole = objects.items(machine, machine.value(first.iter, scope), first.iter, scope)
+    found, whole = elements.items(machine, machine.value(first.iter, scope), first.iter, scope)
     inner = Scope(scope.module, scope, "function", function=scope.function, instance=scope.instance, owner=scope.owner)
     if scope.kind == "class":
         inner.owner = None
@@ -468,7 +468,7 @@ def _yield(machine: "Machine", node: ast.Yield | ast.YieldFrom, scope: Scope) ->
     frame = machine.frames[-1]
     frame.given = frame.given or []
     if isinstance(node, ast.YieldFrom):
-        frame.given += objects.items(machine, value, node, scope)[0][:200]
+        frame.given += elements.items(machine, value, node, scope)[0][:200]
     elif len(frame.given) < 5000:
         frame.given.append(value)
     return UNKNOWN
@@ -481,7 +481,7 @@ def _await(machine: "Machine", node: ast.Await, scope: Scope) -> Value:
 
 
 def _starred(machine: "Machine", node: ast.Starred, scope: Scope) -> Value:
-    found, _ = objects.items(machine, machine.value(node.value, scope), node, scope)
+    found, _ = elements.items(machine, machine.value(node.value, scope), node, scope)
     return join(found or [UNKNOWN])
 
 

@@ -3,15 +3,22 @@
 import ast
 import binascii
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.constants import DECODERS, FUNCTIONS, Constant, NotConstant
-from modelscan_plus.formats.text.python.follow import containers, expressions, importing, objects, paths, texts
+from modelscan_plus.formats.text.python.follow import (
+    containers,
+    elements,
+    expressions,
+    functions,
+    objects,
+    paths,
+    texts,
+)
+from modelscan_plus.formats.text.python.follow.iteration import Model
 from modelscan_plus.formats.text.python.follow.values import (
-    NONE,
     UNKNOWN,
-    UNSPOKEN,
     Bound,
     Class,
     Function,
@@ -36,15 +43,11 @@ from modelscan_plus.formats.text.python.follow.values import (
     patchwork,
     with_flows,
 )
-from modelscan_plus.formats.text.python.names import joined_name
 from modelscan_plus.formats.text.python.sinks import OBJECTS, kind_of
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine
-
-Model = Callable[["Machine", Sequence[Value], Mapping[str, Value], ast.AST, Scope], Value | None]
-"""What a function gives; None where it is treated like any other."""
-FAILURES = (
+_FAILURES = (
     ValueError, TypeError, OverflowError, LookupError, binascii.Error, zlib.error, OSError, EOFError, SyntaxError,
     MemoryError, RecursionError, AttributeError, NotConstant,
 )  # fmt: skip
@@ -60,7 +63,6 @@ _DECORATORS = frozenset(
     """functools.lru_cache functools.wraps contextlib.contextmanager dataclasses.dataclass functools.cache
     functools.singledispatch""".split()
 )
-_LATER = frozenset("args kwargs target".split())
 
 
 def call(
@@ -74,7 +76,7 @@ def call(
     """What calling a function of a library gives."""
     dotted = function.dotted
     flows = machine.program.emitter.called(machine, function, arguments, keywords, node, scope)
-    model = MODELS.get(dotted) or _general(dotted)
+    model = functions.MODELS.get(dotted) or _general(dotted)
     if model is not None:
         made = model(machine, arguments, keywords, node, scope)
         if made is not None:
@@ -93,12 +95,10 @@ def call(
 def _general(dotted: str) -> Model | None:
     if dotted.endswith((".__dict__.get", ".__dict__.__getitem__", ".__dict__.pop")):
         base = dotted.rpartition(".__dict__")[0]
-        return lambda machine, given, _k, node, scope: _named(machine, Outer(base), given[:1], node, scope)
+        return lambda machine, given, _k, node, scope: functions.named(machine, Outer(base), given[:1], node, scope)
     if dotted.endswith((".__getattribute__", ".__getattr__")) and not dotted.startswith("builtins."):
         base = dotted.rpartition(".__")[0]
-        return lambda machine, given, _k, node, scope: _named(machine, Outer(base), given[:1], node, scope)
-    if dotted.startswith("operator."):
-        return _OPERATORS.get(dotted)
+        return lambda machine, given, _k, node, scope: functions.named(machine, Outer(base), given[:1], node, scope)
     return None
 
 
@@ -116,7 +116,7 @@ def _folded(dotted: str, arguments: Sequence[Value], flows: frozenset[str]) -> V
         flows |= {"decoded"}
     try:
         made: Constant = known([constant(value) for value in arguments])
-    except FAILURES:
+    except _FAILURES:
         if dotted in ("os.path.join", "pathlib.Path", "pathlib.PurePath"):
             return patchwork(arguments, "/")
         return paths.of_call(dotted, arguments)
@@ -233,7 +233,7 @@ def _of_text(
     if (path := paths.of_method(receiver, name, arguments)) is not None:
         return path
     if name == "join" and arguments:
-        given, _ = objects.items(machine, arguments[0], node, scope)
+        given, _ = elements.items(machine, arguments[0], node, scope)
         return patchwork(given[:500], str(receiver.value) if isinstance(receiver, Known) else "")
     if name == "format":
         for value in [*arguments, *keywords.values()]:
@@ -317,543 +317,3 @@ def _passed(keywords: Mapping[str, Value]) -> list[Value] | None:
     if value is None:
         return None
     return [item for option in options(value) if isinstance(option, Items) for item in option.items[:20]]
-
-
-# ---- functions that are known
-
-
-def _named(machine: "Machine", holder: Value, given: Sequence[Value], node: ast.AST, scope: Scope) -> Value | None:
-    """`getattr(holder, name)`."""
-    if not given:
-        return None
-    found: list[Value] = []
-    for name in [*texts.texts(given[0]), *_fitting(holder, given[0])]:
-        value = objects.attribute(machine, holder, name, node, scope)
-        found += [
-            Outer(option.dotted, option.flows, disguised=True) if isinstance(option, Outer) else option
-            for option in options(value)
-        ]
-    return join(found) if found else None
-
-
-def _fitting(holder: Value, name: Value) -> list[str]:
-    """The attributes of an object or file of the repository that a name known in part may mean."""
-    if not isinstance(name, Patchwork) or all(isinstance(option, (Outer, Unknown)) for option in options(holder)):
-        return []
-    first = name.text.partition(UNSPOKEN)[0]  # what follows may come from a call that gave the rest
-    return [each for each, _ in _named_in(holder) if each.startswith(first)][:20] if len(first) > 1 else []
-
-
-def _getattr(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
-        return None
-    found = _named(machine, given[0], given[1:2], node, scope)
-    if found is None:
-        for option in options(given[0]):
-            if isinstance(option, Instance):
-                objects.touch(machine, option, ("__getattribute__", "__getattr__"), [given[1]], node, scope)
-            if isinstance(option, Outer):
-                return Outer(joined_name(option.dotted, "…"), option.flows)
-        return Unknown(flows_of(given[0]) | flows_of(given[1]))
-    return join((found, given[2])) if len(given) > 2 and not isinstance(given[2], Known) else found
-
-
-def _setattr(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 3:
-        return NONE
-    names = list(texts.texts(given[1]))
-    if not names:  # any attribute may be meant
-        names = [name for name, _ in _named_in(given[0])][:50]
-        machine.branching += 1
-    for name in names:
-        objects.store(machine, given[0], name, given[2], node, scope)
-    machine.branching -= 0 if any(texts.texts(given[1])) else 1
-    return NONE
-
-
-def _object_getattribute(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if given and isinstance(given[0], Instance):
-        name = next(texts.texts(given[1]), "") if len(given) > 1 else ""
-        return given[0].attributes.get(name) or given[0].cls.find(name)
-    return _named(machine, given[0], given[1:2], node, scope) if len(given) > 1 else None
-
-
-def _isinstance(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in given[1:2]:
-        for option in options(value):
-            for each in option.items if isinstance(option, Items) else [option]:
-                objects.touch(
-                    machine,
-                    each,
-                    ("__instancecheck__", "__subclasscheck__", "__subclasshook__"),
-                    [given[0]],
-                    node,
-                    scope,
-                )
-                if isinstance(each, Class) and (own := each.find("__subclasshook__")) is not None:
-                    machine.call(own if isinstance(own, Bound) else Bound(own, each), [UNKNOWN], {}, node, scope)
-    return UNKNOWN
-
-
-def _partial(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given:
-        return None
-    return join([Partial(option, tuple(given[1:]), tuple(keywords.items())) for option in options(given[0])])
-
-
-def _partial_method(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return Partial(Outer("functools.partialmethod"), tuple(given), tuple(keywords.items()))
-
-
-def _getter(kind: str) -> Model:
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
-        return Partial(Outer(f"operator.{kind}()"), tuple(given), tuple(keywords.items()))
-
-    return model
-
-
-def _got_attribute(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`operator.attrgetter(names…)(value)`."""
-    if len(given) < 2:
-        return None
-    found: list[Value] = []
-    for each in given[:-1]:
-        for dotted in texts.texts(each):
-            value: Value = given[-1]
-            for name in dotted.split("."):
-                value = _named(machine, value, [Known(name)], node, scope) or UNKNOWN
-            found.append(value)
-    return found[0] if len(found) == 1 else Items(found)
-
-
-def _got_item(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = [objects.item(machine, given[-1], key, node, scope) for key in given[:-1]]
-    return found[0] if len(found) == 1 else Items(found)
-
-
-def _called_method(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`operator.methodcaller(name, …)(value)`."""
-    if len(given) < 2:
-        return None
-    found = _named(machine, given[-1], given[:1], node, scope)
-    return machine.call(found, given[1:-1], keywords, node, scope) if found is not None else None
-
-
-def _call(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`operator.call(function, …)`, and what else calls its first argument with the others."""
-    return machine.call(given[0], given[1:], keywords, node, scope) if given else None
-
-
-def _operator(name: str) -> Model:
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
-        plain = (
-            name.strip("_").removeprefix("i")
-            if name.startswith("i") and name not in ("inv", "invert", "index")
-            else name.strip("_")
-        )
-        made = [objects.touch(machine, value, (f"__{name.strip('_')}__", f"__{plain}__", f"__r{plain}__"), given[1:], node, scope)
-                for value in given[:2]]  # fmt: skip
-        found = [each for each in made if each is not None]
-        if name in ("add", "concat", "iadd", "iconcat") and len(given) > 1 and not found:
-            return expressions.binary(machine, ast.Add(), given[0], given[1], node, scope)
-        return join(found) if found else None
-
-    return model
-
-
-def _reduce(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
-        return None
-    found, _ = objects.items(machine, given[1], node, scope)
-    values = [*given[2:3], *found]
-    if not values:
-        return None
-    result = values[0]
-    for value in values[1:200]:
-        result = machine.call(given[0], [result, value], {}, node, scope)
-    return result
-
-
-def _map(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`map(f, a, b)`, and what else calls its first argument with the items of the others."""
-    if not given:
-        return None
-    columns = [objects.items(machine, value, node, scope)[0] for value in given[1:]] or [[UNKNOWN]]
-    longest = max(map(len, columns), default=0)
-    results: list[Value] = []
-    for number in range(min(longest, 500) if machine.room > 20_000 else 1):
-        row = [column[min(number, len(column) - 1)] if column else UNKNOWN for column in columns]
-        results.append(machine.call(given[0], row, {}, node, scope))
-    return Items(results)
-
-
-def _starmap(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
-        return None
-    rows = [
-        objects.items(machine, row, node, scope)[0] for row in objects.items(machine, given[1], node, scope)[0][:200]
-    ]
-    return Items([machine.call(given[0], row, {}, node, scope) for row in rows])
-
-
-def _filter(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
-        return None
-    found, _ = objects.items(machine, given[1], node, scope)
-    for value in found[:200]:
-        objects.touch(machine, value, ("__bool__", "__len__"), [], node, scope)
-        if given[0] != NONE:
-            machine.call(given[0], [value], {}, node, scope)
-    return Items(found)
-
-
-def _ordered(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`sorted`, `max`, `min`, and their `key`."""
-    found = objects.items(machine, given[0], node, scope)[0] if len(given) == 1 else list(given)
-    if "key" in keywords and keywords["key"] != NONE:
-        for value in found[:200]:
-            machine.call(keywords["key"], [value], {}, node, scope)
-    for value in found[:50]:
-        objects.touch(machine, value, ("__lt__", "__gt__"), [UNKNOWN], node, scope)
-    return Items(found)
-
-
-def _extreme(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = _ordered(machine, given, keywords, node, scope)
-    return join(found.items) if isinstance(found, Items) and found.items else UNKNOWN
-
-
-def _listed(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`list`, `tuple`, `set`, `any`, `sum` and what else goes through its argument."""
-    if not given:
-        return Items([])
-    found, whole = objects.items(machine, given[0], node, scope)
-    for value in found[:50]:
-        objects.touch(machine, value, ("__bool__", "__len__", "__hash__"), [], node, scope)
-    if not whole and all(isinstance(value, Unknown) for value in found):
-        return Unknown(flows_of(given[0]) | machine.program.emitter.origins(given[0]))
-    return Items(found)
-
-
-def _spread(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`torch.nn.Sequential(a, b)`."""
-    return Items(list(given))
-
-
-def _next(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given:
-        return None
-    made = objects.touch(machine, given[0], ("__next__", "__anext__"), [], node, scope)
-    if made is not None:
-        return made
-    found, _ = objects.items(machine, given[0], node, scope)
-    return join([*found[:50], *given[1:2]] or [UNKNOWN])
-
-
-def _zip(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    columns = [objects.items(machine, value, node, scope)[0] for value in given]
-    if not columns:
-        return Items([])
-    return Items([Items(list(row)) for row in zip(*columns, strict=False)])
-
-
-def _enumerate(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = objects.items(machine, given[0], node, scope)[0] if given else []
-    return Items([Items([Known(number), value]) for number, value in enumerate(found)])
-
-
-def _reversed(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given or isinstance(given[0], Known):
-        return None
-    made = objects.touch(machine, given[0], ("__reversed__",), [], node, scope)
-    return made or Items(objects.items(machine, given[0], node, scope)[0][::-1])
-
-
-def _touching(*names: str) -> Model:
-    """A function that calls one of these methods of what it is given."""
-
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
-        made = [objects.touch(machine, value, names, [], node, scope) for value in given]
-        found = [each for each in made if each is not None]
-        return join(found) if found else None
-
-    return model
-
-
-def _type(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) >= 3:
-        bases = given[1].items if isinstance(given[1], Items) else []
-        names: dict[str, Value] = {}
-        for option in options(given[2]):
-            if isinstance(option, Table):
-                names |= {key: value for key, value in option.items.items() if isinstance(key, str)}
-        name = next(texts.texts(given[0]), "?")
-        metaclass = next(
-            (each.metaclass for base in bases for each in options(base) if isinstance(each, Class) and each.metaclass),
-            None,
-        )
-        made = Class(name, list(bases), names, scope.module, metaclass)
-        for value in names.values():
-            if isinstance(value, Function) and value.owner is None:
-                value.owner = made
-        objects.finish(machine, made, keywords, node, scope)
-        return made
-    found = [option.cls for value in given[:1] for option in options(value) if isinstance(option, Instance)]
-    return join(found) if found else None
-
-
-def _new_class(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    names = Table({})
-    if len(given) > 3:
-        machine.call(given[3], [names], {}, node, scope)
-    bases = given[1] if len(given) > 1 else Items([])
-    return _type(machine, [given[0], bases, names], {}, node, scope) if given else None
-
-
-def _bound(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`types.MethodType(function, object)`."""
-    return Bound(given[0], given[1]) if len(given) > 1 else None
-
-
-def _names(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`globals()`, `locals()`, `vars(x)`."""
-    if not given:
-        return objects.view(scope.names if scope.kind != "function" else scope.module.names)
-    return objects.attribute(machine, given[0], "__dict__", node, scope)
-
-
-def _locals(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return objects.view(scope.names)
-
-
-def _namespace(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`types.SimpleNamespace(…)`."""
-    return Instance(Class("SimpleNamespace", [], {}, scope.module), dict(keywords))
-
-
-def _dict(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    made = Table(dict(keywords.items()))
-    for value in given[-1:]:
-        for option in options(value):
-            if isinstance(option, Table):
-                made.items |= option.items
-                made.others += option.others
-            elif isinstance(option, Items):
-                for row in option.items[:500]:
-                    if isinstance(row, Items) and len(row.items) == 2:
-                        objects.put_in_table(made, row.items[0], row.items[1])
-            elif isinstance(option, (Function, Class, Partial, Bound)):
-                made.others.append(machine.call(option, [], {}, node, scope))  # defaultdict
-            else:
-                objects.touch(machine, option, ("keys", "__iter__"), [], node, scope)
-                objects.touch(machine, option, ("__getitem__",), [UNKNOWN], node, scope)
-                flows = flows_of(option) | machine.program.emitter.origins(option)
-                made.others += [Unknown(flows)] if flows else []
-    return made
-
-
-def _print(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in given:
-        objects.touch(machine, value, ("__str__", "__repr__"), [], node, scope)
-    objects.touch(machine, keywords.get("file", NONE), ("write", "flush"), [UNKNOWN], node, scope)
-    return NONE
-
-
-def _finalize(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`weakref.finalize(object, function, …)`."""
-    return machine.call(given[1], given[2:], keywords, node, scope) if len(given) > 1 else None
-
-
-def _timer(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`threading.Timer(seconds, function, arguments)`."""
-    function = given[1] if len(given) > 1 else keywords.get("function")
-    held = given[2] if len(given) > 2 else keywords.get("args")
-    if function is not None:
-        machine.call(function, held.items if isinstance(held, Items) else [], {}, node, scope)
-    return UNKNOWN
-
-
-def _property(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`property(getter, setter)`."""
-    getter = given[0] if given else keywords.get("fget", NONE)
-    setter = given[1] if len(given) > 1 else keywords.get("fset")
-    if not isinstance(getter, Function):
-        return None
-    made = Function(getter.node, getter.scope, getter.defaults, getter.keyword_defaults, getter.owner, role="property")
-    if setter is not None:
-        made.attributes["setter"] = setter
-    return made
-
-
-def _iter(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`iter(function, end)`."""
-    return Items([machine.call(given[0], [], {}, node, scope)]) if len(given) > 1 else None
-
-
-def _members(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    """`inspect.getmembers(module)`."""
-    return Items([Items([Known(name), value]) for each in given[:1] for name, value in _named_in(each)])
-
-
-def _dir(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    made = [objects.touch(machine, value, ("__dir__",), [], node, scope) for value in given]
-    names: list[Value] = [Known(name) for each in given[:1] for name, _ in _named_in(each)]
-    return Items(names) if names else next((each for each in made if each is not None), None)
-
-
-def _named_in(value: Value) -> list[tuple[str, Value]]:
-    found: list[tuple[str, Value]] = []
-    for option in options(value):
-        if isinstance(option, (Module, Class)):
-            found += option.names.items()
-        elif isinstance(option, Instance):
-            found += [*option.attributes.items(), *option.cls.names.items()]
-    return found
-
-
-def _sum(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in objects.items(machine, given[0], node, scope)[0][:50] if given else ():
-        objects.touch(machine, value, ("__radd__", "__add__"), [UNKNOWN], node, scope)
-    return None
-
-
-def _namedtuple(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    fields: list[str] = []
-    for option in options(given[1]) if len(given) > 1 else ():
-        if isinstance(option, Items):
-            fields += [name for item in option.items for name in texts.texts(item)]
-        fields += [name for text in texts.texts(option) for name in text.replace(",", " ").split()]
-    return Class(
-        next(texts.texts(given[0]), "?") if given else "?", [], {f"§{name}": NONE for name in fields}, scope.module
-    )
-
-
-_OPERATORS: dict[str, Model] = {
-    f"operator.{form}": _operator(name)
-    for name in """add sub mul matmul truediv floordiv mod pow lshift rshift and or xor concat eq ne lt le gt ge neg pos
-    invert inv index not truth contains iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ior
-    ixor iconcat length_hint""".split()
-    for form in (name, f"{name}_", f"__{name}__")
-} | {
-    "operator.attrgetter": _getter("attrgetter"), "operator.itemgetter": _getter("itemgetter"),
-    "operator.methodcaller": _getter("methodcaller"), "operator.attrgetter()": _got_attribute,
-    "operator.itemgetter()": _got_item, "operator.methodcaller()": _called_method, "operator.call": _call,
-    "operator.getitem": lambda machine, given, keywords, node, scope: _got_item(machine, given[::-1], keywords, node, scope),
-    "operator.__getitem__": lambda machine, given, keywords, node, scope: _got_item(machine, given[::-1], keywords, node, scope),
-    "operator.__call__": _call,
-}  # fmt: skip
-MODELS: dict[str, Model] = {
-    "builtins.getattr": _getattr, "inspect.getattr_static": _getattr, "builtins.setattr": _setattr,
-    "builtins.object.__getattribute__": _object_getattribute, "builtins.type.__getattribute__": _object_getattribute,
-    "builtins.object.__setattr__": _setattr, "builtins.hasattr": _getattr,
-    "builtins.isinstance": _isinstance, "builtins.issubclass": _isinstance,
-    "functools.partial": _partial, "functools.partialmethod": _partial_method, "functools.reduce": _reduce,
-    "builtins.map": _map, "itertools.starmap": _starmap, "builtins.filter": _filter, "itertools.filterfalse": _filter,
-    "itertools.takewhile": _filter, "itertools.dropwhile": _filter, "builtins.sorted": _ordered,
-    "builtins.max": _extreme, "builtins.min": _extreme, "heapq.nlargest": _ordered,
-    "builtins.list": _listed, "builtins.tuple": _listed, "builtins.set": _listed, "builtins.frozenset": _listed,
-    "builtins.any": _listed, "builtins.all": _listed, "builtins.sum": _sum, "collections.deque": _listed,
-    "itertools.chain": _listed, "torch.nn.ModuleList": _listed, "torch.nn.Sequential": _spread,
-    "torch.nn.ModuleDict": _dict, "builtins.next": _next, "builtins.anext": _next, "builtins.zip": _zip,
-    "builtins.enumerate": _enumerate, "builtins.reversed": _reversed,
-    "builtins.len": _touching("__len__"), "builtins.repr": _touching("__repr__", "__str__"),
-    "builtins.str": _touching("__str__", "__repr__"), "builtins.format": _touching("__format__", "__str__"),
-    "builtins.ascii": _touching("__repr__"), "builtins.hash": _touching("__hash__"),
-    "builtins.bool": _touching("__bool__", "__len__"), "builtins.int": _touching("__int__", "__index__", "__trunc__"),
-    "builtins.float": _touching("__float__", "__index__"), "builtins.complex": _touching("__complex__", "__float__"),
-    "builtins.bytes": _touching("__bytes__", "__iter__", "__index__"), "builtins.abs": _touching("__abs__"),
-    "builtins.round": _touching("__round__"), "builtins.divmod": _operator("divmod"), "builtins.pow": _operator("pow"),
-    "builtins.dir": _dir, "inspect.getmembers": _members, "builtins.iter": _iter, "builtins.property": _property, "math.floor": _touching("__floor__", "__float__"),
-    "math.ceil": _touching("__ceil__", "__float__"), "math.trunc": _touching("__trunc__"),
-    "builtins.range": _touching("__index__"), "builtins.hex": _touching("__index__"), "builtins.bin": _touching("__index__"),
-    "builtins.oct": _touching("__index__"), "builtins.chr": _touching("__index__"), "os.fspath": _touching("__fspath__"),
-    "builtins.type": _type, "types.new_class": _new_class, "types.MethodType": _bound,
-    "builtins.globals": _names, "builtins.vars": _names, "builtins.locals": _locals,
-    "types.SimpleNamespace": _namespace, "builtins.dict": _dict, "collections.OrderedDict": _dict,
-    "collections.defaultdict": _dict, "collections.ChainMap": _dict, "builtins.print": _print,
-    "weakref.finalize": _finalize, "threading.Timer": _timer, "collections.namedtuple": _namedtuple,
-}  # fmt: skip
-MODELS |= importing.MODELS
-MODELS |= texts.MODELS

@@ -2,10 +2,9 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from modelscan_plus.formats.text.python.constants import Constant, NotConstant
-from modelscan_plus.formats.text.python.follow import paths
+from modelscan_plus.formats.text.python.follow import paths, tables
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -23,13 +22,9 @@ from modelscan_plus.formats.text.python.follow.values import (
     Scope,
     Super,
     Table,
-    Unknown,
     Value,
-    constant,
-    flows_of,
     identity,
     join,
-    lifted,
     options,
 )
 from modelscan_plus.formats.text.python.names import joined_name
@@ -48,8 +43,6 @@ DRIVES = frozenset(
     ast gc warnings logging linecache bdb trace site encodings readline rlcompleter""".split()
 )
 """Modules of the standard library whose functions keep what they are given, and call it later."""
-_MOST = 400
-"""Items that are gone through one by one."""
 _CONTAINERS = frozenset("dict list set tuple deque OrderedDict defaultdict UserDict UserList Counter ChainMap".split())
 
 
@@ -77,7 +70,7 @@ def _attribute(machine: "Machine", value: Value, name: str, node: ast.AST, scope
         case Function():
             return _of_function(value, name)
     if value is machine.program.settings and isinstance(value, Table) and name not in _OF_TABLES:
-        return of_table(value, Known(name))
+        return tables.of_table(value, Known(name))
     return _of_anything(value, name)
 
 
@@ -95,11 +88,6 @@ def _of_anything(value: Value, name: str) -> Value:
     if name == "__call__":
         return value
     return UNKNOWN if name == "__class__" else Method(value, name)
-
-
-def view(names: dict[str, Value]) -> Table:
-    """The names of a scope as a dict: who changes it changes them."""
-    return Table(cast("dict[Constant, Value]", names))
 
 
 def of_module(machine: "Machine", module: Module, name: str, node: ast.AST, scope: Scope) -> Value:
@@ -491,187 +479,4 @@ _NOT_AGAIN = frozenset(
 )
 
 
-# ---- items
-
-
-def items(machine: "Machine", value: Value, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
-    """What going through a value gives, and whether that is all of it."""
-    found: list[Value] = []
-    whole = True
-    for option in options(value):
-        given, complete = _items(machine, option, node, scope)
-        found += given
-        whole = whole and complete
-    return found[:_LOOPED], whole and len(found) <= _LOOPED
-
-
-_LOOPED = 5_000
-
-
-def _items(machine: "Machine", value: Value, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
-    match value:
-        case Items():
-            return list(value.items), True
-        case Table():
-            return [lifted(key) for key in value.items] + ([UNKNOWN] if value.others else []), not value.others
-        case Known(value=str() | bytes() as text):
-            return [Known(each, value.flows) for each in text[:_LOOPED]], len(text) <= _LOOPED
-        case Instance():
-            return _items_of_instance(machine, value, node, scope)
-        case Class() if value.metaclass is not None:
-            made = touch(machine, value, ("__iter__",), [], node, scope)
-            return ([made] if made is not None else []), False
-        case Outer(dotted="os.environ"):
-            return [Unknown(frozenset(("secret",)))], False
-    return [Unknown(flows_of(value))], False
-
-
-def _items_of_instance(machine: "Machine", value: Instance, node: ast.AST, scope: Scope) -> tuple[list[Value], bool]:
-    made = touch(machine, value, ("__iter__", "__aiter__"), [], node, scope)
-    found: list[Value] = []
-    for option in options(made) if made is not None else (value,):
-        if isinstance(option, Instance):
-            given = touch(machine, option, ("__next__", "__anext__"), [], node, scope)
-            found += [given] if given is not None else []
-        elif not isinstance(option, Unknown):
-            found += _items(machine, option, node, scope)[0]
-    if made is None and not found:
-        given = touch(machine, value, ("__getitem__",), [UNKNOWN], node, scope)
-        found += [given] if given is not None else []
-        touch(machine, value, ("__len__",), [], node, scope)
-        if value.held is not None:
-            return _items(machine, value.held, node, scope)
-    return found or [UNKNOWN], False
-
-
-def item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Scope) -> Value:
-    """`value[key]`."""
-    touch(machine, key, ("__index__", "__hash__"), [], node, scope)
-    found = [_item(machine, option, key, node, scope) for option in options(value)]
-    return found[0] if len(found) == 1 else join(found)
-
-
-def _item(machine: "Machine", value: Value, key: Value, node: ast.AST, scope: Scope) -> Value:
-    match value:
-        case Instance():
-            return _item_of_instance(machine, value, key, node, scope)
-        case Class():
-            own = value.find("__class_getitem__")
-            if own is not None:
-                return machine.call(own if isinstance(own, Bound) else Bound(own, value), [key], {}, node, scope)
-            made = touch(machine, value, ("__getitem__",), [key], node, scope)
-            return value if made is None else made
-        case Table():
-            return Outer("builtins", disguised=True) if key == Known("__builtins__") else of_table(value, key)
-        case Items():
-            return _of_items(value, key)
-        case Module():
-            return of_table(view(value.names), key)  # what runpy.run_path gives
-        case Outer():
-            return _of_outer_item(machine, value, key)
-        case Known(value=str() | bytes() as text) if isinstance(key, Known) and isinstance(key.value, int):
-            return Known(text[key.value], value.flows) if -len(text) <= key.value < len(text) else UNKNOWN
-    return Unknown(flows_of(value) | flows_of(key))
-
-
-def _item_of_instance(machine: "Machine", value: Instance, key: Value, node: ast.AST, scope: Scope) -> Value:
-    given = touch(machine, value, ("__getitem__",), [key], node, scope)
-    if given is None and value.held is not None:
-        given = _item(machine, value.held, key, node, scope)
-        if (missing := touch(machine, value, ("__missing__",), [key], node, scope)) is not None:
-            given = join((given, missing))
-    return UNKNOWN if given is None else given
-
-
-def of_table(table: Table, key: Value) -> Value:
-    """What a dict holds under a key, all that it holds where the key is not known."""
-    found: list[Value] = []
-    for option in options(key):
-        known = _key(option)
-        if known is not None and known[0] in table.items:
-            found.append(table.items[known[0]])
-        elif known is None:
-            found += table.items.values()
-    if not found or table.others:
-        found += table.others or [Unknown(flows_of(table))]
-    return join(found)
-
-
 CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
-
-
-def _key(value: Value) -> tuple[Constant] | None:
-    try:
-        key = constant(value)
-        hash(key)
-    except (NotConstant, TypeError):
-        return None
-    return (key,)
-
-
-def _of_items(value: Items, key: Value) -> Value:
-    if isinstance(key, Known) and isinstance(key.value, int):
-        if -len(value.items) <= key.value < len(value.items):
-            return value.items[key.value]
-        return UNKNOWN
-    if isinstance(key, Partial):  # a slice, as expressions.py gives it
-        bounds = [
-            each.value if isinstance(each, Known) and isinstance(each.value, int) else None for each in key.arguments
-        ]
-        if bounds[2] == 0:
-            return UNKNOWN
-        return Items(value.items[slice(*bounds)])
-    return join(value.items[:_MOST]) if value.items else UNKNOWN
-
-
-def _of_outer_item(machine: "Machine", value: Outer, key: Value) -> Value:
-    name = key.value if isinstance(key, Known) else None
-    if not isinstance(name, str):
-        if value.dotted == "sys.modules":
-            return join([*machine.program.loaded()[:10], UNKNOWN])
-        return Unknown(value.flows | flows_of(key))
-    if value.dotted == "sys.modules":
-        return machine.program.module_or_outer(name, disguised=True)
-    if value.dotted.endswith(".__dict__"):
-        return Outer(joined_name(value.dotted.removesuffix(".__dict__"), name), value.flows, disguised=True)
-    if value.dotted in ("builtins", "builtins.__builtins__"):
-        return Outer(f"builtins.{name}", disguised=True)
-    if value.dotted in ("os.environ", "os.environb"):
-        return machine.program.emitter.variable(key)
-    return Unknown(value.flows)
-
-
-def put(machine: "Machine", value: Value, key: Value, given: Value, node: ast.AST, scope: Scope) -> None:
-    """`value[key] = given`."""
-    touch(machine, key, ("__hash__", "__index__"), [], node, scope)
-    for option in options(value):
-        if isinstance(option, Instance):
-            touch(machine, option, ("__setitem__",), [key, given], node, scope)
-            option = option.held if option.held is not None else option
-        match option:
-            case Table():
-                put_in_table(option, key, given)
-            case Items():
-                _put_in_items(option, key, given)
-            case Outer():
-                machine.program.emitter.put(machine, option, key, given, node, scope)
-                machine.hand_over_later(given, node, scope)
-
-
-def _put_in_items(held: Items, key: Value, given: Value) -> None:
-    held.version += 1
-    if isinstance(key, Known) and isinstance(key.value, int) and -len(held.items) <= key.value < len(held.items):
-        held.items[key.value] = given
-    elif len(held.items) < _LOOPED:
-        held.items.append(given)
-
-
-def put_in_table(table: Table, key: Value, given: Value) -> None:
-    """Remember an entry of a dict."""
-    known = _key(key)
-    table.version += 1
-    if known is not None:
-        before = table.items.get(known[0])
-        table.items[known[0]] = given if before is None else join((given, before))
-    elif len(table.others) < _MOST:
-        table.others.append(given)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from modelscan_plus.formats.text.python.follow import expressions, objects
+from modelscan_plus.formats.text.python.follow import elements, expressions, objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -80,9 +80,9 @@ def assign(machine: "Machine", target: ast.expr, value: Value, scope: Scope) -> 
             objects.store(machine, machine.value(target.value, scope), target.attr, value, target, scope)
         case ast.Subscript():
             holder, key = machine.value(target.value, scope), machine.value(target.slice, scope)
-            objects.put(machine, holder, key, value, target, scope)
+            elements.put(machine, holder, key, value, target, scope)
         case ast.Tuple() | ast.List():
-            given, whole = objects.items(machine, value, target, scope)
+            given, whole = elements.items(machine, value, target, scope)
             starred = any(isinstance(item, ast.Starred) for item in target.elts)
             exact = whole and len(given) == len(target.elts) and not starred
             for place, item in enumerate(target.elts):
@@ -141,7 +141,7 @@ def _if(machine: "Machine", node: ast.If, scope: Scope) -> bool:
 
 
 def _for(machine: "Machine", node: ast.For | ast.AsyncFor, scope: Scope) -> bool:
-    given, whole = objects.items(machine, machine.value(node.iter, scope), node, scope)
+    given, whole = elements.items(machine, machine.value(node.iter, scope), node, scope)
     given = spread(machine, given, whole, len(node.body))
     before = scope.names
     scope.names = dict(before)
@@ -371,7 +371,7 @@ def _resolved_base(machine: "Machine", base: Value, bases: Sequence[Value], node
     given = objects.touch(machine, base, ("__mro_entries__",), [Items(list(bases))], node, scope)
     if given is None:
         return base
-    inner, _ = objects.items(machine, given, node, scope)
+    inner, _ = elements.items(machine, given, node, scope)
     return join(inner or [UNKNOWN])
 
 
@@ -434,7 +434,7 @@ def _held_pattern(
 ) -> None:
     match pattern:
         case ast.MatchSequence():
-            given, _ = objects.items(machine, subject, pattern, scope)
+            given, _ = elements.items(machine, subject, pattern, scope)
             objects.touch(machine, subject, ("__len__",), [], pattern, scope)
             for inner in pattern.patterns:
                 _pattern(machine, inner, join(given or [UNKNOWN]), scope)
@@ -442,7 +442,7 @@ def _held_pattern(
             for key, inner in zip(pattern.keys, pattern.patterns, strict=True):
                 objects.touch(machine, subject, ("get", "__getitem__"), [machine.value(key, scope)], pattern, scope)
                 _pattern(
-                    machine, inner, objects.item(machine, subject, machine.value(key, scope), pattern, scope), scope
+                    machine, inner, elements.item(machine, subject, machine.value(key, scope), pattern, scope), scope
                 )
             if pattern.rest:
                 name_it(machine, pattern.rest, subject, scope)
@@ -455,7 +455,7 @@ def _class_pattern(machine: "Machine", pattern: ast.MatchClass, subject: Value, 
     inner = list(pattern.kwd_patterns)
     if pattern.patterns:
         held = objects.attribute(machine, cls, "__match_args__", pattern, scope)
-        given, _ = objects.items(machine, held, pattern, scope)
+        given, _ = elements.items(machine, held, pattern, scope)
         told = [option.value for option in given if isinstance(option, Known) and isinstance(option.value, str)]
         names += told[: len(pattern.patterns)]
         inner += pattern.patterns[: len(told)]
