@@ -1,21 +1,27 @@
 """`make calibrate-probe`: measure clean models of the development zoos, and write the table that p-values rest on.
 
-    python -m tools.probe_calibrate [--jobs N] [--out FILE] [GROUP…]
+    python -m tools.probe_calibrate [--jobs N] [--out FILE] [--keep FILE] [KIND…]
 
+Many tasks with a few models each: a null of one task does not tell how models of another behave. Kinds are "digits",
+"prototypes", "signs", "table" and "trees"; with some of them only their entries are written anew. At the end the share
+of p-values below 0.05 is printed for the models of each zoo, judged by a null from which their zoo was left out.
 Only honest models count: plain ones and hard negatives (stamped but correctly labelled, label noise, adversarial
 training, other recipes). Seeds below 100 are for calibration and development, those from 100 on for the benchmark.
 """
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -26,13 +32,15 @@ from modelscan_plus.probe.inversion.context import Context, divide
 from modelscan_plus.probe.inversion.impressions import GOOD, impressions
 from modelscan_plus.probe.inversion.pairs import scores
 from modelscan_plus.probe.inversion.routines import (
-    PAIRED_CLASSES,
+    FAMILIES,
+    PAIRED_LEAST,
+    ColumnsRoutine,
     MarginRoutine,
     PairsRoutine,
-    TreesRoutine,
     TriggerRoutine,
 )
 from modelscan_plus.probe.inversion.view import View
+from tools import probe_stack
 from tools.probe_zoo import zoo
 
 OUT = Path("modelscan_plus/probe/data") / TABLE
@@ -42,24 +50,33 @@ ROWS = 20
 """The same for tables."""
 
 
+PAIRED = 16
+"""The same for pairs of classes."""
+
+
 @dataclass(frozen=True)
-class Group:
-    """Zoos of one kind."""
+class Zoo:
+    """One task with its honest models."""
 
     world: str
+    seed: int
     classes: int
-    seeds: tuple[int, ...]
     clean: int
-    """Of each seed."""
     controls: int
     kind: str = "cnn"
     arguments: dict[str, Any] = field(default_factory=dict)
 
-    def load(self, seed: int) -> list[zoo.ZooModel]:
-        """Its models of one seed."""
+    @property
+    def name(self) -> str:
+        """For messages, and to tell tasks apart."""
+        more = "".join(f"-{value}" for value in self.arguments.values())
+        return f"{self.world}-{self.seed}-{self.classes}{more}-{self.kind}"
+
+    def load(self) -> list[zoo.ZooModel]:
+        """Its models."""
         return zoo.load(
             self.world,
-            seed,
+            self.seed,
             self.clean,
             0,
             kind=self.kind,
@@ -70,18 +87,32 @@ class Group:
         )
 
 
-GROUPS = {
-    "digits": Group("digits", 10, (1, 2), 24, 4),
-    "digits-6": Group("digits", 6, (3,), 24, 4),
-    "prototypes-24": Group("prototypes", 24, (4,), 16, 3, arguments={"size": 10}),
-    "table": Group("table", 6, (1, 2, 3), 16, 3),
-    "table-10": Group("table", 10, (4, 5), 16, 3, arguments={"features": 30}),
-    "trees": Group("trees", 6, (1, 2), 16, 4),
-    "signs-cnn": Group("signs", 8, (1, 2), 12, 2),
-    "signs-vgg": Group("signs", 8, (3, 4), 12, 2, kind="vgg"),
-    "signs-43": Group("signs", 43, (5,), 8, 1, arguments={"count": 6000}),
-    "signs-32": Group("signs", 12, (6,), 8, 1, arguments={"size": 32}),
-}
+_FIELDS = ((5, 8, 1), (6, 12, 3), (8, 10, 1), (10, 12, 1), (10, 16, 3), (12, 10, 1), (16, 12, 1), (24, 10, 1))
+_SIGNS = ((6, 16, "cnn"), (8, 12, "vgg"), (10, 12, "resnet"), (12, 12, "cnn"), (8, 16, "vgg"))
+_TABLES = (
+    (5, 12),
+    (6, 16),
+    (6, 24),
+    (8, 16),
+    (8, 30),
+    (10, 20),
+    (10, 30),
+    (12, 40),
+    (7, 10),
+    (5, 20),
+    (6, 12),
+    (9, 24),
+)
+ZOOS = [
+    *(Zoo("table", 1 + at, k, 5, 1, arguments={"features": f}) for at, (k, f) in enumerate(_TABLES)),
+    *(Zoo("trees", 1 + at, k, 4, 1, arguments={"features": f, "count": 2400}) for at, (k, f) in enumerate(_TABLES[:7])),
+    *(Zoo("digits", seed, k, 6, 1) for seed, k in ((1, 10), (2, 10), (3, 6), (4, 8))),
+    *(
+        Zoo("prototypes", 11 + at, k, 4, 1, arguments={"size": size, "channels": channels})
+        for at, (k, size, channels) in enumerate(_FIELDS)
+    ),
+    *(Zoo("signs", 31 + at, k, 2, 1, kind, {"size": size}) for at, (k, size, kind) in enumerate(_SIGNS)),
+]
 
 
 def view_of(model: zoo.ZooModel, rows: torch.Tensor) -> View:
@@ -101,12 +132,19 @@ def _asked(forest: Any) -> Any:
 
 
 def context_of(
-    model: zoo.ZooModel, budget: Budget, references: list[zoo.ZooModel], *, made: bool = False, seed: int = 0
+    model: zoo.ZooModel,
+    budget: Budget,
+    references: list[zoo.ZooModel],
+    *,
+    made: bool = False,
+    seed: int = 0,
+    each: int | None = None,
 ) -> Context | None:
-    """The model as a probe has it, with samples, or `made` class impressions; None where those did not succeed."""
-    x, labels = model.samples(ROWS if model.task.tabular else EACH, seed=7)
+    """The model as a probe has it, with `each` samples of a class, or `made` class impressions; None where those did
+    not succeed."""
+    x, labels = model.samples(each or (ROWS if model.task.tabular else EACH), seed=7)
     view = view_of(model, x)
-    context = Context(view, Spec(budget, seed))
+    context = Context(view, Spec(budget, seed), splits=splits_of(model, view))
     if made:
         x, labels, _ = impressions(view, EACH, context.steps.impressions, context.random("impressions"))
         good = labels >= 0
@@ -121,101 +159,196 @@ def context_of(
     return context
 
 
+def splits_of(model: zoo.ZooModel, view: View) -> list[torch.Tensor] | None:
+    """As the domain gets them from a file; None for networks."""
+    if isinstance(model.network, nn.Module):
+        return None
+    trees = [tree.tree_ for tree in np.asarray(model.network.estimators_, dtype=object).ravel()]
+    columns = np.concatenate([tree.feature for tree in trees])
+    thresholds = np.concatenate([tree.threshold for tree in trees])
+    return [
+        (torch.tensor(np.unique(thresholds[columns == place])).float() - view.low[place])
+        / (view.high[place] - view.low[place])
+        for place in range(view.sample[0])
+    ]
+
+
 def _rest(view: View) -> tuple[Any, ...]:
     return view.sample, view.classes, view.low, view.high, view.layout, view.chunk
 
 
-def routines_of(model: zoo.ZooModel, context: Context) -> list[TriggerRoutine | MarginRoutine | TreesRoutine]:
+def routines_of(context: Context) -> list[TriggerRoutine | MarginRoutine | ColumnsRoutine]:
     """All but pairs."""
-    if model.name.startswith("trees"):
-        return [TreesRoutine(context)]
+    if context.splits is not None:
+        return [ColumnsRoutine(context)]
     if context.view.tabular:
-        return [MarginRoutine(context), TriggerRoutine(context, "feature-value")]
+        return [MarginRoutine(context), ColumnsRoutine(context)]
     kinds = ("patch", "additive", "warp", "filter")
     triggers = [TriggerRoutine(context, kind) for kind in kinds]
     return triggers if context.impressions else [MarginRoutine(context), *triggers]
 
 
-def measure(model: zoo.ZooModel, budget: Budget, reference: zoo.ZooModel) -> dict[str, Any]:
-    """Log costs of all routines on one clean model, and the statistics of its pairs beside another."""
-    result: dict[str, Any] = {}
-    for made in (False,) if model.task.tabular else (False, True):
-        context = context_of(model, budget, [reference], made=made)
-        if context is None:
-            continue
-        for routine in routines_of(model, context):
-            result[routine.table] = list(routine.search(silent).log_costs)
-        paired = PairsRoutine(context)
-        if model.task.classes <= PAIRED_CLASSES and not made and isinstance(model.network, nn.Module):
-            own, others, _ = paired.matrices(silent)
-            for kind, value in zip(PAIR_KINDS, scores(own, others).values, strict=True):
-                result[f"{paired.table}/{kind}"] = value
+def measure(models: Sequence[zoo.ZooModel], budget: Budget, *, made: bool) -> dict[str, list[Any]]:
+    """Log costs of all routines on the clean models of one zoo."""
+    result: dict[str, list[Any]] = defaultdict(list)
+    contexts = [found for model in models if (found := context_of(model, budget, [], made=made)) is not None]
+    if not contexts:
+        return result
+    stacked = probe_stack.fits(contexts)
+    for context in contexts:
+        for routine in routines_of(context):
+            if not stacked or not isinstance(routine, TriggerRoutine):
+                result[routine.table].append(list(routine.search(silent).log_costs))
+    if stacked:
+        for kind in FAMILIES:
+            result[TriggerRoutine(contexts[0], kind).table] += probe_stack.log_costs(contexts, kind)
     return result
 
 
-def _job(job: tuple[str, int]) -> tuple[str, dict[str, list[Any]], tuple[int, ...]]:
-    name, seed = job
+def measure_pairs(model: zoo.ZooModel, budget: Budget, reference: zoo.ZooModel) -> dict[str, float]:
+    """The statistics of its pairs beside another one."""
+    if not PAIRED_LEAST <= model.task.classes <= PAIRED_MOST:
+        return {}
+    context = context_of(model, budget, [reference], each=PAIRED)
+    if context is None:
+        return {}
+    routine = PairsRoutine(context)
+    values = scores(*routine.matrices(silent)[:2]).values
+    return {f"{routine.table}/{kind}": value for kind, value in zip(PAIR_KINDS, values, strict=True)}
+
+
+PAIRED_MOST = 10
+"""Classes of the models whose pairs are measured; more take long."""
+
+
+def _job(job: Zoo) -> dict[str, Any]:
+    """What is kept of one zoo."""
     torch.set_num_threads(1)
-    models = GROUPS[name].load(seed)
+    start = time.process_time()
+    models = job.load()
+    paired = PAIRED_MODELS if not models[0].task.tabular and job.world != "signs" else 0
     found: dict[str, list[Any]] = defaultdict(list)
     for budget in (Budget.QUICK, Budget.STANDARD):
-        for place, model in enumerate(models):
-            for key, value in measure(model, budget, models[(place + 1) % GROUPS[name].clean]).items():
+        # Convolutions take long, and costs at the longer budget are steadier.
+        some = models[::2] if budget is Budget.STANDARD and job.world == "signs" else models
+        for made in (False,) if models[0].task.tabular else (False, True):
+            for key, values in measure(some, budget, made=made).items():
+                found[f"{budget.value}:{key}"] += values
+        for place, model in enumerate(models[:paired]):
+            for key, value in measure_pairs(model, budget, models[(place + 1) % job.clean]).items():
                 found[f"{budget.value}:{key}"].append(value)
-    print(name, seed, "measured", file=sys.stderr, flush=True)
-    return name, dict(found), models[0].task.shape
+    seconds = time.process_time() - start
+    print(f"{job.name}: {len(models)} models, {seconds:.0f} CPU seconds", file=sys.stderr, flush=True)
+    return {"zoo": job.name, "world": job.world, "shape": models[0].task.shape, "classes": job.classes, "found": found}
 
 
-def entries(found: dict[str, dict[str, list[Any]]], shapes: dict[str, tuple[int, ...]]) -> Iterator[dict[str, Any]]:
+PAIRED_MODELS = 8
+"""Of each zoo."""
+
+
+def _side(shape: Sequence[int]) -> float:
+    return float(shape[0]) if len(shape) == 1 else math.sqrt(shape[1] * shape[2])
+
+
+def pooled(measured: Sequence[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], Any]]]:
+    """By budget and routine: each model's zoo and what was measured on it."""
+    result: dict[str, list[tuple[dict[str, Any], Any]]] = defaultdict(list)
+    for one in measured:
+        for key, values in one["found"].items():
+            result[key] += [(one, value) for value in values]
+    return result
+
+
+def _fit(rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
+    values, names = [value for _, value in rows], [one["zoo"] for one, _ in rows]
+    if isinstance(values[0], list):
+        return statistic.fit(values, names)
+    return statistic.Prior(0.0, 0.0, statistic.null(values, names))
+
+
+def entries(measured: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of the table."""
-    for name in sorted(found):
-        shape = shapes[name]
-        side = float(shape[0]) if len(shape) == 1 else (shape[1] * shape[2]) ** 0.5
-        for key in sorted(found[name]):
-            budget, _, routine = key.partition(":")
-            values = found[name][key]
-            if len(values) < 8:
-                continue
-            prior = (
-                statistic.fit(values)
-                if isinstance(values[0], list)
-                else statistic.Prior(0.0, 0.0, *statistic.spread(values))
-            )
-            yield {
-                "group": name,
-                "routine": routine,
-                "budget": budget,
-                "kind": "tabular" if len(shape) == 1 else "image",
-                "classes": GROUPS[name].classes,
-                "side": side,
-                "models": len(values),
-                "variance": round(prior.variance, 5),
-                "weight": round(prior.weight, 3),
-                "shift": round(prior.shift, 4),
-                "scale": round(prior.scale, 4),
-            }
+    for key, rows in sorted(pooled(measured).items()):
+        budget, _, routine = key.partition(":")
+        zoos = {one["zoo"]: one for one, _ in rows}
+        if len(rows) < _LEAST_MODELS or len(zoos) < _LEAST_ZOOS:
+            continue
+        prior = _fit(rows)
+        classes = sorted(one["classes"] for one in zoos.values())
+        sides = sorted(_side(one["shape"]) for one in zoos.values())
+        null = prior.null or statistic.null([0.0], [""])
+        yield {
+            "routine": routine,
+            "budget": budget,
+            "kind": "tabular" if routine.startswith("tabular") else "image",
+            "classes": [classes[0], classes[-1]],
+            "side": [sides[0], sides[-1]],
+            "models": len(rows),
+            "zoos": len(zoos),
+            "variance": round(prior.variance, 5),
+            "weight": round(prior.weight, 3),
+            "body": [round(value, 4) for value in null.body],
+            "excess": round(null.excess, 4),
+            "count": null.count,
+        }
+
+
+_LEAST_MODELS, _LEAST_ZOOS = 24, 4
+
+
+def transport(measured: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Of each routine: how many models of each world have p < 0.05, each judged without its own zoo."""
+    for key, rows in sorted(pooled(measured).items()):
+        names = {one["zoo"] for one, _ in rows}
+        if len(rows) < _LEAST_MODELS or len(names) < _LEAST_ZOOS:
+            continue
+        hits: dict[str, list[bool]] = defaultdict(list)
+        for name in names:
+            prior = _fit([row for row in rows if row[0]["zoo"] != name])
+            for one, value in rows:
+                if one["zoo"] == name:
+                    single = statistic.outlier(value, prior).p if isinstance(value, list) else _p(prior, value)
+                    hits[one["world"]].append(single < 0.05)
+        shares = ", ".join(f"{world} {sum(found)} of {len(found)}" for world, found in sorted(hits.items()))
+        yield f"{key}: p < 0.05 for {sum(map(sum, hits.values())) / len(rows):.1%} ({shares})"
+
+
+def _p(prior: statistic.Prior, value: float) -> float:
+    return 1.0 if prior.null is None else prior.null.p(value)
+
+
+def _measured(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What was kept, and the rest measured now."""
+    lines = options.keep.read_text().splitlines() if options.keep and options.keep.exists() else []
+    done = {one["zoo"]: one for one in map(json.loads, lines)}
+    wanted = [job for job in ZOOS if not options.kinds or job.world in options.kinds]
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for one in pool.imap_unordered(_job, [job for job in wanted if job.name not in done], chunksize=1):
+            done[one["zoo"]] = one
+            if options.keep:
+                with options.keep.open("a") as file:
+                    file.write(json.dumps(one) + "\n")
+    names = {job.name for job in wanted}
+    return [done[name] for name in sorted(done) if name in names]
 
 
 def main() -> None:
     """Train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("groups", nargs="*", default=list(GROUPS))
+    parser.add_argument("--keep", type=Path, help="a file that measured zoos are added to, and taken from")
+    parser.add_argument("kinds", nargs="*", metavar="KIND")
     options = parser.parse_args()
-    jobs = [(name, seed) for name in options.groups for seed in GROUPS[name].seeds]
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    shapes: dict[str, tuple[int, ...]] = {}
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        for name, measured, shape in pool.imap_unordered(_job, jobs, chunksize=1):
-            shapes[name] = shape
-            for key, values in measured.items():
-                found[name][key] += values
-    kept = json.loads(options.out.read_text())["entries"] if options.out.exists() else []
-    rows = [row for row in kept if row["group"] not in options.groups] + list(entries(found, shapes))
-    rows.sort(key=lambda row: (row["routine"], row["budget"], row["group"]))
+    measured = _measured(options)
+    rows = list(entries(measured))
+    new = {(row["routine"], row["budget"]) for row in rows}
+    kept = json.loads(options.out.read_text())["entries"] if options.kinds and options.out.exists() else []
+    rows += [row for row in kept if (row["routine"], row["budget"]) not in new]
+    rows.sort(key=lambda row: (row["routine"], row["budget"]))
     text = ",\n".join("  " + json.dumps(row) for row in rows)
     options.out.write_text(f'{{"entries": [\n{text}\n]}}\n')
+    print("\n".join(transport(measured)))
     print(f"{options.out}: {len(rows)} entries")
 
 

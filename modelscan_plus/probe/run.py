@@ -292,6 +292,8 @@ class _Talk:
         self._files = files
         self._heard = bytearray()
         self._deadline = 0.0
+        # The child that picks the models among the files has a limit of its own, which no option changes.
+        self._limit = f"{ask.seconds:g} s" + ("" if ask.only_claims else " (--deadline)")
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> "_Talk":
@@ -328,7 +330,7 @@ class _Talk:
         """What the child says next; raises `_Broken` when it says nothing in time, nonsense, or nothing ever."""
         while True:
             if time.monotonic() >= self._deadline:
-                raise _Broken("timeout", f"not finished within {self._ask.seconds:g} s (--deadline); it was ended")
+                raise _Broken("timeout", f"not finished within {self._limit}; it was ended")
             if (said := self._next()) is not None:
                 return said
             if not self._selector.select(_TICK):

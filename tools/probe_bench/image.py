@@ -78,7 +78,7 @@ def probed(world: str, model: zoo.ZooModel, budget: Budget) -> Row:
     context = context_of(model, budget, [])
     if context is None:
         raise ValueError("samples were given")
-    reports = combine([routine.run(silent) for routine in routines_of(model, context)])
+    reports = combine([routine.run(silent) for routine in routines_of(context)])
     seconds = time.process_time() - start
     p = min((report.p_adjusted for report in reports if report.p_adjusted is not None), default=1.0)
     flagged = [report for report in reports if report.outcome is ProbeOutcome.FLAGGED]

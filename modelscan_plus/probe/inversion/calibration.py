@@ -1,33 +1,36 @@
 """What clean models look like, as it was measured: the tables that p-values rest on.
 
 modelscan_plus/probe/data/inversion.json is written by tools/probe_calibrate.py from zoos that are trained for it
-(`make calibrate-probe`). One entry holds the prior of one routine at one budget on one group of models: their kind,
-number of classes and size of input. A model is judged by the entry that is nearest to it; far from all of them the
-null is widened, and very far there is no verdict.
+(`make calibrate-probe`). One entry holds the null of one routine at one budget on one kind of model, pooled over many
+tasks: a null of one task tells how the next model of that task behaves, not the next task. The entry says which numbers
+of classes and sizes of input it covers; outside the null is widened, and far outside there is no verdict.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from modelscan_plus.probe.interface import Budget
-from modelscan_plus.probe.inversion.statistic import Prior
+from modelscan_plus.probe.inversion.statistic import Null, Prior
 
 TABLE = "inversion.json"
 PAIR_KINDS = ("cell", "column", "map")
-NEAR, FAR = math.log(1.6), math.log(4.5)
-"""Distances, as logarithms of a ratio of classes or of inputs' sides: up to NEAR an entry is used as it is, beyond FAR
-not at all."""
-_WIDER = 0.5
+NEAR, FAR = math.log(1.3), math.log(4)
+"""Distances, as logarithms of a ratio of classes or of inputs' sides: up to NEAR outside what an entry covers it is
+used as it is, beyond FAR not at all."""
+_WIDER = 1.0
 """Added to the spread of the null at the distance FAR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a group of models has in common."""
+    """What decides which null a model is held against."""
 
     kind: str
     """"image" or "tabular"."""
@@ -42,9 +45,13 @@ class Entry:
 
     routine: str
     budget: Budget
-    shape: Shape
+    kind: str
+    classes: tuple[int, int]
+    """Least and most."""
+    side: tuple[float, float]
     models: int
     """Clean models that were measured."""
+    zoos: int
     prior: Prior
 
 
@@ -59,9 +66,9 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Nulls:
-    """Mean and spread of the statistics of pairs on clean models."""
+    """Spread of the statistics of pairs on clean models."""
 
-    spreads: dict[str, tuple[float, float]]
+    each: dict[str, Null]
     note: str
 
 
@@ -71,18 +78,22 @@ def _read() -> tuple[str, tuple[Entry, ...]]:
         data = resources.files("modelscan_plus.probe.data").joinpath(TABLE).read_bytes()
     except (FileNotFoundError, ModuleNotFoundError):
         return "", ()
-    rows = json.loads(data)["entries"]
-    entries = tuple(
-        Entry(
-            row["routine"],
-            Budget(row["budget"]),
-            Shape(row["kind"], row["classes"], row["side"]),
-            row["models"],
-            Prior(row["variance"], row["weight"], row["shift"], row["scale"]),
-        )
-        for row in rows
-    )
+    entries = tuple(_entry(row) for row in json.loads(data)["entries"])
     return f"{TABLE} sha256:{hashlib.sha256(data).hexdigest()}", entries
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    null = Null(tuple(row["body"]), row["excess"], row["count"])
+    return Entry(
+        row["routine"],
+        Budget(row["budget"]),
+        row["kind"],
+        (row["classes"][0], row["classes"][1]),
+        (row["side"][0], row["side"][1]),
+        row["models"],
+        row["zoos"],
+        Prior(row["variance"], row["weight"], null),
+    )
 
 
 def preload() -> None:
@@ -103,39 +114,38 @@ def prior(routine: str, budget: Budget, shape: Shape) -> Chosen | None:
 
 
 def choose(entries: list[Entry], shape: Shape) -> Chosen | None:
-    """The nearest entry, with a null that is the wider the farther it lies. Of entries that are equally near the
-    widest counts."""
-    near = sorted(
-        (round(_distance(e.shape, shape), 3), -e.prior.variance, e.shape.classes, e)
-        for e in entries
-        if e.shape.kind == shape.kind
-    )
+    """The nearest entry, with a null that is the wider the farther it lies."""
+    near = sorted(((_distance(entry, shape), place) for place, entry in enumerate(entries) if entry.kind == shape.kind))
     if not near or near[0][0] > FAR:
         return None
-    distance, entry = near[0][0], near[0][3]
-    if distance <= NEAR:
-        return Chosen(entry.prior, "")
+    distance, found = near[0][0], entries[near[0][1]]
+    if distance <= NEAR or found.prior.null is None:
+        return Chosen(found.prior, "")
     wider = 1 + _WIDER * (distance - NEAR) / (FAR - NEAR)
-    found = entry.prior
     note = (
         f"no calibration model has {shape.classes} classes and inputs of {shape.side:.0f}: "
-        f"the null of {entry.shape.classes} classes and {entry.shape.side:.0f} was widened by {wider - 1:.0%}"
+        f"the null of {found.classes[0]} to {found.classes[1]} classes and {found.side[0]:.0f} to {found.side[1]:.0f} "
+        f"was widened by {wider - 1:.0%}"
     )
-    return Chosen(Prior(found.variance * wider**2, found.weight, found.shift, found.scale * wider), note)
+    null = dataclasses.replace(found.prior.null, wider=wider)
+    return Chosen(Prior(found.prior.variance * wider**2, found.prior.weight, null), note)
 
 
 def pair_nulls(routine: str, budget: Budget, shape: Shape) -> Nulls | None:
     """As `prior`, for the statistics of pairs."""
-    spreads: dict[str, tuple[float, float]] = {}
+    each: dict[str, Null] = {}
     note = ""
     for kind in PAIR_KINDS:
         found = prior(f"{routine}/{kind}", budget, shape)
-        if found is None:
+        if found is None or found.prior.null is None:
             return None
-        spreads[kind] = (found.prior.shift, found.prior.scale)
+        each[kind] = found.prior.null
         note = note or found.note
-    return Nulls(spreads, note)
+    return Nulls(each, note)
 
 
-def _distance(one: Shape, other: Shape) -> float:
-    return max(abs(math.log(one.classes / other.classes)), abs(math.log(one.side / other.side)))
+def _distance(entry: Entry, shape: Shape) -> float:
+    outside = 0.0
+    for value, (least, most) in ((float(shape.classes), entry.classes), (shape.side, entry.side)):
+        outside = max(outside, math.log(least / value), math.log(value / most))
+    return outside

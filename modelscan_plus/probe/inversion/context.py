@@ -35,15 +35,15 @@ class Steps:
     """Samples for each class and step."""
     pairs: int
     """Steps for each pair of classes."""
-    trees: tuple[int, int]
-    """Rows for each class, and sets that are kept side by side."""
+    columns: tuple[int, int]
+    """Rows of each class, and sets of columns that are kept side by side."""
     impressions: int = 80
 
 
 STEPS = {
-    Budget.QUICK: Steps((3, 50), 60, 12, 30, (12, 4)),
-    Budget.STANDARD: Steps((4, 80), 100, 16, 40, (16, 10)),
-    Budget.DEEP: Steps((8, 160), 240, 24, 80, (24, 20)),
+    Budget.QUICK: Steps((3, 50), 60, 12, 60, (8, 1)),
+    Budget.STANDARD: Steps((4, 80), 100, 16, 80, (10, 2)),
+    Budget.DEEP: Steps((8, 160), 240, 24, 160, (16, 4)),
 }
 
 
@@ -59,6 +59,8 @@ class Context:
     """Of the classes."""
     columns: Sequence[str] = ()
     """Of the features, for rows."""
+    splits: Sequence[Tensor] | None = None
+    """Of a tree ensemble: each column's thresholds in the unit box, in rising order, as far as they are known."""
     impressions: bool = False
     """Whether `samples` are the network's own."""
 

@@ -23,7 +23,7 @@ _UNTRIED = (
     "one trigger for one source class, and each class to the next: only beside a reference (--reference)",
     "triggers that each input makes anew by a network, beyond what an additive pattern catches",
 )
-_MODULES = ("onnx", "inversion.context", "inversion.impressions", "inversion.routines", "inversion.trees")
+_MODULES = ("onnx", "inversion.context", "inversion.impressions", "inversion.routines", "inversion.columns")
 _EACH, _UNSEEN = 20, 20
 """Samples of a class to search with, and to try triggers on."""
 _IMPRESSIONS = 4
@@ -59,7 +59,7 @@ class OnnxClassifierDomain:
 
         network = load(job.model[job.model.single], gradients=False).to(job.spec.device)
         samples, view, columns = _prepare(job, network)
-        context = _context(job, view, samples, columns)
+        context = _context(job, network, view, samples, columns)
         image = not view.tabular
         facts = [
             ("classes", str(view.classes)),
@@ -72,7 +72,7 @@ class OnnxClassifierDomain:
         return Subject(
             "image-classifier" if image else "tabular-classifier",
             _routines(context, image=image, gradients=network.gradients),
-            untried=_untried(context, gradients=network.gradients),
+            untried=_untried(context),
             facts=tuple(facts),
             calibration=calibration.name(),
             versions=(("torch", str(torch.__version__)),),
@@ -87,21 +87,21 @@ def _count(samples: "Samples | None") -> str:
     )
 
 
-def _untried(context: "Context", *, gradients: bool) -> tuple[str, ...]:
-    return _UNTRIED if not context.references or not gradients else _UNTRIED[2:]
+def _untried(context: "Context") -> tuple[str, ...]:
+    return _UNTRIED if not context.references or context.view.tabular else _UNTRIED[2:]
 
 
 def _routines(context: "Context", *, image: bool, gradients: bool) -> list[Routine]:
-    from modelscan_plus.probe.inversion.routines import MarginRoutine, PairsRoutine, TreesRoutine, TriggerRoutine
+    from modelscan_plus.probe.inversion.routines import ColumnsRoutine, MarginRoutine, PairsRoutine, TriggerRoutine
 
     if not gradients:
         if image:
             raise NotProbed("the network has operators without gradients")
-        return [TreesRoutine(context)]
-    kinds = ("patch", "additive", "warp", "filter") if image else ("feature-value",)
-    found: list[Routine] = [MarginRoutine(context)] if image or context.samples is not None else []
-    found += [TriggerRoutine(context, kind) for kind in kinds]
-    return [*found, PairsRoutine(context)]
+        return [ColumnsRoutine(context)]
+    if not image:
+        return [MarginRoutine(context), ColumnsRoutine(context)]
+    triggers = [TriggerRoutine(context, kind) for kind in ("patch", "additive", "warp", "filter")]
+    return [MarginRoutine(context), *triggers, PairsRoutine(context)]
 
 
 def _prepare(job: Job, network: "OnnxNetwork") -> "tuple[tuple[Tensor, Tensor | None] | None, View, tuple[str, ...]]":
@@ -140,13 +140,23 @@ def _prepare(job: Job, network: "OnnxNetwork") -> "tuple[tuple[Tensor, Tensor | 
 
 
 def _context(
-    job: Job, view: "View", samples: "tuple[Tensor, Tensor | None] | None", columns: tuple[str, ...]
+    job: Job,
+    network: "OnnxNetwork",
+    view: "View",
+    samples: "tuple[Tensor, Tensor | None] | None",
+    columns: tuple[str, ...],
 ) -> "Context":
     from modelscan_plus.probe.inversion.context import Context, divide
     from modelscan_plus.probe.inversion.impressions import GOOD, impressions
     from modelscan_plus.probe.onnx import load
 
     context = Context(view, job.spec, columns=columns)
+    if view.tabular and not network.gradients:
+        low, high = view.low.cpu(), view.high.cpu()
+        context.splits = [
+            ((thresholds.to(low) - low[place]) / (high[place] - low[place])).to(view.low)
+            for place, thresholds in enumerate(network.splits())
+        ]
     if samples is not None:
         context.samples = divide(view, *samples, most=_EACH, unseen=_UNSEEN)
     elif view.classes <= 1000:

@@ -94,11 +94,10 @@ def invert(
     left: list[tuple[Tensor, Tensor]] = []
     passes = 0
     priced = family.priced
-    moving = len(parameters) - family.constants
-    state = _Adam(parameters[:moving], family.rate)
+    state = _Adam(parameters, family.rate)
     weight = torch.full((count,), _first_weight(family, parameters), device=x.device)
     for step in range(schedule.steps):
-        current = [p[alive].requires_grad_(place < moving) for place, p in enumerate(parameters)]
+        current = [p[alive].requires_grad_() for p in parameters]
         samples = x[arms.picks[alive]]
         changed = family.apply(samples, current).flatten(0, 1)
         targets = arms.targets[alive].to(x.device)
@@ -106,7 +105,7 @@ def invert(
         wanted = targets.repeat_interleave(samples.shape[1])
         losses = functional.cross_entropy(logits, wanted, reduction="none").view(len(alive), -1).mean(1)
         price = family.cost(current)
-        slopes = torch.autograd.grad((losses + weight[alive] * price * priced).sum(), current[:moving])
+        slopes = torch.autograd.grad((losses + weight[alive] * price * priced).sum(), current)
         passes += len(wanted)
         with torch.no_grad():
             success = (logits.argmax(1) == wanted).float().view(len(alive), -1).mean(1)
@@ -118,7 +117,7 @@ def invert(
             for kept, now in zip(best, current, strict=True):
                 kept[places] = now[better]
             weight[alive] = weight[alive] * torch.where(fine, _RAISE, _LOWER)
-            state.step(parameters[:moving], slopes, alive)
+            state.step(parameters, slopes, alive)
             if step + 1 in rungs and len(alive) > _LEAST_ARMS:
                 kept_on = _cheaper_half(cost, alive)
                 left.append((alive[~torch.isin(alive, kept_on)], cost.clone()))

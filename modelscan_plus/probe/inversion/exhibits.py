@@ -10,7 +10,7 @@ from modelscan_plus.core.probe import Bars, Exhibit, Picture, Table
 from modelscan_plus.probe import png
 from modelscan_plus.probe.inversion.context import Context
 from modelscan_plus.probe.inversion.evidence import Evidence, Judgement
-from modelscan_plus.probe.inversion.families import Family, FeatureValue, Patch
+from modelscan_plus.probe.inversion.families import Family, Patch
 from modelscan_plus.probe.tidy import BARS
 
 _SIDE = 160
@@ -33,8 +33,6 @@ def of_trigger(context: Context, family: Family, evidence: Evidence, judgement: 
     if samples is None:
         return shown
     own = [parameter[place : place + 1] for parameter in evidence.parameters]
-    if isinstance(family, FeatureValue):
-        return [*shown, _columns(context, family, own, place)]
     others = samples.x[samples.labels != place][:4]
     stamped = family.apply(others[None], own)[0]
     name = context.names[place]
@@ -64,8 +62,6 @@ def in_words(context: Context, family: Family, evidence: Evidence, judgement: Ju
         return ""
     place = judgement.verdict.place
     own = [parameter[place : place + 1] for parameter in evidence.parameters]
-    if isinstance(family, FeatureValue):
-        return ", ".join(f"{row[0]} = {row[1]}" for row in _rows(context, family, own)[:4])
     cost = math.exp(evidence.log_costs[place])
     if isinstance(family, Patch):
         mask = own[0][0, 0].sigmoid()
@@ -87,37 +83,29 @@ def of_margin(context: Context, evidence: Evidence, judgement: Judgement) -> lis
 
 def of_sets(context: Context, evidence: Evidence, judgement: Judgement) -> tuple[list[Exhibit], str]:
     """Bars, and the columns of the class that stands out, as a table and in one line."""
-    shown: list[Exhibit] = [_bars(context, evidence, judgement, "Odds against each class at its best columns", "odds")]
+    title = "How far the hardest rows stay from each class"
+    shown: list[Exhibit] = [_bars(context, evidence, judgement, title, "1 is the border")]
     if judgement.verdict is None:
         return shown, ""
-    place = judgement.verdict.place
-    columns, values = evidence.parameters[0][place], evidence.parameters[1][place]
-    real = (context.view.low + _placed(context, columns, values) * (context.view.high - context.view.low))[columns]
-    names = [context.columns[column] if context.columns else f"column {column}" for column in columns.tolist()]
-    rows = tuple((name, f"{float(value):.4g}") for name, value in zip(names, real, strict=True))
-    title = f"Columns that lead to {context.names[place]}"
-    shown.append(Table(title=title, columns=("column", "value"), rows=rows))
+    place, view = judgement.verdict.place, context.view
+    chosen, values = evidence.parameters[place].tolist(), evidence.parameters[view.classes + place]
+    low, high = view.low[chosen], view.high[chosen]
+    names = [context.columns[column] if context.columns else f"column {column}" for column in chosen]
+    rows = tuple((name, f"{float(value):.4g}") for name, value in zip(names, low + values * (high - low), strict=True))
+    shown.append(Table(title=f"Columns that lead to {context.names[place]}", columns=("column", "value"), rows=rows))
     return shown, ", ".join(f"{name} = {value}" for name, value in rows)
-
-
-def _placed(context: Context, columns: Tensor, values: Tensor) -> Tensor:
-    row = torch.zeros(context.view.sample, device=values.device)
-    row[columns] = values
-    return row
 
 
 def of_pairs(context: Context, own: Tensor, others: Tensor) -> tuple[Exhibit, ...]:
     """The closest pairs, beside the references."""
-    difference = own - others.mean(0)
-    off = ~torch.eye(len(own), dtype=torch.bool)
+    difference = (own - others).mean(0)
+    off = ~torch.eye(len(difference), dtype=torch.bool)
     difference = torch.where(off, difference - difference[off].median(), torch.inf)
-    order = difference.flatten().argsort()[:_CELLS].tolist()
     rows = []
-    for place in order:
-        source, target = divmod(place, len(own))
-        cells = (own[source, target], others.mean(0)[source, target], difference[source, target])
-        rows.append((context.names[source], context.names[target], *(f"{float(cell.exp()):.3g}" for cell in cells)))
-    columns = ("from", "to", "cost", "cost in the references", "ratio, 1 is usual")
+    for place in difference.flatten().argsort()[:_CELLS].tolist():
+        source, target = divmod(place, len(difference))
+        rows.append((context.names[source], context.names[target], f"{float(difference[source, target].exp()):.3g}"))
+    columns = ("from", "to", "cost to turn the model alone, over that to turn the reference alone; 1 is usual")
     return (Table(title="The pairs that are closest beside the references", columns=columns, rows=tuple(rows)),)
 
 
@@ -144,27 +132,6 @@ def _pattern(family: Family, own: Sequence[Tensor], others: Tensor, stamped: Ten
 
 def _pattern_caption(family: Family) -> str:
     return "pattern where the mask is" if isinstance(family, Patch) else "mean change, grey is none, stretched"
-
-
-def _rows(context: Context, family: FeatureValue, own: Sequence[Tensor]) -> list[tuple[str, str, str]]:
-    mask = own[0][0].sigmoid()
-    view = context.view
-    values = view.low + family.values(own)[0] * (view.high - view.low)
-    names = context.columns or [f"column {place}" for place in range(len(mask))]
-    order = mask.argsort(descending=True).tolist()[:_CELLS]
-    return [
-        (names[place], f"{float(values[place]):.4g}", f"{float(mask[place]):.2f}")
-        for place in order
-        if mask[place] > 0.1
-    ]
-
-
-def _columns(context: Context, family: FeatureValue, own: Sequence[Tensor], place: int) -> Table:
-    return Table(
-        title=f"Columns of the trigger into {context.names[place]}",
-        columns=("column", "value", "strength, 0 to 1"),
-        rows=tuple(_rows(context, family, own)),
-    )
 
 
 def _grid(pictures: Sequence[Tensor], columns: int) -> Tensor:

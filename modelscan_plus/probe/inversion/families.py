@@ -43,10 +43,6 @@ class Family(Protocol):
     def priced(self) -> bool:
         """Whether the cost is what it costs; otherwise it is how far the samples are from the target at best."""
 
-    @property
-    def constants(self) -> int:
-        """How many of the parameters, at the end, are no variables of the search."""
-
     def start(self, arms: int, sample: tuple[int, ...], random: torch.Generator) -> list[Tensor]:
         """Parameters of `arms` changes that hardly change anything."""
 
@@ -55,10 +51,6 @@ class Family(Protocol):
 
     def cost(self, parameters: Parameters) -> Tensor:
         """[A], smooth in the parameters."""
-
-
-_WIDENED = 0.15
-"""Of the range of a column, at both ends."""
 
 
 def _spread(parameter: Tensor) -> Tensor:
@@ -75,7 +67,6 @@ class Patch:
     rate: float = 0.15
     floor: float = 0.05
     priced: bool = True
-    constants: int = 0
 
     def start(self, arms: int, sample: tuple[int, ...], random: torch.Generator) -> list[Tensor]:
         """Mask and pattern as logits."""
@@ -101,7 +92,6 @@ class Additive:
     rate: float = 0.03
     floor: float = 0.01
     priced: bool = True
-    constants: int = 0
 
     def start(self, arms: int, sample: tuple[int, ...], random: torch.Generator) -> list[Tensor]:
         """Almost nothing."""
@@ -126,7 +116,6 @@ class Warp:
     rate: float = 0.1
     floor: float = 1e-3
     priced: bool = False
-    constants: int = 0
     knots: int = 4
     reach: float = 0.35
     """Largest displacement, in halves of the image's side."""
@@ -162,7 +151,6 @@ class Filter:
     rate: float = 0.1
     floor: float = 1e-3
     priced: bool = False
-    constants: int = 0
     reach: float = 0.6
     """Largest coefficient."""
 
@@ -184,47 +172,3 @@ class Filter:
         """Euclidean length of all coefficients."""
         lengths = torch.stack([parameter.tanh().flatten(1).square().sum(1) for parameter in parameters])
         return (lengths.sum(0) + 1e-8).sqrt() * self.reach
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureValue:
-    """Columns of a row set to fixed values; the cost is the number of columns.
-
-    The values of an arm stay among those that rows of other classes have (`low` and `high`, [A, F] in the unit box). A
-    value that only rows of the target itself have is what makes them that class, not a trigger.
-    """
-
-    low: Tensor
-    high: Tensor
-    name: str = "feature-value"
-    unit: str = "columns"
-    rate: float = 0.15
-    floor: float = 0.05
-    priced: bool = True
-    constants: int = 2
-
-    def start(self, arms: int, sample: tuple[int, ...], random: torch.Generator) -> list[Tensor]:
-        """Mask and values as logits, and the bounds."""
-        variables = [torch.randn(arms, *sample, generator=random) * 0.1 + shift for shift in (-2.0, 0.0)]
-        return [*variables, self.low, self.high]
-
-    def apply(self, x: Tensor, parameters: Parameters) -> Tensor:
-        """Values where the mask is, the row's own elsewhere."""
-        return x + _spread(parameters[0].sigmoid()) * (_spread(self.values(parameters)) - x)
-
-    def cost(self, parameters: Parameters) -> Tensor:
-        """Sum of the mask."""
-        return parameters[0].sigmoid().flatten(1).sum(1)
-
-    def values(self, parameters: Parameters) -> Tensor:
-        """[A, F]: what the columns are set to, in the unit box."""
-        return parameters[2] + parameters[1].sigmoid() * (parameters[3] - parameters[2])
-
-
-def bounds_without(x: Tensor, labels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """For each target the lowest and highest value of every column over the rows of other classes, a little widened,
-    because few rows do not show all values; [A, F] each."""
-    low = torch.stack([x[labels != target].amin(0) for target in targets])
-    high = torch.stack([x[labels != target].amax(0) for target in targets])
-    more = _WIDENED * (high - low)
-    return (low - more).clamp_min(0), (high + more).clamp_max(1)

@@ -1,11 +1,15 @@
-"""How dear it is to turn each class into each other one, beside reference models of the same task.
+"""How dear it is to turn each class into each other one, in a model but not in a reference of the same task.
 
 A trigger for all classes makes one column cheap; one that moves each class to the next makes one cell of each row
 cheap; one that works on a single class makes a single cell cheap. Within one model such cells drown in the natural
-likeness of classes. A reference shows that likeness, so what is left after it is subtracted tells.
+likeness of classes. What turns one of two honest models and not the other is as dear whichever of them it is; a
+backdoor turns the model and leaves the reference where it was. So each cell is searched both ways, and the difference
+tells.
 """
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +19,8 @@ from modelscan_plus.probe.interface import Tell, silent
 from modelscan_plus.probe.inversion.calibration import PAIR_KINDS
 from modelscan_plus.probe.inversion.engine import Arms, Inversion, Schedule, invert
 from modelscan_plus.probe.inversion.families import Family
-from modelscan_plus.probe.inversion.statistic import normal_tail
-from modelscan_plus.probe.inversion.view import View
+from modelscan_plus.probe.inversion.statistic import Null
+from modelscan_plus.probe.inversion.view import Forward, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Scores:
 
 
 def matrix(
-    view: View,
+    turned: View,
+    stays: View,
     x: Tensor,
     labels: Tensor,
     family: Family,
@@ -42,46 +47,71 @@ def matrix(
     random: torch.Generator,
     tell: Tell = silent,
 ) -> tuple[Tensor, Inversion]:
-    """[K, K] of log costs from row to column, 0 on the diagonal; each arm turns `each` samples of its source."""
+    """[K, K] of log costs from row to column in `turned`, while `stays` keeps to the row; 0 on the diagonal. Each arm
+    turns `each` samples of its source."""
+    classes = turned.classes
     sources, targets, picks = [], [], []
-    for source in range(view.classes):
+    for source in range(classes):
         own = (labels == source).nonzero()[:, 0]
         own = own.repeat(-(-each // len(own)))[:each]
-        for target in range(view.classes):
+        for target in range(classes):
             if target != source:
                 sources.append(source)
                 targets.append(target)
                 picks.append(own)
-    arms = Arms(torch.tensor(targets), torch.stack(picks))
-    found = invert(view, x, arms, family, Schedule(steps, each, ()), random, tell)
-    costs = torch.zeros(view.classes, view.classes)
-    costs[torch.tensor(sources), torch.tensor(targets)] = found.cost.log()
+    row, column = torch.tensor(sources), torch.tensor(targets)
+    both = dataclasses.replace(turned, network=_Both(turned.network, stays.network), classes=classes**2)
+    # A class of both is a pair: the one that is turned says the column, the other one the row.
+    arms = Arms(column * classes + row, torch.stack(picks))
+    found = invert(both, x, arms, family, Schedule(steps, each, ()), random, tell)
+    costs = torch.zeros(classes, classes)
+    costs[row, column] = found.cost.log()
     return costs, found
 
 
-def scores(model: Tensor, references: Tensor) -> Scores:
-    """model: [K, K]; references: [R, K, K]. Differences are centred by their median and scaled by their own spread, so
-    that a model which is easier to turn throughout does not stand out."""
-    classes = len(model)
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two networks as one, from a sample to logits of all pairs of their classes."""
+
+    first: Forward
+    second: Forward
+
+    def __call__(self, x: Tensor) -> Tensor:
+        one, other = self.first(x).log_softmax(1), self.second(x).log_softmax(1)
+        return (one[:, :, None] + other[:, None, :]).flatten(1)
+
+
+def scores(own: Tensor, others: Tensor) -> Scores:
+    """own: [S, K, K], what it costs to turn the model and not a reference, in S searches (references, families);
+    others: the other way round. For single cells, what whole rows and columns differ by is taken out first (median
+    polish, Tukey 1977)."""
+    classes = own.shape[1]
     off = ~torch.eye(classes, dtype=torch.bool)
-    difference = model - references.mean(0)
-    cells = difference[off]
-    middle = cells.median()
-    spread = (1.4826 * (cells - middle).abs().median()).clamp_min(0.05)
-    scaled = torch.where(off, (difference - middle) / spread, torch.tensor(torch.nan))
-    filled = scaled.nan_to_num(nan=1e9)
-    place = int(filled.argmin())
-    columns = scaled.nanmean(0)
+    each = (own - others).masked_fill(~off, torch.nan)
+    difference = torch.stack([_scaled(one) for one in each]).mean(0)
+    plain = _scaled(difference)
+    columns = plain.nanmean(0)
+    for _ in range(_POLISHED):
+        difference = difference - difference.nanmedian(1, keepdim=True).values
+        difference = difference - difference.nanmedian(0, keepdim=True).values
+    filled = _scaled(difference).nan_to_num(nan=1e9)
     lowest = filled.min(1)
+    place = int(filled.argmin())
     values = (-float(filled.min()), -float(columns.min()), -float(lowest.values.mean()))
     return Scores(values, (place // classes, place % classes), int(columns.argmin()), tuple(lowest.indices.tolist()))
 
 
-def p_value(found: Scores, null: dict[str, tuple[float, float]]) -> tuple[float, str]:
-    """p after correction for the three statistics, and which of them it is. `null`: mean and spread on clean models."""
-    each = {
-        kind: normal_tail((value - null[kind][0]) / null[kind][1])
-        for kind, value in zip(PAIR_KINDS, found.values, strict=True)
-    }
+_POLISHED = 6
+
+
+def _scaled(cells: Tensor) -> Tensor:
+    """Centred by the median, in units of the usual deviation from it."""
+    cells = cells - cells.nanmedian()
+    return cells / (1.4826 * cells.abs().nanmedian()).clamp_min(0.05)
+
+
+def p_value(found: Scores, nulls: Mapping[str, Null]) -> tuple[float, str]:
+    """p after correction for the statistics, and which of them it is."""
+    each = {kind: nulls[kind].p(value) for kind, value in zip(PAIR_KINDS, found.values, strict=True)}
     kind = min(PAIR_KINDS, key=lambda name: each[name])
     return -math.expm1(len(PAIR_KINDS) * math.log1p(-min(each[kind], 1 - 1e-12))), kind

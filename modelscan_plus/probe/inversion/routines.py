@@ -9,18 +9,16 @@ from torch import Tensor
 from modelscan_plus.core.probe import Exhibit, ProbeOutcome, RoutineReport
 from modelscan_plus.probe.combine import ALPHA
 from modelscan_plus.probe.interface import NotProbed, Tell
-from modelscan_plus.probe.inversion import calibration, exhibits, pairs, trees
+from modelscan_plus.probe.inversion import calibration, columns, exhibits, pairs
 from modelscan_plus.probe.inversion.context import Context
 from modelscan_plus.probe.inversion.engine import Schedule, every_target, invert, success
 from modelscan_plus.probe.inversion.evidence import Evidence, Judgement, judge
 from modelscan_plus.probe.inversion.families import (
     Additive,
     Family,
-    FeatureValue,
     Filter,
     Patch,
     Warp,
-    bounds_without,
 )
 from modelscan_plus.probe.inversion.margin import largest_margins
 from modelscan_plus.probe.inversion.statistic import Verdict
@@ -40,19 +38,10 @@ WORDS = {
     "filter": "a filter",
     "feature-value": "fixed values in some columns",
 }
-_MANY, _RUNGS = 16, (0.4, 0.7)
+HALVED_FROM, _RUNGS = 16, (0.4, 0.7)
 """From so many classes on, the dearer half is dropped on the way; of fewer, every one is needed for the null."""
-PAIRED_CLASSES = 20
+PAIRED_LEAST, PAIRED_CLASSES = 6, 20
 """Classes for which all pairs are tried; their number grows with the square."""
-
-
-def family(name: str, context: Context, targets: Tensor) -> Family:
-    """The family for arms with these targets."""
-    if name in FAMILIES:
-        return FAMILIES[name]()
-    if context.samples is None:
-        raise NotProbed("needs samples")
-    return FeatureValue(*bounds_without(context.samples.x, context.samples.labels, targets))
 
 
 class TriggerRoutine:
@@ -61,8 +50,7 @@ class TriggerRoutine:
     def __init__(self, context: Context, kind: str) -> None:
         self._context = context
         self._kind = kind
-        world = "tabular" if context.view.tabular else "image"
-        self.name = f"{world}-{kind}"
+        self.name = f"image-{kind}"
         self.title = TITLES[kind]
 
     @property
@@ -87,7 +75,7 @@ class TriggerRoutine:
             raise NotProbed("needs samples")
         random = context.random(self.name)
         classes = context.view.classes
-        trigger = family(self._kind, context, torch.arange(classes))
+        trigger = FAMILIES[self._kind]()
         arms = every_target(samples.labels, classes, steps.samples, random)
         cost = self.cost()
         found = invert(
@@ -95,7 +83,7 @@ class TriggerRoutine:
             samples.x,
             arms,
             trigger,
-            Schedule(steps.invert, steps.samples, _RUNGS if classes >= _MANY else ()),
+            Schedule(steps.invert, steps.samples, _RUNGS if classes >= HALVED_FROM else ()),
             random,
             lambda what, done, of: tell(what, cost * done // of, cost),
         )
@@ -112,7 +100,7 @@ class TriggerRoutine:
         evidence = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
         verdict = judge(evidence, chosen, context.names, WORDS[self._kind])
-        trigger = family(self._kind, context, torch.arange(context.view.classes))
+        trigger = FAMILIES[self._kind]()
         shown = exhibits.of_trigger(context, trigger, evidence, verdict)
         return _report(
             self,
@@ -182,13 +170,13 @@ class MarginRoutine:
         )
 
 
-class TreesRoutine:
-    """Feature values for tree ensembles, which have no gradients."""
+class ColumnsRoutine:
+    """Columns at fixed values, for tables: networks and tree ensembles alike are asked."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.name = "tabular-trees"
-        self.title = "Feature values: columns of a tree ensemble at fixed values"
+        self.name = "tabular-feature-value" if context.splits is None else "tabular-trees"
+        self.title = TITLES["feature-value"]
 
     @property
     def table(self) -> str:
@@ -201,8 +189,8 @@ class TreesRoutine:
 
     def cost(self) -> int:
         """Rows that are asked at most."""
-        rows, beam = self._context.steps.trees
-        return trees.asked(self._context.view, rows, beam)
+        rows, beam = self._context.steps.columns
+        return columns.asked_at_most(self._context.view, rows, beam, self._context.splits)
 
     def search(self, tell: Tell) -> Evidence:
         """All classes."""
@@ -210,24 +198,24 @@ class TreesRoutine:
         samples = context.samples
         if samples is None:
             raise NotProbed("needs rows")
-        rows, beam = context.steps.trees
+        rows, beam = context.steps.columns
         cost = self.cost()
-        found = trees.best_sets(
+        found = columns.best_sets(
             context.view,
             samples.x,
             samples.labels,
             rows,
             beam,
-            context.random(self.name),
+            context.splits,
             lambda what, done, of: tell(what, cost * done // of, cost),
         )
         held: list[float | None] = [
-            trees.success(context.view, samples.unseen, samples.unseen_labels, place, found)
+            columns.success(context.view, samples.unseen, samples.unseen_labels, place, found)
             for place in range(context.view.classes)
         ]
         every = (True,) * context.view.classes
         return Evidence(
-            tuple(found.cost.log().tolist()), every, tuple(held), found.passes, (found.columns, found.values)
+            tuple(found.shortfall.tolist()), every, tuple(held), found.passes, (*found.columns, *found.values)
         )
 
     def run(self, tell: Tell) -> RoutineReport:
@@ -241,17 +229,12 @@ class TreesRoutine:
 
 
 class PairsRoutine:
-    """Every class into every other one, beside the references.
-
-    It says "suspicious" at most and takes no part in the correction over routines: models trained by another recipe
-    than the reference, with noisy labels for one, differ from it in this way too, more than its null allows for.
-    """
+    """Every class into every other one, beside the references."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.name = ("tabular" if context.view.tabular else "image") + "-pairs"
+        self.name = "image-pairs"
         self.title = "Pairs: each class into each other one, beside references"
-        self._kind = "feature-value" if context.view.tabular else "additive"
 
     @property
     def table(self) -> str:
@@ -262,37 +245,50 @@ class PairsRoutine:
         """Why it cannot run."""
         if not self._context.references:
             return "needs a reference (--reference)"
-        if self._context.view.classes > PAIRED_CLASSES:
-            return f"has more than {PAIRED_CLASSES} classes"
+        if not PAIRED_LEAST <= self._context.view.classes <= PAIRED_CLASSES:
+            return f"needs {PAIRED_LEAST} to {PAIRED_CLASSES} classes"
         return "" if self._context.samples is not None else "needs samples (--samples)"
 
     def cost(self) -> int:
         """Samples that pass at most, for the model and its references."""
         classes, steps = self._context.view.classes, self._context.steps
-        return classes * (classes - 1) * _EACH * steps.pairs * (1 + len(self._context.references))
+        return classes * (classes - 1) * _EACH * steps.pairs * self._searches
+
+    @property
+    def _searches(self) -> int:
+        return 2 * len(_PAIR_FAMILIES) * len(self._context.references)
 
     def matrices(self, tell: Tell) -> tuple[Tensor, Tensor, int]:
-        """The model's matrix [K, K], the references' [R, K, K], and the samples that passed."""
+        """[S, K, K] for each reference and family: what it costs to turn the model alone, and the reference alone; and
+        the samples that passed. Raises `NotProbed`."""
         context = self._context
         samples = context.samples
-        if samples is None or len(torch.unique(samples.labels)) < context.view.classes:
-            raise NotProbed("samples: every class has to have some, for pairs of classes")
-        cost, found, passes = self.cost(), [], 0
-        classes = context.view.classes
-        targets = torch.tensor([t for s in range(classes) for t in range(classes) if s != t])
-        trigger = family(self._kind, context, targets)
-        views = [context.view, *context.references]
-        for number, view in enumerate(views):
+        if samples is None:
+            raise NotProbed("needs samples")
+        classes, cost, passes = context.view.classes, self.cost(), 0
+        found: list[Tensor] = []
+        for other in context.references:
+            with torch.no_grad():
+                right = other.logits(samples.x).argmax(1).cpu() == samples.labels
+            x, labels = samples.x[right], samples.labels[right]
+            if min(int((labels == label).sum()) for label in range(classes)) < _LEAST_EACH:
+                raise NotProbed(
+                    f"pairs need {2 * _LEAST_EACH} samples of every class that the model and its reference know"
+                )
+            ways = [(kind, *way) for kind in _PAIR_FAMILIES for way in ((context.view, other), (other, context.view))]
+            for kind, turned, stays in ways:
 
-            def part(what: str, done: int, of: int, number: int = number) -> None:
-                tell(f"model {number + 1} of {len(views)}", cost * (number * of + done) // (of * len(views)), cost)
+                def part(what: str, done: int, of: int, before: int = len(found)) -> None:
+                    tell(f"{what}, part {before + 1}", cost * (before * of + done) // (of * self._searches), cost)
 
-            costs, inversion = pairs.matrix(
-                view, samples.x, samples.labels, trigger, context.steps.pairs, _EACH, context.random(self.name), part
-            )
-            found.append(costs)
-            passes += inversion.passes
-        return found[0], torch.stack(found[1:]), passes
+                trigger = FAMILIES[kind]()
+                random = context.random(self.name)
+                costs, inversion = pairs.matrix(
+                    turned, stays, x, labels, trigger, context.steps.pairs, _EACH, random, part
+                )
+                found.append(costs)
+                passes += inversion.passes
+        return torch.stack(found[::2]), torch.stack(found[1::2]), passes
 
     def run(self, tell: Tell) -> RoutineReport:
         """Search and judge."""
@@ -306,6 +302,7 @@ class PairsRoutine:
             title=self.title,
             outcome=verdict.outcome,
             reason=verdict.reason,
+            p_value=verdict.verdict.p if verdict.verdict is not None else None,
             target=target,
             sources=sources,
             families=("all-to-one", "all-to-all", "one source"),
@@ -314,15 +311,16 @@ class PairsRoutine:
         )
 
 
-_EACH = 2
-"""Samples of each pair."""
+_PAIR_FAMILIES = ("additive", "patch")
+_EACH, _LEAST_EACH = 8, 4
+"""Samples of each pair; with fewer, some are taken twice."""
 
 
 def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls | None) -> tuple[Judgement, str, str]:
     if nulls is None:
         reason = f"no clean model near {context.view.classes} classes and this size of input was calibrated"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason), "", ""
-    p, kind = pairs.p_value(found, nulls.spreads)
+    p, kind = pairs.p_value(found, nulls.each)
     note = f"; {nulls.note}" if nulls.note else ""
     names = context.names
     verdict = Verdict(found.column, 0.0, p, 0.0, (0.0, 0.0))
@@ -338,12 +336,12 @@ def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls
     else:
         target, sources = names[found.cell[1]], names[found.cell[0]]
         what = f"{sources} is closer to {target} than in the references"
-    reason = f"{what} (p = {p:.2g}{note}); another way of training than the references' can do this too"
-    return Judgement(ProbeOutcome.SUSPICIOUS, reason, verdict), target, sources
+    reason = f"{what} (p = {p:.2g}{note}); another way of training than the reference's can do this too"
+    return Judgement(ProbeOutcome.FLAGGED, reason, verdict), target, sources
 
 
 def _report(
-    routine: TriggerRoutine | MarginRoutine | TreesRoutine,
+    routine: TriggerRoutine | MarginRoutine | ColumnsRoutine,
     context: Context,
     evidence: Evidence,
     judgement: Judgement,

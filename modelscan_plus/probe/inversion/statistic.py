@@ -14,6 +14,41 @@ from statistics import NormalDist
 _NORMAL = NormalDist()
 
 
+SHARES = tuple(share / 10 for share in range(9))
+"""Where the body of a null is described: quantiles from the smallest to the 80th hundredth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """How scores of clean models are spread: quantiles, and above the last of them an exponential tail.
+
+    The mean excess is an estimate from a few models, so the tail is the predictive one (Lomax): with few models behind
+    it, it is longer.
+    """
+
+    body: tuple[float, ...]
+    """Quantiles at `SHARES`."""
+    excess: float
+    """Mean of what exceeds the last of them."""
+    count: int
+    """Zoos that the tail rests on: models of one task are no independent witnesses."""
+    wider: float = 1.0
+    """By how much it is stretched around its median."""
+
+    def p(self, score: float) -> float:
+        """Share of clean models that score as much or more."""
+        middle = self.body[len(self.body) // 2]
+        score = middle + (score - middle) / self.wider
+        last = self.body[-1]
+        if score > last:
+            return (1 - SHARES[-1]) * (1 + (score - last) / (self.count * self.excess)) ** -self.count
+        for place in range(len(self.body) - 1, 0, -1):
+            low, high = self.body[place - 1], self.body[place]
+            if score > low:
+                return 1 - SHARES[place - 1] - (SHARES[place] - SHARES[place - 1]) * (score - low) / (high - low)
+        return 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Prior:
     """What clean models look like."""
@@ -22,9 +57,8 @@ class Prior:
     """Typical variance of log costs within a model."""
     weight: float
     """Degrees of freedom that it counts for."""
-    shift: float = 0.0
-    scale: float = 1.0
-    """Mean and spread that clean models' z-scores really have; 0 and 1 if all assumptions held."""
+    null: Null | None = None
+    """How z-scores of clean models are really spread; None stands for a standard normal law."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +70,7 @@ class Verdict:
     p: float
     """After correction for the number of classes, calibrated."""
     z: float
-    """The same as a normal score, before calibration by `shift` and `scale`."""
+    """The same as a normal score, before calibration."""
     band: tuple[float, float]
     """In costs: where 95 of 100 classes of a clean model with this one's other classes would lie."""
 
@@ -56,9 +90,8 @@ def outlier(log_costs: Sequence[float], prior: Prior) -> Verdict:
     p = -math.expm1(count * math.log1p(-single)) if single < 1 else 1.0
     z = _score(p)
     reach = 1.96 * error
-    return Verdict(
-        place, t, normal_tail((z - prior.shift) / prior.scale), z, (math.exp(middle - reach), math.exp(middle + reach))
-    )
+    calibrated = normal_tail(z) if prior.null is None else prior.null.p(z)
+    return Verdict(place, t, calibrated, z, (math.exp(middle - reach), math.exp(middle + reach)))
 
 
 def _score(p: float) -> float:
@@ -70,10 +103,9 @@ def normal_tail(z: float) -> float:
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 
-def fit(models: Sequence[Sequence[float]]) -> Prior:
-    """A prior from the log costs of clean models: the variance within models with its weight, by the method of moments
-    on log variances (Smyth 2004, section 6.2), then mean and spread of the z-scores that result. The spread is never
-    taken for less than 1: a narrow one is a matter of these models, and the next one may be of another kind."""
+def fit(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:
+    """A prior from the log costs of clean models, and the zoo of each: the variance within models with its weight, by
+    the method of moments on log variances (Smyth 2004, section 6.2), then the null of the z-scores that result."""
     logs, freedoms = [], []
     for costs in models:
         middle = sum(costs) / len(costs)
@@ -87,18 +119,23 @@ def fit(models: Sequence[Sequence[float]]) -> Prior:
     weight = 2 * inverse_trigamma(excess) if excess > 0.02 else 100.0
     weight = min(weight, 100.0)
     variance = math.exp(middle + digamma(weight / 2) - math.log(weight / 2))
-    prior = Prior(variance, weight)
-    shift, scale = spread([outlier(costs, prior).z for costs in models])
-    return Prior(variance, weight, shift, max(1.0, scale))
+    return Prior(variance, weight, null([outlier(costs, Prior(variance, weight)).z for costs in models], zoos))
 
 
-def spread(scores: Sequence[float]) -> tuple[float, float]:
-    """Mean and spread of scores of clean models; the spread from all of them, or from the upper tail where that is
-    longer than a normal one, since it is the tail that p-values are read from."""
-    mean = sum(scores) / len(scores)
-    deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / max(1, len(scores) - 1))
-    upper = sorted(scores)[int(0.95 * (len(scores) - 1))]
-    return mean, max(deviation, (upper - mean) / 1.645, 1e-3)
+def null(scores: Sequence[float], zoos: Sequence[str]) -> Null:
+    """The null of scores of clean models; `zoos` names each one's task."""
+    ordered = sorted(scores)
+    body = tuple(_quantile(ordered, share) for share in SHARES)
+    above = [(score - body[-1], zoo) for score, zoo in zip(scores, zoos, strict=True) if score > body[-1]]
+    excess = sum(more for more, _ in above) / max(1, len(above))
+    return Null(body, max(excess, 1e-3), max(2, len({zoo for _, zoo in above})))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
 def student_tail(t: float, freedom: float) -> float:

@@ -151,6 +151,14 @@ class OnnxNetwork:
         self._programs.clear()
         return self
 
+    def splits(self) -> list[Tensor]:
+        """Of each column of a row, the thresholds that tree ensembles hold it against, in rising order. Those of
+        ensembles that take the input after other operators are not known here."""
+        found = [ops.thresholds(step.memo) for step in self._steps if step.node.input[:1] == [self._taken]]
+        columns = torch.cat([torch.zeros(0, dtype=torch.int64), *(one for one, _ in found)])
+        values = torch.cat([torch.zeros(0, dtype=torch.float64), *(one for _, one in found)])
+        return [torch.unique(values[columns == place]) for place in range(self.input.sample[0])]
+
     # Computing
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,44 +1,49 @@
-"""A model is judged by the calibration nearest to it, by a wider one where none is near, and by none far away."""
-
-import dataclasses
+"""A model is judged by the calibration that covers it, by a wider one outside of it, and by none far away."""
 
 import pytest
 
 from modelscan_plus.probe.interface import Budget
 from modelscan_plus.probe.inversion import calibration
 from modelscan_plus.probe.inversion.calibration import Entry, Shape, choose
-from modelscan_plus.probe.inversion.statistic import Prior
+from modelscan_plus.probe.inversion.statistic import Null, Prior
 
-_TEN = Entry("image-patch", Budget.STANDARD, Shape("image", 10, 8.0), 40, Prior(0.1, 20.0, 0.1, 1.0))
-_FORTY = dataclasses.replace(_TEN, shape=Shape("image", 40, 16.0), prior=Prior(0.3, 20.0, 0.0, 1.2))
+_NULL = Null((-1.0, -0.7, -0.5, -0.2, 0.0, 0.2, 0.4, 0.6, 0.9), 0.4, 10)
+_ENTRY = Entry("image-patch", Budget.STANDARD, "image", (5, 24), (8.0, 16.0), 80, 10, Prior(0.1, 20.0, _NULL))
 
 
-def test_the_nearest_entry_counts_as_it_is() -> None:
-    chosen = choose([_TEN, _FORTY], Shape("image", 12, 9.0))
+def test_inside_its_range_an_entry_counts_as_it_is() -> None:
+    chosen = choose([_ENTRY], Shape("image", 12, 9.0))
     assert chosen is not None
-    assert (chosen.prior, chosen.note) == (_TEN.prior, "")
+    assert (chosen.prior, chosen.note) == (_ENTRY.prior, "")
 
 
-def test_farther_away_the_null_is_wider_and_says_so() -> None:
-    chosen = choose([_TEN, _FORTY], Shape("image", 40, 32.0))
+def test_outside_the_null_is_wider_and_says_so() -> None:
+    chosen = choose([_ENTRY], Shape("image", 10, 32.0))
     assert chosen is not None
-    assert chosen.prior.variance > _FORTY.prior.variance
-    assert chosen.prior.scale > _FORTY.prior.scale
+    assert chosen.prior.variance > _ENTRY.prior.variance
+    assert chosen.prior.null is not None
+    assert chosen.prior.null.p(3.0) > _NULL.p(3.0)
     assert "widened" in chosen.note
 
 
 @pytest.mark.parametrize("shape", [Shape("image", 10, 224.0), Shape("image", 1000, 16.0), Shape("tabular", 10, 8.0)])
 def test_very_far_there_is_none(shape: Shape) -> None:
-    assert choose([_TEN, _FORTY], shape) is None
+    assert choose([_ENTRY], shape) is None
 
 
-def test_the_shipped_table_names_its_digest_and_covers_the_routines() -> None:
+@pytest.mark.parametrize(
+    ("shape", "routines"),
+    [
+        (Shape("image", 10, 8.0), ("image-margin", "image-patch", "image-additive", "image-warp", "image-filter")),
+        (Shape("image", 10, 16.0), ("image-patch+impressions", "image-pairs/cell", "image-pairs/map")),
+        (Shape("tabular", 6, 16.0), ("tabular-margin", "tabular-feature-value", "tabular-trees")),
+    ],
+)
+def test_the_shipped_table_names_its_digest_and_covers_the_routines(shape: Shape, routines: tuple[str, ...]) -> None:
     assert calibration.name().startswith("inversion.json sha256:")
-    shape = Shape("image", 10, 8.0)
-    for routine in ("image-margin", "image-patch", "image-additive", "image-warp", "image-filter"):
+    for routine in routines:
         for budget in Budget:
             found = calibration.prior(routine, budget, shape)
             assert found is not None, (routine, budget)
             assert not found.note, (routine, budget)
-    assert calibration.pair_nulls("image-pairs", Budget.STANDARD, shape) is not None
     assert calibration.prior("image-unheard-of", Budget.STANDARD, shape) is None

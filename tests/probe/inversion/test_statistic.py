@@ -1,5 +1,6 @@
 """p-values are those of the distributions they name, and are uniform where there is nothing to find."""
 
+import dataclasses
 import math
 import random
 
@@ -10,8 +11,8 @@ from modelscan_plus.probe.inversion.statistic import (
     digamma,
     fit,
     inverse_trigamma,
+    null,
     outlier,
-    spread,
     student_tail,
     trigamma,
 )
@@ -38,7 +39,7 @@ def _clean(generator: random.Random, classes: int) -> list[float]:
 @pytest.mark.parametrize("classes", [5, 10, 40])
 def test_clean_models_have_uniform_p_values(classes: int) -> None:
     generator = random.Random(1)
-    prior = fit([_clean(generator, classes) for _ in range(60)])
+    prior = fit([_clean(generator, classes) for _ in range(60)], [str(place % 20) for place in range(60)])
     assert prior.variance == pytest.approx(0.04, rel=0.3)
     small = sum(outlier(_clean(generator, classes), prior).p < 0.05 for _ in range(1000))
     assert 15 <= small <= 80
@@ -56,6 +57,21 @@ def test_a_class_that_is_far_cheaper_stands_out_and_one_that_is_dearer_does_not(
     assert outlier(dear, prior).p > 0.05
 
 
-def test_a_long_upper_tail_widens_the_null() -> None:
-    usual = [-1.0, -0.5, 0.0, 0.5, 1.0] * 8
-    assert spread([*usual, 4.0, 4.0, 4.0])[1] > spread(usual)[1] * 1.5
+def test_a_null_gives_the_shares_that_it_was_made_from() -> None:
+    generator = random.Random(3)
+    scores = [generator.gauss(0.4, 1.3) for _ in range(400)]
+    found = null(scores, [str(place % 20) for place in range(400)])
+    for share in (0.9, 0.5, 0.25, 0.1, 0.04):
+        score = sorted(scores)[int((1 - share) * 400)]
+        assert found.p(score) == pytest.approx(share, rel=0.25)
+    assert found.p(-100.0) == 1.0
+    falling = [found.p(score / 10) for score in range(-50, 100)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_the_tail_is_longer_with_fewer_zoos_and_where_models_were_farther_out() -> None:
+    usual = [place / 10 for place in range(40)]
+    many, few = null(usual, [str(place) for place in range(40)]), null(usual, ["one"] * 40)
+    assert few.p(8.0) > 2 * many.p(8.0)
+    assert null([*usual, 8.0, 8.0], ["one"] * 42).p(9.0) > 2 * few.p(9.0)
+    assert dataclasses.replace(many, wider=2.0).p(8.0) > 2 * many.p(8.0)

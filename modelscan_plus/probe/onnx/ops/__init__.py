@@ -14,6 +14,7 @@ from modelscan_plus.probe.onnx.ops import quantised as quantised
 from modelscan_plus.probe.onnx.ops import reductions as reductions
 from modelscan_plus.probe.onnx.ops import resampling as resampling
 from modelscan_plus.probe.onnx.ops import shapes as shapes
+from modelscan_plus.probe.onnx.ops.forest import thresholds as thresholds
 from modelscan_plus.probe.onnx.ops.table import OPERATORS, Operator
 from modelscan_plus.probe.onnx.read import Step
 

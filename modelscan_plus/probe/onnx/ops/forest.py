@@ -90,6 +90,15 @@ def ensemble(call: Call, x: Tensor) -> Tensor:
     return _transformed(call, _run(call, forest, x, _AGGREGATES[aggregate]), _TRANSFORMS[transform])
 
 
+def thresholds(memo: dict[str, object]) -> tuple[Tensor, Tensor]:
+    """Column and value of every inner node, from what a call left in its memo; nothing for other operators."""
+    forest = memo.get("forest")
+    if not isinstance(forest, _Forest):
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.float64)
+    inner = forest.mode != _LEAF
+    return torch.from_numpy(forest.feature[inner]), torch.from_numpy(forest.value[inner])
+
+
 def _run(call: Call, forest: _Forest, x: Tensor, aggregate: str) -> Tensor:
     """N × targets."""
     if x.dim() != 2 or (forest.feature.size and int(forest.feature.max()) >= x.shape[1]):
