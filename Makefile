@@ -76,6 +76,7 @@ calibrate-probe: $(VENV)/.installed-test
 	$(BIN)/python -m tools.probe_calibrate
 	$(BIN)/python -m tools.probe_bench.text --calibrate
 	$(BIN)/python -m tools.probe_bench.causal --calibrate
+	$(BIN)/python -m tools.probe_bench.embedding --calibrate
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tools/fuzz.py --runs 20000

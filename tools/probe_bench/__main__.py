@@ -20,6 +20,7 @@ def main() -> None:
         ["image", *quick, *(["--large"] if given.large else [])],
         ["text", *quick],
         ["causal", *quick],
+        ["embedding", *quick],
         ["delta", *(["--megabytes", "100"] if given.quick else [])],
     ]
     good = True

@@ -18,6 +18,7 @@ from modelscan_plus.probe.language.searches import Searches
 SEARCHES: Mapping[str, str] = {
     "text-classifier": "modelscan_plus.probe.language.text_search:searches",
     "causal-lm": "modelscan_plus.probe.language.causal:searches",
+    "embedding": "modelscan_plus.probe.language.embedding:searches",
 }
 """`module:function` by kind; the function is given the job and the `LoadedModel` and gives `Searches`."""
 _ADAPTER, _CONFIG, _MODULES = "adapter_config.json", "config.json", "modules.json"
