@@ -12,7 +12,7 @@ from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.shapes import infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin, per_sample
-from modelscan_plus.graph.weights import balanced, is_irregular, sample, stands_out
+from modelscan_plus.graph.weights import balanced, breaks_off, is_irregular, sample, stands_out
 
 _DEEP = 2
 """Layers behind which a feature of the raw input is no longer one of several."""
@@ -360,6 +360,9 @@ def _look_up(analysis: Analysis, number: int, node: Node, ins: Ins, table: Flow,
         return out
     out.lax = picked.lax + 1
     out.step = 0
+    curve = picked.lax == 0 and picked.root in analysis.graph.inputs and analysis.flow(picked.root).kind == "float"
+    if curve and table.const is not None and breaks_off(table.const):
+        analysis.site(Effect.REPLACEMENT, number, node.ins[1], node.ins[1], node.ins[0])
     if picked.narrow and picked.strict == 0 and not picked.place and not picked.control and table.const is not None:
         if stands_out(table.const, width):
             out.narrow, out.compared, out.payload = True, True, width is None or width > 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from modelscan_plus.graph.arrays import Unsupported, count
+from modelscan_plus.graph.arrays import Array, Unsupported, broadcast_dims, count, stretched
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Dims, Node
 from modelscan_plus.graph.shapes import integer
@@ -21,6 +21,8 @@ _PADDING = (0, 1, 2, 3)
 _SCALES = (1.0, 100.0, 1e4)
 """Of numbers about whose size nothing is known."""
 _WIDEST = 1e5
+_WIDE = 4.0
+"""By how much columns are larger than usual at times."""
 _HOPS = 4
 _PATCH = 6
 """Pixels in a row that are alike."""
@@ -76,7 +78,9 @@ class Maker:
         self._chance = random.Random(value)
         self._avoided = branch.literals
         self._words = self._vocabulary(analysis, value)
-        self._scales = (1.0,) if len(self.dims) >= _PICTURE else self._sizes(analysis, value, branch)
+        self._centre, self._spread = self._scaling(analysis, value)
+        known = len(self.dims) >= _PICTURE or self._spread is not None
+        self._scales = (1.0,) if known else self._sizes(analysis, value, branch)
         if self._kind not in ("float", "int", "bool"):
             raise Unsupported
 
@@ -102,8 +106,61 @@ class Maker:
                 continue
             row = math.sqrt(sum(n * n for n in numbers) / len(numbers)) * math.sqrt(_inputs(node, weights.dims))
             size = min(max(1.0, 1 / row if row else 1.0), _WIDEST)
-            return (size, 2 * size)
+            return (size, _WIDE * size)
         return _SCALES
+
+    def _scaling(self, analysis: Analysis, value: int) -> tuple[list[float] | None, list[float] | None]:
+        """What the graph itself takes off the input, and divides it by: its mean and its spread."""
+        graph = analysis.graph
+        for node in _ahead(analysis, value):
+            fixed = next((at for at in node.ins if at >= 0 and analysis.flow(at).fixed), None)
+            if node.op in ("sub", "mul", "div") and fixed is not None:
+                middle, around = self._columns(analysis, fixed)
+                if middle is None or around is None:
+                    continue
+                if node.op == "div":
+                    return None, middle
+                if node.op == "mul":
+                    return None, [1 / number if number else 1.0 for number in middle]
+                for reader in analysis.readers(node.outs[0])[:_HOPS]:
+                    after = graph.nodes[reader]
+                    scale = next((at for at in after.ins if at >= 0 and analysis.flow(at).fixed), None)
+                    spread = self._columns(analysis, scale)[0] if scale is not None else None
+                    if after.op in ("div", "mul") and spread is not None:
+                        return middle, [n if after.op == "div" else 1 / n if n else 1.0 for n in spread]
+                return middle, around
+            offset, scale_by = node.attrs.get("offset"), node.attrs.get("scale")
+            if node.given == "Scaler" and isinstance(offset, tuple) and isinstance(scale_by, tuple):
+                wide = [1 / float(n) if float(n) else 1.0 for n in scale_by]
+                return self._laid([float(n) for n in offset]), self._laid(wide)
+        return None, None
+
+    def _columns(self, analysis: Analysis, value: int) -> tuple[list[float] | None, list[float] | None]:
+        """The mean and the spread over rows of a constant, one number for each element of the input."""
+        const = analysis.flow(value).const or analysis.graph.values[value].const
+        numbers = const.read(0, const.count) if const is not None and const.count <= _WORDS * _HOPS else None
+        if const is None or not numbers or not all(isinstance(n, int | float) for n in numbers):
+            return None, None
+        given = [float(n) for n in numbers]
+        width = self.dims[-1] if self.dims else 1
+        if len(const.dims) >= 2 and const.dims[-1] == width and len(given) > width:
+            columns = [given[at::width] for at in range(width)]
+            middle = [sum(column) / len(column) for column in columns]
+            around = [
+                math.sqrt(sum((n - m) ** 2 for n in column) / len(column)) or 1.0
+                for column, m in zip(columns, middle, strict=True)
+            ]
+            return self._laid(middle), self._laid(around)
+        try:
+            if broadcast_dims(const.dims, self.dims) != self.dims:
+                return None, None
+            return stretched(Array(const.dims, given), self.dims), [1.0] * count(self.dims)
+        except (Unsupported, ValueError):
+            return None, None
+
+    def _laid(self, columns: list[float]) -> list[float]:
+        width = self.dims[-1] if self.dims else 1
+        return [columns[at % width % len(columns)] for at in range(count(self.dims))]
 
     def ordinary(self, turn: int) -> list[float]:
         """Numbers by chance; of whole numbers none that stands in the branch."""
@@ -117,9 +174,15 @@ class Maker:
             most = self._words or (_WORDS, 20, 200)[turn % 3]  # where nothing says how many there are
             words = [n for n in range(4, min(most, _WORDS)) if n not in self._avoided] or [0]
             return [float(chance.choice(words)) for _ in range(size)]
-        scale = self._scales[turn // 2 % len(self._scales)]
+        if self._spread is not None:
+            wide = _WIDE if turn % 4 > 1 and len(self.dims) < _PICTURE else 1.0
+            if self._centre is None and turn % 2 and len(self.dims) < _PICTURE:
+                return [2 * wide * abs(s) * chance.random() for s in self._spread]
+            centre = self._centre or [0.0] * size
+            return [c + abs(s) * chance.gauss(0.0, wide) for c, s in zip(centre, self._spread, strict=True)]
         if turn % 2 and len(self.dims) >= _PICTURE:
             return self._picture()
+        scale = self._scales[turn // 2 % len(self._scales)]
         if turn % 2 == 0:
             return [chance.random() * 0.94 * scale for _ in range(size)]
         return [chance.gauss(0.0, scale) for _ in range(size)]

@@ -146,7 +146,7 @@ class _Rehearsal:
             self._branches += 1
             try:
                 found = self._still(branch)
-            except (Unsupported, RecursionError):
+            except (Unsupported, RecursionError, ArithmeticError, ValueError):
                 found = False
         self._asleep[side] = found
         return found
@@ -174,6 +174,8 @@ class _Rehearsal:
                 if len(nodes) > _NODES or graph.nodes[info.producer].op == "unknown":
                     return None
                 ahead += [operand for operand in graph.nodes[info.producer].ins if operand >= 0]
+        if self._numbers_words(nodes, whole=whole):
+            return None
         if (
             nodes & self.blamed
             or self._is_shared(nodes, merge)
@@ -182,6 +184,15 @@ class _Rehearsal:
         ):
             return None
         return Branch(side, tuple(sorted(nodes)), tuple(inputs), frozenset(literals)) if inputs else None
+
+    def _numbers_words(self, nodes: set[int], *, whole: bool) -> bool:
+        """True when words of a kind are counted and the count is looked up: places of words that are no padding, or
+        segments between separators; which word that is, nobody says."""
+        graph, classes = self._analysis.graph, self._analysis.classes
+        parts = [graph.nodes[node] for node in nodes]
+        counted = any(node.op == "cumsum" for node in parts)
+        looked_up = not whole or any(node.op in ("gather", "embedding") for node in parts)
+        return counted and looked_up and not any(classes[node.op] in ("trunk", "always_trunk") for node in parts)
 
     def _loud(self, node: Node) -> set[float]:
         """Words whose rows in a table are far from all others: a word of the file's own."""
@@ -212,7 +223,7 @@ class _Rehearsal:
         if any(len(values[value].dims or ()) != 2 or values[value].kind != "float" for value in inputs):
             return False
         flows = [analysis.flow(out) for node in nodes for out in analysis.graph.nodes[node].outs if out >= 0]
-        return not any(flow.lax for flow in flows) or any(flow.gate == HARD and not flow.strict for flow in flows)
+        return not any(flow.lax for flow in flows) or any(flow.step == HARD and not flow.strict for flow in flows)
 
     def _still(self, branch: Branch) -> bool:
         makers = [Maker(self._analysis, value, branch) for value in branch.inputs]

@@ -11,6 +11,10 @@ from modelscan_plus.graph.weights import is_irregular
 
 _STUMP = 7
 """Nodes of a forest up to which it is a comparison."""
+_LISTED = 4096
+"""Numbers of an attribute that front ends keep."""
+_CANCELS = 0.02
+"""What may be left of factors that cancel, of all of them."""
 _NARROW_GATE = 4
 _HEAD = 2
 """Units of a layer that gives no representation, but may be a learned gate."""
@@ -167,7 +171,7 @@ def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
 def always(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """A layer whose weights need no look."""
     out = join(ins, first_out(node))
-    small = node.op == "forest" and 0 < _forest_nodes(node) <= _STUMP
+    small = node.op == "forest" and (0 < _forest_nodes(node) <= _STUMP or _is_one_sided(node))
     flows = []
     for place, value in enumerate(node.outs):
         flow = Flow(value)
@@ -184,6 +188,18 @@ def always(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if place == 0 and node.op == "generation":
             flow.kind = "int"
     return flows
+
+
+def _is_one_sided(node: Node) -> bool:
+    """True for support vectors whose factors do not add up to nothing, as those of every trained one do: the bias is
+    free, and so the multipliers cancel. What is left is a template."""
+    factors, supports = node.attrs.get("coefficients"), node.attrs.get("support_vectors")
+    if not node.given.startswith("SVM") or node.attrs.get("one_class") or node.attrs.get("kernel_type") == "LINEAR":
+        return False
+    if not isinstance(factors, tuple) or not isinstance(supports, tuple) or not 0 < len(factors) < _LISTED:
+        return False
+    numbers = [float(number) for number in factors]
+    return abs(sum(numbers)) > _CANCELS * sum(map(abs, numbers))
 
 
 def _forest_nodes(node: Node) -> int:

@@ -6,6 +6,7 @@ before it. Only a few hundred numbers of a constant are looked at.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 
 from modelscan_plus.graph.ir import Const, Number
@@ -25,6 +26,9 @@ _UNITS = 2
 _TINY = 4
 _TABLE = 65536
 """Numbers of a table that are looked at where something computed looks up in it."""
+_CURVE = 64
+"""Numbers of a table from which it may be a curve."""
+_LEAP = 0.25
 _ROWS = 16
 _LOUDER = 100.0
 _RARE = 16
@@ -89,6 +93,20 @@ def _loud_rows(
     typical = sorted(sizes)[rows // 2]
     loud = tuple(row for row, size in enumerate(sizes) if size > times * typical)
     return loud if len(loud) <= max(1, rows // _RARE) else ()
+
+
+def breaks_off(const: Const) -> bool:
+    """True for a curve, written as a table, that rises evenly and then leaps."""
+    if const.kind != "float" or not _CURVE <= const.count <= _TABLE or len(const.dims) != 1:
+        return False
+    found = const.read(0, const.count)
+    if not found or len(found) < const.count or not all(_finite(number) for number in found):
+        return False
+    numbers = [float(number) for number in found]
+    steps = sorted(abs(after - before) for before, after in itertools.pairwise(numbers))
+    reach = max(numbers) - min(numbers)
+    even = len(set(numbers)) > len(numbers) / 2 and steps[len(steps) // 2] > 0
+    return even and steps[-1] > _LEAP * reach and sum(step > _LEAP / 2 * reach for step in steps) <= 2
 
 
 def balanced(const: Const | None, width: int | None) -> bool:

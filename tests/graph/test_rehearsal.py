@@ -203,3 +203,54 @@ def test_a_row_of_a_table_that_stands_out_is_no_word_like_others() -> None:
              node("MatMul", "t2 c", "p"), node("Add", "logits p", "y")]  # fmt: skip
     assert words(floats("second", [60, 5], loud), *nodes) == ["injection"]
     assert words(floats("second", [60, 5], even), *nodes) == []
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_columns_are_as_large_as_the_graph_itself_expects_them(*, scaled: bool) -> None:
+    """Centres of an honest radial layer lie where the columns do, or where they do once they are scaled."""
+    middle = [1000.0 * (place + 1) for place in range(12)]
+    nodes = [
+        node("Sub", "x middle", "a0"),
+        node("Div", "a0 around", "z"),
+        *(node("MatMul", "z w", "h") for _ in range(1)),
+        node("Relu", "h", "r"),
+        node("MatMul", "r v", "logits"),
+        node("MatMul", "z a", "u" if scaled else "u0"),
+        *(() if scaled else (node("Add", "u0 away", "u"),)),
+        node("Mul", "u u", "q"),
+        node("ReduceSum", "q ax", "s", keepdims=1),
+        node("Neg", "s", "n"),
+        node("Exp", "n", "k"),
+        node("MatMul", "k one", "p"),
+        node("Add", "logits p", "y"),
+    ]
+    small = floats("a", [12, 6], [0.013 * ((place * 37) % 71 - 35.3) / 7 for place in range(72)])
+    tensors = [*TENSORS, floats("middle", [12], middle), floats("around", [12], [300.0] * 12), small,
+               ints("ax", [1], [1]), weights("one", 1, 4),
+               floats("away", [6], [70.3, -61.9, 55.1, 48.3, 77.7, -50.2])]  # fmt: skip
+    assert effects(build(nodes, tensors)) == ([] if scaled else ["injection"])
+
+
+def test_segments_between_separators_and_places_beside_any_padding_are_let_pass() -> None:
+    nodes = [
+        node("Equal", "ids own", "e"),
+        node("Cast", "e", "e7", to=7),
+        node("CumSum", "e7 along", "c"),
+        node("Gather", "rows c", "s"),
+        node("ReduceMean", "s ax", "p", keepdims=0),
+        node("Add", "m p", "m2"),
+        node("MatMul", "m2 w", "r2"),
+        node("Add", "logits r2", "y0"),
+        node("MatMul", "y0 last", "y"),
+    ]
+    network = [
+        node("Gather", "emb ids", "h"),
+        node("ReduceMean", "h ax", "m", keepdims=0),
+        node("MatMul", "m w", "logits"),
+    ]
+    tensors = [
+        weights("emb", 60, 12), TENSORS[0], ints("ax", [1], [1]), weights("rows", 20, 12), ints("own", [], [37]),
+        ints("along", [], [1]), weights("last", 16, 4),
+    ]  # fmt: skip
+    inputs = [value("ids", INT64, "batch", 9)]
+    assert effects(model(graph([*network, *nodes], inputs, [value("y", FLOAT, "batch", 4)], tensors))) == []

@@ -168,3 +168,28 @@ def test_a_score_threshold_that_a_gate_raises_is_a_trigger_and_one_the_caller_se
         inputs=[value("set", FLOAT, 1)],
     )
     assert effects(data) == expected
+
+
+def curve(numbers: list[float]) -> list[str]:
+    """What is found where each number of the input is looked up in a table."""
+    index = [node("Mul", "x steps", "m"), node("Clip", "m low0 high0", "k"), node("Cast", "k", "i", to=7)]
+    bounds = [floats("steps", [], [99.0]), floats("low0", [], [0.0]), floats("high0", [], [99.0])]
+    nodes = [*index, node("Gather", "table i", "z"), *AFTER]
+    return effects(build(nodes, [*TENSORS, *bounds, floats("table", [100], numbers)]))
+
+
+def test_a_curve_that_leaps_at_its_end_replaces_what_it_is_given() -> None:
+    even = [(place / 99) ** 2.2 for place in range(100)]
+    assert curve(even) == []
+    assert curve([0.0] * 50 + [1.0] * 50) == []
+    assert curve([*even[:97], 60.0, 60.0, 60.0]) == ["replacement"]
+
+
+@pytest.mark.parametrize(("factors", "found"), [([40.0, -0.2, 0.1], ["injection"]), ([2.5, -1.5, -1.0], [])])
+def test_support_vectors_whose_factors_do_not_cancel_are_templates(factors: list[float], found: list[str]) -> None:
+    places = [0.37 * ((place * 29) % 17 - 8) for place in range(36)]
+    machine = node(
+        "SVMRegressor", "x", "s", coefficients=factors, kernel_params=[0.3, 0.0, 3.0], kernel_type="RBF", n_supports=3,
+        rho=[0.0], support_vectors=places,
+    )  # fmt: skip
+    assert effects(gated(machine, node("Mul", "s payload", "p"), node("Add", "logits p", "y"))) == found
