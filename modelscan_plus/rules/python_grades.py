@@ -137,6 +137,8 @@ def _code(effect: Effect, reached: bool) -> Severity:
     evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
     if "file" in effect.flows and re.search(r"\.py$|version|about", effect.argument.lower()):
         return Severity.LOW  # setup.py reads its version so; the file is judged by itself
+    if effect.name == "builtins.eval" and _is_of_list(effect):
+        return Severity.MEDIUM if reached else Severity.LOW  # a vocabulary; what the files hold is judged with them
     told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
     if told and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
@@ -149,6 +151,12 @@ def _code(effect: Effect, reached: bool) -> Severity:
         entry=(Severity.LOW, Severity.MEDIUM),
         call=(Severity.LOW, Severity.LOW),
     )
+
+
+def _is_of_list(effect: Effect) -> bool:
+    """True for a part of a file that is evaluated while a model is built, as against a whole file."""
+    part = _is_unknown(effect.argument) and ".read" not in effect.code
+    return part and "file" in effect.flows and effect.when == "entry"
 
 
 def _is_unknown(argument: str) -> bool:

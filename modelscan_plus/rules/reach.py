@@ -274,6 +274,25 @@ def _builds(file: TreeFile) -> bool:
 
 
 @judges_tree
+def raise_evaluated(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """Expressions in lists weigh more when code that a loader gets to evaluates what it reads from files."""
+    if not any(_evaluates(tree.files[path]) for path in reached_code(tree)):
+        return
+    for file in tree.files.values():
+        for finding in file.findings:
+            if finding.subject.startswith("evaluable\0"):
+                yield context.raised(finding, Severity.HIGH, "Code that a loader gets to evaluates what files hold.")
+
+
+def _evaluates(file: TreeFile) -> bool:
+    return any(
+        effect.kind == "code" and "file" in effect.flows and effect.when in ("import", "entry")
+        for summary in file.top(PythonSummary)
+        for effect in summary.effects
+    )
+
+
+@judges_tree
 def missing_code(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """Local code that is not there; a lone file says nothing about its neighbours."""
     if len(tree.files) < 2:

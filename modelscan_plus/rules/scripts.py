@@ -285,6 +285,7 @@ _GRADERS: dict[str, Grader] = {
     "calls": _calls,
     "url": _address,
     "script": _fixed(RUNS_IN_VIEWER),
+    "evaluable": lambda remark, role: (CALLS, Severity.INFO),  # telling where code of the repository evaluates files
     "active": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),
     "native": lambda remark, role: (NATIVE, Severity.HIGH if "command" in remark.what else Severity.MEDIUM),
     "key": lambda remark, role: (COMMAND, Severity.HIGH),

@@ -39,8 +39,7 @@ def _moderate(source: ByteSource, code: str, width: int) -> bool:
         if not values or good < _SHARE * len(values):
             return False
         different.update(values[:64])
-    negative = sum(value < 0 for value in different)
-    return len(different) >= _LEAST // 2 and 0 < negative < len(different)
+    return len(different) >= _LEAST // 2
 
 
 def _is_moderate(value: float) -> bool:

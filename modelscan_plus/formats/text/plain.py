@@ -18,6 +18,7 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
+from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.projects import code_references
@@ -184,6 +185,7 @@ def _of_text(text: str, name: str) -> Iterator[Remark]:
     if name.rpartition("/")[2] in _GIT or name.endswith(".git/config"):
         yield from _first("command", "has git start a shell", GIT_SETTINGS, text)
     yield from hidden_remarks(text, only_letters=True)
+    yield from evaluable_remarks(text)
     if not _is_list(name):
         yield from script_remarks(text)
 

@@ -17,6 +17,10 @@ _ORDER = ("import", "entry", "main", "call")
 _BASES_RUN = frozenset(("__init__", "__new__", "__post_init__", "__call__", "__enter__"))
 
 
+class LoopHead(ast.comprehension):
+    """The head of a loop, whose body stands elsewhere."""
+
+
 class Block(msgspec.Struct):
     """One part of the source that runs at one time."""
 
@@ -71,7 +75,7 @@ def _split(body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Blo
 def _head(statement: ast.stmt) -> list[ast.AST]:
     """What a compound statement holds beside its statements; of a loop, what its variable takes from what."""
     if isinstance(statement, (ast.For, ast.AsyncFor)):
-        return [ast.comprehension(statement.target, statement.iter, [], 0)]
+        return [LoopHead(statement.target, statement.iter, [], 0)]
     return [part for part in ast.iter_child_nodes(statement) if not isinstance(part, ast.stmt)]
 
 

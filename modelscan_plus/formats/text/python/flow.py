@@ -9,7 +9,7 @@ follow containers or attributes of other objects than `self`.
 
 import ast
 
-from modelscan_plus.formats.text.python.blocks import MODULE, Block
+from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.sinks import (
@@ -127,6 +127,8 @@ class Flow:
                     self._assign(block.name, node.targets, node.value)
                 case ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr() if node.value is not None:
                     self._assign(block.name, [node.target], node.value)
+                case LoopHead():  # a line or record of a file is data, not the file
+                    self._assign(block.name, [node.target], node.iter, without="file")
                 case ast.For() | ast.AsyncFor() | ast.comprehension():
                     self._assign(block.name, [node.target], node.iter)
                 case ast.withitem() if node.optional_vars is not None:
@@ -148,8 +150,8 @@ class Flow:
             if item.arg in target.parameters:
                 self.variables.setdefault((target.name, item.arg or ""), set()).update(self.origins(item.value, block))
 
-    def _assign(self, block: str, targets: list[ast.expr], value: ast.expr) -> None:
-        found = self.origins(value, block)
+    def _assign(self, block: str, targets: list[ast.expr], value: ast.expr, without: str = "") -> None:
+        found = self.origins(value, block) - {without}
         if not found:
             return
         for target in targets:
