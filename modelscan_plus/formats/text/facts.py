@@ -16,8 +16,8 @@ class Remark(msgspec.Struct, frozen=True):
     Python runs at each start), "requirement" and "index" (something installed from elsewhere), "privilege" and
     "root-mount" (a container that owns its host), "protection" (words that ask to switch protection off), "start" and
     "shortcut" (a file that starts a program), "modelfile" (a model taken from elsewhere), "key" (a credential that goes
-    along with a request), "native" (C source that starts a program), "active" (markup that sends something), "evaluable" (a line that
-    is an expression with a call)."""
+    along with a request), "native" (C source that starts a program), "active" (markup that sends something),
+    "evaluable" (a line that is an expression with a call)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str
