@@ -1,9 +1,13 @@
-"""How many findings of one rule a file gets, and how the rest is counted; shared by the rules about graphs."""
+"""How findings on the nodes of a graph are made, how many of one rule a file gets, and how the rest is counted."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from modelscan_plus.core.finding import BytesEvidence, Finding, Severity
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.graphs.onnx.model import Node
+from modelscan_plus.formats.graphs.onnx.walk import Scope
+from modelscan_plus.rules.interface import Context, Rule
 
 T = TypeVar("T")
 SHOWN = 20
@@ -22,3 +26,24 @@ def some(items: Iterable[T], count: int | None = None) -> Iterator[tuple[T, str]
 def shown(text: str, limit: int = 120) -> str:
     """A name of the model, made harmless and short."""
     return shorten(visible(text), limit)
+
+
+def named(scope: Scope, node: Node) -> str:
+    """Where a node stands, and what it is called."""
+    return f"{shown(scope.path)} › {shown(node.name or node.op_type)} ({shown(node.op_type)})"
+
+
+def about(
+    rule: Rule, scope: Scope, node: Node, message: str, context: Context, severity: Severity | None = None
+) -> Finding:
+    """A finding on one node."""
+    return context.finding(
+        rule,
+        message,
+        BytesEvidence("the node", context.hex_window(node.offset, max(1, min(node.length, 96)))),
+        subject=f"{scope.path}\0{node.op_type}\0{node.name}",
+        offset=node.offset,
+        length=node.length,
+        node=shown(node.name or node.op_type, 300),
+        severity=severity,
+    )
