@@ -89,4 +89,9 @@ def _low(model: Model, value: int) -> bool:
     return numbers is not None and numbers.size > 0 and float(numbers.min()) <= BAN and float(numbers.max()) <= 0
 
 
-PREDICATES = (own_result, type_only, bans)
+def control(model: Model, sleeper: Sleeper) -> bool:
+    """Only inputs of a single element have an influence: what the caller sets, a temperature or a number of steps."""
+    return model.analysis.flow(sleeper.value).control
+
+
+PREDICATES = (own_result, type_only, control, bans)

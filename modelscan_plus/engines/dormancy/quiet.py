@@ -13,6 +13,7 @@ import numpy as np
 from modelscan_plus.engines.dormancy.ordinary import FAMILIES, Array
 from modelscan_plus.engines.dormancy.runner import ELEMENTS, Model
 from modelscan_plus.graph.flow import Analysis
+from modelscan_plus.graph.ir import Graph
 
 RUNS = 8
 ENOUGH = 4
@@ -85,12 +86,23 @@ def watched(analysis: Analysis) -> dict[int, list[int]]:
     graph = analysis.graph
     found: dict[int, list[int]] = {}
     for number, node in enumerate(graph.nodes):
-        if node.scope or node.given == "CastLike" or len(found) >= _WATCHED:
+        if not _outermost(graph, number) or node.given == "CastLike" or len(found) >= _WATCHED:
             continue
         operands = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
         if len(operands) > 1:
             found[number] = operands
     return found
+
+
+def _outermost(graph: Graph, number: int) -> bool:
+    """True for nodes that are neither in a function nor in a branch; what joins two branches has one in its scope."""
+    node = graph.nodes[number]
+    return len(node.scope) <= (node.op == "phi")
+
+
+def _made_outermost(graph: Graph, value: int) -> bool:
+    producer = graph.values[value].producer
+    return producer >= 0 and _outermost(graph, producer)
 
 
 def watch(model: Model, values: Sequence[int], family: int) -> Watch:
@@ -134,7 +146,7 @@ def sleepers(model: Model) -> tuple[list[Sleeper], dict[int, Watch]]:
             value
             for number, operands in nodes.items()
             for value in (*operands, *graph.nodes[number].outs)
-            if value >= 0 and graph.values[value].name and value not in graph.inputs
+            if value >= 0 and graph.values[value].name and _made_outermost(graph, value)
         )
     )
     values += [value for value in graph.outputs if value not in values and analysis.flow(value).data]
@@ -157,22 +169,30 @@ def _of_node(model: Model, number: int, operands: Sequence[int], seen: Watch, fa
     if not awake:
         return []
     found = []
-    whole = seen.change(awake[0])
     for value in operands:
         if value not in seen.low:
             continue
         others = [other for other in operands if other != value]
         asleep = seen.asleep(value)
-        if asleep or (_is_faint(node.op, value, seen, whole)):
+        if asleep or (_is_faint(node.op, value, others, awake[0], seen)):
             found.append(Sleeper(value, number, others[0], family, seen.low[value], asleep))
     return found
 
 
-def _is_faint(op: str, value: int, seen: Watch, whole: float) -> bool:
-    change = seen.change(value)
+def _is_faint(op: str, value: int, others: Sequence[int], out: int, seen: Watch) -> bool:
+    change, whole = seen.change(value), seen.change(out)
     if op in ("add", "sub"):
         return change <= FAINT * whole
+    if op in ("max", "min"):
+        return any(_same(seen, out, other) for other in others)
     if op in ("mul", "div"):
         size = float(np.abs(seen.low[value].astype(np.float64)).max())
         return change <= FAINT * size
     return False
+
+
+def _same(seen: Watch, one: int, other: int) -> bool:
+    """Both range over the same, element by element."""
+    if one not in seen.low or other not in seen.low or one in seen.odd or other in seen.odd:
+        return False
+    return np.array_equal(seen.low[one], seen.low[other]) and np.array_equal(seen.high[one], seen.high[other])

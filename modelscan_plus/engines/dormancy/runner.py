@@ -34,6 +34,9 @@ class Model:
         self.plan = self._fitting(plain)
         self.free = bool(self.ports) and all(port.shape and not isinstance(port.shape[0], int) for port in self.ports)
         """The first dimension of every input is a batch of any size."""
+        first = [port.shape[0] for port in self.ports if port.shape]
+        self.rows = min((size if isinstance(size, int) else self.plan.rows for size in first), default=1)
+        """Rows of one batch."""
         self._sessions: dict[tuple[str, ...], Any] = {(): plain}
 
     def _fitting(self, session: Any) -> Plan:

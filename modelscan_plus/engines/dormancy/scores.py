@@ -21,7 +21,7 @@ _WOKEN = 30.0
 """A faint value is awake when it changed so many times as much as on ordinary inputs."""
 _LEAST = 1e-3
 """Difference, as a part of its size, from which on a value that slept is awake."""
-_SOME = 6
+_SOME = 8
 """Scores that are climbed for one value."""
 _UNITS = 16
 _RUNS = 4
@@ -100,12 +100,12 @@ class Scores:
             data = self._data(graph.values[value].producer)
             if asleep is None or len(set(data)) < len(data) == 2:  # awake; or x / x and x - x, which nothing wakes
                 continue
-            awake = [one for one in data if one in graph.inputs or units.get(one, ()) != ()]
+            awake = [one for one in data if one in graph.inputs or units.get(one, ()) not in ((), asleep)]
             if awake:
                 found += _climbs(graph.nodes[graph.values[value].producer].op, awake[0], asleep)
         if not self._sleeper.asleep:
             found.append(self.itself)
-        return list(dict.fromkeys(found))[:_SOME]
+        return sorted(dict.fromkeys(found), key=lambda one: one.sign < 0)[:_SOME]
 
     @property
     def itself(self) -> Drive:
@@ -133,9 +133,15 @@ class Scores:
 
         Raises Spent when the runs are used up.
         """
+        scores, off = self.by_unit(base, port, rows, drive)
+        return scores.max(1), off
+
+    def by_unit(self, base: Feed, port: Port, rows: Array, drive: Drive) -> tuple[Array, Array]:
+        """The same with a score for each unit (axis 1) of the value, the best of its places."""
         names = [self._graph.values[value].name for value in (drive.value, self._sleeper.value)]
         inner = list(dict.fromkeys(name for name in names if name not in base))
-        scores, off = [], []
+        scores: list[Array | None] = []
+        off: list[Array] = []
         for feed in self.rows(base, port, rows):
             self._left -= 1
             if self._left < 0:
@@ -144,12 +150,17 @@ class Scores:
             try:
                 got: Mapping[str, Array] = feed | dict(zip(inner, self._model.run(inner, feed), strict=True))
             except Exception:
-                scores.append(np.full(count, -np.inf))
+                scores.append(None)
                 off.append(np.zeros(count))
                 continue
             scores.append(_climbed(drive, got[names[0]], count))
             off.append(self._off(got[names[1]], count))
-        return np.concatenate(scores), np.concatenate(off)
+        widths = {one.shape[1] for one in scores if one is not None}
+        if len(widths) != 1:
+            return np.full((len(np.concatenate(off)), 1), -np.inf), np.concatenate(off)
+        (width,) = widths
+        kept = [np.full((len(o), width), -np.inf) if s is None else s for s, o in zip(scores, off, strict=True)]
+        return np.concatenate(kept), np.concatenate(off)
 
     def _off(self, value: Array, rows: int) -> Array:
         numbers = _numbers(value)
@@ -170,8 +181,10 @@ def _climbed(drive: Drive, array: Array, rows: int) -> Array:
         value = value[:, [unit for unit in drive.units if unit < value.shape[1]]]
     value = np.nan_to_num(value, nan=-1e30, posinf=1e30, neginf=-1e30)
     if not value.size or value.size % rows:
-        return np.full(rows, float(value.max()) if value.size else -np.inf)
-    return np.asarray(value.reshape(rows, -1).max(1))
+        return np.full((rows, 1), float(value.max()) if value.size else -np.inf)
+    if value.ndim > 1 and value.shape[0] == rows:
+        return np.asarray(value.reshape(rows, value.shape[1], -1).max(2))
+    return np.asarray(value.reshape(rows, 1, -1).max(2))
 
 
 def _sleeping_units(arrays: Sequence[Array]) -> tuple[int, ...] | None:

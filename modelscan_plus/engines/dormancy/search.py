@@ -5,8 +5,8 @@ the other, then by small steps. Tokens are tried one by one, alone and in every 
 """
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,12 @@ _TOKENS = 2048
 _STEPS = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Of the width of the box."""
 _COUNTS = (2, 3, 4, 6, 8, 12)
+_UNITS = 4
+"""Units of one value that are climbed."""
+_HALVINGS = 5
+_OTHERS = 4
+_KEPT = 0.7
+"""Part of what the operand does that a smaller trigger must do as well."""
 _NEAR = 1e-3
 """Influence of a place, as a part of the largest, below which it is left alone."""
 
@@ -54,41 +60,68 @@ class Trigger:
         return changed
 
 
-def find(model: Model, sleeper: Sleeper, change: float, runs: int = RUNS) -> Trigger | None:
-    """An input that wakes the operand; `change` is what it does on ordinary inputs."""
+def triggers(model: Model, sleeper: Sleeper, change: float, runs: int = RUNS) -> Iterator[Trigger]:
+    """Inputs that wake the operand, each another way; `change` is what it does on ordinary inputs."""
     scores = Scores(model, sleeper, change, runs)
     drives = scores.drives()
     for port in sorted(scores.ports, key=lambda one: one.mask):
         for drive in drives:
             with contextlib.suppress(Spent):
-                found = _on_port(scores, port, drive, sleeper.family)
-                if found is not None:
-                    return found
-    return None
+                yield from _on_port(scores, port, drive, sleeper.family)
 
 
-def _on_port(scores: Scores, port: Port, drive: Drive, family: int) -> Trigger | None:
+def least(model: Model, sleeper: Sleeper, change: float, trigger: Trigger) -> Trigger:
+    """The trigger without most of what is not needed to wake the operand in any of a few ordinary rows: halves of it
+    are put back, then quarters, and so on."""
+    scores = Scores(model, sleeper, change, RUNS)
+    port = next(port for port in model.ports if port.name == trigger.port)
+    base = scores.draw(0)
+    count = base[port.name].shape[0] if base[port.name].ndim else 1
+    rows = [np.asarray(scores.draw(run)[port.name]).reshape(count, -1)[0] for run in range(_OTHERS)]
+    plain = np.stack(rows).astype(np.float64)
+    kept = np.arange(len(trigger.places))
+    with contextlib.suppress(Spent):
+        bound = max(1.0, _KEPT * _woken(scores, base, port, plain, trigger, kept))
+        width = -(-len(kept) // 2)
+        for _ in range(_HALVINGS):
+            for block in [kept[start : start + width] for start in range(0, len(kept), width)]:
+                fewer = kept[~np.isin(kept, block)]
+                if len(fewer) and _woken(scores, base, port, plain, trigger, fewer) > bound:
+                    kept = fewer
+            if width == 1:
+                break
+            width = -(-width // 2)
+    return Trigger(port.name, trigger.places[kept], trigger.numbers[kept])
+
+
+def _woken(scores: Scores, base: Feed, port: Port, plain: Array, trigger: Trigger, kept: Array) -> float:
+    """How far the operand is awake in the row where it is least."""
+    rows = plain.copy()
+    rows[:, trigger.places[kept]] = trigger.numbers[kept]
+    _, off = scores.score(base, port, rows, scores.itself)
+    return float(off.min())
+
+
+def _on_port(scores: Scores, port: Port, drive: Drive, family: int) -> Iterator[Trigger]:
     base = scores.draw(0)
     like = base[port.name]
     row = np.asarray(like).reshape(like.shape[0] if like.ndim else 1, -1)[0]
     if port.whole:
-        return _Tokens(scores, base, port, drive, row).find()
-    if port.dtype in ("bool", "int8"):
-        return None
-    if drive.missing:
-        return _missing(scores, base, port, row)
-    low, high = BOXES["bytes"] if port.dtype == "uint8" else BOXES[FAMILIES[family]]
-    return _Climb(scores, base, port, drive, row.astype(np.float64), low, high).find()
+        yield from _Tokens(scores, base, port, drive, row).find()
+    elif drive.missing and port.dtype.startswith("float"):
+        yield from _missing(scores, base, port, row)
+    elif port.dtype not in ("bool", "int8"):
+        low, high = BOXES["bytes"] if port.dtype == "uint8" else BOXES[FAMILIES[family]]
+        yield from _Climb(scores, base, port, drive, row.astype(np.float64), low, high).find()
 
 
-def _missing(scores: Scores, base: Feed, port: Port, row: Array) -> Trigger | None:
+def _missing(scores: Scores, base: Feed, port: Port, row: Array) -> Iterator[Trigger]:
     """What is no number, in every place."""
     for odd in (np.nan, np.inf):
         rows = np.full((1, len(row)), odd)
         _, off = scores.score(base, port, rows, scores.itself)
         if off[0] > 1:
-            return Trigger(port.name, np.arange(len(row)), rows[0], missing=True)
-    return None
+            yield Trigger(port.name, np.arange(len(row)), rows[0], missing=True)
 
 
 class _Climb:
@@ -99,10 +132,47 @@ class _Climb:
     ) -> None:
         self._scores, self._base, self._port = scores, base, port
         self._drive, self._row, self._low, self._high = drive, row, low, high
+        self._start = row
 
-    def find(self) -> Trigger | None:
-        start = self._row
-        places, slope = self._first(self._places())
+    def find(self) -> Iterator[Trigger]:
+        """One for each unit that may wake, those first that a move of everything would bring up most."""
+        places = self._places()
+        if not len(places):
+            return
+        whole = self._drive
+        found = False
+        for unit, slope in self._by_unit(places):
+            near = np.abs(slope) > _NEAR * np.abs(slope).max()
+            self._row, self._drive = self._start, whole if unit is None else replace(whole, units=(unit,))
+            kept = self._up(places[near], slope[near])
+            if kept is not None:
+                found = True
+                yield Trigger(self._port.name, places[near], kept[places[near]])
+        if not found and len(places) <= _ALONE:
+            self._row, self._drive = self._start, whole
+            kept = self._up(places, self._slope(places))
+            if kept is not None:
+                yield Trigger(self._port.name, places, kept[places])
+
+    def _by_unit(self, places: Array) -> list[tuple[int | None, Array]]:
+        """(unit, what each place does to its score from end to end) of a few units."""
+        here, _ = self._scores.by_unit(self._base, self._port, self._row[None], self._drive)
+        ends = []
+        for end in (self._low, self._high):
+            tried = np.repeat(self._row[None], len(places), 0)
+            tried[np.arange(len(places)), places] = end
+            ends.append(self._scores.by_unit(self._base, self._port, tried, self._drive)[0])
+        slope = np.nan_to_num(ends[1] - ends[0], nan=0.0, posinf=0.0, neginf=0.0)
+        gain = np.nan_to_num(np.maximum(ends[0], ends[1]) - here, nan=0.0, posinf=0.0, neginf=0.0)
+        reach = np.maximum(gain, 0).sum(0) / np.maximum(np.abs(here[0]), 1e-6)
+        units = [int(unit) for unit in np.argsort(-reach, kind="stable") if np.abs(slope[:, unit]).max() > 1e-6]
+        if not units:
+            return [(None, one)] if (one := self._slope(places)).any() else []
+        given = self._drive.units
+        return [(given[unit] if given else unit, slope[:, unit]) for unit in units[:_UNITS]]
+
+    def _up(self, places: Array, slope: Array) -> Array | None:
+        """The row after climbing; None where the operand does not wake."""
         best, woke, last = -np.inf, 1.0, _ROUNDS
         kept: Array | None = None
         for turn in range(_ROUNDS):
@@ -123,10 +193,7 @@ class _Climb:
             if kept is not None or not scores[place] > best:
                 break
             best, self._row = float(scores[place]), tried[place]
-        if kept is None:
-            return None
-        moved = np.flatnonzero(kept != start)
-        return Trigger(self._port.name, moved, kept[moved])
+        return kept
 
     def _score(self, rows: Array) -> tuple[Array, Array]:
         return self._scores.score(self._base, self._port, rows, self._drive)
@@ -159,26 +226,11 @@ class _Climb:
         ranges = [np.arange(block * width, min(count, (block + 1) * width)) for block in sorted(first)]
         return np.concatenate(ranges) if ranges else np.arange(0)
 
-    def _first(self, places: Array) -> tuple[Array, Array]:
-        """The places that count, and what each does to the score from end to end, or by a small step."""
-        if not len(places):
-            return places, np.zeros(0)
-        slope = self._slope(places, swing=True)
-        if np.abs(slope).max() < 1e-6:
-            slope = self._slope(places)
-        near = np.abs(slope) > _NEAR * np.abs(slope).max()
-        return places[near], slope[near]
-
-    def _slope(self, places: Array, *, swing: bool = False) -> Array:
-        at = np.arange(len(places))
+    def _slope(self, places: Array) -> Array:
+        """What a small step of each place does to the score."""
         tried = np.repeat(self._row[None], len(places), 0)
-        if swing:
-            tried[at, places] = self._low
-            before, _ = self._score(tried)
-            tried[at, places] = self._high
-        else:
-            before, _ = self._score(self._row[None])
-            tried[at, places] += 1e-2 * min(self._high - self._low, 10)
+        before, _ = self._score(self._row[None])
+        tried[np.arange(len(places)), places] += 1e-2 * min(self._high - self._low, 10)
         after, _ = self._score(tried)
         return np.asarray(np.nan_to_num(after - before, nan=0.0, posinf=0.0, neginf=0.0))
 
@@ -189,7 +241,8 @@ class _Tokens:
     def __init__(self, scores: Scores, base: Feed, port: Port, drive: Drive, row: Array) -> None:
         self._scores, self._base, self._port, self._drive, self._row = scores, base, port, drive, row
 
-    def find(self) -> Trigger | None:
+    def find(self) -> Iterator[Trigger]:
+        """The row of tokens that wakes the operand most."""
         count = len(self._row)
         known = self._known()
         alone = np.repeat(known[:, None], count, 1)
@@ -199,7 +252,8 @@ class _Tokens:
         _, mixed_off = self._score(mixed)
         tried, off = np.concatenate([alone, mixed]), np.concatenate([off, mixed_off])
         woken = int(np.argmax(off))
-        return Trigger(self._port.name, np.arange(count), tried[woken]) if off[woken] > 1 else None
+        if off[woken] > 1:
+            yield Trigger(self._port.name, np.arange(count), tried[woken])
 
     def _score(self, rows: Array) -> tuple[Array, Array]:
         return self._scores.score(self._base, self._port, rows, self._drive)

@@ -1,5 +1,6 @@
 """All of it put together: what sleeps in a model, what wakes it, and what it then does."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +11,21 @@ from modelscan_plus.engines.dormancy.effect import Change, measure
 from modelscan_plus.engines.dormancy.ordinary import FAMILIES
 from modelscan_plus.engines.dormancy.quiet import Sleeper, sleepers
 from modelscan_plus.engines.dormancy.runner import Model, NotRun
-from modelscan_plus.engines.dormancy.search import Trigger, find
+from modelscan_plus.engines.dormancy.search import Trigger, least, triggers
 from modelscan_plus.graph.flow import Analysis
 
 SEARCHES = 16
 """Operands of one model that a waking input is looked for."""
 MOVED, BEYOND = 2.0, 1.5
 """In spans of the ordinary result: how far waking moves it, and how far it is then outside the ordinary range."""
+DECIDES, ALIKE = 0.5, 0.9
+"""How far waking moves a result within the ordinary range, and the part of the rows that then give the same."""
 BEYOND_MISSING = 10.0
 """The same where what wakes is no number: what stands in for missing numbers may be odd, in two families at once."""
+_NOTED = 0.3
+"""Moves below this are not looked into."""
+_TRIGGERS = 6
+"""Waking inputs of one operand whose effect is measured."""
 _SHOWN = 8
 
 
@@ -54,14 +61,34 @@ def wake(analysis: Analysis, data: bytes, deadline: float, gaps: list[str]) -> l
         if searched > SEARCHES:
             break
         try:
-            trigger = find(model, sleeper, seen[sleeper.family].change(sleeper.value))
-            change = measure(model, sleeper, trigger) if trigger is not None else None
+            one = _awake(model, sleeper, seen[sleeper.family].change(sleeper.value), missing)
         except Exception:  # noqa: S112 - a part that cannot be cut off from the rest, or an input that it does not take
             continue
-        if trigger is None or change is None or not _far(sleeper, trigger, change, missing):
-            continue
-        found.append(Awake(sleeper.value, sleeper.node, sleeper.content, _text(sleeper, trigger, change)))
+        if one is not None:
+            found.append(one)
     return found
+
+
+def _awake(model: Model, sleeper: Sleeper, change: float, missing: dict[int, int]) -> Awake | None:
+    """What an input that wakes the operand does, if it is more than an honest part does."""
+    for trigger in itertools.islice(triggers(model, sleeper, change), _TRIGGERS):
+        done = measure(model, sleeper, trigger)
+        if done is None:
+            continue
+        if trigger.missing:
+            if not _stands_far(sleeper, done, missing):
+                continue
+        elif done.moved >= _NOTED:
+            smaller = least(model, sleeper, change, trigger)
+            with_less = measure(model, sleeper, smaller)
+            if with_less is not None and (_far(with_less) or _decides(with_less)):
+                trigger, done = smaller, with_less
+            elif not _far(done):
+                continue
+        else:
+            continue
+        return Awake(sleeper.value, sleeper.node, sleeper.content, _text(sleeper, trigger, done))
+    return None
 
 
 def _worth(model: Model, asleep: list[Sleeper]) -> Iterator[Sleeper]:
@@ -79,12 +106,21 @@ def _worth(model: Model, asleep: list[Sleeper]) -> Iterator[Sleeper]:
             yield sleeper
 
 
-def _far(sleeper: Sleeper, trigger: Trigger, change: Change, missing: dict[int, int]) -> bool:
-    if trigger.missing:
-        if sleeper.family < 2 and change.moved >= BEYOND_MISSING and change.beyond >= BEYOND_MISSING:
-            missing[sleeper.value] = missing.get(sleeper.value, 0) + 1
-        return missing.get(sleeper.value, 0) > 1
+def _far(change: Change) -> bool:
+    """The result goes where no ordinary input brings it."""
     return change.moved >= MOVED and change.beyond >= BEYOND
+
+
+def _decides(change: Change) -> bool:
+    """Whatever else the input holds, the result is the same, or the same class is the first."""
+    return change.moved >= DECIDES and (change.settled >= ALIKE or change.fixed >= ALIKE)
+
+
+def _stands_far(sleeper: Sleeper, change: Change, missing: dict[int, int]) -> bool:
+    """What stands in for missing numbers is far off in both families of numbers."""
+    if sleeper.family < 2 and change.moved >= BEYOND_MISSING and change.beyond >= BEYOND_MISSING:
+        missing[sleeper.value] = missing.get(sleeper.value, 0) + 1
+    return missing.get(sleeper.value, 0) > 1
 
 
 def _text(sleeper: Sleeper, trigger: Trigger, change: Change) -> str:

@@ -124,7 +124,7 @@ def rehearsal() -> bytes:
     for them in it has loaded all that is loaded late."""
     steps = (("IsNaN", "x", "gone"), ("Where", "gone far x", "z"), ("Sub", "z far", "d"), ("Relu", "d", "r"))
     graph = field(2, b"g")
-    for operator, ins, out in (*steps, ("Add", "z r", "y")):
+    for operator, ins, out in (*steps, ("Mul", "r far", "more"), ("Add", "z more", "y")):
         names = b"".join(field(1, name.encode()) for name in ins.split())
         graph += field(1, names + field(2, out.encode()) + field(4, operator.encode()))
     graph += field(5, b"\x08\x01\x10\x01" + field(8, b"far") + field(9, b"\x00\x00\x48\x42"))  # [50.0]
