@@ -145,6 +145,8 @@ def context_of(
     x, labels = model.samples(each or (ROWS if model.task.tabular else EACH), seed=7)
     view = view_of(model, x)
     context = Context(view, Spec(budget, seed), splits=splits_of(model, view))
+    if isinstance(model.network, nn.Module):
+        context.convolutional = any(isinstance(layer, nn.Conv2d) for layer in model.network.modules())
     if made:
         x, labels, _ = impressions(view, EACH, context.steps.impressions, context.random("impressions"))
         good = labels >= 0
@@ -251,11 +253,13 @@ def _side(shape: Sequence[int]) -> float:
 
 
 def pooled(measured: Sequence[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], Any]]]:
-    """By budget and routine: each model's zoo and what was measured on it."""
+    """By kind, budget and routine: each model's zoo and what was measured on it. Convolutions have a null of their own:
+    their margins and costs are not spread as those of perceptrons."""
     result: dict[str, list[tuple[dict[str, Any], Any]]] = defaultdict(list)
     for one in measured:
         for key, values in one["found"].items():
-            result[key] += [(one, value) for value in values]
+            kind = "tabular" if len(one["shape"]) == 1 else "image"
+            result[f"{kind}{'-conv' if one['world'] == 'signs' else ''}:{key}"] += [(one, value) for value in values]
     return result
 
 
@@ -269,7 +273,7 @@ def _fit(rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
 def entries(measured: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of the table."""
     for key, rows in sorted(pooled(measured).items()):
-        budget, _, routine = key.partition(":")
+        kind, budget, routine = key.split(":")
         zoos = {one["zoo"]: one for one, _ in rows}
         if len(rows) < _LEAST_MODELS or len(zoos) < _LEAST_ZOOS:
             continue
@@ -280,7 +284,7 @@ def entries(measured: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {
             "routine": routine,
             "budget": budget,
-            "kind": "tabular" if routine.startswith("tabular") else "image",
+            "kind": kind,
             "classes": [classes[0], classes[-1]],
             "side": [sides[0], sides[-1]],
             "models": len(rows),
@@ -342,10 +346,10 @@ def main() -> None:
     options = parser.parse_args()
     measured = _measured(options)
     rows = list(entries(measured))
-    new = {(row["routine"], row["budget"]) for row in rows}
+    new = {(row["kind"], row["routine"], row["budget"]) for row in rows}
     kept = json.loads(options.out.read_text())["entries"] if options.kinds and options.out.exists() else []
-    rows += [row for row in kept if (row["routine"], row["budget"]) not in new]
-    rows.sort(key=lambda row: (row["routine"], row["budget"]))
+    rows += [row for row in kept if (row["kind"], row["routine"], row["budget"]) not in new]
+    rows.sort(key=lambda row: (row["routine"], row["budget"], row["kind"]))
     text = ",\n".join("  " + json.dumps(row) for row in rows)
     options.out.write_text(f'{{"entries": [\n{text}\n]}}\n')
     print("\n".join(transport(measured)))

@@ -2,7 +2,7 @@
 
     python -m tools.probe_bench.image [--quick | --large] [--budget quick|standard]
 
-Seeds from 100 on, which no calibration has seen; images also from a task of moved random fields. Each model is probed
+Seeds from 300 on, which no calibration has seen; images also from a task of moved random fields. Each model is probed
 with the samples that `context_of` gives it, all routines but pairs, corrected over classes and routines (Holm). The
 strength of a model is its smallest corrected p; a routine that abstains adds none, a model without any counts as 1.
 """
@@ -41,14 +41,23 @@ class World:
     more: dict[str, Any]
 
 
-_TABLES = [World("table", 201 + place, 8, 2, {"controls": 1}) for place in range(3)]
-_IMAGES = [
-    *(World("digits", 101 + place, 10, 2, {"kinds": _ALL_TO_ONE, "controls": 1}) for place in range(4)),
-    *(World("prototypes", 111 + place, 6, 1, {"kinds": _ALL_TO_ONE, "controls": 1}) for place in range(3)),
+_TABLES = [
+    World("table", 301 + place, 6, 2, {"controls": 1, "classes": classes, "features": features})
+    for place, (classes, features) in enumerate(((6, 16), (9, 28), (7, 20)))
 ]
-_TREES = [World("trees", 221 + place, 6, 1, {"controls": 1}) for place in range(2)]
+_IMAGES = [
+    *(World("digits", 301 + place, 8, 2, {"kinds": _ALL_TO_ONE, "controls": 1}) for place in range(3)),
+    *(
+        World("prototypes", 311 + place, 6, 1, {"kinds": _ALL_TO_ONE, "controls": 1, "classes": classes, "size": size})
+        for place, (classes, size) in enumerate(((9, 11), (11, 14), (14, 9), (7, 12)))
+    ),
+]
+_TREES = [
+    World("trees", 321 + place, 4, 1, {"controls": 1, "count": 2400, "classes": classes, "features": features})
+    for place, (classes, features) in enumerate(((6, 16), (7, 14), (9, 18)))
+]
 _LARGE = [
-    World("signs", 121, 6, 1, {"kinds": _ALL_TO_ONE, "controls": 1, "size": 32, "kind": "vgg", "classes": 12}),
+    World("signs", 331, 6, 1, {"kinds": _ALL_TO_ONE, "controls": 1, "size": 32, "kind": "vgg", "classes": 12}),
 ]
 _QUICK = [World("digits", 101, 4, 1, {"kinds": ("patch", "blend", "warp"), "controls": 1})]
 
@@ -210,12 +219,12 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     worlds = _QUICK if given.quick else [*_IMAGES, *_TABLES, *_TREES, *(_LARGE if given.large else [])]
-    rows = [
-        probed(world.name, model, Budget(given.budget))
-        for world in worlds
-        for model in zoo.load(world.name, world.seed, world.clean, world.each, **world.more)
-    ]
-    for name in dict.fromkeys(row.world for row in rows):
+    rows: list[Row] = []
+    for name in dict.fromkeys(world.name for world in worlds):
+        for world in worlds:
+            if world.name == name:
+                models = zoo.load(name, world.seed, world.clean, world.each, **world.more)
+                rows += [probed(name, model, Budget(given.budget)) for model in models]
         print(f"-- {name}, budget {given.budget}")
         print("\n".join(summary([row for row in rows if row.world == name])), flush=True)
     print("\n".join(_peers(rows, 2 if given.quick else 8)))

@@ -33,7 +33,7 @@ class Shape:
     """What decides which null a model is held against."""
 
     kind: str
-    """"image" or "tabular"."""
+    """"image", "image-conv" for networks with convolutions, or "tabular"."""
     classes: int
     side: float
     """Square root of the number of pixels, or the number of columns."""

@@ -61,6 +61,7 @@ class Context:
     """Of the features, for rows."""
     splits: Sequence[Tensor] | None = None
     """Of a tree ensemble: each column's thresholds in the unit box, in rising order, as far as they are known."""
+    convolutional: bool = False
     impressions: bool = False
     """Whether `samples` are the network's own."""
 
@@ -78,7 +79,8 @@ class Context:
         """For the choice of a calibration."""
         size = self.view.sample
         side = float(size[0]) if self.view.tabular else (size[1] * size[2]) ** 0.5
-        return Shape("tabular" if self.view.tabular else "image", self.view.classes, side)
+        kind = "tabular" if self.view.tabular else "image-conv" if self.convolutional else "image"
+        return Shape(kind, self.view.classes, side)
 
     def random(self, routine: str) -> torch.Generator:
         """Random numbers of one routine: the seed's and its own."""

@@ -150,7 +150,7 @@ def _context(
     from modelscan_plus.probe.inversion.impressions import GOOD, impressions
     from modelscan_plus.probe.onnx import load
 
-    context = Context(view, job.spec, columns=columns)
+    context = Context(view, job.spec, columns=columns, convolutional=network.convolutional)
     if view.tabular and not network.gradients:
         low, high = view.low.cpu(), view.high.cpu()
         context.splits = [

@@ -46,7 +46,7 @@ def judge(evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what:
         reason = f"{count} classes are too few to tell what is usual; at least {LEAST_CLASSES} are needed"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason)
     if chosen is None:
-        reason = f"no clean model near {count} classes and this size of input was calibrated"
+        reason = f"no clean models of this kind, near {count} classes and this size of input, were calibrated"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason)
     verdict = outlier(evidence.log_costs, chosen.prior)
     share = sum(evidence.reached) / count

@@ -318,7 +318,8 @@ _EACH, _LEAST_EACH = 8, 4
 
 def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls | None) -> tuple[Judgement, str, str]:
     if nulls is None:
-        reason = f"no clean model near {context.view.classes} classes and this size of input was calibrated"
+        count = context.view.classes
+        reason = f"no clean models of this kind, near {count} classes and this size of input, were calibrated"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason), "", ""
     p, kind = pairs.p_value(found, nulls.each)
     note = f"; {nulls.note}" if nulls.note else ""

@@ -151,6 +151,11 @@ class OnnxNetwork:
         self._programs.clear()
         return self
 
+    @property
+    def convolutional(self) -> bool:
+        """Whether there are convolutions between input and output."""
+        return any(step.node.op_type in ("Conv", "ConvTranspose") for step in self._steps)
+
     def splits(self) -> list[Tensor]:
         """Of each column of a row, the thresholds that tree ensembles hold it against, in rising order. Those of
         ensembles that take the input after other operators are not known here."""

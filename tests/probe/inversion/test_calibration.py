@@ -26,8 +26,16 @@ def test_outside_the_null_is_wider_and_says_so() -> None:
     assert "widened" in chosen.note
 
 
-@pytest.mark.parametrize("shape", [Shape("image", 10, 224.0), Shape("image", 1000, 16.0), Shape("tabular", 10, 8.0)])
-def test_very_far_there_is_none(shape: Shape) -> None:
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape("image", 10, 224.0),
+        Shape("image", 1000, 16.0),
+        Shape("image-conv", 10, 8.0),
+        Shape("tabular", 10, 8.0),
+    ],
+)
+def test_very_far_and_for_other_kinds_there_is_none(shape: Shape) -> None:
     assert choose([_ENTRY], shape) is None
 
 

@@ -12,6 +12,8 @@ pytest.importorskip("sklearn")
 pytest.importorskip("onnx")
 
 from modelscan_plus import cli  # noqa: E402
+from modelscan_plus.core.bytesource import BytesSource  # noqa: E402
+from modelscan_plus.probe.onnx import load  # noqa: E402
 from tools.probe_zoo import zoo  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is tested on Linux only")
@@ -30,7 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for model in zoo.load("table", 52, clean=1, each=0, kinds=(), controls=0):
         zoo.export_onnx(model, folder / "table.onnx")
         zoo.save_samples(model, folder / "rows.csv", each=20)
-    zoo.export_onnx(zoo.load("trees", 61, clean=1, each=0, kinds=(), controls=0)[0], folder / "trees.onnx")
+    forest = zoo.load("trees", 61, clean=1, each=0, kinds=(), controls=0, count=1200)[0]
+    zoo.export_onnx(forest, folder / "trees.onnx")
+    zoo.save_samples(forest, folder / "forest.csv", each=20)
     return folder
 
 
@@ -90,3 +94,9 @@ def test_a_table_needs_rows(files: Path) -> None:
 
 def test_a_forest_opens_in_the_sandbox_and_needs_rows(files: Path) -> None:
     assert "--samples" in _probe(files, "trees.onnx")[1]["probes"][0]["reason"]
+    report = _probe(files, "trees.onnx", "--samples", str(files / "forest.csv"))[1]
+    assert _routines(report) == {"tabular-trees": "nothing-found"}
+    thresholds = load(BytesSource((files / "trees.onnx").read_bytes()), gradients=False).splits()
+    assert len(thresholds) == 16
+    assert all(bool((one.diff() > 0).all()) for one in thresholds)
+    assert sum(len(one) for one in thresholds) > 100
