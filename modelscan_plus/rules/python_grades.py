@@ -42,9 +42,10 @@ _INSTALLS = lazy(
     r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
 )
 _ROOT = lazy(
-    r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~(?!/\.cache/\w)|^/(?:home|root|etc|usr)\b",
+    r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b",
     re.I,
 )
+_CACHE = lazy(r"^~/\.cache/\w")
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
 _BY_PATH = frozenset(
@@ -280,7 +281,8 @@ def _native(effect: Effect, reached: bool) -> Severity:
 
 def _delete(effect: Effect, reached: bool) -> Severity:
     if _ROOT.search(effect.argument) and effect.name.endswith(("rmtree", "removedirs")):
-        return Severity.HIGH
+        cleans = _CACHE.match(effect.argument) is not None and not (reached and effect.when in _ENTRY)
+        return Severity.LOW if cleans else Severity.HIGH
     if SENSITIVE_PATH.search(effect.argument) or START_PATH.search(effect.argument):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     return _pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))

@@ -41,6 +41,7 @@ SPREADS = [
     "import inspect, transformers, shutil\nshutil.copy('own.py', inspect.getfile(transformers.AutoModel))",
 ]
 DESTROYS = [
+    "import os, shutil\nshutil.rmtree(os.path.expanduser('~/Documents'))",
     "from pathlib import Path\nfor p in Path.home().rglob('*'):\n    p.rename(p.with_suffix('.locked'))",
     "import os\nfor r, d, fs in os.walk(os.path.expanduser('~')):\n    for f in fs:\n"
     "        os.remove(os.path.join(r, f))",
@@ -115,6 +116,11 @@ HONEST = [
     "import boto3\nboto3.client('s3').upload_file('model.tar.gz', 'bucket', 'key')",
     "import pandas as pd\ndf = pd.read_csv('x.csv').rename(columns={'a': 'b'})",
 ]  # fmt: skip
+
+
+def test_a_model_clears_nobodys_cache() -> None:
+    code = "class M:\n    def __init__(self):\n        shutil.rmtree(os.path.expanduser('~/.cache/huggingface/hub'))"
+    assert worst(f"import os, shutil\n{code}") >= Severity.HIGH.rank
 
 
 @pytest.mark.parametrize("code", HONEST)
