@@ -69,6 +69,12 @@ MADE_PROGRAM = lazy(
     re.I,
 )
 """What is downloaded becomes a program."""
+BUILD_FETCHES_AND_RUNS = lazy(
+    r"\bfile\s*\(\s*DOWNLOAD\s+\S{8,400}\s+[\"']?(?P<made>[^\s\"')]{2,200})[\"']?[\s\S]{0,4000}?\bexecute_process\s*\(\s*COMMAND\s+"
+    r"(?:(?:[\"']?\$\{\w+\}[\"']?|(?:ba|z|da)?sh|python[\d.]*|perl|cmd|powershell)\s+(?:[-/]\w+\s+)*)?[\"']?(?P=made)(?![\w.])",
+    re.I,
+)
+"""CMake fetches a program or script and starts it while the build is set up."""
 ADDED_AND_RUN = lazy(
     r"^\s*ADD\s+(?:--\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
     re.M,

@@ -4,6 +4,7 @@ The effects are the same as in Python: the environment or credentials sent away,
 run, a shell tied to a connection.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -22,6 +23,14 @@ _ENVIRONMENT = lazy(
     re.I,
 )
 _READS = lazy(rf"\b(?:readFile|readFileSync|createReadStream|openSync|cp|copyFileSync)\s*\([^;]{{0,200}}?{PRIVATE}")
+_KEPT = (
+    r"(?:document\.cookie|(?:local|session)Storage\.getItem\(\s*[\"'`][^\"'`]{0,40}"
+    r"(?:token|key|secret|passw|auth)[^\"'`]{0,40}[\"'`]\s*\))"
+)
+_KEEPS = lazy(rf"\b(?:const|let|var)\s+(?P<name>[\w$]{{1,60}})\s*=\s*[^;\n]{{0,200}}?{_KEPT}", re.I)
+_TO_HOST = lazy(
+    r"(?:\b(?:fetch|sendBeacon|axios(?:\.\w+)?|open)\s*\(\s*|\.(?:src|href)\s*=\s*)[\"'`]https?://(?P<rest>[^;]{0,400})"
+)
 _RUNS = (
     r"(?:\beval|\bnew\s+Function|\bFunction|\bvm\.\w+|\bexec|\bexecSync|\(['\"]child_process['\"]\)\.\w+|\._compile)"
 )
@@ -43,12 +52,24 @@ def javascript_remarks(text: str) -> Iterator[Remark]:
     taken = _ENVIRONMENT.search(text) or _READS.search(text)
     if sends and taken:
         yield _remark("sends secrets or the environment away", text, taken)
+    if found := _browser_secret(text):
+        yield _remark("sends away what the browser keeps of other pages, cookies or keys", text, found)
     if found := _DECODED.search(text):
         yield _remark("runs text that it decodes, unseen", text, found)
     if found := _FETCHED.search(text):
         yield _remark("runs what it fetches from the network", text, found)
     if (found := _SHELL.search(text)) and _SOCKET.search(text) and ".pipe(" in text:
         yield _remark("opens a shell to another machine", text, found)
+
+
+def _browser_secret(text: str) -> "re.Match[str] | None":
+    """The request to another host that takes cookies or stored keys along, directly or through a variable."""
+    names = {found["name"] for found in itertools.islice(_KEEPS.finditer(text), 50)}
+    carried = re.compile("|".join([_KEPT, *(rf"(?<![\w$]){re.escape(name)}(?![\w$])" for name in sorted(names))]), re.I)
+    for found in itertools.islice(_TO_HOST.finditer(text), 500):
+        if carried.search(found["rest"]):
+            return found
+    return None
 
 
 def _remark(what: str, text: str, found: "re.Match[str]") -> Remark:

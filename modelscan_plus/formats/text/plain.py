@@ -32,7 +32,7 @@ from modelscan_plus.formats.text.remarks import (
     script_remarks,
 )
 from modelscan_plus.formats.text.requirements import requirement_remarks
-from modelscan_plus.formats.text.steps import members, one_liners, steps
+from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
 
 EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
@@ -145,6 +145,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if role == "markup":
         yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
+        yield from javascript_remarks(text)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from _of_script(role, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile", "powershell", "settings"):
@@ -165,6 +166,8 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
 
 
 def _of_script(role: str, text: str) -> Iterator[Remark]:
+    if role == "settings":
+        text = with_secrets(text)
     yield from script_remarks(text.replace("$$", "$") if role == "makefile" else text)  # make writes $$ for one $
     yield from hidden_remarks(text)
     yield from _calls(role, text)

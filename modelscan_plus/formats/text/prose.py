@@ -15,6 +15,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.commands import (
     ADDED_AND_RUN,
+    BUILD_FETCHES_AND_RUNS,
     CARRIED_COMMAND,
     DECODED_COMMAND,
     GIT_RUNS,
@@ -374,6 +375,7 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("downloads a file and runs it at once", DOWNLOAD_THEN_RUN),
         ("downloads a file and runs it at once", DOWNLOAD_BY_NAME),
         ("downloads a file and runs it at once", ADDED_AND_RUN),
+        ("runs what it downloads, unseen", BUILD_FETCHES_AND_RUNS),
         ("runs a hidden or encoded PowerShell command", HIDDEN_WINDOW),
         (STARTS_LATER, PERSISTENCE),
         ("destroys data", DESTRUCTION),

@@ -26,6 +26,9 @@ _UNSEEN = lazy(
     r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]{0,400}>(?P<text>[^<]{1,4000})",
     re.I | re.S,
 )
+_ENTITY = lazy(
+    r"<!ENTITY\s+(?:%\s+)?[\w.:-]{1,100}\s+(?:SYSTEM|PUBLIC\s+[\"'][^\"']{0,400}[\"'])\s+[\"'][^\"']{1,400}[\"']", re.I
+)
 _SCRIPT = lazy(
     r"<script[\s>]|<iframe[\s>]|<object[\s>]|<embed[\s>]|<[a-z]{1,20}\s[^<>]{0,200}\bon(?:error|load|click|mouseover)\s*=|"
     r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
@@ -149,7 +152,10 @@ def hidden_remarks(text: str, first_line: int = 1, *, only_letters: bool = False
 
 
 def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
-    """Markup that runs in a browser or viewer."""
+    """Markup that runs in a browser or viewer, or has it open something else."""
+    if found := _ENTITY.search(text):
+        what = "has its reader open another file or address, as an external entity"
+        yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     if found := _SCRIPT.search(text):
         yield Remark(
             "script", "runs in the program that shows it", _cut(text, found), _line(text, found.start(), first_line)

@@ -18,14 +18,15 @@ _ENDINGS = {
     ".psm1": "powershell", ".psd1": "powershell", ".vbs": "windows-script", ".vbe": "windows-script",
     ".wsf": "windows-script", ".wsh": "windows-script", ".hta": "windows-script", ".jse": "windows-script",
     ".reg": "windows-script", ".url": "shortcut", ".desktop": "shortcut", ".webloc": "shortcut", ".pth": "site-path",
-    ".html": "markup", ".htm": "markup", ".svg": "markup", ".xml": "markup", ".xhtml": "markup", ".yaml": "settings",
+    ".html": "markup", ".htm": "markup", ".svg": "markup", ".xml": "markup", ".xhtml": "markup", ".pmml": "markup",
+    ".yaml": "settings",
     ".yml": "settings", ".toml": "settings", ".cfg": "settings", ".ini": "settings", ".conf": "settings",
     ".tsx": "source", ".jsx": "source", ".cjs": "source", ".vue": "source", ".css": "source", ".scss": "source",
     ".pyx": "source", ".pxd": "source", ".js": "source", ".mjs": "source", ".ts": "source", ".c": "source",
     ".cc": "source", ".cpp": "source",
     ".cu": "source", ".cuh": "source", ".h": "source", ".hpp": "source", ".java": "source", ".go": "source",
     ".rs": "source", ".lua": "source", ".r": "source", ".jl": "source", ".swift": "source", ".rb": "shell",
-    ".pl": "shell", ".php": "source", ".mk": "makefile", ".dockerfile": "dockerfile",
+    ".pl": "shell", ".php": "source", ".mk": "makefile", ".cmake": "source", ".dockerfile": "dockerfile",
 }  # fmt: skip
 _NAMES = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile", "makefile": "makefile", "gnumakefile": "makefile",
@@ -35,7 +36,8 @@ _NAMES = {
     "pip.conf": "requirements", "pip.ini": "requirements", ".condarc": "requirements", ".npmrc": "requirements",
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
-    "cog.yaml": "settings", "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
+    "cog.yaml": "settings", "cmakelists.txt": "source",
+    "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
 _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")
 _TEMPLATE_NAME = lazy(r"^(?:tokenizer\.)?(?:default_)?chat_templates?(?:[.\[].*)?$")

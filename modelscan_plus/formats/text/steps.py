@@ -34,6 +34,8 @@ _COMMENTS_ALLOWED = lazy(
     r"(?:^|/)(?:\.?devcontainer\.json|\.vscode/[^/]+\.json|tasks\.json|launch\.json|settings\.json|tsconfig[^/]*\.json|[^/]+\.jsonc|"
     r"[^/]+\.code-workspace)$"
 )
+_SECRET = lazy(r"\$\{\{\s*(?:secrets\.\w+|toJSON\(\s*secrets\s*\))\s*\}\}", re.I)
+_VARIABLE = lazy(r"\$(?:env:)?(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))", re.I)
 _MOST = 200
 _RUNS = frozenset(("run", "script", "command", "inlineScript", "code", "python", "arguments", "bash"))
 
@@ -78,6 +80,22 @@ def steps(text: str) -> Iterator[Step]:
         for key in _RUNS & each.values.keys() if language else ():
             if each.values[key].strip():
                 yield Step(language, textwrap.dedent(each.values[key]))
+
+
+def with_secrets(text: str) -> str:
+    """The text of a workflow, with the secret written where a command uses the variable that holds it."""
+    if not _SECRET.search(text):
+        return text
+    held: dict[str, str] = {}
+    for each in _mappings(text):
+        for name, value in each.values.items():
+            if (found := _SECRET.search(value)) and "\n" not in value:
+                held[name] = found.group()
+
+    def named(found: "re.Match[str]") -> str:
+        return held.get(found["braced"] or found["bare"], found.group())
+
+    return _VARIABLE.sub(named, text) if held else text
 
 
 def _language(shell: str) -> str:
