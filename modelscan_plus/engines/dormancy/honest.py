@@ -50,14 +50,6 @@ def _before(analysis: Analysis, value: int) -> set[int]:
     return seen
 
 
-def type_only(model: Model, sleeper: Sleeper) -> bool:
-    """Only the type of its numbers comes from the input."""
-    analysis = model.analysis
-    producer = analysis.graph.values[sleeper.value].producer
-    node = analysis.graph.nodes[producer]
-    return node.given == "CastLike" and not analysis.flow(node.ins[0]).data
-
-
 def bans(model: Model, sleeper: Sleeper) -> bool:
     """It puts a very small number, by position, where a score was: padding, causal masks, tokens that may not come."""
     graph = model.analysis.graph
@@ -94,4 +86,4 @@ def control(model: Model, sleeper: Sleeper) -> bool:
     return model.analysis.flow(sleeper.value).control
 
 
-PREDICATES = (own_result, type_only, control, bans)
+PREDICATES = (own_result, control, bans)

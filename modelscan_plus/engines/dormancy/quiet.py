@@ -86,7 +86,7 @@ def watched(analysis: Analysis) -> dict[int, list[int]]:
     graph = analysis.graph
     found: dict[int, list[int]] = {}
     for number, node in enumerate(graph.nodes):
-        if not _outermost(graph, number) or node.given == "CastLike" or len(found) >= _WATCHED:
+        if not _outermost(graph, number) or len(found) >= _WATCHED:
             continue
         operands = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
         if len(operands) > 1:
