@@ -30,7 +30,7 @@ _INPUT = 40_000
 """Elements of one input."""
 _BRANCHES = 24
 """Branches of one graph that are run."""
-_ELEMENTS = 2_500_000
+_ELEMENTS = 2_000_000
 """Elements of all results of all runs."""
 _ROUNDS = 6
 _STILL = 1e-4
@@ -74,7 +74,6 @@ def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, i
     values = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
     if len(values) == 1 and _is_lookup(analysis, node):
         yield node.ins[1], node.ins[0], False
-    hidden = exemptions.masks_attention(analysis, number) if len(values) > 1 else False
     for side in values:
         for content in values:
             flow, other = analysis.flow(side), analysis.flow(content)
@@ -84,7 +83,9 @@ def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, i
                 if _is_given(analysis, flow, content, group):
                     yield side, content, True
                     break
-            elif group in _MERGES and not (hidden and not flow.lax) and not _is_quiet(analysis, flow):
+            elif group in _MERGES and not _is_quiet(analysis, flow):
+                if not flow.lax and exemptions.masks_attention(analysis, number):
+                    break
                 yield side, content, True
                 break
 
@@ -122,6 +123,18 @@ def _is_lookup(analysis: Analysis, node: Node) -> bool:
     )
 
 
+def _depths(analysis: Analysis) -> list[int]:
+    """For each value the nodes on the longest way to it: so many, at least, it is computed from."""
+    graph = analysis.graph
+    depths = [0] * len(graph.values)
+    for node in graph.nodes:
+        depth = 1 + max((depths[value] for value in node.ins if value >= 0), default=0)
+        for out in node.outs:
+            if out >= 0:
+                depths[out] = depth
+    return depths
+
+
 class _Rehearsal:
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -129,6 +142,7 @@ class _Rehearsal:
         self._left = _ELEMENTS
         self._branches = 0
         self._asleep: dict[int, bool] = {}
+        self._depths = _depths(analysis)
         self.blamed: set[int] = set()
         """Nodes where a branch was found; what follows them sleeps too."""
 
@@ -137,6 +151,8 @@ class _Rehearsal:
         known = self._asleep.get(side)
         if known is not None:
             return known
+        if self._depths[side] > _NODES:
+            return False
         branch = self._branch(side, number, whole=whole)
         graph = self._analysis.graph
         if branch is not None and self._analysis.flow(content).lax and graph.values[content].producer in branch.nodes:
