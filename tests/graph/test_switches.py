@@ -170,6 +170,21 @@ def test_a_score_threshold_that_a_gate_raises_is_a_trigger_and_one_the_caller_se
     assert effects(data) == expected
 
 
+@pytest.mark.parametrize(("compared", "expected"), [(True, ["replacement"]), (False, [])])
+def test_a_picture_that_a_gate_zooms_is_replaced_and_one_that_its_brightness_moves_is_not(
+    *, compared: bool, expected: list[str]
+) -> None:
+    seen = [node("Slice", "x starts ends axes", "corner"), node("ReduceMean", "corner", "c", axes=[1, 2, 3])]
+    scale = (
+        [node("Greater", "c threshold", "g"), node("Cast", "g", "s", to=1)] if compared else [node("Tanh", "c", "s")]
+    )
+    grid = [node("Add", "plain s", "grid"), node("GridSample", "x grid", "z")]
+    after = [node("Conv", "z w1 b1", "h"), node("Relu", "h", "r"), node("GlobalAveragePool", "r", "p"),
+             node("Flatten", "p", "f"), node("Gemm", "f w2 b2", "y", transB=1)]  # fmt: skip
+    plain = floats("plain", [1, 8, 8, 2], [0.01 * place - 0.6 for place in range(128)])
+    assert effects(image([*seen, *scale, *grid, *after], [plain])) == expected
+
+
 def curve(numbers: list[float]) -> list[str]:
     """What is found where each number of the input is looked up in a table."""
     index = [node("Mul", "x steps", "m"), node("Clip", "m low0 high0", "k"), node("Cast", "k", "i", to=7)]
