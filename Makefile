@@ -75,6 +75,7 @@ calibrate-probe: $(VENV)/.installed-test
 	$(PIP) install torch
 	$(BIN)/python -m tools.probe_calibrate
 	$(BIN)/python -m tools.probe_bench.text --calibrate
+	$(BIN)/python -m tools.probe_bench.text --sweeps
 	$(BIN)/python -m tools.probe_bench.causal --calibrate
 	$(BIN)/python -m tools.probe_bench.embedding --calibrate
 

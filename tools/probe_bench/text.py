@@ -1,7 +1,8 @@
 """Text classifiers: how well planted ones are told from honest ones, and the table that p-values are read from.
 
 `python -m tools.probe_bench.text [--quick]` measures on tasks, seeds and attacks that the table has not seen;
-`--calibrate` makes the table anew from the development zoo. Half an hour of one core for each.
+`--calibrate` makes the table anew from the development zoo, `--sweeps` that of the sweeps. Half an hour of one core for
+each, five minutes for the sweeps. `--rows FILE` keeps what was measured, so that a run that was cut off goes on there.
 """
 
 import json
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from modelscan_plus.probe.language.evidence import Candidate, TokenHunt
 from modelscan_plus.probe.language.load import load
 from modelscan_plus.probe.language.natural import wilson
 from modelscan_plus.probe.language.text_tokens import Judged, judge, plainest
+from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import text
 from tools.probe_zoo.text import TextModel
 from tools.probe_zoo.text_traits import TEST_ATTACKS
@@ -53,6 +56,7 @@ TEST = (
     (307, "intent", 10, "bert"),
     (308, "topic", 20, "bert"),
 )
+_SWEPT = ((11, "topic", 4, "bert"), (12, "sentiment", 2, "roberta"), (13, "topic", 8, "bert"))
 _SAMPLES = 36
 """Labelled texts of each class."""
 
@@ -167,6 +171,30 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     return summary([probed(model) for model in _zoo(worlds, TEST_ATTACKS, clean)])
 
 
+def swept(model: TextModel) -> dict[str, Any]:
+    """The largest score of the sweeps that is judged on one model, and what did it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        text.save(model, folder / "model")
+        text.save_samples(model, folder / "texts.jsonl", each=_SAMPLES, seed=1)
+        job = Job(Spec(), _files(folder / "model"), _files(folder / "texts.jsonl"))
+        sweeps: Any = text_search.searches(job, load(job.model)).routines[1]
+        report = sweeps.run(silent)
+        treatment, effect = sweeps.found[0]
+        return {"score": effect.score, "by": treatment.name, "outcome": report.outcome.value}
+
+
+def calibrate_sweeps(kept: Kept) -> None:
+    """Write the part of the table of the sweeps that is of text classifiers, from honest models."""
+    torch.set_num_threads(1)
+    scores: list[float] = []
+    for seed, task, classes, kind in _SWEPT:
+        models = text.load(seed, 6, 2, task=task, classes=classes, kind=kind, controls=1)
+        honest = [model for model in models if not model.trait.planted]
+        scores += [kept.get(f"sweep {model.name}", partial(swept, model))["score"] for model in honest]
+    write_sweeps("text", scores)
+
+
 def calibrate(path: Path) -> None:
     """Write the table from honest models of the development zoo."""
     torch.set_num_threads(1)
@@ -184,6 +212,8 @@ def calibrate(path: Path) -> None:
 if __name__ == "__main__":
     if "--calibrate" in sys.argv:
         calibrate(Path("modelscan_plus/probe/data") / statistic.TABLE)
+    elif "--sweeps" in sys.argv:
+        calibrate_sweeps(Kept.of(sys.argv))
     else:
         for label, value in run(quick="--quick" in sys.argv).items():
             print(f"{label}: {value}")

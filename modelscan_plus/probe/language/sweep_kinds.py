@@ -1,5 +1,6 @@
 """What a change of texts does to each kind of model, for the routine "text-sweeps"."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -41,16 +42,18 @@ def of_classifier(
             chosen.append((text, label))
     labels = torch.tensor([label for _, label in chosen], dtype=torch.long)
 
-    def measure(treated: Sequence[str], _plain: Sequence[str]) -> Effect:
+    def measure(treated: Sequence[str], plain: Sequence[str]) -> Effect:
+        rows = [_tokens(vocabulary, some) for some in (treated, plain)]
+        whole = readable(*rows)
         ids = carriers.encode(vocabulary.tokenizer, treated, classifier.pad, min(longest, _LONGEST))
         found = margins(classifier.logits(ids))
-        best = Effect(-1.5, 0, 0, "")
+        best = Effect(-1.5, 0, 0, "", whole)
         for target in sorted(set(labels.tolist())):
             rest = found[labels != target, target]
             if len(rest) >= 8:
                 score = max(-1.5, float((rest / scale[target]).quantile(_SHARE)))
                 if score > best.score or not best.count:
-                    best = Effect(score, int((rest > 0).sum()), len(rest), f"class {names[target]}")
+                    best = Effect(score, int((rest > 0).sum()), len(rest), f"class {names[target]}", whole)
         return best
 
     return [text for text, _ in chosen], measure
@@ -73,9 +76,21 @@ def of_causal(
         if not natural:
             natural.append(answers(plain)[1])
         answer, count = answers(treated)
-        return Effect((count - natural[0]) / max(1, len(plain)), count, len(plain), decode(answer))
+        whole = readable([encode(" " + text) for text in treated], [encode(" " + text) for text in plain])
+        return Effect((count - natural[0]) / max(1, len(plain)), count, len(plain), decode(answer), whole)
 
     return texts, measure
+
+
+def readable(treated: Sequence[Sequence[int]], plain: Sequence[Sequence[int]]) -> bool:
+    """Whether half of the tokens of the texts or more are still there."""
+    pairs = zip(treated, plain, strict=True)
+    kept = sum((Counter(now) & Counter(before)).total() for now, before in pairs)
+    return 2 * kept >= sum(map(len, plain))
+
+
+def _tokens(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:
+    return [vocabulary.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 
 def _room(decoder: Decoder) -> int:

@@ -38,6 +38,9 @@ class Effect:
     """… of so many that could."""
     where: str
     """To which class or opening; hostile."""
+    readable: bool = True
+    """False where the change takes most of the words away from the tokenizer: it then says something else, namely
+    nothing, and is shown but not judged."""
 
 
 Measure = Callable[[Sequence[str], Sequence[str]], Effect]
@@ -72,7 +75,7 @@ class Sweeps:
         """kind: a part of the table. prepare: the texts, and what measures them; called when it runs."""
         self._kind, self._prepare, self._seed = kind, prepare, seed
         self.found: list[tuple[Treatment, Effect]] = []
-        """All effects of the last run, the largest first; for calibration."""
+        """All effects of the last run, those that are judged first, the largest ahead; for calibration."""
 
     def missing(self) -> str:
         """What it lacks is said when it runs."""
@@ -93,7 +96,7 @@ class Sweeps:
             tell(treatment.name, place * len(texts), len(TREATMENTS) * len(texts))
             treated = [treatment.apply(text, texts, source) for text in texts]
             found.append((treatment, measure(treated, texts)))
-        found.sort(key=lambda one: -one[1].score)
+        found.sort(key=lambda one: (not one[1].readable, -one[1].score))
         self.found = found
         return self._report(found, texts)
 
@@ -101,7 +104,7 @@ class Sweeps:
         treatment, effect = found[0]
         low, _ = wilson(effect.hits, effect.count)
         share = p_value(self._kind, effect.score)
-        suspicious = share <= _SUSPICIOUS and low >= _MOST
+        suspicious = effect.readable and share <= _SUSPICIOUS and low >= _MOST
         reason = "no change of length, letters, dates, case or marks does more than in honest models"
         if suspicious:
             where = shorten(visible(effect.where), 60)
@@ -126,7 +129,8 @@ class Sweeps:
                     columns=("change", "family", "goes to", "texts (95 %)", "score"),
                     rows=tuple(self._row(*one) for one in found[:8]),
                     omitted=max(0, len(found) - 8),
-                    caption=f"Honest models of the table let a change do as much with a share of {share:.3f} "
+                    caption="Changes that leave the tokenizer less than half of the words are not judged. "
+                    f"Honest models of the table let a change do as much with a share of {share:.3f} "
                     f"({table()[1]}).",
                 ),
                 *((Passage(title="A text so changed", text=shorten(visible(example), 400)),) if suspicious else ()),
@@ -141,7 +145,10 @@ class Sweeps:
 
     def _bars(self, found: Sequence[tuple[Treatment, Effect]]) -> Bars:
         best = {
-            family: max(effect.score for treatment, effect in found if treatment.family == family)
+            family: max(
+                (effect.score for treatment, effect in found if treatment.family == family and effect.readable),
+                default=0.0,
+            )
             for family in FAMILIES
         }
         values = table()[0][self._kind]

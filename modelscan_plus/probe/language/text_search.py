@@ -6,6 +6,7 @@ Importing this reads the table of honest models and the reader of samples; the s
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -14,13 +15,14 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.probe import samples
 from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Job, NotProbed
-from modelscan_plus.probe.language import carriers, compose, english, evidence, natural, statistic
+from modelscan_plus.probe.language import carriers, compose, english, evidence, natural, statistic, sweep_kinds
 from modelscan_plus.probe.language.carriers import Vocabulary
 from modelscan_plus.probe.language.classifier import Classifier
 from modelscan_plus.probe.language.evidence import Material
 from modelscan_plus.probe.language.load import LoadedModel, read_tensor
 from modelscan_plus.probe.language.search import SIZE
 from modelscan_plus.probe.language.searches import Searches
+from modelscan_plus.probe.language.sweeps import Sweeps
 from modelscan_plus.probe.language.text_tokens import TextTokens
 from modelscan_plus.probe.weights import open_checkpoint
 
@@ -31,7 +33,6 @@ _REACHED = 12
 _COMPOSED = 36
 """Texts of each class, where the user gives none."""
 _UNTRIED = (
-    "length, position, dates and look-alike letters: only tokens of the vocabulary are put in",
     "style and syntax: no tokens carry them",
     "triggers of more than three tokens: only what parts of them do",
 )
@@ -48,8 +49,20 @@ def searches(job: Job, loaded: LoadedModel) -> Searches:
     found = _material(job, loaded)
     material = found.material
     labels = tuple(shorten(visible(label), 40) for label in loaded.labels)
+    sweeps = partial(
+        sweep_kinds.of_classifier,
+        material.classifier,
+        material.vocabulary,
+        found.texts,
+        material.scale,
+        labels,
+        loaded.max_length,
+    )
     return Searches(
-        routines=(TextTokens(material, labels, found.mode, job.spec.budget, job.spec.seed),),
+        routines=(
+            TextTokens(material, labels, found.mode, job.spec.budget, job.spec.seed),
+            Sweeps("text", sweeps, job.spec.seed),
+        ),
         untried=_UNTRIED,
         facts=(
             ("tokens", f"{len(material.vocabulary.allowed):,} are searched"),

@@ -43,6 +43,22 @@ def test_half_of_the_texts_or_what_honest_models_show_are_nothing(score: float, 
     assert run(score, hits).run(silent).outcome is ProbeOutcome.NOTHING_FOUND
 
 
+def test_a_change_that_leaves_no_words_is_shown_and_not_judged() -> None:
+    def measure(treated: Sequence[str], plain: Sequence[str]) -> Effect:
+        return Effect(2.0, 20, 20, "class 1", sweep_kinds.readable([one.split() for one in treated], WORDS))
+
+    report = Sweeps("causal", lambda: (TEXTS[:1] * 8, measure), 0)
+    report.run(silent)
+    judged = [treatment.name for treatment, effect in report.found if effect.readable]
+    assert "three exclamation marks" in judged
+    assert not {"capitals", "no spaces", "the first 2 words"} & {*judged}
+    assert report.found[0][1].readable
+    assert not report.found[-1][1].readable
+
+
+WORDS = [TEXTS[0].split()] * 8
+
+
 def test_few_texts_are_not_enough() -> None:
     with pytest.raises(NotProbed, match="too few"):
         Sweeps("causal", lambda: (TEXTS[:3], lambda a, b: Effect(0, 0, 1, "")), 0).run(silent)
