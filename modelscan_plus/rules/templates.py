@@ -238,6 +238,11 @@ _CHANGES = lazy(
 """Orders to put something certain into a call, or to make it behind somebody's back."""
 
 
+_SOMEBODY = lazy(r"[\w.+-]+@[\w-]+\.\w|https?://")
+"""An address at which somebody reads what is sent."""
+_ACCOUNT = lazy(r"\d{6}|0x[0-9a-f]{8}", re.I)
+
+
 def _is_reminder(gate: Gate) -> bool:
     """True for text behind a number of turns that says how to answer, and not what."""
     return (gate.trigger_kind, gate.output_kind) == ("count", "sentence") and not _ORDERS.search(gate.output)
@@ -247,7 +252,13 @@ def _explains_tool(gate: Gate) -> bool:
     """True for what templates say about a tool that is there, and who speaks: how to use it, not what to put in."""
     if gate.trigger_kind not in ("tool", "role") or gate.output_kind not in ("sentence", "hostile", "url"):
         return False
-    against = prose.overrides(gate.output) or prose.hostile_command(gate.output) or prose.odd_url(gate.output)
+    against = (
+        prose.overrides(gate.output)
+        or prose.hostile_command(gate.output)
+        or prose.odd_url(gate.output)
+        or prose.steals(gate.output)
+        or (prose.conceals(gate.output) and _SOMEBODY.search(gate.output))
+    )
     return not against and not _CHANGES.search(gate.output)
 
 
@@ -296,7 +307,8 @@ def sends(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
         yield _found(context, SENDS_CONTENT, message, sent.url, sent.line, subject=sent.url)
     for item in facts.rewritten:
         message = f'In what was said, "{item.old}" is replaced by "{item.new}".'
-        severity = Severity.HIGH if "://" in item.new or "." in item.old.strip(".") or len(item.new) > 40 else None
+        leads = "://" in item.new or "." in item.old.strip(".") or len(item.new) > 40
+        severity = Severity.HIGH if leads or _ACCOUNT.search(item.new) else None
         yield _found(
             context, REWRITES, message, item.new, item.line, severity=severity, subject=f"{item.old}\0{item.new}"
         )

@@ -23,6 +23,7 @@ from modelscan_plus.formats.text.commands import (
     LEADS_ELSEWHERE,
     MADE_PROGRAM,
     MINES,
+    PRIVATE,
     SECRETS_SENT,
     TAKES_OVER,
 )
@@ -126,11 +127,19 @@ _HOSTILE = lazy(
     r"(?:instruction|prompt|message|rule|guideline|polic)"
     r"|\b(?:exfiltrat|steal|leak)\w*\b"
     r"|\b(?:secretly|covertly|stealthily|silently)\s+\w+"
+    r"|\band\s+(?:hide|conceal|disguise)\s+(?:it|this|that|them)\b"
     r"|\b(?:send|post|upload|forward|transmit)\s+(?:\w+\s+){0,6}?(?:to|via)\s+(?:the\s+)?(?:https?://|attacker|server\s+at)"
     r"|\b(?:api[ _]?keys?|passwords?|credentials?|secrets?|private[ _]keys?|tokens?)\b[^.]{0,60}\b(?:in|into|to)\b[^.]{0,40}(?:https?://|url|link|image)",
     re.I,
 )
 """Sentences that work against the one who reads the answer."""
+_STEALS = lazy(
+    r"\b(?:api[ _]?keys?|passwords?|credentials?|secrets?|private[ _]keys?|tokens?|seed[ _]phrases?|card[ _]numbers?)\b[^\n]{0,200}"
+    r"https?://[^\s\"'<>]{3,200}[?&][\w.-]{1,40}=(?:[\s\"'<.,)]|$)"
+    rf"|\b(?:read|open|cat|load|pass|send|include|attach|upload|read_file)\b[^\n]{{0,120}}?{PRIVATE}",
+    re.I,
+)
+"""Orders to put a secret behind an address, or to read a file of credentials."""
 _AGENT = lazy(
     r"\b(?:you\s+(?:must|should|shall|will|are\s+(?:now|required|instructed))|ignore|disregard|always|never|do\s+not|make\s+sure|instead\s+of)\b"
     r"|\b(?:AI|assistant|agent|LLM|language\s+model|copilot|claude|chatgpt|gemini|cursor)s?\b",
@@ -311,6 +320,12 @@ def overrides(text: str) -> str | None:
 def conceals(text: str) -> str | None:
     """The part of `text` that orders to keep something from the user, or None."""
     found = _CONCEALS.search(text)
+    return shorten(visible(found.group()), 120) if found else None
+
+
+def steals(text: str) -> str | None:
+    """The part of `text` that orders to give away a secret or a file of credentials, or None."""
+    found = _STEALS.search(text)
     return shorten(visible(found.group()), 120) if found else None
 
 

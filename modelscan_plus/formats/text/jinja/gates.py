@@ -353,7 +353,7 @@ def _output_kind(text: str) -> str | None:
         return "hidden"
     if prose.encoded_parts(text):
         return "encoded"
-    if prose.hostile_sentence(text) or prose.hostile_command(text):
+    if prose.hostile_sentence(text) or prose.hostile_command(text) or prose.steals(text):
         return "hostile"
     if prose.URL.search(text):
         return "url"
@@ -380,8 +380,8 @@ def _worth_a_look(text: str, line: int) -> Iterator[Written]:
     if command := prose.hostile_command(text):
         yield Written("command", command[1], command[0], line)
     # Models are told to keep the mechanics of their tools to themselves; an address beside that is another matter.
-    secret = prose.conceals(text)
-    if secret and prose.URL.search(text):
+    secret = prose.steals(text) or (prose.conceals(text) if prose.URL.search(text) else None)
+    if secret:
         yield Written("conceals", shorten(visible(" ".join(text.split())), 200), secret, line)
     elif sentence := prose.overrides(text):
         yield Written("hostile", shorten(visible(" ".join(text.split())), 200), sentence, line)

@@ -115,7 +115,23 @@ def _assignments(tree: nodes.Template) -> dict[str, list[nodes.Node | None]]:
         elif isinstance(node, nodes.With):
             for target, value in zip(node.targets, node.values, strict=False):
                 _bind(assigned, target, value)
+    _bind_calls(tree, assigned)
     return assigned
+
+
+def _bind_calls(tree: nodes.Template, assigned: dict[str, list[nodes.Node | None]]) -> None:
+    """The parameters of a macro hold what its calls give."""
+    macros = {macro.name: macro for macro in tree.find_all(nodes.Macro)}
+    for call in tree.find_all(nodes.Call):
+        macro = macros.get(call.node.name) if isinstance(call.node, nodes.Name) else None
+        if macro is None:
+            continue
+        for parameter, value in zip(macro.args, call.args, strict=False):
+            assigned[parameter.name].append(value)
+        names = {parameter.name for parameter in macro.args}
+        for item in call.kwargs:
+            if item.key in names:
+                assigned[item.key].append(item.value)
 
 
 def _bind(assigned: dict[str, list[nodes.Node | None]], target: nodes.Node, value: nodes.Node | None) -> None:
