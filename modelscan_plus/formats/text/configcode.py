@@ -88,5 +88,5 @@ def _carries(config: dict[str, object]) -> bool:
     """True for a Lambda layer with bytecode; one that names a registered function has none."""
     function = config.get("function")
     if isinstance(function, dict):
-        return function.get("class_name") == "__lambda__"
+        return function.get("class_name") in ("__lambda__", "__tuple__") or config.get("function_type") == "lambda"
     return isinstance(function, list) or (isinstance(function, str) and config.get("function_type") == "lambda")
