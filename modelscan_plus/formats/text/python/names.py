@@ -314,7 +314,8 @@ def _carried(base: str, name: str) -> bool:
     return (
         name.removeprefix("_") in _CARRIED
         and "." not in base[:1]
-        and base.partition(".")[0] not in ("asyncio", "builtins", name)
+        and base != name
+        and base.partition(".")[0] not in ("asyncio", "builtins")
     )
 
 

@@ -173,7 +173,10 @@ def binary(machine: "Machine", operator: ast.operator, left: Value, right: Value
     if found:
         return join(found)
     if isinstance(left, Items) and isinstance(right, Items) and isinstance(operator, ast.Add):
-        return Items([*left.items, *right.items][:5000])
+        return Items([*left.items, *right.items][:2000])
+    if isinstance(operator, ast.Mult) and isinstance(left, Items) and not isinstance(right, Instance):
+        times = right.value if isinstance(right, Known) and isinstance(right.value, int) else 1
+        return Items((left.items * min(times, 50))[:200]) if times > 1 else left
     if isinstance(left, Table) and isinstance(right, Table) and isinstance(operator, ast.BitOr):
         return Table({**left.items, **right.items}, [*left.others, *right.others])
     combined = [_combined(operator, a, b) for a in options(left)[:6] for b in options(right)[:6]]

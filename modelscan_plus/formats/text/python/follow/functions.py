@@ -298,6 +298,16 @@ def _named_in(value: Value) -> list[tuple[str, Value]]:
     return found
 
 
+def _tests(
+    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
+) -> Value | None:
+    """`unittest.main()`: the tests of the module run."""
+    for value in list(scope.module.names.values()):
+        if isinstance(value, Class) and any(base.dotted.startswith("unittest.") for base in value.outer_bases()):
+            objects.expose_class(machine, value, node, scope)
+    return UNKNOWN
+
+
 def _namedtuple(
     machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
 ) -> Value | None:
@@ -317,7 +327,7 @@ MODELS: dict[str, Model] = {
     "builtins.type.__getattribute__": _object_getattribute, "builtins.object.__setattr__": _setattr,
     "builtins.hasattr": _getattr, "builtins.isinstance": _isinstance, "builtins.issubclass": _isinstance,
     "functools.partial": _partial, "functools.partialmethod": _partial_method, "builtins.dir": _dir,
-    "inspect.getmembers": _members, "builtins.property": _property, "builtins.type": _type,
+    "inspect.getmembers": _members, "unittest.main": _tests, "builtins.property": _property, "builtins.type": _type,
     "types.new_class": _new_class, "types.MethodType": _bound, "builtins.globals": _names, "builtins.vars": _names,
     "builtins.locals": _locals, "types.SimpleNamespace": _namespace, "weakref.finalize": _finalize,
     "threading.Timer": _timer, "collections.namedtuple": _namedtuple,

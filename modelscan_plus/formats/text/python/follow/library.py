@@ -55,7 +55,7 @@ _IDENTITIES = frozenset(
     """builtins.staticmethod builtins.classmethod functools.lru_cache functools.cache functools.wraps functools.singledispatch
     functools.total_ordering contextlib.contextmanager contextlib.asynccontextmanager typing.cast types.coroutine
     dataclasses.dataclass typing.final typing.overload builtins.property functools.update_wrapper copy.copy copy.deepcopy
-    builtins.iter builtins.aiter asyncio.run asyncio.ensure_future asyncio.create_task asyncio.gather contextlib.closing
+    builtins.iter builtins.aiter asyncio.run asyncio.ensure_future asyncio.create_task asyncio.gather
     contextlib.nullcontext weakref.ref weakref.proxy typing.runtime_checkable types.MappingProxyType""".split()
 )
 """Functions that give what they are given, as far as calls are concerned."""
@@ -99,7 +99,25 @@ def _general(dotted: str) -> Model | None:
     if dotted.endswith((".__getattribute__", ".__getattr__")) and not dotted.startswith("builtins."):
         base = dotted.rpartition(".__")[0]
         return lambda machine, given, _k, node, scope: functions.named(machine, Outer(base), given[:1], node, scope)
+    if dotted.startswith(("builtins.dict.", "builtins.list.")):
+        return lambda machine, given, keywords, node, scope: _of_class(machine, dotted, given, keywords, node, scope)
     return None
+
+
+def _of_class(
+    machine: "Machine",
+    dotted: str,
+    given: Sequence[Value],
+    keywords: Mapping[str, Value],
+    node: ast.AST,
+    scope: Scope,
+) -> Value | None:
+    """`dict.__getitem__(object, key)`."""
+    first = given[0] if given else UNKNOWN
+    held = first.held if isinstance(first, Instance) else first
+    if not isinstance(held, (Items, Table)):
+        return None
+    return containers.method(machine, held, dotted.rpartition(".")[2], given[1:], keywords, node, scope)
 
 
 def _folded(dotted: str, arguments: Sequence[Value], flows: frozenset[str]) -> Value | None:
@@ -135,6 +153,8 @@ def _identity(
         isinstance(option, (Function, Class)) for each in arguments[:1] for option in options(each)
     ):
         return Outer("typing.cast")  # a decorator with arguments: what it is given next comes back
+    if dotted == "functools.wraps":
+        return Outer("typing.cast")  # what it is given next comes back
     for value in arguments:
         for option in options(value):
             if isinstance(option, Instance) and dotted.startswith(("copy.", "asyncio.", "builtins.")):

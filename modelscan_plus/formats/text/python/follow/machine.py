@@ -330,10 +330,10 @@ class Machine:
                 case Class():
                     objects.expose_class(self, option, node, scope)
                 case Items() if depth < 3:
-                    for item in option.items[:50]:
+                    for item in option.items[: 50 >> 2 * depth]:
                         self.hand_over(item, node, scope, depth + 1, driven=driven)
                 case Table() if depth < 3:
-                    for item in [*list(option.items.values())[:50], *option.others[:50]]:
+                    for item in [*list(option.items.values()), *option.others][: 50 >> 2 * depth]:
                         self.hand_over(item, node, scope, depth + 1, driven=driven)
 
 

@@ -40,7 +40,7 @@ _DRIVEN = frozenset(
 """Modules of the standard library whose classes call what a class derived from them defines."""
 DRIVES = frozenset(
     """sys builtins codecs importlib atexit signal asyncio threading concurrent multiprocessing unittest socketserver sched
-    ast gc warnings logging linecache bdb trace site encodings readline rlcompleter""".split()
+    ast gc warnings logging linecache bdb trace site encodings readline rlcompleter contextlib""".split()
 )
 """Modules of the standard library whose functions keep what they are given, and call it later."""
 _CONTAINERS = frozenset("dict list set tuple deque OrderedDict defaultdict UserDict UserList Counter ChainMap".split())
@@ -161,11 +161,17 @@ def bound(machine: "Machine", found: Value, receiver: Value, cls: Class) -> Valu
                 results.append(Bound(option, cls))
             case Function():
                 results.append(Bound(option, receiver))
+            case Outer() if option.dotted.startswith(_DESCRIPTORS):
+                results.append(Bound(option, receiver))
             case Partial(function=Outer(dotted="functools.partialmethod")) if option.arguments:
                 results.append(Partial(option.arguments[0], (receiver, *option.arguments[1:]), option.keywords))
             case _:
                 results.append(option)
     return results[0] if len(results) == 1 else join(results)
+
+
+_DESCRIPTORS = ("builtins.dict.", "builtins.list.", "builtins.object.")
+"""Methods of built-in classes, which know on what they are called as functions do."""
 
 
 def _of_instance(machine: "Machine", value: Instance, name: str, node: ast.AST, scope: Scope) -> Value:
@@ -267,7 +273,7 @@ def store(machine: "Machine", value: Value, name: str, given: Value, node: ast.A
                     join((option.names[name], given)) if name in option.names and machine.branching else given
                 )
             case Function():
-                option.attributes[name] = given
+                _store_in_function(option, name, given)
             case Instance():
                 _store(machine, option, name, given, node, scope)
             case Outer():
@@ -296,6 +302,16 @@ def _store(machine: "Machine", value: Instance, name: str, given: Value, node: a
     if known is None or identity(known) != identity(given):
         value.attributes[name] = given
         value.version += 1
+
+
+def _store_in_function(function: Function, name: str, given: Value) -> None:
+    """An attribute of a function; some of them are what it does."""
+    function.attributes[name] = given
+    if name == "__defaults__" and isinstance(given, Items):
+        function.defaults = list(given.items)
+    for option in options(given) if name == "__code__" else ():
+        if isinstance(option, Method) and isinstance(option.receiver, Function):
+            function.others.append(option.receiver)
 
 
 def rebind(module: Module, name: str, given: Value) -> None:
@@ -433,11 +449,16 @@ def expose(machine: "Machine", value: Instance, node: ast.AST, scope: Scope, *, 
     """
     cls = value.cls
     driven = driven or any(base.dotted.partition(".")[0] in _DRIVEN for base in cls.outer_bases())
+    called_back = any(not base.dotted.startswith(_USED_BY_NAME) for base in cls.outer_bases())
     for line in cls.lines():
         for name, own in list(line.names.items()):
             special = name.startswith("__") and name.endswith("__") and name not in _NOT_AGAIN
             if special or (driven and not name.startswith("__")):
                 call_method(machine, value, name, own, cls, node, scope)
+            elif called_back and not name.startswith("_"):
+                when, machine.when = machine.when, "entry"
+                call_method(machine, value, name, own, cls, node, scope)
+                machine.when = when
     reduced(machine, value, node, scope)
 
 
@@ -474,6 +495,15 @@ def expose_class(machine: "Machine", cls: Class, node: ast.AST, scope: Scope) ->
                 expose(machine, made, node, scope)
 
 
+_USED_BY_NAME = (
+    "torch.nn",
+    "nn.",
+    "transformers.PreTrained",
+    "transformers.modeling",
+    "transformers.PretrainedConfig",
+    ".",
+)
+"""Classes of which loaders and users call only methods that are known by name (`ENTRY_NAMES`)."""
 _NOT_AGAIN = frozenset(
     ("__init__", "__new__", "__init_subclass__", "__set_name__", "__post_init__", "__class_getitem__")
 )

@@ -145,6 +145,9 @@ class Program:
                 self._use(option, node, scope, every=every)
 
     def _use(self, made: Instance, node: ast.AST, scope: Scope, *, every: bool) -> None:
+        for name, own in list(made.attributes.items()):
+            if name in ENTRY_NAMES:
+                self._machine.hand_over(own, node, scope)
         for line in made.cls.lines():
             for name, own in list(line.names.items()):
                 special = name.startswith("__") and name.endswith("__")

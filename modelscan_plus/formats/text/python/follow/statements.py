@@ -82,14 +82,22 @@ def assign(machine: "Machine", target: ast.expr, value: Value, scope: Scope) -> 
             holder, key = machine.value(target.value, scope), machine.value(target.slice, scope)
             elements.put(machine, holder, key, value, target, scope)
         case ast.Tuple() | ast.List():
-            given, whole = elements.items(machine, value, target, scope)
-            starred = any(isinstance(item, ast.Starred) for item in target.elts)
-            exact = whole and len(given) == len(target.elts) and not starred
-            for place, item in enumerate(target.elts):
-                if isinstance(item, ast.Starred):
-                    assign(machine, item.value, Items(list(given)), scope)
-                else:
-                    assign(machine, item, given[place] if exact else join(given or [UNKNOWN]), scope)
+            _unpack(machine, target, value, scope)
+
+
+def _unpack(machine: "Machine", target: ast.Tuple | ast.List, value: Value, scope: Scope) -> None:
+    """`a, *b, c = value`."""
+    given, whole = elements.items(machine, value, target, scope)
+    star = next((place for place, item in enumerate(target.elts) if isinstance(item, ast.Starred)), None)
+    exact = whole and (len(given) == len(target.elts) if star is None else len(given) >= len(target.elts) - 1)
+    behind = len(given) - len(target.elts)
+    for place, item in enumerate(target.elts):
+        if isinstance(item, ast.Starred):
+            assign(machine, item.value, Items(given[place : place + behind + 1] if exact else list(given)), scope)
+        elif exact:
+            assign(machine, item, given[place if star is None or place < star else place + behind], scope)
+        else:
+            assign(machine, item, join(given or [UNKNOWN]), scope)
 
 
 def name_it(machine: "Machine", name: str, value: Value, scope: Scope) -> None:
@@ -318,7 +326,7 @@ def decorated(machine: "Machine", decorator: Value, value: Value, node: ast.expr
         elif isinstance(option, Unknown) or (isinstance(option, Outer) and not _calls(option.dotted)):
             if isinstance(option, Outer):
                 machine.program.emitter.called(machine, option, [value], {}, node, scope)
-            if isinstance(value, Function):
+            if isinstance(value, Function) and isinstance(option, Outer) and "valid" in option.dotted.lower():
                 value.given = True
             results.append(value)
         else:

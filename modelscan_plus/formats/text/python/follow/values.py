@@ -91,7 +91,7 @@ class Function:
     owner: "Class | None" = None
     attributes: "dict[str, Value]" = field(default_factory=dict)
     given: bool = False
-    """A library was given it as a decorator is."""
+    """It is a validator: a library calls it for each object that is made."""
     others: "list[Function]" = field(default_factory=list)
     """Functions that may run in its place: those of `functools.singledispatch`."""
     role: str = ""
@@ -315,7 +315,7 @@ def flows_of(value: Value, depth: int = 0) -> frozenset[str]:
 
 def _all_flows(values: Iterable[Value], depth: int) -> frozenset[str]:
     found: frozenset[str] = NO_FLOWS
-    for value in itertools.islice(values, _ASKED >> depth):
+    for value in itertools.islice(values, max(2, 24 >> 2 * depth)):
         flows = flows_of(value, depth + 1)
         if flows:
             found |= flows
