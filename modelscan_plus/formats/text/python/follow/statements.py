@@ -326,7 +326,7 @@ def decorated(machine: "Machine", decorator: Value, value: Value, node: ast.expr
         elif isinstance(option, Unknown) or (isinstance(option, Outer) and not _calls(option.dotted)):
             if isinstance(option, Outer):
                 machine.program.emitter.called(machine, option, [value], {}, node, scope)
-            if isinstance(value, Function) and isinstance(option, Outer) and "valid" in option.dotted.lower():
+            if isinstance(value, Function) and "valid" in ast.unparse(node)[:200].lower():
                 value.given = True
             results.append(value)
         else:
