@@ -190,3 +190,13 @@ def test_what_is_not_looked_at_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("modelscan_plus.formats.text.config.SETTINGS", 40)
     assert [reason.code for reason in inspect(data, "config.json").coverage.reasons] == ["json-too-large"]
     assert "json-too-large" not in [reason.code for reason in inspect(data, "data.json").coverage.reasons]
+
+
+def test_words_of_a_vocabulary_are_no_paths() -> None:
+    words = ["/", "//", "..", "~/.bashrc", "\\\\host", "https://"]
+    lookup = {"class_name": "StringLookup", "config": {"vocabulary": words}}
+    tokenizer = {"model": {"type": "Unigram", "vocab": [[word, -1.0] for word in words]}}
+    for name, config in (("config.json", {"layers": [lookup]}), ("tokenizer.json", tokenizer)):
+        assert worst({name: json.dumps(config)}) < Severity.LOW.rank
+    file = {"class_name": "StringLookup", "config": {"vocabulary": "/home/user/.aws/credentials"}}
+    assert worst({"config.json": json.dumps({"layers": [file]})}) >= Severity.HIGH.rank

@@ -43,6 +43,7 @@ SETTINGS = 32 << 20
 LARGEST = 256 << 20
 _NODES = 4_000_000
 _EVALUABLE = 5_000
+_WORD_LISTS = frozenset(("vocab", "vocabulary", "merges"))
 _TEMPLATES = 1_000
 _DECIDES = lazy(r"(?:modules|schema|metadata)\.json$", re.I)
 _TEMPLATE_KEYS = frozenset("chat_template default_chat_template chat_templates prompt_template jinja_template".split())
@@ -172,6 +173,8 @@ def _parsed(
 
 def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
     for place, key, text in pairs:
+        if key in _WORD_LISTS and place.endswith("]"):
+            continue  # the words of a vocabulary, "/" and ".." among them
         if kind := path_kind(key, text):
             yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
 
