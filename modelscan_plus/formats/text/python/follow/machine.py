@@ -36,7 +36,7 @@ from modelscan_plus.formats.text.python.follow.values import (
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.program import Program
 
-STEPS = 100_000
+STEPS = 250_000
 """Expressions and statements that are gone through for one file that is imported or one function that is called."""
 _DEEPEST = 60
 """Calls inside of calls."""
