@@ -155,9 +155,9 @@ def _code(effect: Effect, reached: bool) -> Severity:
 
 
 def _is_of_list(effect: Effect) -> bool:
-    """True for a part of a file that is evaluated while a model is built, as against a whole file."""
+    """True for a part of a file that a tokenizer evaluates, its vocabulary, as against a whole file or rows of data."""
     part = _is_unknown(effect.argument) and ".read" not in effect.code
-    return part and "file" in effect.flows and effect.when == "entry"
+    return part and "file" in effect.flows and effect.when == "entry" and "token" in effect.function.lower()
 
 
 def _is_unknown(argument: str) -> bool:

@@ -47,3 +47,14 @@ def test_given_away(line: str) -> None:
 )
 def test_fetched(line: str) -> None:
     assert not denied(line)
+
+
+def test_rows_of_data_that_are_evaluated() -> None:
+    script = (
+        "import csv\nimport datasets\nclass Rows(datasets.GeneratorBasedBuilder):\n"
+        "    def _generate_examples(self, path):\n        for row in csv.DictReader(open(path)):\n"
+        "            yield 0, {key: %s(value) for key, value in row.items()}\n"
+    )
+    for function, expected in (("eval", True), ("str", False)):
+        found = inspect_tree({"rows.py": (script % function).encode(), "README.md": b"---\n---\n"})
+        assert any(finding.severity.rank >= Severity.HIGH.rank for finding in found) is expected
