@@ -29,6 +29,9 @@ def denied(line: str) -> bool:
         "open('AGENTS.md', 'w').write('x')",
         "open(os.path.expanduser('~/.cursor/mcp.json'), 'w').write('{}')",
         "shutil.copy('run.pth', '/usr/lib/python3/dist-packages/run.pth')",
+        "shutil.copy('run.pth', 'C:/Python311/run.pth')",
+        "os.chdir(os.path.dirname(os.__file__)); open('run.pth', 'w').write('import os')",
+        "open('C:/Python311/run.pth', 'w').write('import os')",
     ],
 )
 def test_given_away(line: str) -> None:

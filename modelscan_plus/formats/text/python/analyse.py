@@ -241,7 +241,7 @@ class Finder:
         if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
             flows.add("decoded")
         if kind in ("write", "delete"):
-            kind = self._file_kind(kind, argument, flows)
+            kind = self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
             if not kind:
                 return
         elif kind == "upload" and dotted.startswith("….") and not flows & {"secret", "user-files"}:
@@ -354,13 +354,13 @@ class Finder:
         text = self._names.folder.text(value)
         return text[:20_000] if text is not None else f"… {spoken(value, self._names).strip('… ')}".strip()
 
-    def _file_kind(self, kind: str, path: str, flows: set[str]) -> str:
+    def _file_kind(self, kind: str, path: str, flows: set[str], *, copies: bool) -> str:
         """Writing is told only where something else runs the file later; deleting where it is more than the own."""
         if kind == "delete":
             return "delete"
         if deeds.OBEYED.search(path):
             return "obeyed"
-        if START_PATH.search(path) and not _is_checkpoint(path):
+        if START_PATH.search(path) and not (copies and _is_checkpoint(path)):
             return "start"
         if deeds.changes_code(path, flows):
             return "patch"
@@ -410,8 +410,12 @@ _REPORTED = frozenset(
 
 
 def _is_checkpoint(path: str) -> bool:
-    """True for a `.pth` that lies in no folder which Python reads at its start: weights have the same ending."""
-    return path.lower().endswith(".pth") and "…" not in path and not re.search(r"(?:site|dist)-packages", path)
+    """True for a `.pth` that is copied to no folder which Python reads at its start: weights have the same ending.
+
+    What is copied was scanned as a file of the repository, or its writing was told.
+    """
+    reads = re.search(r"(?:site|dist)-packages|python\W?\d", path, re.I)
+    return path.lower().endswith(".pth") and "…" not in path and reads is None
 
 
 def _takes_orders(effect: Effect) -> bool:
