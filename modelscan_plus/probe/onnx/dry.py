@@ -30,7 +30,7 @@ _MISTAKES = (
     KeyError,
     OverflowError,
     ZeroDivisionError,
-    NotImplementedError,
+    NotImplementedError,  # what torch says where it has no kernel for a type
     AssertionError,
     MemoryError,
 )
