@@ -34,14 +34,21 @@ def named(scope: Scope, node: Node) -> str:
 
 
 def about(
-    rule: Rule, scope: Scope, node: Node, message: str, context: Context, severity: Severity | None = None
+    rule: Rule,
+    scope: Scope,
+    node: Node,
+    message: str,
+    context: Context,
+    severity: Severity | None = None,
+    *,
+    subject: str | None = None,
 ) -> Finding:
-    """A finding on one node."""
+    """A finding on one node; nodes of one `subject` are one finding, by default those of one name."""
     return context.finding(
         rule,
         message,
         BytesEvidence("the node", context.hex_window(node.offset, max(1, min(node.length, 96)))),
-        subject=f"{scope.path}\0{node.op_type}\0{node.name}",
+        subject=f"{scope.path}\0{node.op_type}\0{node.name}" if subject is None else subject,
         offset=node.offset,
         length=node.length,
         node=shown(node.name or node.op_type, 300),

@@ -5,12 +5,12 @@ import importlib.resources
 import json
 from collections.abc import Iterator
 
-from modelscan_plus.core.finding import BytesEvidence, Finding, Severity
+from modelscan_plus.core.finding import Finding, Severity
 from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
 from modelscan_plus.formats.graphs.onnx.model import Node
 from modelscan_plus.formats.graphs.onnx.walk import Scope
 from modelscan_plus.rules.graph_file_external import way_out
-from modelscan_plus.rules.graph_limits import shown, some
+from modelscan_plus.rules.graph_limits import about, shown, some
 from modelscan_plus.rules.interface import Context, Rule, judges
 
 _EXTENSIONS = "https://github.com/microsoft/onnxruntime-extensions"
@@ -221,13 +221,6 @@ def _engine(scope: Scope, node: Node, more: str, context: Context) -> Finding:
 def _about(
     rule: Rule, scope: Scope, node: Node, message: str, context: Context, severity: Severity | None = None
 ) -> Finding:
-    return context.finding(
-        rule,
-        message,
-        BytesEvidence("the node", context.hex_window(node.offset, max(1, min(node.length, 96)))),
-        subject=f"{scope.path}\0{node.domain}\0{node.op_type}",
-        offset=node.offset,
-        length=node.length,
-        node=shown(node.name or node.op_type, 300),
-        severity=severity,
-    )
+    """A finding on all nodes of one operator."""
+    subject = f"{scope.path}\0{node.domain}\0{node.op_type}"
+    return about(rule, scope, node, message, context, severity, subject=subject)
