@@ -26,6 +26,7 @@ from modelscan_plus.formats.text.configkeys import (
     code_references,
     components,
     modules,
+    objects,
     path_kind,
     strings,
     trusts,
@@ -136,8 +137,7 @@ def _parsed(
 ) -> Parsed:
     name = artifact.name.rpartition("/")[2]
     pairs, every = walk(value)
-    restores, built = restored(value, _NODES)
-    schema, named = skops.names(value, _NODES) if skops.is_schema(value) else ([], True)
+    held, reached = objects(value, _NODES)
     code = tuple(code_references(value, name, pairs))
     known = strings(value)
     facts = JsonFacts(
@@ -149,8 +149,8 @@ def _parsed(
         strings=known,
         remarks=tuple(_remarks(pairs, name)),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
-        restored=tuple(restores),
-        skops=tuple(schema),
+        restored=tuple(restored(held)),
+        skops=tuple(skops.names(held)) if skops.is_schema(value) else (),
     )
     summary = ConfigSummary(
         keys=tuple(map(visible, value))[:400] if isinstance(value, dict) else (),
@@ -165,7 +165,7 @@ def _parsed(
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
     inside = (*_templates(artifact, value), *members("line", commands, artifact))
     gaps: tuple[CoverageReason, ...] = ()
-    if not (every and built and named):
+    if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
         gaps = (CoverageReason("json-values", message, executable=True),)
     return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary,))

@@ -6,7 +6,7 @@ module. Sources: keras.src.saving.serialization_lib of Keras 3, and its predeces
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
@@ -49,30 +49,17 @@ def expressions(pairs: list[tuple[str, str, str]], budget: Budget) -> Iterator[t
             yield shorten(visible(place), 160), called[0]
 
 
-def restored(value: object, most: int) -> tuple[list[tuple[str, str, str]], bool]:
+def restored(held: Iterable[tuple[str, dict[str, object]]]) -> Iterator[tuple[str, str, str]]:
     """Objects that Keras restores: where, module, class or function; "__lambda__" for code that is carried along.
 
-    Each module and name once, at its first place. False beside them where the tree has more nodes than `most`.
+    Each module and name once, at its first place.
     """
-    found: dict[tuple[str, str], tuple[str, str, str]] = {}
-    stack: list[tuple[str, object]] = [("", value)]
-    count = 0
-    while stack:
-        count += 1
-        if count > most:
-            return list(found.values()), False
-        place, node = stack.pop()
-        if isinstance(node, list):
-            stack += [
-                (f"{place}[{number}]", item) for number, item in enumerate(node) if isinstance(item, (dict, list))
-            ]
-        elif isinstance(node, dict):
-            stack += [
-                (f"{place}.{key}".lstrip("."), item) for key, item in node.items() if isinstance(item, (dict, list))
-            ]
-            if (name := _restored(node)) is not None:
-                found.setdefault(name, (shorten(visible(place), 160), *name))
-    return list(found.values()), True
+    found: set[tuple[str, str]] = set()
+    for place, node in held:
+        name = _restored(node)
+        if name is not None and name not in found:
+            found.add(name)
+            yield shorten(visible(place), 160), *name
 
 
 def _restored(node: dict[str, object]) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """Keys of JSON configurations that make a loader run, import, fetch or open something."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
@@ -52,6 +52,26 @@ def walk(value: object) -> tuple[list[tuple[str, str, str]], bool]:
             found.append((place, key, node))
         elif node is True and key in _TRUST_KEYS:
             found.append((place, key, "true"))
+    return found, True
+
+
+def objects(value: object, most: int) -> tuple[list[tuple[str, dict[str, object]]], bool]:
+    """Every object below `value` with its place; False beside them where more than `most` would have to be visited."""
+    found: list[tuple[str, dict[str, object]]] = []
+    stack: list[tuple[str, object]] = [("", value)]
+    count = 0
+    while stack:
+        count += 1
+        if count > most:
+            return found, False
+        place, node = stack.pop()
+        parts: Iterable[tuple[str, object]] = ()
+        if isinstance(node, list):
+            parts = ((f"{place}[{number}]", item) for number, item in enumerate(node))
+        elif isinstance(node, dict):
+            found.append((place, node))
+            parts = ((f"{place}.{key}".lstrip("."), item) for key, item in node.items())
+        stack += [(inner, item) for inner, item in parts if isinstance(item, (dict, list))]
     return found, True
 
 

@@ -6,7 +6,7 @@ asks its user to trust each name that is not on a list, and many pass on whateve
 skops.io 0.16 (`_general.py`, `_audit.py`, `old/`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -36,27 +36,15 @@ def is_schema(value: object) -> bool:
     return isinstance(value, dict) and {"__class__", "__module__", "__loader__"} <= value.keys()
 
 
-def names(value: object, most: int) -> tuple[list[SkopsName], bool]:
-    """Every name, once for each kind of node; False beside them where the tree has more nodes than `most`."""
-    found: dict[object, SkopsName] = {}
-    stack: list[tuple[str, object]] = [("", value)]
-    count = 0
-    while stack:
-        count += 1
-        if count > most:
-            return list(found.values()), False
-        place, node = stack.pop()
-        if isinstance(node, list):
-            stack += [
-                (f"{place}[{number}]", item) for number, item in enumerate(node) if isinstance(item, (dict, list))
-            ]
-        elif isinstance(node, dict):
-            stack += [
-                (f"{place}.{key}".lstrip("."), item) for key, item in node.items() if isinstance(item, (dict, list))
-            ]
-            for name in _of_node(shorten(visible(place), 160), node):
-                found.setdefault((name.loader, name.module, name.name, name.arguments, name.shown), name)
-    return list(found.values()), True
+def names(held: Iterable[tuple[str, dict[str, object]]]) -> Iterator[SkopsName]:
+    """Every name, once for each kind of node."""
+    found: set[SkopsName] = set()
+    for place, node in held:
+        for name in _of_node(shorten(visible(place), 160), node):
+            known = msgspec.structs.replace(name, place="")
+            if known not in found:
+                found.add(known)
+                yield name
 
 
 def _of_node(place: str, node: dict[str, object]) -> Iterator[SkopsName]:
