@@ -249,7 +249,7 @@ class Finder:
         if kind == "download" and (
             flows & {"secret", "host"}
             or _keyword(node, "data")
-            or deeds.gives(node, dotted, argument, self._names, discarded=discarded)
+            or deeds.gives(node, dotted, argument, self._names, given=self._is_given(node, block), discarded=discarded)
         ):
             kind = "send"
         hostile = deeds.hostile(kind, dotted, argument, node, self._names)
@@ -279,6 +279,10 @@ class Finder:
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
+
+    def _is_given(self, node: ast.Call, block: Block) -> bool:
+        """True for a request whose address is made of what the user of a model gives it."""
+        return any("given" in self._flow.origins(part, block.name) for part in deeds.address(node))
 
     def _origins(self, node: ast.Call, block: Block) -> tuple[set[str], bool]:
         """Where the arguments come from, and whether a credential is among those that are no header."""

@@ -33,6 +33,8 @@ OBEYED = lazy(
 )
 """Settings that other programs obey: where hosts lead, who may become root, where packages come from, what coding
 agents are told and which tools they start."""
+_HOST = lazy(r"^\s*https?://[^\s/?#…]+\.[^\s/?#…]+")
+"""An address whose host stands in the code."""
 _QUERY = lazy(r"^\s*https?://[^\s?]+\?\S*…")
 """An address whose query is put together."""
 _REGISTRY = frozenset(
@@ -143,8 +145,14 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     return ""
 
 
-def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, discarded: bool) -> bool:
-    """True for a request that carries something away: a body, or a query for the sake of which nobody reads the answer."""
+def address(node: ast.Call) -> list[ast.expr]:
+    """The parts of a request that its address is made of."""
+    return [*node.args[:1], *(item.value for item in node.keywords if item.arg in ("url", "params"))]
+
+
+def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, given: bool, discarded: bool) -> bool:
+    """True for a request that carries something away: in its body, or to a host of the code's choice in an address that
+    is made of what a method was `given` or whose answer nobody reads."""
     opens = dotted.endswith((".urlopen", ".Request"))
     if opens and (len(node.args) > 1 or any(item.arg == "data" for item in node.keywords)):
         return not any(isinstance(value, ast.Constant) and value.value is None for value in node.args[1:2])
@@ -153,7 +161,9 @@ def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, discarded
         if isinstance(request, ast.Name):
             request = names.single.get(request.id, request)
         if isinstance(request, ast.Call) and (names.plain(request.func) or "").endswith(".Request"):
-            return gives(request, "urllib.request.Request", argument, names, discarded=False)
+            return gives(request, "urllib.request.Request", argument, names, given=given, discarded=False)
+    if given and _HOST.search(argument) is not None:
+        return True
     asks = _QUERY.search(argument) is not None or any(
         item.arg == "params" and not isinstance(item.value, ast.Constant) for item in node.keywords
     )

@@ -2,7 +2,8 @@
 
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
-listings), "file", "input", "config" (values that the model's configuration sets); more follow from places (places.py).
+listings), "file", "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
+which a model is used); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
 """
@@ -13,6 +14,7 @@ from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.sinks import (
+    GIVEN_NAMES,
     HUB_TOKENS,
     KEY_READS,
     OBJECTS,
@@ -34,6 +36,9 @@ class Flow:
         self._blocks = blocks
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
+        for block in blocks.values():
+            if block.owner and block.last in GIVEN_NAMES:
+                self.variables |= {(block.name, name): {"given"} for name in block.parameters[1:]}
         for _ in range(_ROUNDS):
             before = sum(map(len, self.variables.values())) + sum(map(len, self._returns.values()))
             for block in blocks.values():

@@ -180,6 +180,11 @@ HOOK_VARIABLE = lazy(
     r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|GIT_SSH_COMMAND)$",
     re.I,
 )
+GIVEN_NAMES = frozenset(
+    """__call__ forward generate tokenize _tokenize encode decode preprocess postprocess handle inference predict chat
+    stream_chat chat_stream batch_chat generate_stream stream_generate infer apply_chat_template input_fn predict_fn""".split()
+)
+"""Methods of a model, tokenizer or handler whose arguments are what its user gives it."""
 ENTRY_NAMES = frozenset(
     """__init__ __new__ __post_init__ __call__ __enter__ __setstate__ __reduce__ __reduce_ex__ __del__ __getattr__
     __getattribute__ __getitem__ __len__ __iter__ __repr__ __str__ forward generate from_pretrained _from_pretrained
