@@ -318,10 +318,10 @@ def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
 def of_remark(remark: Remark, role: str, context: Context) -> Finding:
     """The finding for one remark, whichever format made it."""
     rule, severity = _GRADERS[remark.kind](remark, role)
-    unseen = " It stands where no reader of the page sees it." if remark.unseen else ""
+    unseen = ". It stands where no reader of the page sees it." if remark.unseen else ""
     return context.finding(
         rule,
-        f"The text {remark.what}: {remark.text}{unseen}",
+        f"The text {remark.what}: {remark.text.rstrip('.') if unseen else remark.text}{unseen}",
         TextEvidence(remark.text),
         subject=f"{remark.kind}\0{remark.text[:120]}",
         line=remark.line,
