@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from modelscan_plus.core.text import visible
 from modelscan_plus.engines.dormancy import honest
 from modelscan_plus.engines.dormancy.effect import Change, measure
-from modelscan_plus.engines.dormancy.ordinary import FAMILIES
 from modelscan_plus.engines.dormancy.quiet import Sleeper, sleepers
 from modelscan_plus.engines.dormancy.runner import Model, NotRun
 from modelscan_plus.engines.dormancy.search import Trigger, least, triggers
@@ -127,9 +126,9 @@ def _text(sleeper: Sleeper, trigger: Trigger, change: Change) -> str:
     state = "it was the same, bit for bit" if sleeper.asleep else "its changes came to nothing"
     shown = ", ".join(f"{number:.4g}" for number in trigger.numbers[:_SHOWN].tolist())
     more = " …" if len(trigger.numbers) > _SHOWN else ""
-    factor = f"{min(change.moved, 1e6):.2g}"
+    factor = f"{float(f'{min(change.moved, 1e6):.2g}'):,.10g}"
     return (
-        f"{state}, on all `{FAMILIES[sleeper.family]}` inputs; an input that was searched for wakes it "
+        f"{state}, on all ordinary inputs; an input that was searched for wakes it "
         f"({visible(trigger.port)}: {len(trigger.places)} of a row as {shown}{more}) and moves the result by "
         f"{factor} times what it otherwise ranges over"
     )
