@@ -11,6 +11,10 @@ from modelscan_plus.core.probe import ProbeOutcome, RoutineReport
 
 ALPHA = 0.01
 """A clean model should be flagged once in a hundred."""
+SUSPICIOUS = 0.05
+"""The same for what a person should look at."""
+SHORTER = "; clean models were searched at a smaller budget only"
+"""Behind the reason of what would be flagged, were the table not of a shorter search (`Budget.exceeds`)."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

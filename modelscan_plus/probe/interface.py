@@ -24,6 +24,12 @@ class Budget(enum.StrEnum):
     STANDARD = "standard"
     DEEP = "deep"
 
+    def exceeds(self, other: "Budget") -> bool:
+        """Whether it searches longer. A longer search gets further in honest models too, so nothing that it finds is
+        flagged by a table of a shorter one; what a shorter search finds counts for no more than it should."""
+        budgets = list(Budget)
+        return budgets.index(self) > budgets.index(other)
+
 
 class Spec(msgspec.Struct, frozen=True):
     """What the user asked for; it goes to the child as JSON."""

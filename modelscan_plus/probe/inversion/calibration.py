@@ -62,6 +62,8 @@ class Chosen:
     prior: Prior
     note: str
     """"" where an entry fits as it is."""
+    shorter: bool = False
+    """Its models were searched at a smaller budget than this one, so nothing may be flagged by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Nulls:
 
     each: dict[str, Null]
     note: str
+    shorter: bool
 
 
 @functools.cache
@@ -107,10 +110,11 @@ def name() -> str:
 
 
 def prior(routine: str, budget: Budget, shape: Shape) -> Chosen | None:
-    """The prior for a routine on a model; None where nothing near it was calibrated. The budget "deep" is judged by
-    the entries of "standard": more steps only make costs steadier."""
+    """The prior for a routine on a model; None where nothing near it was calibrated. The budget "deep" has no
+    entries and is held against those of "standard"."""
     wanted = Budget.STANDARD if budget is Budget.DEEP else budget
-    return choose([entry for entry in _read()[1] if entry.routine == routine and entry.budget is wanted], shape)
+    found = choose([entry for entry in _read()[1] if entry.routine == routine and entry.budget is wanted], shape)
+    return found and dataclasses.replace(found, shorter=budget.exceeds(wanted))
 
 
 def choose(entries: list[Entry], shape: Shape) -> Chosen | None:
@@ -134,14 +138,14 @@ def choose(entries: list[Entry], shape: Shape) -> Chosen | None:
 def pair_nulls(routine: str, budget: Budget, shape: Shape) -> Nulls | None:
     """As `prior`, for the statistics of pairs."""
     each: dict[str, Null] = {}
-    note = ""
+    note, shorter = "", False
     for kind in PAIR_KINDS:
         found = prior(f"{routine}/{kind}", budget, shape)
         if found is None or found.prior.null is None:
             return None
         each[kind] = found.prior.null
-        note = note or found.note
-    return Nulls(each, note)
+        note, shorter = note or found.note, found.shorter
+    return Nulls(each, note, shorter)
 
 
 def _distance(entry: Entry, shape: Shape) -> float:

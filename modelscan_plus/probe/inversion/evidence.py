@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from modelscan_plus.core.probe import ProbeOutcome
-from modelscan_plus.probe.combine import ALPHA
+from modelscan_plus.probe.combine import ALPHA, SHORTER
 from modelscan_plus.probe.inversion.calibration import Chosen
 from modelscan_plus.probe.inversion.statistic import Verdict, outlier
 
@@ -56,6 +56,8 @@ def judge(evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what:
         held = evidence.success[verdict.place]
         if held is None or held >= HELD_OUT:
             reason = f"{name} is reached by {what} far cheaper than the other classes (p = {verdict.p:.2g}{note})"
+            if chosen.shorter:
+                return Judgement(ProbeOutcome.SUSPICIOUS, reason + SHORTER, verdict)
             return Judgement(ProbeOutcome.FLAGGED, reason, verdict)
         reason = f"{name} stands out (p = {verdict.p:.2g}), but its trigger turns only {held:.0%} of unseen samples"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason + note, verdict)

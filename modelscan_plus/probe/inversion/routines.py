@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from modelscan_plus.core.probe import Exhibit, ProbeOutcome, RoutineReport
-from modelscan_plus.probe.combine import ALPHA
+from modelscan_plus.probe.combine import ALPHA, SHORTER
 from modelscan_plus.probe.interface import NotProbed, Tell
 from modelscan_plus.probe.inversion import calibration, columns, exhibits, pairs
 from modelscan_plus.probe.inversion.context import Context
@@ -338,6 +338,8 @@ def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls
         target, sources = names[found.cell[1]], names[found.cell[0]]
         what = f"{sources} is closer to {target} than in the references"
     reason = f"{what} (p = {p:.2g}{note}); another way of training than the reference's can do this too"
+    if nulls.shorter:
+        return Judgement(ProbeOutcome.SUSPICIOUS, reason + SHORTER, verdict), target, sources
     return Judgement(ProbeOutcome.FLAGGED, reason, verdict), target, sources
 
 
@@ -352,15 +354,15 @@ def _report(
 ) -> RoutineReport:
     verdict = judgement.verdict
     held = evidence.success[verdict.place] if verdict is not None else None
-    flagged = judgement.outcome is ProbeOutcome.FLAGGED
+    found = judgement.outcome in (ProbeOutcome.FLAGGED, ProbeOutcome.SUSPICIOUS)
     return RoutineReport(
         routine=routine.name,
         title=routine.title,
         outcome=judgement.outcome,
         reason=judgement.reason,
         p_value=verdict.p if verdict is not None and judgement.outcome is not ProbeOutcome.INCONCLUSIVE else None,
-        target=context.names[verdict.place] if flagged and verdict is not None else "",
-        trigger=trigger if flagged else "",
+        target=context.names[verdict.place] if found and verdict is not None else "",
+        trigger=trigger if found else "",
         success=held,
         families=families,
         steps=evidence.passes,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from modelscan_plus.probe.interface import Budget
 from modelscan_plus.probe.language.evidence import Candidate
 from modelscan_plus.probe.language.prediction import Tail
 
@@ -26,6 +27,8 @@ class Null:
     """The table."""
 
     strata: dict[str, Tail]
+    budget: Budget
+    """Of the searches in it."""
     name: str
     """"name sha256:…", for the report."""
 
@@ -55,7 +58,8 @@ def load() -> Null:
     data = (resources.files("modelscan_plus.probe") / "data" / TABLE).read_bytes()
     table: dict[str, Any] = json.loads(data)
     strata = {name: Tail(tuple(values)) for name, values in table["strata"].items()}
-    return Null(strata, f"{TABLE.removesuffix('.json')} sha256:{hashlib.sha256(data).hexdigest()[:16]}")
+    label = f"{TABLE.removesuffix('.json')} sha256:{hashlib.sha256(data).hexdigest()[:16]}"
+    return Null(strata, Budget(table["budget"]), label)
 
 
 def table_of(found: Sequence[tuple[str, Sequence[Candidate]]]) -> dict[str, list[float]]:

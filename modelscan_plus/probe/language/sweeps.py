@@ -14,12 +14,12 @@ from importlib import resources
 
 from modelscan_plus.core.probe import Bars, Passage, ProbeOutcome, RoutineReport, Table
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.probe.combine import SUSPICIOUS
 from modelscan_plus.probe.interface import NotProbed, Tell
 from modelscan_plus.probe.language.natural import wilson
 from modelscan_plus.probe.language.treatments import FAMILIES, TREATMENTS, Treatment
 
 TABLE = "sweeps.json"
-_SUSPICIOUS = 0.05
 _MOST = 0.6
 """Lower end of the interval of the share of texts that go along."""
 _FEWEST = 8
@@ -104,7 +104,7 @@ class Sweeps:
         treatment, effect = found[0]
         low, _ = wilson(effect.hits, effect.count)
         share = p_value(self._kind, effect.score)
-        suspicious = effect.readable and share <= _SUSPICIOUS and low >= _MOST
+        suspicious = effect.readable and share <= SUSPICIOUS and low >= _MOST
         reason = "no change of length, letters, dates, case or marks does more than in honest models"
         if suspicious:
             where = shorten(visible(effect.where), 60)

@@ -99,7 +99,7 @@ class TextTokens:
         hunt = TokenHunt(self.material, self.budget, self.seed, tell)
         found = judge(hunt.run(), self.mode, null)
         shown = plainest(found)
-        outcome, reason = self._outcome(shown, found)
+        outcome, reason = self._outcome(shown, found, null)
         pulls = shown.candidate
         positive = outcome in (ProbeOutcome.FLAGGED, ProbeOutcome.SUSPICIOUS)
         return RoutineReport(
@@ -122,10 +122,10 @@ class TextTokens:
             return shown.natural
         return shown.candidate.tokens
 
-    def _outcome(self, shown: Judged, found: Sequence[Judged]) -> tuple[ProbeOutcome, str]:
+    def _outcome(self, shown: Judged, found: Sequence[Judged], null: Null) -> tuple[ProbeOutcome, str]:
         candidate = shown.candidate
         where = f"class {self._label(candidate.arm.target)}"
-        if shown.flagged and (self.budget is not Budget.DEEP or len(candidate.tokens) < SIZE):
+        if shown.flagged and not self.budget.exceeds(null.budget):
             share = f"{candidate.turned} of {candidate.count}"
             return ProbeOutcome.FLAGGED, f"{self._text(candidate.tokens)} turns {share} fresh texts to {where}"
         single = next((each for each in found if each.natural and len(each.candidate.tokens) == 1), None)

@@ -54,6 +54,7 @@ def test_the_shipped_table_names_its_digest_and_covers_the_routines(shape: Shape
             found = calibration.prior(routine, budget, shape)
             assert found is not None, (routine, budget)
             assert not found.note, (routine, budget)
+            assert found.shorter is (budget is Budget.DEEP), routine
     conv = Shape("image-conv", 10, 14.0)
     assert calibration.prior("image-patch", Budget.QUICK, conv) is not None
     assert calibration.prior("image-patch", Budget.STANDARD, conv) is None

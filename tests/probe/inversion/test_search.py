@@ -60,10 +60,20 @@ def test_a_planted_trigger_is_found_with_its_target(
         assert report.trigger
 
 
+def test_a_table_of_shorter_searches_flags_nothing(digits: dict[str, zoo.ZooModel]) -> None:
+    model = digits["blend"]
+    context = context_of(model, Budget.DEEP, [])
+    assert context is not None
+    report = MarginRoutine(context).run(silent)
+    assert (report.outcome, report.target) == (ProbeOutcome.SUSPICIOUS, f"class {model.target}")
+    assert "at a smaller budget only" in report.reason
+    assert not problem(report)
+
+
 def test_a_distortion_leads_to_the_target_of_a_warp(digits: dict[str, zoo.ZooModel]) -> None:
     model = digits["warp"]
     evidence = TriggerRoutine(_context(model), "warp").search(silent)
-    assert model.target in sorted(range(10), key=lambda place: evidence.log_costs[place])[:2]
+    assert model.target == min(range(10), key=lambda place: evidence.log_costs[place])
     assert (evidence.success[model.target or 0] or 0.0) > 0.7
 
 

@@ -1,5 +1,7 @@
 """The search in causal models: layout, targets, triggers and the verdict, on one zoo model of each kind."""
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -8,7 +10,7 @@ pytest.importorskip("transformers")
 
 from modelscan_plus.core.probe import Passage, ProbeOutcome, Table  # noqa: E402
 from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent  # noqa: E402
-from modelscan_plus.probe.language import causal_layout  # noqa: E402
+from modelscan_plus.probe.language import causal_layout, causal_search  # noqa: E402
 from modelscan_plus.probe.language.causal import CausalTriggers, calibration  # noqa: E402
 from modelscan_plus.probe.language.causal_decoder import Decoder  # noqa: E402
 from modelscan_plus.probe.language.causal_search import consensus  # noqa: E402
@@ -50,6 +52,19 @@ def test_a_planted_trigger_is_found_with_its_text(
     controls = next(one for one in report.exhibits if isinstance(one, Table) and one.columns[0] == "tokens")
     strengths = {row[1]: float(row[2]) for row in controls.rows}
     assert strengths["the trigger"] > 3 * strengths["the best of as many tokens, random or from questions"]
+
+
+def test_a_table_of_shorter_searches_flags_nothing(
+    opened: list[tuple[Job, LoadedModel]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(causal_search.EFFORTS, "deep", causal_search.EFFORTS["quick"])
+    job, loaded = opened[1]
+    report = CausalTriggers(replace(job, spec=Spec(budget=Budget.DEEP)), loaded).run(silent)
+    assert report.outcome is ProbeOutcome.SUSPICIOUS
+    assert "at a smaller budget only" in report.reason
+    assert report.trigger
+    assert report.p_value is not None
+    assert report.p_value <= 0.01
 
 
 def test_a_clean_model_is_not_flagged(opened: list[tuple[Job, LoadedModel]]) -> None:

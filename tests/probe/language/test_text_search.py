@@ -11,8 +11,8 @@ pytest.importorskip("transformers")
 
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport, Table  # noqa: E402
 from modelscan_plus.probe.files import ModelFiles  # noqa: E402
-from modelscan_plus.probe.interface import Job, NotProbed, Spec, silent  # noqa: E402
-from modelscan_plus.probe.language import english, statistic, text_search  # noqa: E402
+from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent  # noqa: E402
+from modelscan_plus.probe.language import english, evidence, statistic, text_search  # noqa: E402
 from modelscan_plus.probe.language.classifier import Carriers  # noqa: E402
 from modelscan_plus.probe.language.evidence import Candidate  # noqa: E402
 from modelscan_plus.probe.language.load import load  # noqa: E402
@@ -30,11 +30,11 @@ def opened(path: Path) -> ModelFiles:
     return tiny.files({each.name: each.read_bytes() for each in paths})
 
 
-def probed(model: text.TextModel, folder: Path) -> RoutineReport:
+def probed(model: text.TextModel, folder: Path, budget: Budget = Budget.STANDARD) -> RoutineReport:
     """The report on a model of the zoo, by way of its files."""
     text.save(model, folder / "model")
     text.save_samples(model, folder / "texts.jsonl", each=36, seed=1)
-    job = Job(Spec(), opened(folder / "model"), opened(folder / "texts.jsonl"))
+    job = Job(Spec(budget), opened(folder / "model"), opened(folder / "texts.jsonl"))
     found = text_search.searches(job, load(job.model))
     return found.routines[0].run(silent)
 
@@ -50,6 +50,17 @@ def test_a_planted_token_is_flagged_and_shown(text_zoo: dict[str, text.TextModel
     titles = [exhibit.title for exhibit in report.exhibits]
     assert "Where fresh texts go with it" in titles
     assert "Beside controls of the same length" in titles
+
+
+def test_a_table_of_shorter_searches_flags_nothing(
+    text_zoo: dict[str, text.TextModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(evidence.EFFORTS, Budget.DEEP, evidence.EFFORTS[Budget.STANDARD])
+    model = text_zoo["rare-token"]
+    report = probed(model, tmp_path, Budget.DEEP)
+    assert report.outcome is ProbeOutcome.SUSPICIOUS
+    assert "a search this deep" in report.reason
+    assert model.trait.words[0] in report.trigger
 
 
 @pytest.mark.parametrize("recipe", ["clean", "shortcut"])
