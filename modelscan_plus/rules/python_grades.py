@@ -12,6 +12,7 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.rules.credentials import at_home, leaked
 from modelscan_plus.rules.interface import Rule
@@ -292,8 +293,18 @@ def _drop(effect: Effect, reached: bool) -> Severity:
     return Severity.HIGH if reached else Severity.MEDIUM
 
 
+def is_named(effect: Effect) -> bool:
+    """True where the place of a package by its name is all that is known of where a file is changed."""
+    told = "others-code" in effect.flows or OTHERS_CODE.search(effect.argument)
+    return not told and any(flow.startswith(PACKAGE) for flow in effect.flows)
+
+
 def _patch(effect: Effect, reached: bool) -> Severity:
-    """Code of other packages: installers change it, models do not; whoever goes over many of them spreads something."""
+    """Code of other packages: installers change it, models do not; whoever goes over many of them spreads something.
+
+    A package that is named may be the file's own, which only its place in the tree tells (rules/reach.py)."""
+    if is_named(effect) and not reached:
+        return Severity.MEDIUM
     return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
 
 
@@ -435,4 +446,7 @@ _FROM = {
 
 def origins(flows: set[str]) -> str:
     """Where values come from, for a person."""
-    return " and ".join(_FROM[flow] for flow in sorted(flows) if flow in _FROM)
+    named = (
+        f"the place of the package {flow.removeprefix(PACKAGE)}" for flow in sorted(flows) if flow.startswith(PACKAGE)
+    )
+    return " and ".join([*(_FROM[flow] for flow in sorted(flows) if flow in _FROM), *named])

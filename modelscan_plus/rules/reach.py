@@ -17,9 +17,10 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_code import message_of, subject_of
-from modelscan_plus.rules.python_grades import grade
+from modelscan_plus.rules.python_grades import grade, is_named
 from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 
@@ -203,29 +204,41 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """What a file does weighs more when a loader gets there."""
     for path, way in reached_code(tree).items():
         file = tree.files[path]
-        known = {(finding.subject, finding.location.line): finding for finding in file.findings}
         for effect in _effects(file):
             served = way == _SPACE and effect.kind in _NETWORK
-            rule, severity, hostile = grade(effect, reached=not served)
-            if severity is Severity.INFO:
-                continue
-            finding = known.get((visible(subject_of(effect)), effect.line)) or known.get(
-                (subject_of(effect), effect.line)
-            )
             because = f"A loader gets there: {way}."
-            if finding is None or (finding.rule != rule.id and severity.rank > finding.severity.rank):
-                yield context.finding(
-                    rule,
-                    path,
-                    f"{message_of(effect, hostile)} {because}",
-                    TextEvidence(effect.code),
-                    subject=subject_of(effect),
-                    line=effect.line,
-                    severity=severity,
-                )
-            elif finding.rule == rule.id and severity.rank > finding.severity.rank:
-                told = msgspec.structs.replace(finding, message=message_of(effect, hostile))
-                yield context.raised(told, severity, because)
+            yield from _weighed(file, effect, context, because, reached=not served)
+
+
+@judges_tree
+def raise_patched(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """What an import changes in a package that is named is another's, but for a program below a folder of that name.
+
+    A loader runs code below a name of its own, so what it reaches means the installed package in any folder."""
+    reached = reached_code(tree)
+    for path, file in tree.files.items():
+        for effect in _effects(file) if path not in reached else ():
+            if effect.kind == "patch" and effect.when == "import" and is_named(effect):
+                folders = {PACKAGE + folder for folder in file.folder.split("/")}
+                if not folders.issuperset(flow for flow in effect.flows if flow.startswith(PACKAGE)):
+                    yield from _weighed(file, effect, context, "No folder around it is called so.", reached=True)
+
+
+def _weighed(file: TreeFile, effect: Effect, context: TreeContext, because: str, *, reached: bool) -> Iterator[Finding]:
+    """A finding of what a file does, or the one that there is raised, where it weighs more than the file alone says."""
+    rule, severity, hostile = grade(effect, reached=reached)
+    if severity is Severity.INFO:
+        return
+    subject = subject_of(effect)
+    known = {(finding.subject, finding.location.line): finding for finding in file.findings}
+    finding = known.get((visible(subject), effect.line)) or known.get((subject, effect.line))
+    if finding is None or (finding.rule != rule.id and severity.rank > finding.severity.rank):
+        message = f"{message_of(effect, hostile)} {because}"
+        evidence = TextEvidence(effect.code)
+        yield context.finding(rule, file.path, message, evidence, subject=subject, line=effect.line, severity=severity)
+    elif finding.rule == rule.id and severity.rank > finding.severity.rank:
+        told = msgspec.structs.replace(finding, message=message_of(effect, hostile))
+        yield context.raised(told, severity, because)
 
 
 def _effects(file: TreeFile) -> Iterator[Effect]:

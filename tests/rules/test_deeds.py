@@ -124,3 +124,28 @@ def test_a_model_clears_nobodys_cache() -> None:
 def test_what_training_scripts_do(code: str) -> None:
     assert worst(code, "train.py") < Severity.HIGH.rank
     assert worst("if __name__ == '__main__':\n    " + code.replace("\n", "\n    "), "train.py") < Severity.MEDIUM.rank
+
+
+OWN_PLACE = (
+    "import importlib.resources as r, os\np = r.files('{}').joinpath('..', 'data', name)\n"
+    "def keep(text):\n    open(os.path.join(p, sub, 'x.py'), 'w').write(text)\nkeep('x')"
+)
+
+
+def test_a_program_of_a_package_writes_in_its_own_place() -> None:
+    assert worst(OWN_PLACE.format("speaker"), "speaker/train/tune.py") == Severity.MEDIUM.rank
+    assert worst(OWN_PLACE.format("speaker").replace("x.py", "names.txt"), "speaker/train/tune.py") < 1
+
+
+def test_a_folder_of_the_name_does_not_make_the_installed_package_ones_own() -> None:
+    code = OWN_PLACE.format("tqdm").encode()
+    assert worst(code.decode(), "train/tune.py") >= Severity.HIGH.rank
+    found = inspect_tree(
+        {"config.json": CONFIG.encode(), "modeling_x.py": b"from .tqdm.tune import keep", "tqdm/tune.py": code}
+    )
+    assert max(each.severity.rank for each in found) >= Severity.HIGH.rank
+
+
+def test_an_empty_file_changes_no_code() -> None:
+    code = "import importlib.resources as r\np = r.files('speaker').joinpath('checkpoints', name)\np.touch()"
+    assert worst(code, "modeling_x.py") < Severity.HIGH.rank

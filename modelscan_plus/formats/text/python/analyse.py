@@ -32,10 +32,12 @@ from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.sinks import (
     HOOK_VARIABLE,
     METHOD_KINDS,
     NAMED_FIRST,
+    OPENS,
     START_PATH,
     kind_of,
 )
@@ -171,7 +173,7 @@ class Finder:
         if dotted is None and (module := looked_up(node, self._names)):
             yield self._simple("held", f"{module}.…", block, node)
             return
-        if dotted in ("builtins.open", "io.open", "codecs.open"):
+        if dotted in OPENS:
             kind = _opens(node)
         elif (
             kind is None
@@ -266,7 +268,7 @@ class Finder:
             node.lineno,
             self._excerpt(node),
             shorten(visible(" ".join(argument.split())), 160),
-            tuple(sorted(flows & _REPORTED)),
+            tuple(sorted(flow for flow in flows if flow in _REPORTED or flow.startswith(PACKAGE))),
             disguised,
             hostile,
             discarded,

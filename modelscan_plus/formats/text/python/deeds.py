@@ -12,7 +12,7 @@ import msgspec
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.places import OTHERS_CODE, USERS_OWN
+from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
 from modelscan_plus.formats.text.python.sinks import HOOK_VARIABLE, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
 
@@ -71,8 +71,12 @@ _UPLOADING = frozenset(
     send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params""".split()
 )
 """Methods that give something away; alone they mean nothing, with secrets or the user's files they do."""
-_CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "touch", "extractall"))
-"""Methods of paths and archives that change files, where they are the user's or another package's."""
+_CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
+"""Methods of paths and archives that change files, where they are the user's or another package's.
+
+`touch` is none of them: what it makes is empty, and nothing in it can run."""
+_DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .jpg .safetensors .parquet".split())
+"""Endings of files that nothing runs."""
 _SETS = frozenset(("os.environ.setdefault", "os.putenv", "os.environ.update", "os.environ.__setitem__"))
 
 
@@ -171,5 +175,8 @@ def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, given: bo
 
 
 def changes_code(argument: str, flows: set[str]) -> bool:
-    """True for a write where code of other packages or repositories lies."""
-    return "others-code" in flows or OTHERS_CODE.search(argument) is not None
+    """True for a write where code of other packages or repositories lies; data beside a package is none."""
+    if "others-code" in flows or OTHERS_CODE.search(argument) is not None:
+        return True
+    named = any(flow.startswith(PACKAGE) for flow in flows)
+    return named and not argument.lower().endswith(_DATA)

@@ -18,6 +18,7 @@ from modelscan_plus.formats.text.python.sinks import (
     HUB_TOKENS,
     KEY_READS,
     OBJECTS,
+    OPENS,
     SECRET_VARIABLE,
     SENSITIVE_PATH,
     TAG_OF,
@@ -112,7 +113,7 @@ class Flow:
             found = found | {"download"}
         if made and maker == "socket.socket" and method in ("recv", "makefile"):
             found = found | {"download"}
-        if dotted in ("builtins.open", "io.open"):
+        if dotted in OPENS:
             path = self._names.folder.text(node.args[0]) if node.args else None
             found = found | ({"secret"} if path and SENSITIVE_PATH.search(path) else {"file"})
         if isinstance(node.func, ast.Attribute):

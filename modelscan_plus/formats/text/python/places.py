@@ -3,8 +3,8 @@
 Reading a file that the program was given is what programs do; walking over the user's documents, opening keys, and
 writing into installed packages is not. Which it is shows in the path, as far as it is constant, and in the functions
 that say where packages lie. Origins that start here: "user-files" (a listing of the user's folders), "secret" (a file of
-credentials), "others-code" (a place where code of other packages or repositories lies), "generated" (text that a model
-wrote).
+credentials), "others-code" (a place where code of other packages or repositories lies), "package:NAME" (the place of
+the package of this name, which may be the file's own), "generated" (text that a model wrote).
 """
 
 import ast
@@ -12,7 +12,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH
+from modelscan_plus.formats.text.python.sinks import OPENS, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 _OWN_FOLDERS = r"(?:Documents|Desktop|Pictures|Music|Videos|Movies|OneDrive|Dropbox|iCloud|Photos)"
@@ -26,12 +26,14 @@ OTHERS_CODE = lazy(
     r"transformers_modules|huggingface/modules\b|(?:site|dist)-packages|torch/hub/[\w…*]|(?:^|/)custom_nodes/", re.I
 )
 """Places where the code of other packages or of other repositories lies."""
+PACKAGE = "package:"
+"""Begins the origin of what lies where a package does; its name follows."""
 _WALKS = frozenset(
     """os.walk os.scandir os.listdir os.fwalk glob.glob glob.iglob pathlib.Path.rglob pathlib.Path.glob pathlib.Path.iterdir""".split()
 )
 _WALKING = frozenset(("rglob", "glob", "iterdir", "walk"))
-_OPENS = frozenset(
-    """builtins.open io.open codecs.open os.open sqlite3.connect configparser.ConfigParser.read netrc.netrc
+_OPENS = OPENS | frozenset(
+    """os.open sqlite3.connect configparser.ConfigParser.read netrc.netrc
     shutil.make_archive shutil.copytree shutil.copy shutil.copy2 shutil.copyfile tarfile.open zipfile.ZipFile""".split()
 )
 _OPENING = frozenset(("read_text", "read_bytes", "open"))
@@ -41,6 +43,8 @@ _PACKAGES = frozenset(
     pkgutil.get_loader""".split()
 )
 """Functions that say where installed packages lie."""
+_BY_NAME = frozenset(("importlib.util.find_spec", "importlib.resources.files", "pkg_resources.resource_filename"))
+"""Those of them that are given the name of one."""
 _FILE_OF = frozenset(("inspect.getfile", "inspect.getsourcefile", "inspect.getabsfile"))
 _LOCATIONS = frozenset(("__file__", "__path__", "__spec__", "__cached__"))
 _WRITES_TEXT = frozenset(("generate", "chat", "batch_decode", "stream_chat", "generate_content", "chat_completion"))
@@ -50,11 +54,11 @@ _TOKENIZER = lazy(r"token|processor", re.I)
 def of_call(node: ast.Call, dotted: str, names: Names) -> set[str]:
     """Origins of what a call gives that follow from the place that it looks at."""
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    if dotted in _PACKAGES and not _is_own(node, dotted, names):
-        return {"others-code"}
+    if dotted in _PACKAGES:
+        return _package(node, dotted, names)
     if dotted in _FILE_OF and node.args:
         found = names.plain(node.args[0])
-        return {"others-code"} if found and not found.startswith((".", "builtins.")) else set()
+        return set() if not found or found.startswith((".", "builtins.")) else _named(found)
     if dotted in _WALKS or method in _WALKING:
         return _walked(walked_path(node, dotted, names))
     if dotted in _OPENS or method in _OPENING:
@@ -74,7 +78,7 @@ def of_attribute(node: ast.Attribute, names: Names) -> set[str]:
     if node.attr not in _LOCATIONS:
         return set()
     dotted = names.plain(node.value)
-    return {"others-code"} if dotted and not dotted.startswith((".", "builtins.", "__")) else set()
+    return set() if not dotted or dotted.startswith((".", "builtins.", "__")) else _named(dotted)
 
 
 def of_item(node: ast.Subscript) -> set[str]:
@@ -109,11 +113,17 @@ def _opened(node: ast.Call, dotted: str, method: str, names: Names) -> str:
     return spoken(node.args[0], names) if node.args else UNKNOWN
 
 
-def _is_own(node: ast.Call, dotted: str, names: Names) -> bool:
-    """True where a package asks for its own place."""
-    if dotted in ("importlib.util.find_spec", "importlib.resources.files", "pkg_resources.resource_filename"):
-        return not node.args or names.folder.text(node.args[0]) is None
-    return False
+def _package(node: ast.Call, dotted: str, names: Names) -> set[str]:
+    """Where a function leads that says where packages lie; a package that asks for its own place has no name for it."""
+    if dotted not in _BY_NAME:
+        return {"others-code"}
+    package = names.folder.text(node.args[0]) if node.args else None
+    return _named(package) if package is not None else set()
+
+
+def _named(dotted: str) -> set[str]:
+    """Where the name of a package leads."""
+    return {PACKAGE + dotted.partition(".")[0]}
 
 
 def _speaks(node: ast.Call, names: Names) -> bool:

@@ -82,6 +82,8 @@ os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.g
 _HUB = """huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
 transformers.utils.cached_file transformers.utils.hub.cached_file modelscope.snapshot_download
 torch.hub.load_state_dict_from_url"""
+OPENS = frozenset(("builtins.open", "io.open", "codecs.open"))
+"""Functions that open a file by its path, with the mode second."""
 _INPUT = "builtins.input sys.stdin.read"
 _DECODE = """base64.b64decode base64.b32decode base64.b16decode base64.b85decode base64.a85decode
 base64.urlsafe_b64decode base64.standard_b64decode base64.decodebytes codecs.decode binascii.unhexlify binascii.a2b_hex
