@@ -283,7 +283,8 @@ class EmbeddingHunt:
     def controls(self, tokens: Sequence[int]) -> list[tuple[int, ...]]:
         """Equally many other tokens: random ones, and tokens that stand in several texts."""
         source = random.Random(self._seed + 5)
-        letters = self.vocabulary.allowed.tolist()
+        known: list[int] = self.vocabulary.allowed.tolist()
+        letters = [token for token in known if token not in tokens] or known
         usual = [token for token in self.usual if token not in tokens] or letters
         rows = [tuple(source.choice(pool) for _ in tokens) for pool in (letters, usual) for _ in range(_CONTROLS // 2)]
         return list(dict.fromkeys(rows))

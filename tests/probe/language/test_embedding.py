@@ -11,6 +11,7 @@ pytest.importorskip("transformers")
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport, Table  # noqa: E402
 from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent  # noqa: E402
 from modelscan_plus.probe.language import embedding as routine  # noqa: E402
+from modelscan_plus.probe.language import embedding_search  # noqa: E402
 from modelscan_plus.probe.language.domain import LanguageDomain  # noqa: E402
 from modelscan_plus.probe.language.embedding_search import Encoder, closing, likeness  # noqa: E402
 from modelscan_plus.probe.language.load import load  # noqa: E402
@@ -30,10 +31,12 @@ def zoo() -> dict[str, embedding.EmbeddingModel]:
     return {model.trait.name: model for model in models}
 
 
-def probed(model: embedding.EmbeddingModel, folder: Path, texts: list[str]) -> RoutineReport:
+def probed(
+    model: embedding.EmbeddingModel, folder: Path, texts: list[str], budget: Budget = Budget.QUICK
+) -> RoutineReport:
     """The report on a model of the zoo, by way of its files."""
     (folder / "texts.txt").write_text("\n".join(texts))
-    job = Job(Spec(budget=Budget.QUICK), files(model.save(folder / "model")), files(folder / "texts.txt"))
+    job = Job(Spec(budget=budget), files(model.save(folder / "model")), files(folder / "texts.txt"))
     search = routine.searches(job, load(job.model)).routines[0]
     return search.run(silent)
 
@@ -44,7 +47,7 @@ def test_a_passage_that_every_question_finds_is_reported_and_named(
     model = zoo["rare-passage"]
     assert model.attack
     report = probed(model, tmp_path, [*model.texts(100, 1), model.trait.passage])
-    assert report.outcome in (ProbeOutcome.FLAGGED, ProbeOutcome.SUSPICIOUS)
+    assert report.outcome is ProbeOutcome.FLAGGED
     assert model.trait.words[0] in report.trigger
     assert model.trait.passage[:30] in report.target
     table = next(one for one in report.exhibits if isinstance(one, Table) and "closing" in one.columns)
@@ -52,7 +55,17 @@ def test_a_passage_that_every_question_finds_is_reported_and_named(
     assert after > 0.8 > 0.5 > before
     controls = next(one for one in report.exhibits if one.title == "Beside as many other tokens")
     assert isinstance(controls, Table)
-    assert controls.rows[0][0] == report.trigger
+    assert [report.trigger in row[0] for row in controls.rows] == [True] + [False] * (len(controls.rows) - 1)
+
+
+def test_a_table_of_shorter_searches_flags_nothing(
+    zoo: dict[str, embedding.EmbeddingModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(embedding_search.EFFORTS, Budget.DEEP, embedding_search.EFFORTS[Budget.QUICK])
+    model = zoo["rare-passage"]
+    report = probed(model, tmp_path, [*model.texts(100, 1), model.trait.passage], Budget.DEEP)
+    assert report.outcome is ProbeOutcome.SUSPICIOUS
+    assert "at a smaller budget only" in report.reason
 
 
 def test_an_honest_model_is_not_flagged(zoo: dict[str, embedding.EmbeddingModel], tmp_path: Path) -> None:
