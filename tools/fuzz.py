@@ -21,12 +21,12 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fixtures.make.__main__ import all_samples
+from modelscan_plus.collected import inert_copy
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.registry import FORMATS
 from modelscan_plus.inspection import Inspector
-from modelscan_plus.pipeline import inert_copy
 from modelscan_plus.workers.frames import HEADER, decode, encode
 from modelscan_plus.workers.interface import Reply
 

@@ -14,10 +14,11 @@ import msgspec
 import pytest
 
 from modelscan_plus import signatures
+from modelscan_plus.collected import inert_copy
 from modelscan_plus.core.errors import MissingExtra, UsageError
 from modelscan_plus.core.report import Decision, Report
 from modelscan_plus.outputs.registry import render
-from modelscan_plus.pipeline import Options, inert_copy, scan_targets
+from modelscan_plus.pipeline import Options, scan_targets
 from modelscan_plus.policy.load import load_policy
 from modelscan_plus.trust.dsse import STATEMENT_TYPE
 from modelscan_plus.trust.oms import PREDICATE_TYPE
