@@ -23,18 +23,34 @@ def progress_wanted() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-class FileProgress:
-    """Counts finished files and their bytes."""
+class _Display:
+    """What the displays share: Rich's progress, opened late and closed at the end."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self._display: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._display is not None:
+            self._display.stop()
+
+
+class FileProgress(_Display):
+    """Counts finished files and their bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._drawn = 0.0
         self._files = 0
         self._bytes = 0
         self._last = ""
         self._previous: _HANDLER = None
-        self._display: Progress | None = None
-        self._task: TaskID | None = None
         self._drawing = False
 
     def __enter__(self) -> Self:
@@ -50,8 +66,7 @@ class FileProgress:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._previous)
-        if self._display is not None:
-            self._display.stop()
+        super().__exit__(kind, error, trace)
 
     def advance(self, path: str, size: int) -> None:
         """One more file is done."""
@@ -93,24 +108,13 @@ class FileProgress:
         self._task = self._display.add_task("", total=None)
 
 
-class ByteProgress:
+class ByteProgress(_Display):
     """Counts hashed bytes of a number that is known. Where this is used nothing forks, so Rich may have its thread."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        super().__init__()
         self._total = 0
         self._done = 0
-        self._display: Progress | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._display is not None:
-            self._display.stop()
 
     def begin(self, count: int) -> None:
         """So many more bytes are to come."""
@@ -136,23 +140,12 @@ class ByteProgress:
         self._task = self._display.add_task("", total=self._total)
 
 
-class ProbeProgress:
+class ProbeProgress(_Display):
     """A bar with the routine, the class and the time left. Nothing forks while it is drawn (probe/run.py)."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._artifact = ""
-        self._started = time.monotonic()
-        self._display: Progress | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._display is not None:
-            self._display.stop()
 
     def show(self, glimpse: "Glimpse") -> None:
         """How far it is now."""

@@ -7,6 +7,7 @@ fewer bytes.
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 
 class ByteSource(ABC):
@@ -21,6 +22,23 @@ class ByteSource(ABC):
     @abstractmethod
     def pread(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`; fewer only where the source ends."""
+
+    def read_pieces(self, offset: int, length: int, most: int, read: Callable[[int, int], bytes]) -> bytes:
+        """What `pread` gives, out of pieces of at most `most` bytes; `read(offset, length)` gives b"" where it ends."""
+        length = min(length, self.size - offset)
+        if offset < 0 or length <= 0:
+            return b""
+        parts: list[bytes] = []
+        while length > 0:
+            part = read(offset, min(length, most))
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.bytes_read += len(data)
+        return data
 
     def read_exact(self, offset: int, length: int) -> bytes | None:
         """Exactly `length` bytes at `offset`, or None when the source ends before."""
@@ -62,20 +80,7 @@ class FileSource(ByteSource):
         self.size = size
 
     def pread(self, offset: int, length: int) -> bytes:
-        length = min(length, self.size - offset)
-        if offset < 0 or length <= 0:
-            return b""
-        parts: list[bytes] = []
-        while length > 0:
-            part = _pread(self._fd, min(length, 1 << 26), offset)
-            if not part:
-                break
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self.bytes_read += len(data)
-        return data
+        return self.read_pieces(offset, length, 1 << 26, lambda start, count: _pread(self._fd, count, start))
 
 
 SEARCHED = 256 << 20

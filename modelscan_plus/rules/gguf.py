@@ -6,11 +6,12 @@ by a current version and corrupts an older one, so each way of lying has a rule,
 
 from collections.abc import Iterator
 
-from modelscan_plus.core.finding import BytesEvidence, Finding, Severity, TextEvidence
+from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.text import human_bytes
 from modelscan_plus.formats.tensors.facts import Problem
 from modelscan_plus.formats.tensors.gguf import GgufFacts
 from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.tensors import of_problem
 
 _FORMAT = "https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"
 _FIX = "Do not load the file. Get it again from its publisher, and keep llama.cpp, Ollama and others up to date."
@@ -199,7 +200,7 @@ def problems(facts: GgufFacts, context: Context) -> Iterator[Finding]:
     """One finding for each kind of fault."""
     for problem in facts.problems:
         rule, severity = _RULES.get(problem.code, (MALFORMED, None))
-        yield _found(rule, problem, context, severity)
+        yield of_problem(rule, problem, context, severity)
 
 
 @judges(GgufFacts)
@@ -207,7 +208,7 @@ def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
     """What stands twice, shares bytes, belongs to nothing or speaks to an interpreter."""
     for item in facts.duplicates:
         vital = item.what == "tensor" or item.name.startswith(_VITAL)
-        yield _found(
+        yield of_problem(
             DUPLICATE,
             Problem(
                 item.name,
@@ -219,12 +220,12 @@ def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
         )
     for overlap in facts.overlaps:
         message = f'The tensors "{overlap.first}" and "{overlap.second}" share {overlap.length:,} bytes.'
-        yield _found(OVERLAP, Problem(f"{overlap.first}\0{overlap.second}", message, overlap.start), context)
+        yield of_problem(OVERLAP, Problem(f"{overlap.first}\0{overlap.second}", message, overlap.start), context)
     for hidden in facts.hidden:
         like = f" They begin like a file of kind {hidden.kind}." if hidden.kind else ""
         message = f"{human_bytes(hidden.length)} belong to no tensor and are not zero.{like}"
         severity = Severity.HIGH if hidden.kind else None
-        yield _found(HIDDEN, Problem(f"hidden\0{hidden.kind}", message, hidden.start), context, severity)
+        yield of_problem(HIDDEN, Problem(f"hidden\0{hidden.kind}", message, hidden.start), context, severity)
     for text in facts.texts:
         yield context.finding(
             METADATA,
@@ -233,15 +234,3 @@ def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
             subject=f"{text.key}\0{text.kind}",
             offset=text.offset,
         )
-
-
-def _found(rule: Rule, problem: Problem, context: Context, severity: Severity | None = None) -> Finding:
-    times = f" ({problem.count:,} times)" if problem.count > 1 else ""
-    return context.finding(
-        rule,
-        problem.message + times,
-        BytesEvidence("the place", context.hex_window(problem.offset, 8)),
-        subject=problem.code,
-        offset=problem.offset,
-        severity=severity,
-    )

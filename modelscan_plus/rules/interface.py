@@ -45,6 +45,37 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[str, ...] = ()
     """Addresses of advisories, papers, specifications."""
 
+    def finding(
+        self,
+        message: str,
+        evidence: Evidence,
+        *,
+        subject: str,
+        artifact: str = "",
+        location: Location | None = None,
+        severity: Severity | None = None,
+        confidence: Confidence = Confidence.HIGH,
+        source: str = "self",
+    ) -> Finding:
+        """A finding of this rule. `subject` names what was found, free of offsets."""
+        return Finding(
+            rule=self.id,
+            slug=self.slug,
+            title=self.title,
+            severity=severity or self.severity,
+            default_severity=self.severity,
+            confidence=confidence,
+            source=source,
+            artifact=artifact,
+            location=location or Location(),
+            message=message,
+            evidence=evidence,
+            remediation=self.fix,
+            cwe=self.cwe,
+            references=self.references,
+            subject=subject,
+        )
+
 
 class Context(msgspec.Struct):
     """Where a judge stands: the artifact, and the means to report."""
@@ -81,21 +112,15 @@ class Context(msgspec.Struct):
     ) -> Finding:
         """A finding of `rule` in this artifact. `subject` names what was found, free of offsets; `node` is a node of a
         graph, by name."""
-        return Finding(
-            rule=rule.id,
-            slug=rule.slug,
-            title=rule.title,
-            severity=severity or rule.severity,
-            default_severity=rule.severity,
+        location = Location(members=self.artifact.members, offset=offset, length=length, node=node, line=line)
+        return rule.finding(
+            message,
+            evidence,
+            subject=subject,
+            location=location,
+            severity=severity,
             confidence=confidence,
             source=source,
-            location=Location(members=self.artifact.members, offset=offset, length=length, node=node, line=line),
-            message=message,
-            evidence=evidence,
-            remediation=rule.fix,
-            cwe=rule.cwe,
-            references=rule.references,
-            subject=subject,
         )
 
 

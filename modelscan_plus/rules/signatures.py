@@ -123,16 +123,4 @@ def _claimed(report: SignatureReport) -> str:
 def _finding(rule: Rule, message: str, report: SignatureReport | None, severity: Severity | None = None) -> Finding:
     lines = report.problems[:20] if report is not None else ()
     evidence: Evidence = TextEvidence(shorten("\n".join(lines) or message, 4000))
-    return Finding(
-        rule=rule.id,
-        slug=rule.slug,
-        title=rule.title,
-        severity=severity or rule.severity,
-        default_severity=rule.severity,
-        message=message,
-        evidence=evidence,
-        remediation=rule.fix,
-        cwe=rule.cwe,
-        references=rule.references,
-        subject=report.cause if report is not None else "",
-    )
+    return rule.finding(message, evidence, subject=report.cause if report is not None else "", severity=severity)

@@ -177,7 +177,7 @@ def malformed_safetensors(facts: SafetensorsFacts, context: Context) -> Iterator
     hidden = {item.place for item in facts.hidden}
     for problem in facts.problems:
         if problem.code not in hidden:
-            yield _problem(SAFETENSORS_MALFORMED, problem, context)
+            yield of_problem(SAFETENSORS_MALFORMED, problem, context)
 
 
 @judges(SafetensorsFacts)
@@ -268,7 +268,7 @@ def npy_array(facts: NpyFacts, context: Context) -> Iterator[Finding]:
             yield _shape_bomb(problem, facts, context)
         else:
             severity = Severity.LOW if problem.code == "header-large" and facts.descr else None
-            yield _problem(NPY_MALFORMED, problem, context, severity)
+            yield of_problem(NPY_MALFORMED, problem, context, severity)
     if facts.objects:
         yield context.finding(
             NPY_OBJECTS,
@@ -301,7 +301,8 @@ def _shape_bomb(problem: Problem, facts: NpyFacts, context: Context) -> Finding:
     )
 
 
-def _problem(rule: Rule, problem: Problem, context: Context, severity: Severity | None = None) -> Finding:
+def of_problem(rule: Rule, problem: Problem, context: Context, severity: Severity | None = None) -> Finding:
+    """The finding on what is wrong at one place of a file with tensors."""
     times = f" ({problem.count:,} times)" if problem.count > 1 else ""
     return context.finding(
         rule,

@@ -130,21 +130,14 @@ class TreeContext(msgspec.Struct):
         confidence: Confidence = Confidence.HIGH,
     ) -> Finding:
         """A finding of `rule` in the file at `path`. `subject` names what was found, free of offsets."""
-        return Finding(
-            rule=rule.id,
-            slug=rule.slug,
-            title=rule.title,
-            severity=severity or rule.severity,
-            default_severity=rule.severity,
-            confidence=confidence,
+        return rule.finding(
+            message,
+            evidence,
+            subject=subject,
             artifact=path,
             location=Location(line=line),
-            message=message,
-            evidence=evidence,
-            remediation=rule.fix,
-            cwe=rule.cwe,
-            references=rule.references,
-            subject=subject,
+            severity=severity,
+            confidence=confidence,
         )
 
     @staticmethod

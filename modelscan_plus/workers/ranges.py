@@ -33,18 +33,7 @@ class RangeSource(ByteSource):
         self.size = size
 
     def pread(self, offset: int, length: int) -> bytes:
-        length = min(length, self.size - offset)
-        if offset < 0 or length <= 0:
-            return b""
-        parts: list[bytes] = []
-        while length > 0:
-            part = self._ask(offset, min(length, MAX_PIECE))
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self.bytes_read += len(data)
-        return data
+        return self.read_pieces(offset, length, MAX_PIECE, self._ask)
 
     def _ask(self, offset: int, length: int) -> bytes:
         os.write(self._fd, _QUESTION.pack(offset, length))
