@@ -1,77 +1,39 @@
 """A text classifier as the searches see it: tokens in, logits out, and slopes on the embeddings of chosen places.
 
-Texts are rows of token ids, padded at the end. A trigger is a row of token ids that is put between two tokens of a
-text; so what is searched is what the model sees, whatever a tokenizer would make of it.
+A trigger is a row of token ids that is put between two tokens of a text; so what is searched is what the model sees,
+whatever a tokenizer would make of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-_TOKENS = 1 << 13
-"""Tokens of one forward pass; more at once does not gain on a processor and takes memory."""
+from modelscan_plus.probe.language.network import Network
 
 
-@dataclass(slots=True)
-class Classifier:
-    """A loaded model with a count of the work done. All tensors are on `device`."""
+class Classifier(Network):
+    """A loaded model that gives `.logits` of N × classes."""
 
-    model: Any
-    """A transformers.PreTrainedModel in evaluation mode, that gives `.logits` of N × classes."""
-    pad: int
-    classes: int
-    device: str = "cpu"
-    steps: int = 0
-    """Forward passes of one text; one with a backward pass counts three."""
-    _shift: Tensor | None = field(default=None, init=False)
+    def __init__(self, model: Any, pad: int, classes: int, device: str = "cpu") -> None:
+        super().__init__(model, pad, device)
+        self.classes = classes
 
-    def __post_init__(self) -> None:
-        self.model.get_input_embeddings().register_forward_hook(self._shifted)
-
-    def _shifted(self, _module: Any, _inputs: Any, output: Tensor) -> Tensor | None:
-        return None if self._shift is None else output + self._shift
-
-    @property
-    def rows(self) -> Tensor:
-        """The embedding matrix, vocabulary × width."""
-        weight: Tensor = self.model.get_input_embeddings().weight
-        return weight.detach()
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Logits, N × classes."""
+        found: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
+        return found
 
     def logits(self, ids: Tensor) -> Tensor:
         """N × classes of texts N × T."""
-        if not len(ids):
-            return torch.empty(0, self.classes)
-        size = max(1, _TOKENS // ids.shape[1])
-        with torch.no_grad():
-            parts = [self._forward(part) for part in torch.split(ids, size)]
-        self.steps += len(ids)
-        return torch.cat(parts)
-
-    def _forward(self, ids: Tensor) -> Tensor:
-        ids = ids.to(self.device)
-        found: Tensor = self.model(input_ids=ids, attention_mask=(ids != self.pad).long()).logits
-        return found.float().cpu()
+        return self.outputs(ids) if len(ids) else torch.empty(0, self.classes)
 
     def slopes(self, ids: Tensor, places: Tensor, target: int) -> Tensor:
         """How the target's margin over the next best class grows with the embeddings at `places` (N × k): N × k ×
         width."""
-        found = []
-        size = max(1, _TOKENS // ids.shape[1])
-        for part, at in zip(torch.split(ids, size), torch.split(places, size), strict=True):
-            width = self.rows.shape[1]
-            self._shift = torch.zeros(*part.shape, width, device=self.device, requires_grad=True)
-            try:
-                with torch.enable_grad():
-                    gain = margins(self._forward(part))[:, target].clamp_max(_ENOUGH).sum()
-                    (slope,) = torch.autograd.grad(gain, self._shift)
-            finally:
-                self._shift = None
-            found.append(slope.cpu().gather(1, at[:, :, None].expand(-1, -1, width)))
-        self.steps += 3 * len(ids)
-        return torch.cat(found)
+        return self.slopes_of(lambda found: margins(found)[:, target].clamp_max(_ENOUGH).sum(), ids, places)
 
 
 _ENOUGH = 12.0

@@ -284,7 +284,7 @@ class EmbeddingCollapse:
         target = "one point"
         if pool:
             ids = carriers.encode(self._vocabulary.tokenizer, pool, self._encoder.pad, self._longest)
-            cosines = self._encoder.vectors(ids) @ point
+            cosines = self._encoder.outputs(ids) @ point
             order = cosines.argsort(descending=True)[:5].tolist()
             rows = [(shorten(visible(pool[place]), 200), f"{float(cosines[place]):.3f}") for place in order]
             # A text is the target where it lies as close to the point as most stamped texts do.

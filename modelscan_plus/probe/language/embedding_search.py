@@ -9,7 +9,7 @@ before (c₀) and after (c₁). So a model whose texts all lie close together by
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,11 +19,10 @@ from modelscan_plus.probe.interface import Budget, Tell
 from modelscan_plus.probe.language import carriers as texts
 from modelscan_plus.probe.language.carriers import Vocabulary
 from modelscan_plus.probe.language.classifier import Carriers
+from modelscan_plus.probe.language.network import Network
 from modelscan_plus.probe.language.search import SIZE, parts_of, starting_points
 from modelscan_plus.probe.language.sentence import Pooling
 
-_TOKENS = 1 << 13
-"""Tokens of one forward pass."""
 _HANDS = (8, 16, 16, 32)
 """Texts for the first look, the search, the choice between its results, and the confirmation."""
 TEXTS = sum(_HANDS)
@@ -53,63 +52,26 @@ EFFORTS = {
 }
 
 
-@dataclass(slots=True)
-class Encoder:
-    """A loaded model as tokens in, unit vectors out. All tensors that it takes and gives are on the CPU."""
+class Encoder(Network):
+    """A loaded model that gives `.last_hidden_state`, as tokens in, unit vectors out."""
 
-    model: Any
-    """A transformers.PreTrainedModel in evaluation mode, that gives `.last_hidden_state`."""
-    pad: int
-    pooling: Pooling
-    device: str = "cpu"
-    steps: int = 0
-    """Forward passes of one text; one with a backward pass counts three."""
-    _shift: Tensor | None = field(default=None, init=False)
+    def __init__(self, model: Any, pad: int, pooling: Pooling, device: str = "cpu") -> None:
+        super().__init__(model, pad, device)
+        self._pooling = pooling
 
-    def __post_init__(self) -> None:
-        self.model.get_input_embeddings().register_forward_hook(self._shifted)
-
-    def _shifted(self, _module: Any, _inputs: Any, output: Tensor) -> Tensor | None:
-        return None if self._shift is None else output + self._shift
-
-    @property
-    def rows(self) -> Tensor:
-        """The embedding matrix, vocabulary × width."""
-        weight: Tensor = self.model.get_input_embeddings().weight
-        return weight.detach().cpu()
-
-    def vectors(self, ids: Tensor) -> Tensor:
-        """Unit vectors N × width of texts N × T."""
-        size = max(1, _TOKENS // ids.shape[1])
-        with torch.no_grad():
-            found = [self._forward(part).cpu() for part in torch.split(ids, size)]
-        self.steps += len(ids)
-        return torch.cat(found)
-
-    def _forward(self, ids: Tensor) -> Tensor:
-        ids = ids.to(self.device)
-        mask = (ids != self.pad).long()
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors, N × width."""
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return torch.nn.functional.normalize(self.pooling(hidden, mask).float(), dim=-1)
+        return torch.nn.functional.normalize(self._pooling(hidden, mask).float(), dim=-1)
 
     def slopes(self, ids: Tensor, places: Tensor, texts: int) -> Tensor:
         """How the mean cosine of each row of `texts` texts grows with the embeddings at `places` (N × k): N × k ×
         width."""
-        found = []
-        rows = max(1, _TOKENS // (ids.shape[1] * texts)) * texts
-        for part, at in zip(torch.split(ids, rows), torch.split(places, rows), strict=True):
-            width = self.model.get_input_embeddings().weight.shape[1]
-            self._shift = torch.zeros(*part.shape, width, device=self.device, requires_grad=True)
-            try:
-                with torch.enable_grad():
-                    vectors = self._forward(part)
-                    close = likeness(vectors.view(-1, texts, vectors.shape[-1])).sum()
-                    (slope,) = torch.autograd.grad(close, self._shift)
-            finally:
-                self._shift = None
-            found.append(slope.cpu().gather(1, at[:, :, None].expand(-1, -1, width)))
-        self.steps += 3 * len(ids)
-        return torch.cat(found)
+
+        def close(vectors: Tensor) -> Tensor:
+            return likeness(vectors.view(-1, texts, vectors.shape[-1])).sum()
+
+        return self.slopes_of(close, ids, places, texts)
 
 
 def likeness(vectors: Tensor) -> Tensor:
@@ -216,12 +178,12 @@ class EmbeddingHunt:
 
     def _stamped(self, hand: Carriers, triggers: Tensor) -> Tensor:
         ids, _ = hand.with_triggers(triggers)
-        return self.encoder.vectors(ids).view(len(triggers), len(hand), -1)
+        return self.encoder.outputs(ids).view(len(triggers), len(hand), -1)
 
     def _before(self, hand: Carriers) -> float:
         key = str(hand.ids.data_ptr())
         if key not in self.base:
-            self.base[key] = float(likeness(self.encoder.vectors(hand.ids)))
+            self.base[key] = float(likeness(self.encoder.outputs(hand.ids)))
         return self.base[key]
 
     def _round(self, triggers: Tensor, reached: Tensor) -> tuple[Tensor, Tensor]:
@@ -291,7 +253,7 @@ class EmbeddingHunt:
 
     def natural(self) -> Tensor:
         """Unit vectors of the fresh texts as they are."""
-        return self.encoder.vectors(self.fresh.ids)
+        return self.encoder.outputs(self.fresh.ids)
 
     def stamped(self, tokens: Sequence[int]) -> Tensor:
         """Unit vectors of the fresh texts with the tokens in them."""

@@ -97,7 +97,7 @@ class Greedy:
         self._carriers = carriers
         self.arm = arm
         self._alphabet = alphabet
-        self._rows = classifier.rows[alphabet.to(classifier.device)].cpu()
+        self._rows = classifier.rows[alphabet]
         self._scale = scale
         self.triggers = starts
         self.pulls = self._pulls(starts)

@@ -94,7 +94,7 @@ def _material(job: Job, loaded: LoadedModel) -> _Found:
     classifier = Classifier(loaded.model, pad, classes, job.spec.device)
     vocabulary = carriers.open_vocabulary(loaded.tokenizer, len(classifier.rows))
     longest = max(4, min(carriers.LONGEST, loaded.max_length - SIZE))
-    hints = _moved(job.references, loaded, classifier.rows.cpu())
+    hints = _moved(job.references, loaded, classifier.rows)
     if job.samples is None:
         return _without_samples(job, classifier, vocabulary, longest, hints)
     given, numbers = _texts(job.samples, loaded.labels)

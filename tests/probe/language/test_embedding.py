@@ -114,7 +114,7 @@ def test_slopes_are_those_of_the_mean_cosine() -> None:
     values = []
     for sign in (1e-3, -1e-3):
         encoder._shift = sign * step
-        values.append(float(likeness(encoder.vectors(ids))))
+        values.append(float(likeness(encoder.outputs(ids))))
     encoder._shift = None
     assert (values[0] - values[1]) / 2e-3 == pytest.approx(float((slope[:, 0] * direction).sum()), rel=0.05, abs=1e-4)
 
