@@ -18,7 +18,7 @@ from modelscan_plus.engines.linked import NAME
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary, Stated
 from modelscan_plus.formats.text.python.follow.bundle import Bundle
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.rules.reach import reached_code
+from modelscan_plus.rules.reach import only_imported, reached_code
 from modelscan_plus.rules.tree import Tree, TreeFile
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.workers.supervisor import Supervisor
@@ -65,7 +65,9 @@ def bundled(tree: Tree) -> Bundle | None:
             left_out.append(path)
     if len(files) < 2 and not settings and not left_out:
         return None
-    return Bundle(files, tuple(path for path in roots if path in files), tuple(left_out[:100]), settings)
+    imported = only_imported(tree)
+    ordered = sorted((path for path in roots if path in files), key=imported.__contains__)
+    return Bundle(files, tuple(ordered), tuple(left_out[:100]), settings, tuple(imported))
 
 
 def _source(file: TreeFile) -> bytes:

@@ -51,6 +51,12 @@ BY_NAME = {
     "model.py": "model servers import it",
     "predict.py": "model servers import it",
 }
+_INSTALLERS = frozenset(("setup.py", "conftest.py", "hatch_build.py"))
+"""Those of them that pip, pytest and hatch run: what they import is imported, and its methods stay uncalled."""
+_BY_PLACE = frozenset(("hubconf.py", "handler.py", "model.py", "predict.py"))
+"""Those of them that mean this only where a server or torch.hub is pointed at, which is at no module of a package."""
+_SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
+"""Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen"))
 """What the program of a space is there for."""
@@ -63,8 +69,31 @@ _REMOTE_CODE = lazy(
 
 def reached_code(tree: Tree) -> dict[str, str]:
     """Python files that loaders get to, with the way there."""
+    used, imported = _reached(tree)
+    reached = imported | used
+    for path, file in tree.files.items():
+        if path not in reached and any(summary.effects for summary in file.top(FollowedSummary)):
+            reached[path] = "code that a loader gets to runs it"
+    return reached
+
+
+def only_imported(tree: Tree) -> frozenset[str]:
+    """Files that nothing but an installer gets to, which imports them and makes no object of what is in them."""
+    used, imported = _reached(tree)
+    return frozenset(path for path in imported.keys() - used.keys() if tree.files[path].name not in _INSTALLERS)
+
+
+def _reached(tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
+    """Files that loaders of models get to, and those that installers do, with the way there."""
+    named = list(_named_by_convention(tree))
+    installers = [(path, way) for path, way in named if tree.files[path].name in _INSTALLERS]
+    others = [(path, way) for path, way in named if tree.files[path].name not in _INSTALLERS]
+    return _closure(tree, [*others, *_named_by_config(tree)]), _closure(tree, installers)
+
+
+def _closure(tree: Tree, todo: list[tuple[str, str]]) -> dict[str, str]:
+    """Files that these lead to, the last ones first, with the way there."""
     reached: dict[str, str] = {}
-    todo = [*_named_by_convention(tree), *_named_by_config(tree)]  # taken from the end
     while todo:
         path, way = todo.pop()
         file = tree.files.get(path)
@@ -72,9 +101,6 @@ def reached_code(tree: Tree) -> dict[str, str]:
             continue
         reached[path] = way
         todo += [(found, f"{way} → {file.name}") for found in next_files(tree, file)]
-    for path, file in tree.files.items():
-        if path not in reached and any(summary.effects for summary in file.top(FollowedSummary)):
-            reached[path] = "code that a loader gets to runs it"
     return reached
 
 
@@ -146,7 +172,7 @@ def local_file(tree: Tree, file: TreeFile, reference: str) -> str | None:
 
 def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
     for file in tree.files.values():
-        if file.name in BY_NAME:
+        if file.name in BY_NAME and (file.name not in _BY_PLACE or not _is_in_package(tree, file)):
             yield file.path, BY_NAME[file.name]
         elif _REMOTE_CODE.match(file.name):
             yield file.path, "named as transformers names remote code"
@@ -162,6 +188,15 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, _SPACE
         elif file.name == "inference.py" and file.folder.endswith("code"):
             yield file.path, "SageMaker imports it"
+
+
+def _is_in_package(tree: Tree, file: TreeFile) -> bool:
+    """True for a module of a package below the top of the tree that no server's settings stand beside or above."""
+    parts = file.folder.split("/") if file.folder else []
+    above = ["/".join(parts[:length]) for length in range(len(parts) + 1)]
+    if any(tree.find(folder, name) for folder in above for name in _SERVERS):
+        return False
+    return any(tree.find(folder, "__init__.py") for folder in above[1:])
 
 
 def _is_loading_script(file: TreeFile) -> bool:
@@ -202,12 +237,13 @@ def import_places(file: TreeFile, module: str, names: tuple[str, ...]) -> Iterat
 @judges_tree
 def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """What a file does weighs more when a loader gets there."""
+    imported = only_imported(tree)
     for path, way in reached_code(tree).items():
         file = tree.files[path]
-        for effect in _effects(file):
+        for effect, called in _effects(file, imported=path in imported):
             served = way == _SPACE and effect.kind in _NETWORK
             because = f"A loader gets there: {way}."
-            yield from _weighed(file, effect, context, because, reached=not served)
+            yield from _weighed(file, effect, context, because, reached=called and not served)
 
 
 @judges_tree
@@ -217,7 +253,7 @@ def raise_patched(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     A loader runs code below a name of its own, so what it reaches means the installed package in any folder."""
     reached = reached_code(tree)
     for path, file in tree.files.items():
-        for effect in _effects(file) if path not in reached else ():
+        for effect, _ in _effects(file) if path not in reached else ():
             if effect.kind == "patch" and effect.when == "import" and is_named(effect):
                 folders = {PACKAGE + folder for folder in file.folder.split("/")}
                 if not folders.issuperset(flow for flow in effect.flows if flow.startswith(PACKAGE)):
@@ -241,18 +277,19 @@ def _weighed(file: TreeFile, effect: Effect, context: TreeContext, because: str,
         yield context.raised(told, severity, because)
 
 
-def _effects(file: TreeFile) -> Iterator[Effect]:
-    """What the file does by itself, and what it does besides when it is called from other files."""
-    own = [effect for summary in file.top(PythonSummary) for effect in summary.effects]
-    yield from own
+def _effects(file: TreeFile, *, imported: bool = False) -> Iterator[tuple[Effect, bool]]:
+    """What the file does by itself, and what it does besides when it is called from other files; each with whether it
+    happens, which in a file that is only `imported` and not called takes a call that was followed."""
     worst: dict[tuple[int, str], int] = {}
-    for effect in own:
+    for effect in (effect for summary in file.top(PythonSummary) for effect in summary.effects):
+        happens = not imported or effect.when == "import"
+        yield effect, happens
         place = (effect.line, effect.kind)
-        worst[place] = max(worst.get(place, 0), grade(effect, reached=True)[1].rank)
+        worst[place] = max(worst.get(place, 0), grade(effect, reached=happens)[1].rank)
     for summary in file.top(FollowedSummary):
         for effect in summary.effects:
             if grade(effect, reached=True)[1].rank > worst.get((effect.line, effect.kind), 0):
-                yield effect
+                yield effect, True
 
 
 @judges_tree

@@ -45,6 +45,25 @@ def defined(function: str, owner: str = "", bases: str = "") -> str:
         {"setup.py": "from setuptools import setup\n" + defined("run", "I")},
         {"conftest.py": defined("pytest_configure")},
         {"code/inference.py": defined("model_fn")},
+        {
+            "model/__init__.py": "",
+            "model/model.py": defined("predict", "Model"),
+            "config.yaml": "python_version: py311",
+        },
+        {"repo/net/1/__init__.py": "", "repo/net/1/model.py": defined("execute", "M"), "repo/net/config.pbtxt": "x: 1"},
+        {
+            "setup.py": "from setuptools import setup\nfrom tool.steps import Install\nsetup(cmdclass={'install': Install})",
+            "tool/steps.py": "from setuptools.command.install import install\n" + defined("run", "Install", "install"),
+        },
+        {
+            "setup.py": "from tool.net import VERSION, Net\nNet().forward(1)",
+            "tool/net.py": "VERSION = 1\n" + defined("forward", "Net"),
+        },
+        {
+            "setup.py": "from tool.net import VERSION",
+            "tool/net.py": "VERSION = 1\n" + defined("forward", "Net"),
+            "config.json": json.dumps({"auto_map": {"AutoModel": "tool.net.Net"}}),
+        },
     ],
     ids=lambda files: "+".join(files),
 )
@@ -58,6 +77,8 @@ def test_functions_that_loaders_call(files: dict[str, str]) -> None:
         {"hubconf.py": "dependencies = ['torch']\n" + defined("_private")},
         {"tools.py": defined("net")},
         {"conftest.py": defined("server")},
+        {"tool/__init__.py": "", "tool/nets/model.py": defined("forward", "Net"), "setup.py": "import tool"},
+        {"setup.py": "from tool.net import VERSION", "tool/net.py": "VERSION = 1\n" + defined("forward", "Net")},
         {"pyproject.toml": "[build-system]\nbuild-backend = 'setuptools.build_meta'\n", "own.py": defined("helper")},
         {"MLmodel": "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n", "own.py": defined("helper")},
     ],

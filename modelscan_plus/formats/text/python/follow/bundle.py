@@ -24,6 +24,8 @@ class Bundle(msgspec.Struct, frozen=True):
     """Paths of files that loaders get to and for which there was no room."""
     settings: dict[str, str] = {}
     """Texts of the configuration that loaders hand to the code, by key."""
+    imported: tuple[str, ...] = ()
+    """Those of `roots` that are only imported: nobody makes objects of what is in them."""
 
 
 def followed(artifact: Artifact, limits: Limits) -> dict[str, FollowedSummary]:
@@ -42,7 +44,7 @@ def followed(artifact: Artifact, limits: Limits) -> dict[str, FollowedSummary]:
     roots = [path for path in bundle.roots if path in trees]
     program = Program(trees, sources, budget, bundle.settings)
     try:
-        found = program.effects(roots)
+        found = program.effects(roots, frozenset(bundle.imported))
         left = list(program.exhausted)
     except (BudgetExceeded, RecursionError) as breach:
         found, left = program.told(), [f"all of it ({breach})"]

@@ -65,23 +65,25 @@ class Program:
 
     # ---- from the outside
 
-    def effects(self, roots: Sequence[str]) -> list[tuple[str, Effect]]:
-        """What happens when these files are imported, and when loaders call what is in them; by path."""
+    def effects(self, roots: Sequence[str], imported: frozenset[str] = frozenset()) -> list[tuple[str, Effect]]:
+        """What happens when these files are imported, and when loaders call what is in them; by path.
+
+        Of those in `imported` nothing is called."""
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _RECURSION))
         try:
-            self._follow(roots)
+            self._follow(roots, imported)
         finally:
             sys.setrecursionlimit(limit)
         return self.told()
 
-    def _follow(self, roots: Sequence[str]) -> None:
+    def _follow(self, roots: Sequence[str], imported: frozenset[str]) -> None:
         for path in roots:
             self._part("import", f"the import of {path}", lambda path=path: self.load(path))
         for made in list(self._machine.made)[:500]:
             self._part("import", f"an object of {made.cls.name}", lambda made=made: self._end(made))
         for path in roots:
-            module = self._modules.get(path)
+            module = self._modules.get(path) if path not in imported else None
             for entry in self._entries(module) if module is not None else ():
                 self._part("entry", f"{path}: {entry[0]}", lambda entry=entry: self._enter(*entry))
 
@@ -110,7 +112,10 @@ class Program:
         public = PUBLIC_ENTRIES.get(posixpath.basename(module.path))
         for name, value in list(module.names.items()):
             for option in options(value):
-                if (isinstance(option, Class) and option.module is module) or (
+                own = isinstance(option, Class) and (
+                    option.module is module or (public == "methods" and _is_command(option))
+                )
+                if own or (
                     isinstance(option, Function)
                     and option.scope.module is module
                     and (name in ENTRY_NAMES or (public == "functions" and not name.startswith("_")))
@@ -278,6 +283,11 @@ _LIBRARIES = frozenset(
     subprocess pathlib utils types string struct warnings inspect""".split()
 )
 """Modules that are not looked for anywhere in the repository."""
+
+
+def _is_command(cls: Class) -> bool:
+    """True for a class of commands of setup.py, wherever it stands."""
+    return any(base.dotted.startswith(("setuptools", "distutils")) for base in cls.outer_bases())
 
 
 def _star(module: Module) -> Iterable[tuple[str, Value]]:
