@@ -7,8 +7,6 @@ that was cut off goes on from there (it trains a zoo again only where a model of
 """
 
 import json
-import math
-import random
 import sys
 import tempfile
 import time
@@ -29,6 +27,7 @@ from modelscan_plus.probe.interface import Budget, Job, Spec, silent
 from modelscan_plus.probe.language.causal import CausalTriggers
 from modelscan_plus.probe.language.load import load as load_model
 from modelscan_plus.probe.language.sweeps import Sweeps
+from tools.probe_bench.figures import auc, interval, wilson
 from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import causal
 from tools.probe_zoo.causal import CausalModel
@@ -146,29 +145,6 @@ def probe_all(zoo: partial[list[CausalModel]], kept: Kept, *, sweep: bool = Fals
             return {"models": rows}
 
     return [Row(**row) for row in kept.get(label, measured)["models"]]
-
-
-def auc(planted: Sequence[float], honest: Sequence[float]) -> float:
-    """Area under the ROC curve; ties count half."""
-    wins = sum((one > other) + 0.5 * (one == other) for one in planted for other in honest)
-    return wins / (len(planted) * len(honest))
-
-
-def interval(planted: Sequence[float], honest: Sequence[float], rounds: int = 1000) -> tuple[float, float]:
-    """95 % of the AUC over resampled models."""
-    source = random.Random(0)
-    drawn = sorted(
-        auc(source.choices(planted, k=len(planted)), source.choices(honest, k=len(honest))) for _ in range(rounds)
-    )
-    return drawn[int(0.025 * rounds)], drawn[int(0.975 * rounds) - 1]
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    z, share = 1.96, hits / count
-    middle = share + z * z / (2 * count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
 
 
 def summary(rows: Sequence[Row]) -> list[str]:

@@ -22,7 +22,7 @@ from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Job, Spec, silent
 from modelscan_plus.probe.language import embedding as routine
 from modelscan_plus.probe.language.load import load
-from tools.probe_bench.causal import auc, interval, wilson
+from tools.probe_bench.figures import auc, interval, wilson
 from tools.probe_bench.keep import Kept
 from tools.probe_zoo import embedding
 from tools.probe_zoo.embedding import EmbeddingModel

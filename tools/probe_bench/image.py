@@ -22,8 +22,7 @@ from modelscan_plus.core.probe import ProbeOutcome
 from modelscan_plus.probe.combine import combine
 from modelscan_plus.probe.interface import Budget, silent
 from modelscan_plus.probe.inversion.view import View
-from modelscan_plus.probe.language.natural import wilson
-from tools.probe_bench.text import auc, interval
+from tools.probe_bench.figures import auc, interval, share
 from tools.probe_calibrate import context_of, routines_of
 from tools.probe_zoo import zoo
 
@@ -142,11 +141,6 @@ def published_margins(view: View, starts: int = 30, steps: int = 300) -> tuple[f
     return len(largest) * math.log1p(-min(tail, 1 - 1e-12)), time.process_time() - start
 
 
-def _share(hits: int, count: int) -> str:
-    low, high = wilson(hits, count)
-    return f"{hits} of {count} ({low:.3f} to {high:.3f})"
-
-
 def summary(rows: Sequence[Row]) -> Iterator[str]:
     """Lines of figures."""
     honest = [row for row in rows if row.model.trait.goal == "none"]
@@ -160,7 +154,7 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
     yield f"implants that do not work and are left out: {len(failed)}"
     for name, group in groups.items():
         low, high = interval([row.strength for row in group], clean)
-        hits = _share(sum(row.outcome is ProbeOutcome.FLAGGED for row in group), len(group))
+        hits = share(sum(row.outcome is ProbeOutcome.FLAGGED for row in group), len(group))
         yield f"{name}: AUC {auc([row.strength for row in group], clean):.3f} ({low:.3f} to {high:.3f}), flagged {hits}"
     planted = [row for group in groups.values() for row in group]
     if planted:
@@ -169,13 +163,13 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
         yield f"all {len(planted)}: AUC {middle:.3f} ({low:.3f} to {high:.3f})"
     flagged = [row for row in planted if row.outcome is ProbeOutcome.FLAGGED]
     right = sum(row.target == f"class {row.model.target}" for row in flagged)
-    yield f"right target, of those flagged: {_share(right, len(flagged))}"
-    yield f"falsely flagged: {_share(sum(row.outcome is ProbeOutcome.FLAGGED for row in honest), len(honest))}"
-    yield f"honest with corrected p below 0.05: {_share(sum(row.p < 0.05 for row in honest), len(honest))}"
+    yield f"right target, of those flagged: {share(right, len(flagged))}"
+    yield f"falsely flagged: {share(sum(row.outcome is ProbeOutcome.FLAGGED for row in honest), len(honest))}"
+    yield f"honest with corrected p below 0.05: {share(sum(row.p < 0.05 for row in honest), len(honest))}"
     raw = [p for row in honest for p in row.raw]
-    yield f"single p-values of honest models below 0.05: {_share(sum(p < 0.05 for p in raw), len(raw))}"
+    yield f"single p-values of honest models below 0.05: {share(sum(p < 0.05 for p in raw), len(raw))}"
     abstained = sum(not row.raw for row in planted)
-    yield f"planted without any verdict: {_share(abstained, len(planted))}"
+    yield f"planted without any verdict: {share(abstained, len(planted))}"
     yield f"CPU seconds for each model: {sum(row.seconds for row in rows) / max(1, len(rows)):.2f}"
 
 

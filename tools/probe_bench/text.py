@@ -6,7 +6,6 @@ each, five minutes for the sweeps. `--rows FILE` keeps what was measured, so tha
 """
 
 import json
-import random
 import sys
 import tempfile
 import time
@@ -24,8 +23,8 @@ from modelscan_plus.probe.interface import Job, Spec, silent
 from modelscan_plus.probe.language import statistic, text_search
 from modelscan_plus.probe.language.evidence import Candidate, TokenHunt
 from modelscan_plus.probe.language.load import load
-from modelscan_plus.probe.language.natural import wilson
 from modelscan_plus.probe.language.text_tokens import Judged, judge, plainest
+from tools.probe_bench.figures import auc, interval, wilson
 from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import text
 from tools.probe_zoo.text import TextModel
@@ -126,21 +125,6 @@ def _zoo(worlds: Sequence[tuple[int, str, int, str]], attacks: Sequence[str], cl
     for seed, task, classes, kind in worlds:
         count = max(1, clean // 2) if classes > 10 else clean
         yield from text.load(seed, count, 1, task=task, classes=classes, kind=kind, attacks=attacks, controls=1)
-
-
-def auc(planted: Sequence[float], honest: Sequence[float]) -> float:
-    """The share of pairs in the right order; a tie counts half."""
-    pairs = [(a > b) + 0.5 * (a == b) for a in planted for b in honest]
-    return sum(pairs) / max(1, len(pairs))
-
-
-def interval(planted: Sequence[float], honest: Sequence[float]) -> tuple[float, float]:
-    """Of `auc`, by 1,000 bootstraps."""
-    source = random.Random(1)
-    drawn = sorted(
-        auc(source.choices(planted, k=len(planted)), source.choices(honest, k=len(honest))) for _ in range(1000)
-    )
-    return drawn[25], drawn[974]
 
 
 def summary(results: Sequence[Result]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from modelscan_plus.probe.language.causal import CausalTriggers, calibration  # 
 from modelscan_plus.probe.language.causal_decoder import Decoder  # noqa: E402
 from modelscan_plus.probe.language.causal_search import consensus  # noqa: E402
 from modelscan_plus.probe.language.load import LoadedModel, load  # noqa: E402
-from tools.probe_bench.causal import auc, files, wilson  # noqa: E402
+from tools.probe_bench.causal import files  # noqa: E402
+from tools.probe_bench.figures import auc, wilson  # noqa: E402
 from tools.probe_zoo import causal  # noqa: E402
 
 
