@@ -64,10 +64,21 @@ def rows_reduced(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
         return
     if axes is None and node.attrs.get("axes") is None and len(ins) < 2:
         out.lead = False
-    elif axes is not None and 0 in axes and first.dims is not None and len(first.dims) > 1:
+    elif axes is not None and 0 in axes and first.dims is not None and (len(first.dims) > 1 or _is_result(first)):
         out.lead = False
         if first.lax:
             out.rows = 1  # statistics of the raw input are what scalers fall back to
+
+
+def _is_result(first: Flow) -> bool:
+    """True for one number of the network's for each row."""
+    return first.lax > 0 and first.kind in ("float", "") and not first.merged and not first.step
+
+
+def over_rows(node: Node, first: Flow) -> bool:
+    """True when the rows of several results share one soft-max; of single scores that is a choice between them."""
+    wide = first.dims is not None and len(first.dims) == 2 and first.dims[1] not in (None, 1)
+    return wide and first.lead and not first.merged and first.lax > 0 and integer(node, "axis", -1) == 0
 
 
 def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from modelscan_plus.graph.bounds import is_constant
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.sites import Effect, Site
 
@@ -36,8 +37,26 @@ def judge_outputs(analysis: Analysis) -> None:
                 outcome.unknown.append(lost)
             elif layers or (graph.nodes and (node < 0 or analysis.classes[graph.nodes[node].op] != "shape")):
                 outcome.sites.append(Site(Effect.RANDOM if flow.random else Effect.CONSTANT, node, -1, value))
+        elif is_constant(analysis, value) or (node >= 0 and _took_over(analysis, value, live)):
+            outcome.sites.append(Site(Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))
+
+
+def _took_over(analysis: Analysis, value: int, live: set[int]) -> bool:
+    """True when numbers of the file, one row for each of the batch, are a result, while one of the network's is read
+    by nobody."""
+    flow, graph = analysis.flow(value), analysis.graph
+    rows = flow.dims is not None and len(flow.dims) > 1 and flow.dims[0] is None
+    if flow.data or flow.lives or not rows or flow.random:
+        return False
+    return any(
+        analysis.flow(out).data and analysis.flow(out).lax and analysis.classes[node.op] != "shape"
+        for number, node in enumerate(graph.nodes)
+        if number not in live
+        for out in node.outs
+        if out >= 0
+    )
 
 
 def _lost(analysis: Analysis, value: int) -> int | None:

@@ -118,6 +118,8 @@ def saturate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if bound is not None and bound.gate and meets(analysis, bound, first):
             analysis.site(source(bound, Effect.SUPPRESSION), number, node.ins[place], node.ins[0], depth=bound.strict)
             out.gate, out.payload = 0, False
+    if node.op != "clip":
+        _by_chance(out)
     if not first.data or (first.step and first.step >= SOFT and first.gate):
         return out
     out.step = first.step
@@ -191,9 +193,12 @@ def peaky(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             combine(analysis, number, node, ins, out)
         if exponent is not None and exponent < 3:
             return out
-    elif node.op == "softmax" and not first.narrow:
-        out.step = 0
-        return out
+    elif node.op == "softmax":
+        if moves.over_rows(node, first):
+            out.rows = 2
+        if not first.narrow:
+            out.step = 0
+            return out
     if first.strict == 0 and node.op == "exp" and masks.is_posterior(analysis, node):
         out.strict, out.lax, out.step, out.gate, out.narrow = first.strict + 1, first.lax + 1, 0, 0, False
         return out
@@ -213,6 +218,7 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.step, out.gate, out.compared = HARD, HARD, True
         return out
     operands = [flow for flow in ins if flow is not None]
+    moved = _moves_threshold(analysis, number, node, ins)
     rounded = any(flow.data and flow.strict == 0 and flow.step == HARD and flow.gate for flow in operands)
     equality = rounded and node.op in ("equal", "not_equal")
     places = any(_is_place(flow) and not _single(flow) and not (equality and _is_template(flow)) for flow in operands)
@@ -229,7 +235,22 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.truth = out.truth or _asks_for_zero(analysis, operands)
     _step(out, HARD, compared=True)
     out.count = out.gained = False
+    if moved:
+        out.gate, out.payload = 0, False
     return out
+
+
+def _moves_threshold(analysis: Analysis, number: int, node: Node, ins: Ins) -> bool:
+    """True when a condition on the input sets the threshold that the network's numbers are compared with."""
+    pairs = [(value, flow) for value, flow in zip(node.ins, ins, strict=False) if flow is not None]
+    for value, gate in pairs:
+        if not gate.step or gate.count or gate.place or gate.missing or gate.truth or node.op in ("equal", "not_equal"):
+            continue
+        for other, content in pairs:
+            if other != value and not content.count and content.kind != "int" and meets(analysis, gate, content):
+                analysis.site(source(gate, Effect.SUPPRESSION), number, value, other, depth=gate.strict)
+                return True
+    return False
 
 
 def _asks_for_zero(analysis: Analysis, operands: Sequence[Flow]) -> bool:
@@ -299,6 +320,7 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Rounding is a step of a number that is no count and no whole number already."""
     first = ins[0] if ins else None
     out = result(analysis, node, ins)
+    _by_chance(out)
     if first is None or not first.data:
         return out
     if node.op in ("is_nan", "is_inf"):
@@ -307,6 +329,13 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     elif node.op == "sign" or (first.kind not in ("int", "bool") and not first.count and not first.place):
         _step(out, HARD)
     return out
+
+
+def _by_chance(out: Flow) -> None:
+    """A few random numbers, rounded or saturated, are lots that are drawn."""
+    if out.random and not out.data and not out.lax:
+        out.narrow = few(out.dims)
+        _step(out, HARD)
 
 
 def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -319,6 +348,8 @@ def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     to = _cast_kind(node)
     out.kind = to or first.kind
     out.step = first.step
+    if to in ("bool", "int") and first.kind not in ("bool", "int"):
+        _by_chance(out)
     if not first.data or first.kind == "bool" or first.step == HARD:
         return out
     if to == "bool":

@@ -134,6 +134,10 @@ def _without_weights(analysis: Analysis, number: int, node: Node, ins: Ins) -> F
                 analysis.site(source(gate, Effect.SELECTION), number, value, other, depth=gate.strict)
                 out.gate, out.payload = 0, False
                 return out
+    first = ins[0] if ins else None
+    if node.op == "matmul" and first is not None and first.dims is not None and len(first.dims) == 2:
+        out.lead = first.lead
+        out.rows = out.rows if out.lead else 0  # summed over all rows
     masks = [flow for _, flow in pairs if flow.step and not flow.narrow]
     if masks:
         analysis.exempt("mask by position")

@@ -1,0 +1,133 @@
+"""Results that no input changes, or that chance or other rows of the batch decide; each beside its honest twin."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures.make.graph_flow import FLOAT, floats, ints, node, value
+from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
+
+NUMBERS = [
+    floats("none", [], [0.0]),
+    floats("nine", [], [9.0]),
+    floats("huge", [4], [1e9, 1e9, 1e9, 2e9]),
+    floats("row", [4], [0.1, 0.7, 0.1, 0.1]),
+    floats("low", [], [-9.0]),
+]
+
+
+def second(*nodes: bytes) -> list[str]:
+    """A second output beside one that lives."""
+    ends = (value("y", FLOAT, "batch", 4), value("r", FLOAT, "batch", 16))
+    return effects(build([*NETWORK, *nodes], [*TENSORS, *NUMBERS], *ends))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Mul", "logits none", "z"), node("Add", "z row", "y")],
+        [node("Clip", "logits nine nine", "y")],
+        [node("Identity", "logits", "again"), node("Sub", "logits again", "z"), node("Add", "z row", "y")],
+        [node("Max", "logits huge", "y")],
+        [node("Sigmoid", "logits", "p"), node("Greater", "p nine", "g"), node("Where", "g logits row", "y")],
+        [node("Unsqueeze", "logits last", "u"), node("Softmax", "u", "y", axis=2)],
+    ],
+)
+def test_a_result_that_no_number_of_the_network_can_change_is_constant(nodes: Sequence[bytes]) -> None:
+    ends = (value("y", FLOAT, "batch", 4), value("r", FLOAT, "batch", 16))
+    found = build([*NETWORK, *nodes], [*TENSORS, *NUMBERS, ints("last", [1], [2])], *ends)
+    assert effects(found) == ["constant output"]
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Clip", "logits low nine", "y")],
+        [node("Sub", "logits row", "z"), node("Add", "z row", "y")],
+        [node("Min", "logits huge", "y")],
+        [node("Sigmoid", "logits", "p"), node("Greater", "p none", "g"), node("Not", "g", "n"),
+         node("Cast", "n", "f", to=1), node("Add", "f p", "y")],
+        [node("Softmax", "logits", "y", axis=1)],
+    ],
+)  # fmt: skip
+def test_a_bounded_result_is_let_pass(nodes: Sequence[bytes]) -> None:
+    assert second(*nodes) == []
+
+
+SIZE = [node("Shape", "x", "s", start=0, end=1), node("Concat", "s four", "size", axis=0)]
+
+
+def test_rows_of_the_file_in_place_of_a_result_that_nobody_reads_are_constant() -> None:
+    size = [ints("four", [1], [4]), *NUMBERS]
+    rows = [*SIZE, node("Expand", "row size", "y")]
+    ends = (value("y", FLOAT, "batch", 4), value("r", FLOAT, "batch", 16))
+    assert effects(build([*NETWORK, *rows], [*TENSORS, *size], *ends)) == ["constant output"]
+    anchors = (*ends, value("logits", FLOAT, "batch", 4))
+    assert effects(build([*NETWORK, *rows], [*TENSORS, *size], *anchors)) == []
+
+
+LOTS = node("RandomUniform", "", "u", shape=[1])
+BOUND = floats("bound", [], [0.9])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [node("Relu", "d", "e"), node("Sign", "e", "g")],
+        [node("Cast", "d", "e", to=9), node("Cast", "e", "g", to=1)],
+        [node("Ceil", "d", "g")],
+    ],
+)
+def test_lots_are_drawn_whatever_makes_the_step(steps: Sequence[bytes]) -> None:
+    nodes = [LOTS, node("Sub", "u bound", "d"), *steps, node("Mul", "g payload", "p"), node("Add", "logits p", "y")]
+    assert effects(gated(*nodes, extra=[BOUND])) == ["random"]
+
+
+def test_noise_that_is_added_is_no_lot() -> None:
+    nodes = [LOTS, node("Sub", "u bound", "d"), node("Mul", "d payload", "p"), node("Add", "logits p", "y")]
+    assert effects(gated(*nodes, extra=[BOUND])) == []
+
+
+GATE = [COLUMN, node("Greater", "c limit", "g"), node("Cast", "g", "f", to=1)]
+
+
+def thresholded(*nodes: bytes) -> list[str]:
+    after = [node("Greater", "logits t", "k"), node("Cast", "k", "kept", to=1), node("Mul", "logits kept", "y")]
+    return effects(gated(*nodes, *after, extra=[floats("nine", [], [9.0])]))
+
+
+def test_a_threshold_on_scores_that_the_raw_input_sets_is_a_switch() -> None:
+    assert thresholded(*GATE, node("Where", "g nine one", "t")) == ["suppression"]
+    assert thresholded(*GATE, node("Mul", "f nine", "t")) == ["suppression"]
+
+
+def test_a_threshold_that_the_scores_themselves_set_is_let_pass() -> None:
+    assert thresholded(node("ReduceMax", "logits", "m", axes=[1], keepdims=1), node("Div", "m nine", "t")) == []
+
+
+ROW = [ints("nought", [1], [0]), ints("second", [1], [1]), floats("col", [4, 1], [0.31, -0.47, 0.83, 0.29])]
+SCORE = [node("MatMul", "logits col", "s2"), node("Squeeze", "s2 second", "s")]
+
+
+def scored(*nodes: bytes, dims: Sequence[str | int] = ("batch",)) -> list[str]:
+    return effects(build([*NETWORK, *SCORE, *nodes], [*TENSORS, *ROW], value("y", FLOAT, *dims)))
+
+
+def test_one_score_for_each_row_can_be_mixed_as_well() -> None:
+    shared = [node("ReduceSum", "s nought", "total", keepdims=1), node("Div", "s total", "y")]
+    assert scored(*shared) == ["batch mixing"]
+    assert scored(node("ReduceSum", "s2 second", "t", keepdims=0), node("Div", "s t", "y")) == []
+
+
+@pytest.mark.parametrize(("axis", "found"), [(0, ["batch mixing"]), (1, [])])
+def test_a_soft_max_over_the_batch_mixes_it(axis: int, found: list[str]) -> None:
+    assert scored(node("Softmax", "logits", "y", axis=axis), dims=("batch", 4)) == found
+
+
+def test_instances_of_a_bag_that_are_weighted_and_summed_are_let_pass() -> None:
+    pooled = [
+        node("Softmax", "logits", "a", axis=0),
+        node("Transpose", "a", "at", perm=[1, 0]),
+        node("MatMul", "at r", "y"),
+    ]
+    assert scored(*pooled, dims=(4, 16)) == []
