@@ -12,6 +12,7 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.rules.credentials import at_home, leaked
@@ -47,6 +48,12 @@ _ROOT = lazy(
     re.I,
 )
 _CACHE = lazy(r"^~/\.cache/\w")
+_NAMED = lazy(
+    r"^~/(?!(?:Documents|Desktop|Pictures|Music|Videos|Movies|Downloads|OneDrive|Dropbox|iCloud|Photos|projects?|code|src|"
+    r"work(?:space)?|repos?|git|dev|go|bin|lib|snap)(?:/|$))\w[\w.-]*(?:/|$)",
+    re.I,
+)
+"""A folder of some name below the home that is no usual place of the user's own work."""
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
 _BY_PATH = frozenset(
@@ -54,6 +61,8 @@ _BY_PATH = frozenset(
     imp.load_module zipimport.zipimporter importlib.machinery.SourcelessFileLoader imp.load_compiled""".split()
 )
 """Functions that run the file that they are given."""
+_BY_MODULE = frozenset(("importlib.import_module", "builtins.__import__"))
+"""Functions that import by a name, from where the search path leads (told by itself)."""
 _CODE_NAMES = frozenset(("py", "so", "pyd", "dll", "dylib", "zip", "egg", "whl"))
 _ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
 _HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
@@ -137,8 +146,8 @@ def _code(effect: Effect, reached: bool) -> Severity:
     if effect.argument and not effect.argument.startswith("…") and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
     evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
-    if "file" in effect.flows and re.search(r"\.py$|version|about", effect.argument.lower()):
-        return Severity.LOW  # setup.py reads its version so; the file is judged by itself
+    if effect.flows and all(flow.startswith(SOURCE) for flow in effect.flows):
+        return Severity.LOW  # setup.py reads its version so; the file is judged by itself (rules/reach.py)
     if effect.name == "builtins.eval" and _is_of_list(effect):
         return Severity.MEDIUM if reached else Severity.LOW  # a vocabulary; what the files hold is judged with them
     told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
@@ -170,8 +179,8 @@ def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
     if effect.name == "torch.hub.load":
         return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
-    if "hub" in effect.flows and at_once:
-        return Severity.HIGH  # code of another repository, as MSP5030
+    if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
+        return Severity.MEDIUM if effect.name in _BY_MODULE else Severity.HIGH
     if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
         return Severity.HIGH if at_once else Severity.MEDIUM  # Python under another name
     return _pick(
@@ -282,8 +291,9 @@ def _native(effect: Effect, reached: bool) -> Severity:
 
 def _delete(effect: Effect, reached: bool) -> Severity:
     if _ROOT.search(effect.argument) and effect.name.endswith(("rmtree", "removedirs")):
-        cleans = _CACHE.match(effect.argument) is not None and not (reached and effect.when in _ENTRY)
-        return Severity.LOW if cleans else Severity.HIGH
+        if _CACHE.match(effect.argument) and not (reached and effect.when in _ENTRY):
+            return Severity.LOW
+        return Severity.MEDIUM if effect.when == "main" and _NAMED.match(effect.argument) else Severity.HIGH
     if SENSITIVE_PATH.search(effect.argument) or START_PATH.search(effect.argument):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     return _pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
@@ -385,6 +395,7 @@ _GRADERS = {
     "library": (NATIVE, lambda effect, reached: Severity.INFO),  # telling only with a library of the repository
     "delete": (CHANGES_SYSTEM, _delete),
     "drop": (CHANGES_SYSTEM, _drop),
+    "made": (CHANGES_SYSTEM, lambda effect, reached: Severity.INFO),  # telling only where the file is run
     "start": (CHANGES_SYSTEM, _drop),
     "overwrite": (CHANGES_SYSTEM, _drop),
     "obeyed": (CHANGES_SYSTEM, _drop),
@@ -446,7 +457,8 @@ _FROM = {
 
 def origins(flows: set[str]) -> str:
     """Where values come from, for a person."""
+    files = (f"the file {flow.removeprefix(SOURCE)}" for flow in sorted(flows) if flow.startswith(SOURCE))
     named = (
         f"the place of the package {flow.removeprefix(PACKAGE)}" for flow in sorted(flows) if flow.startswith(PACKAGE)
     )
-    return " and ".join([*(_FROM[flow] for flow in sorted(flows) if flow in _FROM), *named])
+    return " and ".join([*(_FROM[flow] for flow in sorted(flows) if flow in _FROM), *files, *named])

@@ -17,6 +17,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_code import message_of, subject_of
@@ -114,13 +115,25 @@ def next_files(tree: Tree, file: TreeFile) -> Iterator[str]:
             if elsewhere and not found:
                 yield from _anywhere(tree, imported.module)
         for effect in summary.effects:
-            if effect.kind in ("module", "code") and (target := _target(tree, file, effect)):
-                yield target
+            if effect.kind in ("module", "code"):
+                yield from filter(None, (_target(tree, file, said) for said in (effect.argument, *_sources(effect))))
 
 
-def _target(tree: Tree, file: TreeFile, effect: Effect) -> str | None:
-    """The Python file of the tree that the effect runs by its path."""
-    named = _PYTHON_PATH.search(effect.argument)
+def _sources(effect: Effect) -> list[str]:
+    """Paths of the files of Python whose text the effect runs."""
+    return [flow.removeprefix(SOURCE) for flow in effect.flows if flow.startswith(SOURCE)]
+
+
+def _is_known(tree: Tree, file: TreeFile, path: str) -> bool:
+    """True for a file of Python that is in the tree, or that the file which runs it writes (a version, as a rule)."""
+    effects = (effect for summary in file.top(PythonSummary) for effect in summary.effects)
+    made = (effect.argument for effect in effects if effect.kind == "made")
+    return _target(tree, file, path) is not None or path in made
+
+
+def _target(tree: Tree, file: TreeFile, said: str) -> str | None:
+    """The Python file of the tree that is run by its path, or by a command that ends in it."""
+    named = _PYTHON_PATH.search(said)
     if named is None:
         return None
     place = named[1].replace("\\", "/").lstrip("/")
@@ -243,6 +256,8 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
         for effect, called in _effects(file, imported=path in imported):
             served = way == _SPACE and effect.kind in _NETWORK
             because = f"A loader gets there: {way}."
+            if effect.kind == "code" and not all(_is_known(tree, file, path) for path in _sources(effect)):
+                effect = msgspec.structs.replace(effect, flows=(*effect.flows, "file"))  # it is not here to be judged
             yield from _weighed(file, effect, context, because, reached=called and not served)
 
 

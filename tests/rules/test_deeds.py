@@ -149,3 +149,11 @@ def test_a_folder_of_the_name_does_not_make_the_installed_package_ones_own() -> 
 def test_an_empty_file_changes_no_code() -> None:
     code = "import importlib.resources as r\np = r.files('speaker').joinpath('checkpoints', name)\np.touch()"
     assert worst(code, "modeling_x.py") < Severity.HIGH.rank
+
+
+@pytest.mark.parametrize(("folder", "denied"), [("github_actions_net", False), ("Documents", True), ("code/x", True)])
+def test_a_program_clears_the_folder_of_its_own_test(folder: str, denied: bool) -> None:
+    start = "if __name__ == '__main__':\n    "
+    code = f"import shutil\nfrom pathlib import Path\n{start}shutil.rmtree(Path.home() / '{folder}')"
+    assert (worst(code, "run.py") >= Severity.HIGH.rank) is denied
+    assert worst(code.replace(start, ""), "run.py") >= Severity.HIGH.rank

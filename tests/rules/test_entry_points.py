@@ -110,6 +110,28 @@ def test_files_that_are_run_by_their_path(line: str, path: str) -> None:
     assert worst(files | ({"pkg/mod.py": "x = 1\n"} if "pkg" in path else {})) >= Severity.HIGH.rank
 
 
+VERSION = {"tool/__init__.py": "version = '1'\n"}
+READS = (
+    "exec(open('tool/{}').read())",
+    "for line in open('tool/{}'):\n    if 'version' in line:\n        exec(line)",
+    "def read():\n    with open('tool/{}') as f:\n        exec(compile(f.read(), 'x', 'exec'))\nread()",
+)
+
+
+@pytest.mark.parametrize("setup", READS)
+def test_setup_reads_its_version_from_python_that_is_here(setup: str) -> None:
+    assert worst({"setup.py": setup.format("__init__.py"), **VERSION}) < Severity.HIGH.rank
+    assert worst({"setup.py": setup.format("absent.py"), **VERSION}) >= Severity.HIGH.rank
+    assert worst({"setup.py": setup.format("version"), "tool/version": "v = 1", **VERSION}) >= Severity.HIGH.rank
+    acts = {"tool/__init__.py": "import os\nos.system('./thing')\n"}
+    assert worst({"setup.py": setup.format("__init__.py"), **acts}) >= Severity.HIGH.rank
+
+
+def test_setup_may_write_the_version_that_it_reads() -> None:
+    setup = "open('tool/version.py', 'w').write('v = 1')\nexec(open('tool/version.py').read())"
+    assert worst({"setup.py": setup, **VERSION}) < Severity.HIGH.rank
+
+
 def test_python_of_the_repository_that_does_nothing_may_be_run() -> None:
     model = "import runpy\nrunpy.run_path('extra/boot.py')\nclass M:\n    pass\n"
     assert worst({"config.json": CONFIG, "modeling_x.py": model, "extra/boot.py": "x = 1\n"}) < Severity.HIGH.rank

@@ -29,7 +29,7 @@ from modelscan_plus.formats.text.python.calls import (
     straightened,
 )
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
-from modelscan_plus.formats.text.python.flow import Flow
+from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
@@ -268,7 +268,7 @@ class Finder:
             node.lineno,
             self._excerpt(node),
             shorten(visible(" ".join(argument.split())), 160),
-            tuple(sorted(flow for flow in flows if flow in _REPORTED or flow.startswith(PACKAGE))),
+            tuple(sorted(flow for flow in flows if flow in _REPORTED or flow.startswith((PACKAGE, SOURCE)))),
             disguised,
             hostile,
             discarded,
@@ -373,7 +373,9 @@ class Finder:
         if "user-files" in flows:
             return "overwrite"
         runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
-        return "drop" if runs and flows & {"download", "decoded"} else ""
+        if runs and flows & {"download", "decoded"}:
+            return "drop"
+        return "made" if path.lower().endswith(".py") else ""
 
     def assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
         """What one assignment changes."""

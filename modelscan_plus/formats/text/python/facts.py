@@ -12,7 +12,7 @@ class Effect(msgspec.Struct, frozen=True):
     """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
     loaded with remote code), "download",
     "send", "connect", "unpickle", "native", "library" (a method that may open one), "write", "delete", "secret", "listen", "settings", "native-build", "registry", "clipboard", "capture" (camera or microphone), "upload",
-    "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "held" (a function
+    "made" (a file of Python is written), "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "held" (a function
     that starts programs or runs code is kept to be called later), "search-path" (where modules are looked for)."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""
@@ -25,7 +25,7 @@ class Effect(msgspec.Struct, frozen=True):
     argument: str = ""
     """The first argument, as far as it folds to text: a command, address, path or program."""
     flows: tuple[str, ...] = ()
-    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "input", "config", as in flow.py; "user-files",
+    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", as in flow.py; "user-files",
     "others-code", "package:NAME", "generated", as in places.py; "any-object" for a load that does not keep to tensors."""
     disguised: bool = False
     """The name was put together or looked up by text."""

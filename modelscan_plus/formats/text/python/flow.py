@@ -2,7 +2,7 @@
 
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
-listings), "file", "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
+listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
 which a model is used); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
@@ -23,7 +23,11 @@ from modelscan_plus.formats.text.python.sinks import (
     SENSITIVE_PATH,
     TAG_OF,
 )
+from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
+SOURCE = "source:"
+"""Begins the origin of what was read from a file of Python; its path follows, as far as it is known."""
+_PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
 _DEPTH = 80
@@ -114,17 +118,22 @@ class Flow:
         if made and maker == "socket.socket" and method in ("recv", "makefile"):
             found = found | {"download"}
         if dotted in OPENS:
-            path = self._names.folder.text(node.args[0]) if node.args else None
-            found = found | ({"secret"} if path and SENSITIVE_PATH.search(path) else {"file"})
+            found = found | self._read(node.args[0] if node.args else None)
         if isinstance(node.func, ast.Attribute):
             if node.func.attr in ("read_text", "read_bytes"):
-                path = self._names.folder.text(node.func.value)
-                found = found | ({"secret"} if path and SENSITIVE_PATH.search(path) else {"file"})
+                found = found | self._read(node.func.value)
             found = found | self.origins(node.func.value, block, depth + 1)
             found = found | self._returns.get(f"*.{node.func.attr}", set())
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())
         return found
+
+    def _read(self, place: ast.expr | None) -> set[str]:
+        """What is read from a file."""
+        path = spoken(place, self._names) if place is not None else UNKNOWN
+        if SENSITIVE_PATH.search(path):
+            return {"secret"}
+        return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}
 
     def _pass(self, block: Block) -> None:
         for node in (inner for top in block.nodes for inner in ast.walk(top)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.analyse import parse
+from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -41,7 +42,11 @@ def _run(
             code = code.decode("utf-8", "replace")
         if isinstance(code, str) and len(code) <= _LONGEST:
             results.append(run_text(machine, code, _inside(given, keywords, scope), node))
-        elif isinstance(option, Unknown) and option.about and "file" in option.flows:
+        elif (
+            isinstance(option, Unknown)
+            and option.about
+            and any(flow == "file" or flow.startswith(SOURCE) for flow in option.flows)
+        ):
             _run_file(machine, option.about, _inside(given, keywords, scope))
     return results[0] if len(results) == 1 else None
 
