@@ -16,7 +16,8 @@ from modelscan_plus.formats.graphs.onnx.external import references
 from modelscan_plus.formats.graphs.onnx.model import Graph, Model, Node, Tensor, ValueInfo
 from modelscan_plus.formats.graphs.onnx.schema import MODEL
 from modelscan_plus.formats.graphs.onnx.walk import scopes, tensors
-from modelscan_plus.formats.graphs.protobuf import WireReader
+from modelscan_plus.formats.graphs.protobuf import Field, Kind, WireReader, compile_schema
+from modelscan_plus.formats.graphs.spans import Span
 from modelscan_plus.probe.onnx.limits import NetworkLimits, Refused, shown
 
 ML = "ai.onnx.ml"
@@ -26,6 +27,29 @@ _BODIES = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _OBJECTS = 2_000_000
 _SECONDS = 600.0
 """A backstop for the reader alone; what ends reading is the count of objects."""
+
+
+_MODES, _MODE_BYTES, _OWN_BYTES = b"nodes_modes", 9, 64
+"""Where a tree ensemble says what each node is; how long the list is for each node at most ("BRANCH_LEQ" takes 12 bytes
+with tag and length, "LEAF" 6, and more than half of a tree's nodes are leaves), and the attribute besides."""
+
+
+@dataclass(slots=True)
+class _Outline:
+    """Of a file, of its graph or of one of its nodes: what lies one level below."""
+
+    below: "list[_Outline]" = field(default_factory=list)
+    attributes: list[Span] = field(default_factory=list)
+
+
+_OUTLINE = compile_schema(
+    {
+        "model": (_Outline, [Field(7, "below", Kind.MESSAGE, repeated=True, message="graph")]),
+        "graph": (_Outline, [Field(1, "below", Kind.MESSAGE, repeated=True, message="node")]),
+        "node": (_Outline, [Field(5, "attributes", Kind.SPAN, repeated=True)]),
+    }
+)["model"]
+"""The graph as far as attributes, which are not opened. Field numbers of onnx.proto."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +114,7 @@ def _parse(source: ByteSource, limits: NetworkLimits) -> Model:
     model = Model()
     reader = WireReader(source, Budget(Limits(max_objects=_OBJECTS, seconds=_SECONDS)))
     try:
+        _bound_trees(source, limits)
         reader.read(MODEL, model)
     except BudgetExceeded as error:
         raise Refused(f"the graph is too large to be read ({error.message})") from error
@@ -97,6 +122,20 @@ def _parse(source: ByteSource, limits: NetworkLimits) -> Model:
     if broken is not None or reader.end < source.size:
         raise Refused("the file is malformed; no library loads it")
     return model
+
+
+def _bound_trees(source: ByteSource, limits: NetworkLimits) -> None:
+    """Each node of a tree has its mode as a string, which is an object to the reader: a list of them that is too long
+    for the trees that are allowed is refused by its length, before any is built. Raises `Refused`, `BudgetExceeded`."""
+    if source.size <= limits.trees * _MODE_BYTES:
+        return
+    outline, most = _Outline(), limits.trees * _MODE_BYTES + _OWN_BYTES
+    WireReader(source, Budget(Limits(max_objects=_OBJECTS, seconds=_SECONDS))).read(_OUTLINE, outline)
+    for graph in outline.below:
+        for node in graph.below:
+            for attribute in node.attributes:
+                if _MODES in attribute.head[:32] and attribute.length > most:
+                    raise Refused(f"a tree ensemble of more than {limits.trees:,} nodes")
 
 
 def _sketch(model: Model, graph: Graph) -> Sketch:

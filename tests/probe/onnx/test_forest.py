@@ -1,5 +1,6 @@
 """Tree ensembles: what onnxruntime gives, no gradients, and tables that are no forest."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from modelscan_plus.probe.onnx import NetworkLimits, Refused, load  # noqa: E402
 from tests.probe.onnx.models import expected, graph, node, source  # noqa: E402
+from tools.probe_zoo import trees  # noqa: E402
 
 ML = "ai.onnx.ml"
 FEATURES = 5
@@ -186,9 +188,35 @@ def test_a_table_that_is_no_forest_is_refused(data: bytes, reason: str) -> None:
         load(source(data), gradients=False)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_boosted_trees_of_histograms(classes: int, tmp_path: Path) -> None:
+    """As skl2onnx writes HistGradientBoostingClassifier: for two classes one column of scores, and missing values."""
+    ensemble = pytest.importorskip("sklearn.ensemble", reason="scikit-learn is not installed")
+    x = np.random.default_rng(4).normal(size=(300, FEATURES)).astype(np.float32)
+    y = np.digitize(x[:, 0] + 0.5 * x[:, 1], np.linspace(-1, 1, classes - 1))
+    x[::5, 1] = np.nan
+    model = ensemble.HistGradientBoostingClassifier(max_iter=6, max_leaf_nodes=7, min_samples_leaf=5).fit(x, y)
+    trees.export(model, FEATURES, tmp_path / "model.onnx")
+    data = (tmp_path / "model.onnx").read_bytes()
+    network = load(source(data), gradients=False)
+    found = network.forward(torch.from_numpy(x)).softmax(1).numpy()
+    np.testing.assert_allclose(found, model.predict_proba(x), atol=1e-5)
+    np.testing.assert_allclose(found, expected(data, x, "probabilities"), atol=1e-5)
+    assert max(len(column) for column in network.splits()) > 1
+
+
+def test_a_list_of_modes_that_is_too_long_is_refused_before_it_is_read() -> None:
+    table = forest(3, 3)
+    nodes = len(table["nodes_modes"])
+    assert load(source(classifier(table, 3)), NetworkLimits(trees=nodes), gradients=False).classes == 3
+    flood = classifier(table | {"nodes_modes": [""] * 90_000}, 3)
+    with pytest.raises(Refused, match="a tree ensemble of more than 10,000 nodes"):
+        load(source(flood), NetworkLimits(trees=10_000), gradients=False)
+
+
 def test_bounds() -> None:
     data = classifier(forest(3, 3, depth=6), 3)
     load(source(data), gradients=False)
-    for limits, reason in ((NetworkLimits(trees=20), "at most 20"), (NetworkLimits(tree_depth=5), "deeper than 5")):
+    for limits, reason in ((NetworkLimits(trees=20), "more than 20"), (NetworkLimits(tree_depth=5), "deeper than 5")):
         with pytest.raises(Refused, match=reason):
             load(source(data), limits, gradients=False)
