@@ -125,10 +125,12 @@ def _sources(effect: Effect) -> list[str]:
 
 
 def _is_known(tree: Tree, file: TreeFile, path: str) -> bool:
-    """True for a file of Python that is in the tree, or that the file which runs it writes (a version, as a rule)."""
+    """True for a file of Python that is in the tree, or that an installer writes with a text that it states: a version."""
+    if _target(tree, file, path) is not None:
+        return True
     effects = (effect for summary in file.top(PythonSummary) for effect in summary.effects)
-    made = (effect.argument for effect in effects if effect.kind == "made")
-    return _target(tree, file, path) is not None or path in made
+    made = {effect.argument for effect in effects if effect.kind == "made" and "stated" in effect.flows}
+    return file.name == "setup.py" and path in made
 
 
 def _target(tree: Tree, file: TreeFile, said: str) -> str | None:

@@ -128,8 +128,12 @@ def test_setup_reads_its_version_from_python_that_is_here(setup: str) -> None:
 
 
 def test_setup_may_write_the_version_that_it_reads() -> None:
-    setup = "open('tool/version.py', 'w').write('v = 1')\nexec(open('tool/version.py').read())"
-    assert worst({"setup.py": setup, **VERSION}) < Severity.HIGH.rank
+    setup = "open('tool/version.py', 'w').write({})\nexec(open('tool/version.py').read())"
+    known = setup.format("f'v = {open(chr(86)).read()}'")
+    assert worst({"setup.py": known, **VERSION}) < Severity.HIGH.rank
+    assert worst({"setup.py": setup.format("open('notes.txt').read()"), **VERSION}) >= Severity.HIGH.rank
+    model = f"{known}\nclass M:\n    pass\n"
+    assert worst({"config.json": CONFIG, "modeling_x.py": model, **VERSION}) >= Severity.HIGH.rank
 
 
 def test_python_of_the_repository_that_does_nothing_may_be_run() -> None:

@@ -246,6 +246,7 @@ class Finder:
             kind = self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
             if not kind:
                 return
+            flows |= deeds.written(kind, node, block, self._names)
         elif kind == "upload" and dotted.startswith("….") and not flows & {"secret", "user-files"}:
             return
         if kind == "download" and (
@@ -413,7 +414,7 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 
 
 _REPORTED = frozenset(
-    "hub download decoded secret host file input config generated user-files others-code any-object".split()
+    "hub download decoded secret host file input config generated stated user-files others-code any-object".split()
 )
 
 

@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
@@ -77,6 +78,8 @@ _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
 `touch` is none of them: what it makes is empty, and nothing in it can run."""
 _DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .jpg .safetensors .parquet".split())
 """Endings of files that nothing runs."""
+_WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
+_DEEPEST = 20
 _SETS = frozenset(("os.environ.setdefault", "os.putenv", "os.environ.update", "os.environ.__setitem__"))
 
 
@@ -180,3 +183,32 @@ def changes_code(argument: str, flows: set[str]) -> bool:
         return True
     named = any(flow.startswith(PACKAGE) for flow in flows)
     return named and not argument.lower().endswith(_DATA)
+
+
+def written(kind: str, node: ast.Call, block: Block, names: Names) -> set[str]:
+    """ "stated" where the part of a program that opens a file of Python writes only texts whose beginning it states."""
+    if kind != "made":
+        return set()
+    calls = [call for top in block.nodes for call in ast.walk(top) if isinstance(call, ast.Call)]
+    texts = [
+        call.args[0]
+        for call in (node, *calls)
+        if call.args and isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING
+    ]
+    return {"stated"} if texts and all(_begins(text, names) for text in texts) else set()
+
+
+def _begins(text: ast.expr, names: Names, depth: int = 0) -> bool:
+    """True for a text that begins with what stands in the source."""
+    if depth > _DEEPEST:
+        return False
+    match text:
+        case ast.Name(id=name) if name in names.single:
+            return _begins(names.single[name], names, depth + 1)
+        case ast.JoinedStr():
+            return bool(text.values) and isinstance(text.values[0], ast.Constant)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
+            return _begins(left, names, depth + 1)
+        case ast.Call(func=ast.Attribute(value=base, attr="format" | "encode" | "replace" | "strip")):
+            return _begins(base, names, depth + 1)
+    return names.folder.text(text) is not None

@@ -26,7 +26,8 @@ class Effect(msgspec.Struct, frozen=True):
     """The first argument, as far as it folds to text: a command, address, path or program."""
     flows: tuple[str, ...] = ()
     """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", as in flow.py; "user-files",
-    "others-code", "package:NAME", "generated", as in places.py; "any-object" for a load that does not keep to tensors."""
+    "others-code", "package:NAME", "generated", as in places.py; "stated" for a text of which the source states the beginning;
+    "any-object" for a load that does not keep to tensors."""
     disguised: bool = False
     """The name was put together or looked up by text."""
     hostile: str = ""
