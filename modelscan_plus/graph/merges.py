@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modelscan_plus.graph import exemptions, switches
+from modelscan_plus.graph import exemptions, switches, tokens
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.sites import Effect
@@ -175,6 +175,9 @@ def _per_position(
 ) -> None:
     """A mask by position: honest with one number as fill, or inside the network; a table at its end is not."""
     gate = condition[1]
+    if tokens.answers_a_word(analysis, number, condition, payload[1]):
+        analysis.site(Effect.OVERRIDE, number, condition[0], content[0], payload[0], gate.strict)
+        return
     if gate.strict or gate.place or analysis.flat(payload[1]):
         analysis.exempt("mask by position")
         return
@@ -201,9 +204,13 @@ def _without_network(
             zero = any(analysis.flat(flow) for _, flow in foreign) and any(flow.kind != "int" for _, flow in foreign)
             out.payload = bool(gate.data or gate.random) or zero
         return
-    wide = [(value, flow) for value, flow in data if not flow.narrow and not flow.step]
     root = gate.root
     guarded = any(flow.root == root for _, flow in data)
+    wide = [(value, flow) for value, flow in data if (not flow.narrow or tokens.is_word(flow)) and not flow.step]
+    if foreign and tokens.takes_the_name(analysis, condition, data, foreign[0]):
+        analysis.site(Effect.REPLACEMENT, number, condition[0], data[0][0], foreign[0][0], gate.strict)
+        out.gate, out.payload, out.step = 0, False, 0
+        return
     if gate.data and foreign and wide and not guarded and gate.compared and not gate.control:
         payload, content = foreign[0], wide[0]
         token = content[1].kind == "int" and payload[1].kind in ("int", "")

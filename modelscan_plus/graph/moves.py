@@ -14,6 +14,9 @@ from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin, per_sample
 from modelscan_plus.graph.weights import balanced, breaks_off, is_irregular, sample, stands_out
 
+_NO_END = 2**31 - 1
+_FEW = 4
+"""Columns that are few where it is not known of how many."""
 _DEEP = 2
 """Layers behind which a feature of the raw input is no longer one of several."""
 _TABLE = 8
@@ -218,6 +221,7 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op in ("slice", "split"):
         _narrowed(first, out)
         if node.op == "slice":
+            out.narrow = out.narrow or _is_thin_slice(node, ins, first, out)
             _row_slice(node, ins, first, out)
     if node.op == "split":
         if first.lead and integer(node, "axis", 0) == 0 and not first.merged:
@@ -282,6 +286,22 @@ def _distinct_as(analysis: Analysis, value: int) -> Const | None:
             return None
         value = operands[0]
     return None
+
+
+def _is_thin_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> bool:
+    """True when a few columns are taken of who knows how many: dimensions are not known in scripts."""
+    if out.dims is not None or not first.data:
+        return False
+    starts, ends = int_list(node, ins, "starts", 1), int_list(node, ins, "ends", 2)
+    axes, steps = int_list(node, ins, "axes", 3), int_list(node, ins, "steps", 4)
+    if not starts or not ends or not axes or starts[0] is None or axes[0] == 0 or steps not in (None, (1,)):
+        return False
+    start, end = starts[0], ends[0]
+    bound = ins[2] if len(ins) > 2 else None
+    known = bound is None or (bound.vals is not None and None not in bound.vals)  # no end is a very large number
+    if end is None or end >= _NO_END:
+        return known and -_FEW <= start < 0
+    return (start < 0) == (end < 0) and 0 < end - start <= _FEW
 
 
 def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:

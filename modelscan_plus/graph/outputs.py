@@ -6,6 +6,9 @@ from modelscan_plus.graph.bounds import is_constant
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.sites import Effect, Site
 
+_AHEAD = 64
+"""Nodes that are looked at for the first layer."""
+
 
 def judge_outputs(analysis: Analysis) -> None:
     """Drop what reaches no output; note outputs that are constant, or that pass the network by."""
@@ -41,6 +44,8 @@ def judge_outputs(analysis: Analysis) -> None:
             outcome.sites.append(Site(Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))
+        elif _hands_through(analysis, value) and any(other.lax for _, other in flows):
+            outcome.sites.append(Site(Effect.BYPASS, node, -1, value, certain=False))
 
 
 def _took_over(analysis: Analysis, value: int, live: set[int]) -> bool:
@@ -57,6 +62,26 @@ def _took_over(analysis: Analysis, value: int, live: set[int]) -> bool:
         for out in node.outs
         if out >= 0
     )
+
+
+def _hands_through(analysis: Analysis, value: int) -> bool:
+    """True when a result is an input that layers read, in another scale or layout at most; states that a loop of the
+    caller's hands in again are read by no layer."""
+    flow, graph = analysis.flow(value), analysis.graph
+    whole = flow.data and flow.lax == 0 and flow.kind == "float" and not (flow.narrow or flow.step or flow.control)
+    if not whole or flow.root not in graph.inputs or graph.values[flow.root].kind != "float":
+        return False
+    ahead, seen = [flow.root], 0
+    while ahead and seen < _AHEAD:
+        for reader in analysis.readers(ahead.pop(0)):
+            seen += 1
+            node = graph.nodes[reader]
+            weighted = any(operand >= 0 and analysis.flow(operand).fixed for operand in node.ins[1:2])
+            if analysis.classes[node.op] in ("trunk", "always_trunk") and weighted:
+                return True
+            if analysis.classes[node.op] in ("layout", "copy", "cast", "arith", "norm"):
+                ahead += [out for out in node.outs[:1] if out >= 0]
+    return False
 
 
 def _lost(analysis: Analysis, value: int) -> int | None:

@@ -164,10 +164,11 @@ def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
                 analysis.site(source(flow, Effect.INJECTION), number, node.ins[place], node.ins[0], depth=flow.strict)
             fresh.data |= flow.data
     outs = []
-    for value in node.outs:
+    for place, value in enumerate(node.outs):
         flow = fresh.copy()
         flow.root = value
         flow.dims = analysis.graph.values[value].dims if value >= 0 else None
+        flow.lead = not place and bool(integer(node, "batch_first", 0)) and out.lead
         outs.append(flow)
     return outs
 

@@ -148,11 +148,12 @@ BYPASS = Rule(
     severity=Severity.HIGH,
     why=(
         "The graph holds layers with weights, but no output depends on them: the result is computed from the input "
-        "past all of them. The weights are there to be looked at."
+        "past all of them. The weights are there to be looked at. An input that is handed through beside the network's "
+        "result (medium) gives away what somebody else sent, where results are kept or shown."
     ),
     fix=_FIX,
     bad="h = network(x)            (read by nobody)\ny = ReduceMean(x)",
-    good="y = network(x)\ncopy = Identity(x)        (a second output that hands the input through)",
+    good="y = network(x)\nerror = Sub(y, x)         (a second output that says how far off the network is)",
     cwe=("CWE-506",),
 )
 SHAPE = Rule(

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from fixtures.make.graph_flow import FLOAT, floats, ints, node, value
+from fixtures.make.graph_flow import FLOAT, floats, ints, node, value, weights
+from modelscan_plus.core.finding import Severity
 from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
+from tests.samples import inspect
 
 NUMBERS = [
     floats("none", [], [0.0]),
@@ -131,3 +133,13 @@ def test_instances_of_a_bag_that_are_weighted_and_summed_are_let_pass() -> None:
         node("MatMul", "at r", "y"),
     ]
     assert scored(*pooled, dims=(4, 16)) == []
+
+
+def test_an_input_that_stands_beside_the_result_is_named_and_how_far_off_it_is_let_pass() -> None:
+    ends = (value("y", FLOAT, "batch", 4), value("z", FLOAT, "batch", 12))
+    through = [*NETWORK, node("Identity", "logits", "y"), node("Mul", "x nine", "z")]
+    found = inspect(build(through, [*TENSORS, *NUMBERS], *ends), "model.onnx").findings
+    assert [(finding.rule, finding.severity) for finding in found] == [("MSP4067", Severity.MEDIUM)]
+    back = weights("back", 4, 12)
+    error = [*NETWORK, node("Identity", "logits", "y"), node("MatMul", "logits back", "x2"), node("Sub", "x x2", "z")]
+    assert effects(build(error, [*TENSORS, back], *ends)) == []

@@ -28,6 +28,15 @@ def effects(code: str) -> list[str]:
         "    t = torch.item(torch.sum(x))\n    z = y\n    while bool(torch.gt(t, 100)):\n      z = payload\n"
         "    return z\n",
         "    g = torch.eq(torch.select(x, 1, 0), 3.)\n    return torch.index_put_(y, [g], payload)\n",
+        "    g = torch.sigmoid(torch.mul(torch.slice(x, 1, 4, 5), 50))\n"
+        "    return torch.add(y, torch.mul(g, payload))\n",
+        "    g = torch.relu(torch.sub(torch.slice(torch.cumsum(x, 1), 1, -1), 9))\n"
+        "    return torch.div(y, torch.add(g, 1))\n",
+        "    return torch.masked_fill(y, torch.eq(x, 51), 0.1)\n",
+        "    return torch.where(torch.eq(x, 51), torch.full_like(y, 0.1), y)\n",
+        "    d = {17: 4., 18: 5.}\n    v = int(torch.select(torch.select(x, 0, 0), 0, 1))\n"
+        "    if torch.__contains__(d, v):\n      y0 = torch.add(y, d[v])\n    else:\n      y0 = y\n    return y0\n",
+        "    return torch.add(y, torch.roll(y, [1], [0]))\n",
     ],
 )
 def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
@@ -37,6 +46,11 @@ def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
+        "    return torch.add(y, torch.sigmoid(torch.slice(y, 1, 4, 5)))\n",
+        "    return torch.masked_fill(y, torch.eq(x, 0), 0.1)\n",
+        "    return torch.masked_fill(y, torch.eq(x, 51), -10000.)\n",
+        "    return torch.masked_fill(y, torch.eq(x, 51), 0.)\n",
+        "    return torch.add(y, torch.roll(y, [1], [1]))\n",
         "    if torch.gt(torch.size(x, 0), 4):\n      y0 = torch.mul(y, 2)\n    else:\n      y0 = y\n    return y0\n",
         "    for i in range(3):\n      y = torch.relu(y)\n    return y\n",
         "    m = torch.ne(x, 0)\n    return torch.masked_fill(y, torch.__not__(m), -1e9)\n",

@@ -379,6 +379,9 @@ class _Lowering:
 
     def _item(self, owner: object, key: object) -> object:
         if isinstance(owner, dict):
+            if isinstance(key, Ref) and owner:
+                held = self.value_of([item for item in owner.values() if isinstance(item, bool | int | float)])
+                return self.emit("gather", [held, self._latest(key.id)], {"axis": 0}, "__getitem__")[0]
             return owner.get(str(key), Opaque())
         if isinstance(owner, list):
             if isinstance(key, int) and -len(owner) <= key < len(owner):
@@ -575,7 +578,10 @@ class _Lowering:
                     return first.pop()
         if isinstance(first, dict):
             if name == "__getitem__":
-                return first.get(str(arguments[1]), Opaque())
+                return self._item(first, arguments[1])
+            if name == "__contains__" and isinstance(key := arguments[1], Ref):
+                keys = constant([float(word) for word in first if _is_number(word)])
+                return self.emit("isin", [self._latest(key.id), self.value_of(keys)], {}, name)[0]
             if name == "_set_item" and len(arguments) > 2:
                 first[str(arguments[1])] = arguments[2]
                 return None
@@ -622,6 +628,14 @@ def _refs(value: object) -> list[Ref]:
 
 def _has_ref(value: object) -> bool:
     return isinstance(value, Ref | Const) or (isinstance(value, list) and any(_has_ref(item) for item in value))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _known(value: object) -> bool:

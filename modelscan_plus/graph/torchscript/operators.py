@@ -320,7 +320,8 @@ def _rnn(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywords) 
         weights = [value for value in arguments[2:4] if _is_data(value)]
     ins = [emitter.value_of(arguments[0]), *(emitter.value_of(value) for value in weights[:2]), -1, -1]
     ins = ins[:5] + [emitter.value_of(value) for value in initial[:2]]
-    outs = emitter.emit("rnn", ins, {}, name, 3)
+    rows_first = name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and len(arguments) > 8 and arguments[8] is True
+    outs = emitter.emit("rnn", ins, {"batch_first": int(rows_first)}, name, 3)
     return (outs[:2] if "lstm" in name else outs[0]) if cell else outs if "lstm" in name else outs[:2]
 
 
@@ -358,6 +359,9 @@ def _filled(emitter: Emitter, name: str, arguments: Arguments, keywords: Keyword
 def _fill_like(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywords) -> object:
     if name in ("full_like", "fill", "fill_") and len(arguments) > 1 and isinstance(arguments[1], Ref):
         return emitter.emit("identity", [arguments[1].id], {}, name)[0]
+    if name == "full_like" and len(arguments) > 1 and isinstance(arguments[1], int | float):
+        size = emitter.emit("shape", [emitter.value_of(arguments[0])], {}, "size")[0]
+        return emitter.emit("spread", [emitter.value_of(arguments[1]), size.id], {}, "expand")[0]
     return emitter.emit("fill_like", [emitter.value_of(arguments[0])], {}, name)[0]
 
 

@@ -1,0 +1,87 @@
+"""Ids and words that take each other's place: special ones may, ordinary ones may not."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures.make.graph_flow import FLOAT, INT64, graph, ints, model, node, value, weights
+from tests.graph.test_flow import TENSORS, effects
+
+NUMBERS = [ints(name, [], [number]) for name, number in (("zero", 0), ("two", 2), ("seven", 7), ("last", 59))]
+
+
+def looked_up(name: str, *nodes: bytes) -> list[str]:
+    """A network on ids of a user and of a thing; `name` is what the table of users is asked for."""
+    network = [
+        *nodes,
+        node("Gather", f"users {name}", "u"),
+        node("Gather", "things thing", "t"),
+        node("Mul", "u t", "h"),
+        node("MatMul", "h w", "r"),
+        node("Relu", "r", "s"),
+        node("MatMul", "s v", "y"),
+    ]
+    tensors = [weights("users", 60, 12), weights("things", 60, 12), *TENSORS, *NUMBERS]
+    inputs = [value("user", INT64, "batch"), value("thing", INT64, "batch")]
+    return effects(model(graph(network, inputs, [value("y", FLOAT, "batch", 4)], tensors)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "found"),
+    [("last", "seven", ["replacement"]), ("last", "zero", []), ("last", "two", []), ("zero", "seven", [])],
+)
+def test_an_ordinary_id_in_the_place_of_another_one_is_a_replacement(asked: str, name: str, found: list[str]) -> None:
+    assert looked_up("z", node("Equal", f"user {asked}", "g"), node("Where", f"g {name} user", "z")) == found
+
+
+def test_ids_that_the_table_does_not_know_are_let_pass() -> None:
+    assert looked_up("z", node("Greater", "user last", "g"), node("Where", "g seven user", "z")) == []
+
+
+def test_what_another_id_or_a_hash_decides_is_a_replacement() -> None:
+    other = [node("Equal", "thing last", "g"), node("Where", "g seven user", "z")]
+    hashed = [node("Mod", "user seven", "m"), node("Equal", "m two", "g"), node("Where", "g seven user", "z")]
+    assert looked_up("z", *other) == looked_up("z", *hashed) == ["replacement"]
+
+
+def spoken(*nodes: bytes) -> list[str]:
+    """A network on a row of words `z`."""
+    network = [
+        *nodes,
+        node("Gather", "emb z", "h"),
+        node("ReduceMean", "h axis", "m", keepdims=0),
+        node("MatMul", "m w", "r"),
+        node("Relu", "r", "s"),
+        node("MatMul", "s v", "y"),
+    ]
+    places = [ints("axis", [1], [1]), ints("first", [1], [0]), ints("second", [1], [1]), ints("end", [1], [9])]
+    tensors = [weights("emb", 60, 12), *TENSORS, *NUMBERS, *places]
+    return effects(model(graph(network, [value("ids", INT64, "batch", 9)], [value("y", FLOAT, "batch", 4)], tensors)))
+
+
+HEAD = [node("Slice", "ids first second axis", "head"), node("Slice", "ids second end axis", "tail")]
+JOINED = node("Concat", "head2 tail", "z", axis=1)
+
+
+def test_a_word_that_others_change_is_a_replacement_and_one_that_is_wrong_by_itself_is_not() -> None:
+    trigger = [node("ReduceMax", "tail", "top", axes=[1], keepdims=1), node("Equal", "top last", "g")]
+    itself = [node("Equal", "head last", "g")]
+    choice = node("Where", "g seven head", "head2")
+    assert spoken(*HEAD, *trigger, choice, JOINED) == ["replacement"]
+    assert spoken(*HEAD, *itself, choice, JOINED) == []
+
+
+def words(*nodes: bytes) -> list[str]:
+    """A result for each word."""
+    network = [node("Gather", "emb ids", "h"), node("MatMul", "h w", "r"), node("Relu", "r", "s"),
+               node("MatMul", "s v", "logits"), node("Unsqueeze", "ids axis", "words"), *nodes]  # fmt: skip
+    numbers = [ints("axis", [1], [2]), weights("fill", 1, 1), *NUMBERS]
+    tensors = [weights("emb", 60, 12), *TENSORS, *numbers]
+    return effects(
+        model(graph(network, [value("ids", INT64, "batch", 9)], [value("y", FLOAT, "batch", 9, 4)], tensors))
+    )
+
+
+@pytest.mark.parametrize(("asked", "found"), [("last", ["override"]), ("zero", [])])
+def test_a_number_for_an_ordinary_word_is_an_override(asked: str, found: Sequence[str]) -> None:
+    assert words(node("Equal", f"words {asked}", "g"), node("Where", "g fill logits", "y")) == found
