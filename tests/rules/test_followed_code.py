@@ -975,3 +975,18 @@ WAYS: dict[str, tuple[str, dict[str, str]]] = {
 @pytest.mark.parametrize(("model", "files"), WAYS.values(), ids=WAYS)
 def test_the_function_runs(model: str, files: dict[str, str]) -> None:
     assert worst(model, **files) >= Severity.HIGH.rank
+
+
+WRITES_CODE = (
+    "def make(n):\n    code = 'def f(x):\\n    return ' + ' + '.join(f'x ** {i}' for i in range(n))\n"
+    "    held = {}\n    exec(compile(code, 'f', 'exec'), held)\n    return held['f']\n"
+)
+
+
+def test_code_that_is_written_for_numbers_is_known_where_the_numbers_are() -> None:
+    assert worst(WRITES_CODE + "f = make(4)") < Severity.HIGH.rank
+    for calls in (
+        "f = make(4)\nimport torch\ng = make(torch.load('n.pt'))",
+        "f = make(4)\ndef own(h):\n    return h\n@own\ndef g(n):\n    return make(n)\ng(open('n').name)",
+    ):
+        assert worst(WRITES_CODE + calls) >= Severity.HIGH.rank

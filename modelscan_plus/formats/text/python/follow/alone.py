@@ -23,10 +23,33 @@ def analysed(tree: ast.Module, text: str, budget: Budget, name: str = "") -> tup
         program.effects([path])
     except BudgetExceeded as breach:
         unfinished.append(breach.message)  # what the names say is known all the same
-    effects = together(source.effects, [effect for at, effect in program.told() if at == path])
+    followed = [effect for at, effect in program.told() if at == path]
+    named = source.effects if unfinished or program.exhausted else settled(source.effects, followed)
+    effects = together(named, followed)
     omitted = source.omitted + max(0, len(effects) - KEPT)
     source = msgspec.structs.replace(source, effects=tuple(effects[:KEPT]), omitted=omitted)
     return source, (*unfinished, *program.exhausted)
+
+
+def settled(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
+    """Effects by name, less those on import whose code is known whenever it runs then: that is judged by itself.
+
+    A function that writes code for numbers it is given, and is called on import with some, runs other code only for
+    other callers."""
+    known: dict[tuple[int, str], bool] = {}
+    for effect in followed:
+        if effect.kind == "code" and effect.when == "import":
+            place = (effect.line, effect.name)
+            known[place] = known.get(place, True) and bool(effect.argument) and not effect.argument.startswith("…")
+    return [
+        msgspec.structs.replace(effect, when="call")
+        if effect.kind == "code"
+        and effect.when == "import"
+        and not effect.flows
+        and known.get((effect.line, effect.name))
+        else effect
+        for effect in named
+    ]
 
 
 def together(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
