@@ -65,6 +65,8 @@ _BY_MODULE = frozenset(("importlib.import_module", "builtins.__import__"))
 """Functions that import by a name, from where the search path leads (told by itself)."""
 _CODE_NAMES = frozenset(("py", "so", "pyd", "dll", "dylib", "zip", "egg", "whl"))
 _ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
+_TOLD = frozenset(("config", "file", "download", "decoded", "hub", "generated"))
+"""Origins of what others than the caller decide."""
 _HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
 _SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|~")
 _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
@@ -319,6 +321,10 @@ def _patch(effect: Effect, reached: bool) -> Severity:
 
 
 def _upload(effect: Effect, reached: bool) -> Severity:
+    """Honest code uploads to the repository that its caller names: `push_to_hub`, called by `save_pretrained`."""
+    named = re.search(r"\w", effect.argument) is not None or _TOLD & set(effect.flows)
+    if effect.when == "entry" and effect.name.startswith("huggingface_hub.") and not named:
+        return Severity.MEDIUM if reached else Severity.INFO
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 

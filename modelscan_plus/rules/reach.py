@@ -59,7 +59,7 @@ _BY_PLACE = frozenset(("hubconf.py", "handler.py", "model.py", "predict.py"))
 _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _SPACE = "the space runs it"
-_NETWORK = frozenset(("download", "send", "connect", "listen"))
+_NETWORK = frozenset(("download", "send", "connect", "listen", "upload"))
 """What the program of a space is there for."""
 _PYTHON_PATH = lazy(r"(?:^|[\s…'\"/])([\w./\\-]*\w\.pyw?)$")
 _REMOTE_CODE = lazy(

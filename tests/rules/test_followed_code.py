@@ -1,8 +1,14 @@
 """Ways to a function of another file that name neither it nor its file where it runs."""
 
+import ast
+
 import pytest
 
 from modelscan_plus.core.finding import Severity
+from modelscan_plus.core.limits import Budget, Limits
+from modelscan_plus.formats.text.python.follow import machine
+from modelscan_plus.formats.text.python.follow.program import Program
+from modelscan_plus.formats.text.python.follow.values import UNKNOWN, Either, Method, Outer, Unknown
 from tests.rules.test_linked_code import RUNS, worst
 
 WAYS: dict[str, tuple[str, dict[str, str]]] = {
@@ -990,3 +996,25 @@ def test_code_that_is_written_for_numbers_is_known_where_the_numbers_are() -> No
         "f = make(4)\ndef own(h):\n    return h\n@own\ndef g(n):\n    return make(n)\ng(open('n').name)",
     ):
         assert worst(WRITES_CODE + calls) >= Severity.HIGH.rank
+
+
+def chain(length: int, last: str) -> str:
+    calls = "".join(f"def f{number}():\n    f{number + 1}()\n" for number in range(length))
+    deeper = "".join(f"def g{number}():\n    g{number + 1}()\n" for number in range(5))
+    deeper += "def g5():\n    os.system('sh /tmp/.n')\nclass K:\n    def __call__(self):\n        g0()\n"
+    return f"import lib, os\n{deeper}{calls}def f{length}():\n    {last}\nf0()"
+
+
+def test_what_is_handed_over_deep_inside_of_calls_runs_all_the_same() -> None:
+    source = chain(56, "lib.keep(K())")
+    program = Program({"m.py": ast.parse(source)}, {"m.py": source}, Budget(Limits()))
+    found = program.effects(["m.py"])
+    assert not program.exhausted
+    assert "import" in {effect.when for _, effect in found if effect.kind == "process"}
+
+
+def test_calls_of_one_function_by_itself_are_alike_however_many_values_come_together() -> None:
+    few = Either((UNKNOWN, Method(UNKNOWN, "storage")))
+    more = Either((Unknown(about="values"), Method(UNKNOWN, "storage"), Method(UNKNOWN, "values")))
+    assert machine._kinds([few]) == machine._kinds([more])
+    assert machine._kinds([few]) != machine._kinds([Either((*few.options, Outer("os.system")))])

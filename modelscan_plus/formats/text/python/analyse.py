@@ -342,6 +342,8 @@ class Finder:
             ]
         if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
             values = [node.func.value]
+        if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
+            values = places  # where it goes says more than what it is called there
         if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
             values = values[1:]
         if dotted in NAMED_FIRST:

@@ -197,8 +197,10 @@ class Folder:
             return self._fold(inner, local, depth + 10)
         if self.inliner is not None and (body := self.inliner.body(node)) is not None:
             variables = {name: self._fold(value, local, depth + 10) for name, value in body[1].items()}
-            self.decoded = True
-            return Interpreter(lambda part, known: self._fold(part, known, depth + 10)).result(body[0], variables)
+            result = Interpreter(lambda part, known: self._fold(part, known, depth + 10)).result(body[0], variables)
+            loops = any(isinstance(part, ast.For) for statement in body[0] for part in ast.walk(statement))
+            self.decoded = self.decoded or loops  # a text that is put together character by character
+            return result
         if isinstance(node.func, ast.Attribute):
             value = self._fold(node.func.value, local, depth)
             arguments = [self._fold(argument, local, depth) for argument in node.args]

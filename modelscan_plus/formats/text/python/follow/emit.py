@@ -167,7 +167,8 @@ class Emitter:
     def _locate(made: ast.AST, place: ast.expr | ast.stmt) -> None:
         for part in ast.walk(made):
             if isinstance(part, (ast.expr, ast.stmt, ast.keyword)):
-                ast.copy_location(part, place)
+                part.lineno, part.col_offset = place.lineno, place.col_offset
+                part.end_lineno, part.end_col_offset = place.end_lineno, place.end_col_offset
 
     def _forget(self) -> None:
         self._names.aliases.clear()

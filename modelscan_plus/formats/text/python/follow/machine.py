@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelscan_plus.core.limits import Budget
@@ -84,6 +85,8 @@ class Machine:
         """By function, the names that stand in it."""
         self._stack: list[int] = []
         """The functions that are running, outermost first."""
+        self._waiting: dict[tuple[object, str, bool], Callable[[], None]] = {}
+        """What is to be handed over when the calls around are done."""
 
     # ---- bounds
 
@@ -115,6 +118,17 @@ class Machine:
         self._nested, self.branching, self.loops, self.frames = 0, 0, [], [Frame()]
         self._running.clear()
         self._stack.clear()
+        self._waiting.clear()
+
+    def finish(self) -> None:
+        """Hand over what has waited until the calls are done."""
+        done: set[object] = set()
+        while self._waiting:
+            key, run = self._waiting.popitem()
+            if key not in done:
+                done.add(key)
+                self.when = key[1]
+                run()
 
     def aside(self, run: Callable[[], object]) -> None:
         """Go through the body of another module, wherever this one is."""
@@ -320,7 +334,13 @@ class Machine:
             self.when = when
 
     def hand_over(self, value: Value, node: ast.AST, scope: Scope, depth: int = 0, *, driven: bool = False) -> None:
-        """Somebody outside of the program gets the value, and may call it; `driven`: and all its methods."""
+        """Somebody outside of the program gets the value, and may call it; `driven`: and all its methods.
+
+        Deep inside of calls that waits: what is handed over there hands over more, and so on."""
+        if len(self._stack) > _DEEPEST // 2:
+            key = (identity(value), self.when, driven)
+            self._waiting.setdefault(key, partial(self.hand_over, value, node, scope, depth, driven=driven))
+            return
         for option in options(value):
             match option:
                 case Function() | Bound() | Partial():
@@ -353,7 +373,9 @@ def _kind(value: Value) -> object:
                 *(_kind(item) for item in held[:8] if isinstance(item, (Function, Outer, Class, Bound))),
             )
         case Either():
-            return tuple(map(_kind, value.options))
+            return frozenset(map(_kind, value.options))
+        case Unknown():
+            return ("u", value.flows)
         case Method() | Super():
             return type(value)
         case Bound():
@@ -376,11 +398,14 @@ def unknown_arguments(program: "Program", function: Value) -> tuple[list[Value],
         return [UNKNOWN], {}
     taken = function.node.args
     names = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    if not function.defaults and not function.keyword_defaults:
+        return [program.parameter(name) for name in names[skipped:]], {}
     defaults = dict(zip(names[len(names) - len(taken.defaults) :], function.defaults, strict=False))
     given = [
-        join([program.parameter(name), *([defaults[name]] if name in defaults else [])]) for name in names[skipped:]
+        join((program.parameter(name), defaults[name])) if name in defaults else program.parameter(name)
+        for name in names[skipped:]
     ]
-    keywords = {name: join([program.parameter(name), value]) for name, value in function.keyword_defaults.items()}
+    keywords = {name: join((program.parameter(name), value)) for name, value in function.keyword_defaults.items()}
     return given, keywords
 
 

@@ -97,6 +97,7 @@ class Program:
         try:
             if self._left > 0 and callable(run):
                 run()
+                self._machine.finish()
             else:
                 self.exhausted.append(what)
         except Exhausted as reason:
