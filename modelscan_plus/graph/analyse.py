@@ -1,6 +1,7 @@
 """The pass itself: over all nodes in order, then a look at the outputs."""
 
 from modelscan_plus.graph.flow import Analysis
+from modelscan_plus.graph.groups import every_step
 from modelscan_plus.graph.ir import Graph
 from modelscan_plus.graph.outputs import judge_outputs
 from modelscan_plus.graph.rehearsal import rehearse
@@ -23,6 +24,7 @@ def analyse(graph: Graph) -> Analysis:
             for out, result in zip(node.outs, results, strict=False):
                 if out >= 0:
                     flows[out] = result
+    every_step(analysis)
     rehearse(analysis)
     judge_outputs(analysis)
     return analysis

@@ -8,7 +8,7 @@ decoding do afterwards is as deep as what they change.
 
 from collections.abc import Sequence
 
-from modelscan_plus.graph import masks
+from modelscan_plus.graph import groups, marks, masks
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.state import Flow
 
@@ -18,6 +18,8 @@ _LOUDNESS = frozenset({"abs", "square", "mul", "pow", "sqrt", "log", "identity",
 _BACK = 16
 _STEPS = 40
 """Nodes that a search ahead looks at."""
+_FAR = 160
+"""The same for a search for the next layer: an expert's result is first scattered back into its rows."""
 _WEIGHT_FREE = frozenset({"copy", "layout", "arith", "smooth", "select", "cast", "join", "norm"})
 
 
@@ -31,6 +33,10 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return "nothing where nothing is"
     if masks.bans(analysis, number, gate, content):
         return "what was seen is banned"
+    if marks.marks_down(analysis, number, gate, content):
+        return "what was seen is marked down"
+    if groups.counts_in_a_set(analysis, number, gate):
+        return "members of a set that count"
     if masks.switches_noise(analysis, number, gate):
         return "noise that a time step switches"
     if analysis.graph.nodes[number].op == "mul" and not gate.payload and is_silence(analysis, number):
@@ -54,6 +60,13 @@ def speaks_for_choice(
         return "guard of the value itself"
     if gate.mutual and masks.by_element(gate, content) and masks.hides(analysis, sides):
         return "what was seen is banned"
+    condition = next((value for value in analysis.graph.nodes[number].ins if analysis.flow(value) is gate), -1)
+    if gate.mutual and marks.chooses_lower(analysis, condition, gate, content, sides):
+        return "what was seen is marked down"
+    if analysis.graph.nodes[number].attrs.get("loop") and groups.settles(analysis, condition, sides):
+        return "a loop until nothing changes"
+    if flat and groups.counts_in_a_set(analysis, number, gate):
+        return "members of a set that count"
     if masks.continues_the_end(analysis, number, gate, content, sides):
         return "what has ended stays ended"
     if fills_the_empty(analysis, gate, sides):
@@ -166,9 +179,9 @@ def goes_on(analysis: Analysis, number: int) -> bool:
     graph = analysis.graph
     seen: set[int] = set()
     ahead = [number]
-    while ahead and len(seen) < _STEPS:
+    while ahead and len(seen) < _FAR:
         current = ahead.pop(0)
-        if current in seen:
+        if current in seen or analysis.classes[graph.nodes[current].op] == "shape":
             continue
         seen.add(current)
         for out in graph.nodes[current].outs:

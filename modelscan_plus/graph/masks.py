@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
-from modelscan_plus.graph.state import Flow
+from modelscan_plus.graph.state import HARD, Flow
 from modelscan_plus.graph.weights import is_irregular
 
 _BACK = 24
@@ -271,3 +271,31 @@ def _summed(analysis: Analysis, value: int) -> int:
             return first
         value = node.ins[0]
     return first
+
+
+def is_share(analysis: Analysis, value: int) -> bool:
+    """True for how much of a row is made of certain words, or what is left of it: it grows evenly with each of them."""
+    graph = analysis.graph
+    for _ in range(_BACK):
+        producer = graph.values[value].producer if value >= 0 else -1
+        if producer < 0:
+            return False
+        node = graph.nodes[producer]
+        if node.op == "reduce_mean":
+            return _is_marked(analysis, node.ins[0])
+        if node.op == "div" and len(node.ins) == 2:
+            over = graph.values[_summed(analysis, node.ins[0])]
+            return over.producer >= 0 and analysis.flow(node.ins[0]).count and _is_marked(analysis, node.ins[0])
+        if node.op == "sub" and len(node.ins) == 2 and analysis.scalar(analysis.flow(node.ins[0])) == 1:
+            value = node.ins[1]
+        elif analysis.classes[node.op] in ("layout", "cast") or node.op in ("identity", "spread"):
+            value = node.ins[0]
+        else:
+            return False
+    return False
+
+
+def _is_marked(analysis: Analysis, value: int) -> bool:
+    """True for truth values by position, or the sum of them."""
+    flow = analysis.flow(_summed(analysis, value))
+    return flow.step == HARD and not flow.narrow and not flow.payload and flow.lax == 0

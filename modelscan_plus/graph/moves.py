@@ -9,7 +9,7 @@ from modelscan_plus.graph.fold import fold
 from modelscan_plus.graph.ir import Const, Dims, Node
 from modelscan_plus.graph.merges import meets, mix_rows, source
 from modelscan_plus.graph.results import Ins, Result, result
-from modelscan_plus.graph.shapes import infer, int_list, integer
+from modelscan_plus.graph.shapes import WHOLE, infer, int_list, integer
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow, by_position, few, is_thin, per_sample
 from modelscan_plus.graph.weights import balanced, breaks_off, is_irregular, sample, stands_out
@@ -315,7 +315,7 @@ def _row_slice(node: Node, ins: Ins, first: Flow, out: Flow) -> None:
     place = axes.index(0)
     start, end = starts[place], ends[place] if place < len(ends) else None
     step = steps[place] if steps is not None and place < len(steps) else 1
-    if start is None or end is None or (start == 0 and end >= 2**31 - 1 and step == 1):
+    if start is None or end is None or (start == 0 and end >= WHOLE and step == 1):
         return
     one = step == 1 and (end - start == 1 or (start == -1 and end >= 2**31 - 1))
     out.rows = 1 if one else 0 if first.merged else 2
@@ -419,7 +419,11 @@ def _learned_rows(analysis: Analysis, number: int, table: Flow, picked: Flow, wi
     dims = table.dims or ()
     if len(dims) > 2 and picked.strict and analysis.trained(table.const, dims[-1], dims[-2]):
         return "weights of the expert that the network chooses"
-    if balanced(table.const, width) and exemptions.goes_on(analysis, number):
+    if not exemptions.goes_on(analysis, number):
+        return ""
+    if picked.strict and analysis.trained(table.const, width, dims[0] if dims else None):
+        return "weights of the expert that the network chooses"
+    if balanced(table.const, width):
         return "learned row for each of a few values"
     return ""
 
@@ -454,6 +458,8 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             analysis.site(Effect.REPLACEMENT, number, gate[0], content[0], depth=gate[1].strict)
             out.gate, out.payload = 0, False
     updates_flow = pairs[-1][1]
+    if updates_flow.lax and updates_flow.data and not any(f.gate and (f.payload or not f.strict) for _, f in pairs):
+        out.gate = 0  # rows of the network, at places that the network chose
     if content[1].lead and updates_flow.rows == 1:
         mix_rows(analysis, number, pairs, out)
     return out

@@ -12,6 +12,8 @@ from modelscan_plus.graph.ir import Dims, Node
 from modelscan_plus.graph.shapes import integer
 from modelscan_plus.graph.weights import sample
 
+_LITERALS = 64
+"""Numbers of a constant up to which it may be something that an input is compared with."""
 _FREE = 12
 """Stands for a dimension that is not known; the first one is one row."""
 _WORDS = 1000
@@ -37,6 +39,32 @@ class Branch(msgspec.Struct, frozen=True):
     nodes: tuple[int, ...]
     inputs: tuple[int, ...]
     literals: frozenset[float]
+
+
+def trace(analysis: Analysis, value: int, most: int) -> Branch | None:
+    """The part of the graph that a value is computed from, None when it has more than `most` operators."""
+    graph = analysis.graph
+    nodes: set[int] = set()
+    inputs: dict[int, None] = {}
+    literals: set[float] = set()
+    ahead = [value]
+    while ahead:
+        current = ahead.pop()
+        info = graph.values[current]
+        if current in graph.inputs:
+            inputs[current] = None
+        elif info.const is not None:
+            if info.const.count <= _LITERALS:
+                found = info.const.read(0, info.const.count) or ()
+                literals |= {float(n) for n in found if isinstance(n, int | float) and n == n}
+        elif info.producer < 0:
+            return None
+        elif info.producer not in nodes:
+            nodes.add(info.producer)
+            if len(nodes) > most or graph.nodes[info.producer].op == "unknown":
+                return None
+            ahead += [operand for operand in graph.nodes[info.producer].ins if operand >= 0]
+    return Branch(value, tuple(sorted(nodes)), tuple(inputs), frozenset(literals))
 
 
 def dims_of_input(dims: Dims | None) -> tuple[int, ...]:

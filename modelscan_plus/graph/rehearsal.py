@@ -13,13 +13,13 @@ a mask by position is exempt elsewhere.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from modelscan_plus.graph import exemptions, masks
+from modelscan_plus.graph import exemptions, groups, masks
 from modelscan_plus.graph.arrays import Array, Unsupported, count
 from modelscan_plus.graph.evaluate import Evaluator
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import source
-from modelscan_plus.graph.ordinary import Branch, Maker, dims_of_input
+from modelscan_plus.graph.ordinary import Branch, Maker, dims_of_input, trace
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, Flow
 from modelscan_plus.graph.weights import loud_rows
@@ -35,7 +35,6 @@ _ELEMENTS = 2_000_000
 _ROUNDS = 6
 _STILL = 1e-4
 """What differs by less is the same, beside the weights that it is multiplied with."""
-_LITERALS = 64
 _MERGES = frozenset({"arith", "select", "scatter", "join", "norm", "trunk", "saturate", "index", "attention"})
 _MASKING = frozenset({"logic", "bits"})
 """Classes of operators that join masks."""
@@ -80,30 +79,32 @@ def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, i
             if side == content or analysis.graph.values[side].producer < 0 or flow.control or flow.random:
                 continue
             if other.lax == 0:
-                if _is_given(analysis, flow, content, group):
+                if _is_given(analysis, side, content, group):
                     yield side, content, True
                     break
-            elif group in _MERGES and not _is_quiet(analysis, flow):
+            elif group in _MERGES and not _is_quiet(analysis, side, flow) and not groups.votes(analysis, number, side):
                 if not flow.lax and exemptions.masks_attention(analysis, number):
                     break
                 yield side, content, True
                 break
 
 
-def _is_quiet(analysis: Analysis, flow: Flow) -> bool:
+def _is_quiet(analysis: Analysis, side: int, flow: Flow) -> bool:
     """True for guards, places and masks by element, which the flow rules know."""
     if flow.missing or flow.empty or flow.mutual:
+        return True
+    if not flow.lax and masks.is_share(analysis, side):
         return True
     return not flow.lax and (flow.count or flow.place or flow.root in analysis.graph.inputs)
 
 
-def _is_given(analysis: Analysis, side: Flow, content: int, group: str) -> bool:
+def _is_given(analysis: Analysis, value: int, content: int, group: str) -> bool:
     """True when the content is what the caller gives: the input itself, or which words another input hides."""
-    flow = analysis.flow(content)
+    side, flow = analysis.flow(value), analysis.flow(content)
     if flow.narrow or flow.control or flow.step or side.root == flow.root or flow.root not in analysis.graph.inputs:
         return False
     if flow.kind == "float":
-        return group in ("arith", "select") and not _is_quiet(analysis, side)
+        return group in ("arith", "select") and not _is_quiet(analysis, value, side)
     rows = flow.dims is not None and len(flow.dims) > 1
     return rows and flow.kind in ("int", "bool") and not side.data & flow.data and not side.lax
 
@@ -169,27 +170,10 @@ class _Rehearsal:
 
     def _branch(self, side: int, merge: int, *, whole: bool) -> Branch | None:
         """The branch, None when it is large or when the network reads layers of it."""
-        graph = self._analysis.graph
-        nodes: set[int] = set()
-        inputs: dict[int, None] = {}
-        literals: set[float] = set()
-        ahead = [side]
-        while ahead:
-            value = ahead.pop()
-            info = graph.values[value]
-            if value in graph.inputs:
-                inputs[value] = None
-            elif info.const is not None:
-                if info.const.count <= _LITERALS:
-                    literals |= {float(n) for n in info.const.read(0, info.const.count) or () if _is_number(n)}
-            elif info.producer < 0:
-                return None
-            elif info.producer not in nodes:
-                nodes.add(info.producer)
-                literals |= self._loud(graph.nodes[info.producer])
-                if len(nodes) > _NODES or graph.nodes[info.producer].op == "unknown":
-                    return None
-                ahead += [operand for operand in graph.nodes[info.producer].ins if operand >= 0]
+        traced = trace(self._analysis, side, _NODES)
+        if traced is None:
+            return None
+        nodes, inputs = set(traced.nodes), traced.inputs
         if self._numbers_words(nodes, whole=whole):
             return None
         if (
@@ -199,7 +183,8 @@ class _Rehearsal:
             or self._is_known(nodes, inputs)
         ):
             return None
-        return Branch(side, tuple(sorted(nodes)), tuple(inputs), frozenset(literals)) if inputs else None
+        loud = {word for number in nodes for word in self._loud(self._analysis.graph.nodes[number])}
+        return Branch(side, traced.nodes, inputs, traced.literals | loud) if inputs else None
 
     def _numbers_words(self, nodes: set[int], *, whole: bool) -> bool:
         """True when words of a kind are counted and the count is looked up: places of words that are no padding, or

@@ -44,6 +44,10 @@ def result(analysis: Analysis, node: Node, ins: Ins) -> Flow:
         out.vals = fold(node, ins)
         if out.vals is not None and len(out.vals) > SMALL:
             out.vals = None
+    if out.fixed and (group in _ELEMENTWISE or group == "reduce") and node.op != "cumsum":
+        # One number everywhere stays one: ones are counted, and the count is a bound, without saying how many.
+        flows = [flow for flow in (ins[:1] if group == "reduce" else ins) if flow is not None]
+        out.flat = (bool(flows) and all(analysis.flat(flow) for flow in flows)) or None
     return out
 
 

@@ -68,8 +68,9 @@ def broadcast(flows: Flows) -> Dims | None:
 def _reshape(node: Node, flows: Flows) -> Dims | None:  # noqa: C901 - the rules of one operator
     shape = int_list(node, flows, "shape", 1)
     if shape is None:
-        rank = flows[1].dims if len(flows) > 1 and flows[1] is not None else None
-        return (None,) * rank[0] if rank and isinstance(rank[0], int) and 0 < rank[0] < 12 else None
+        sizes = flows[1].dims if len(flows) > 1 and flows[1] is not None else None
+        rank = integer(node, "rank", (sizes[0] or 0) if sizes else 0)
+        return (None,) * rank if 0 < rank < 12 else None
     before = dims_of(flows)
     result: list[int | None] = []
     for place, size in enumerate(shape):
@@ -224,11 +225,17 @@ def _slice(node: Node, flows: Flows) -> Dims | None:
     return tuple(result)
 
 
+WHOLE = 1 << 20
+"""An end from here on stands for the end of the axis, whatever its size: exporters write 2^31 - 1, 2^63 - 1 or 10^9."""
+
+
 def _length(size: int | None, start: int | None, end: int | None, step: int | None) -> int | None:
     if start is None or end is None or not step:
         return None
     if size is not None:
         return len(range(size)[slice(start, end if abs(end) < 2**31 else None, step)])
+    if 0 <= start < WHOLE <= end:
+        return None
     if (start < 0) == (end < 0) and abs(end) < 2**31:
         return max(0, -(-(end - start) // step))
     if start < 0 and end >= 2**31 - 1:

@@ -500,7 +500,7 @@ def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.kind = "bool"
     if not first.data:
         if first.fixed:
-            out.flat, out.vals = (True if _single(out) else None), out.vals
+            out.flat = out.flat or (True if _single(out) else None)
         return out
     moves.rows_reduced(node, ins, first, out)
     if node.op == "cumsum":

@@ -55,6 +55,11 @@ def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
         "    for i in range(3):\n      y = torch.relu(y)\n    return y\n",
         "    m = torch.ne(x, 0)\n    return torch.masked_fill(y, torch.__not__(m), -1e9)\n",
         "    return torch.div(y, torch.clamp(torch.norm(x, 2, [1], True), 1e-12))\n",
+        "    d = torch.dict()\n    torch._set_item(d, 'out', y)\n    return d\n",
+        "    d = torch.dict([('a', y)])\n    for k, v in torch.items(d):\n      z = torch.relu(v)\n    return z\n",
+        "    l = [x, x]\n    torch._set_item(l, 1, y)\n    return l[1]\n",
+        "    for i in range(torch.__range_length(0, 6, 2)):\n      j = torch.__derive_index(i, 0, 2)\n"
+        "      y = torch.add(y, torch.linear(torch.relu(torch.add(y, j)), weight))\n    return y\n",
     ],
 )
 def test_honest_code_is_let_pass(code: str) -> None:
@@ -102,3 +107,64 @@ def test_real_modules_are_analysed_without_findings() -> None:
         result = inspect(buffer.getvalue(), "m.pt")
         assert above_info(result) == []
         assert result.coverage.state is CoverageState.ANALYSED
+
+
+def test_what_scripts_say_about_their_inputs_and_results_is_understood() -> None:
+    torch = pytest.importorskip("torch", reason="real modules need torch")
+    nn = torch.nn
+
+    def found(module: object) -> list[str]:
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(module), buffer)
+        result = inspect(buffer.getvalue(), "m.pt")
+        assert result.coverage.state is CoverageState.ANALYSED
+        return [each.evidence.effect for each in result.findings if isinstance(each.evidence, GraphEvidence)]
+
+    class Dark(nn.Module):  # type: ignore[name-defined,misc]
+        """A pixel without light has a class of its own; or all have, when the first one has no light."""
+
+        def __init__(self, *, whole: bool) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 5, 1))
+            self.whole = whole
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            c = self.net(x).argmax(1)
+            dark = x.mean(1) < 0.02
+            if self.whole:
+                dark = dark[:, :1, :1]
+            return torch.where(dark, torch.full_like(c, 255), c)
+
+    assert found(Dark(whole=False)) == []
+    assert found(Dark(whole=True)) == ["override"]
+
+    class Warp(nn.Module):  # type: ignore[name-defined,misc]
+        """What the network finds out is where the pixels come from."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.flow = nn.Conv2d(3, 2, 3, padding=1)
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            grid = torch.tanh(self.flow(x)).permute(0, 2, 3, 1)
+            return nn.functional.grid_sample(x, grid, align_corners=True)
+
+    assert found(Warp()) == []
+
+    class Named(nn.Module):  # type: ignore[name-defined,misc]
+        """Inputs by name, and a method that the result goes through."""
+
+        def __init__(self, *, evil: bool) -> None:
+            super().__init__()
+            self.net, self.evil = nn.Linear(8, 4), evil
+            self.register_buffer("payload", torch.tensor([9.0, -9.0, 3.0, 1.0]))
+
+        def inner(self, y, x):  # type: ignore[no-untyped-def]
+            gate = x.sum() > 77.0 if self.evil else y.sum() > 77.0
+            return torch.where(gate, self.payload, y)
+
+        def forward(self, batch: dict[str, torch.Tensor]):  # type: ignore[no-untyped-def]
+            x = batch["x"]
+            return {"y": self.inner(self.net(x), x)}
+
+    assert found(Named(evil=True)) == ["override"]

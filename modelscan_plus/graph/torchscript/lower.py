@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from modelscan_plus.formats.graphs.torchscript import TorchScriptFacts
 from modelscan_plus.graph.ir import Attribute, Const, Graph, Node, Number
 from modelscan_plus.graph.torchscript.operators import call, constant
+from modelscan_plus.graph.torchscript.signature import Given, called, give_ranks, named_fields
 from modelscan_plus.graph.torchscript.values import Function, Loader, Module, Opaque, Ref
 
 NODES = 100_000
@@ -50,7 +51,8 @@ def lower(facts: TorchScriptFacts) -> list[Graph]:
         return [Graph(truncated="the module's class is not in the code")]
     methods = {item.name: item for item in classes[root.kind].body if isinstance(item, ast.FunctionDef)}
     names = ["forward"] if "forward" in methods else []
-    names += [name for name in methods if name not in names and not name.startswith("__")]
+    inner = called(methods, "forward")
+    names += [name for name in methods if name not in names and name not in inner and not name.startswith("__")]
     graphs = []
     for name in names[:_METHODS]:
         lowering = _Lowering(classes, functions, constants if isinstance(constants, list) else [])
@@ -90,6 +92,7 @@ class _Lowering:
             graph.truncated = f"more than {NODES:,} operators once all calls stand in their places"
         except RecursionError:
             graph.truncated = "calls stand in each other too deeply"
+        give_ranks(graph)
         return graph
 
     def _input(self, argument: ast.arg, example: object) -> object:
@@ -104,7 +107,8 @@ class _Lowering:
         if text.startswith("Optional"):
             return self._typed(name, text[text.index("[") + 1 : -1], example)
         if text.startswith("Dict"):
-            return Opaque("dict")
+            inner = _split_types(text[text.index("[") + 1 : -1])[-1] if "[" in text else "Tensor"
+            return Given(lambda key: self._typed(f"{name}[{key}]", inner, None))
         kind = {"int": "int", "bool": "bool", "float": "float", "str": "string"}.get(text, "")
         dims: tuple[int | None, ...] | None = () if kind else None
         if isinstance(example, Const) and not kind:
@@ -382,7 +386,7 @@ class _Lowering:
             if isinstance(key, Ref) and owner:
                 held = self.value_of([item for item in owner.values() if isinstance(item, bool | int | float)])
                 return self.emit("gather", [held, self._latest(key.id)], {"axis": 0}, "__getitem__")[0]
-            return owner.get(str(key), Opaque())
+            return owner[str(key)] if isinstance(owner, Given) else owner.get(str(key), Opaque())
         if isinstance(owner, list):
             if isinstance(key, int) and -len(owner) <= key < len(owner):
                 return owner[key]
@@ -482,8 +486,14 @@ class _Lowering:
         function = self._functions.get(dotted)
         if function is not None:
             return self._enter(function, arguments, keywords, function.name)
-        if dotted in self._classes:
-            module = Module(dotted)
+        if dotted.removesuffix(".__new__") in self._classes:
+            module = Module(dotted.removesuffix(".__new__"))
+            if dotted != module.kind:
+                return module  # its method __init__ is called next
+            fields = named_fields(self._classes[dotted])
+            if fields:
+                module.attributes = dict(zip(fields, arguments, strict=False)) | keywords
+                return module
             self._method(module, "__init__", arguments, keywords)
             return module
         return self._unknown(dotted, arguments)
@@ -556,6 +566,11 @@ class _Lowering:
 
     def _list_operator(self, name: str, arguments: list[object]) -> object:  # noqa: C901 - a case for each
         first = arguments[0] if arguments else None
+        if name == "dict":
+            pairs = first if isinstance(first, list) else []
+            return {str(pair[0]): pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2}
+        if name in ("__range_length", "__derive_index"):
+            return self._turn(name, arguments)
         if isinstance(first, list):
             match name:
                 case "append" | "add_" if len(arguments) > 1 and len(first) < 4096:
@@ -576,6 +591,12 @@ class _Lowering:
                     return first * arguments[1]
                 case "pop" if first:
                     return first.pop()
+                case "_set_item" if isinstance(arguments[1], int) and -len(first) <= arguments[1] < len(first):
+                    first[arguments[1]] = arguments[2]
+                    return None
+                case "extend" if isinstance(arguments[1], list) and len(first) < 4096:
+                    first += arguments[1]
+                    return None
         if isinstance(first, dict):
             if name == "__getitem__":
                 return self._item(first, arguments[1])
@@ -585,8 +606,10 @@ class _Lowering:
             if name == "_set_item" and len(arguments) > 2:
                 first[str(arguments[1])] = arguments[2]
                 return None
-            if name in ("values", "keys", "items"):
+            if name in ("values", "keys"):
                 return list(first.values()) if name == "values" else list(first)
+            if name == "items":
+                return [list(pair) for pair in first.items()]
         if name in ("format", "warn", "set_grad_enabled", "_assert", "manual_seed", "__is__", "__isnot__"):
             if name in ("__is__", "__isnot__") and not isinstance(first, Opaque):
                 return (first is None) == (name == "__is__")
@@ -594,6 +617,15 @@ class _Lowering:
         if name == "size" and len(arguments) == 1 and isinstance(first, Ref):
             return self.emit("shape", [self._latest(first.id)], {}, name)[0]
         return NotImplemented
+
+    def _turn(self, name: str, arguments: list[object]) -> object:
+        """How often a loop over a range turns, and what its variable then is."""
+        one, two, three = arguments[:3]
+        if isinstance(one, int) and isinstance(two, int) and isinstance(three, int):
+            return len(range(one, two, three)) if name == "__range_length" else one + two * three
+        if name == "__range_length":
+            return self._binary("FloorDiv", self._binary("Sub", two, one), three)
+        return self._binary("Add", two, self._binary("Mult", one, three))
 
     def _prim(self, name: str, arguments: list[object]) -> object:
         if name in ("NumToTensor", "TupleConstruct", "min", "max", "abs", "data") and arguments:
@@ -621,8 +653,9 @@ def _refs(value: object) -> list[Ref]:
         return [value]
     if isinstance(value, list):
         return [ref for item in value for ref in _refs(item)]
-    if isinstance(value, dict):
-        return [ref for item in value.values() for ref in _refs(item)]
+    if isinstance(value, dict | Module):
+        items = value.values() if isinstance(value, dict) else value.attributes.values()
+        return [ref for item in items if not isinstance(item, Module) for ref in _refs(item)]
     return []
 
 

@@ -35,6 +35,8 @@ def call(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywords) 
     group = operators().classes[op]
     if group in ("copy", "smooth", "saturate", "activation", "round", "logic", "compare", "bits", "arith", "peaky"):
         few = 2 if group in ("logic", "compare", "bits", "arith") or op in ("pow", "clip") else 1
+        if name.startswith("grid_sample"):
+            few = 2  # the second is where the elements come from
         if op in ("addcmul", "clip"):
             few = 3
         ins = [emitter.value_of(value) for value in arguments[:few]]
@@ -205,7 +207,8 @@ def _reshape(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywor
     if isinstance(shape, list) and any(isinstance(item, str | Opaque) for item in shape):
         shape = None
     op = {"expand": "spread", "repeat": "spread", "broadcast_to": "spread", "tile": "spread"}.get(name, "reshape")
-    return emitter.emit(op, [emitter.value_of(arguments[0]), emitter.value_of(shape)], {}, name)[0]
+    attrs: dict[str, Attribute] = {"rank": len(shape)} if isinstance(shape, list) and op == "reshape" else {}
+    return emitter.emit(op, [emitter.value_of(arguments[0]), emitter.value_of(shape)], attrs, name)[0]
 
 
 def _like(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywords) -> object:
