@@ -35,10 +35,23 @@ _TOOLS = frozenset(
     tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
 )
 """Programs that models, feature extractors and their scripts have reason to start."""
+_TOGETHER = frozenset(
+    """git git-lfs aria2c huggingface-cli hf make cmake ninja java cp mv accelerate torchrun deepspeed mpirun srun numactl
+    taskset""".split()
+)
+"""Those that fetch, that put something elsewhere, or that run what they find."""
 _FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
 """Programs with which servers and demos fetch weights."""
 _SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
 _SHELL = lazy(r"[|;&]|\$\(|`|>")
+_NEXT = lazy(r"\s*(?:&&|\|\||;)\s*")
+_PASSING = lazy(r"(?:/tmp/|/dev/shm/|(?:\./)?\w)[\w./*-]*$")
+_MODULE = lazy(r"\s*(?:\S*/)?python[\d.]*\s+-m\s+([\w.]+)(?:\s|$)")
+_MODULES = frozenset(
+    """spacy nltk.downloader unidic playwright build torch.distributed.run torch.distributed.launch grpc_tools.protoc
+    accelerate.commands.launch""".split()
+)
+"""Modules that fetch data for a library, build a package, or start what their arguments name in several processes."""
 _QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
 _INSTALLS = lazy(
     r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
@@ -238,6 +251,8 @@ def _send(effect: Effect, reached: bool) -> Severity:
     if _LOOPBACK.match(effect.argument):
         return Severity.INFO
     odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
+    if "caller" in effect.flows and not odd and not _TOLD & set(effect.flows):
+        return Severity.MEDIUM if reached and effect.when in _ENTRY else Severity.INFO
     if odd or "host" in effect.flows:
         return Severity.HIGH if reached or odd or effect.when == "import" else Severity.MEDIUM
     return _pick(
@@ -311,6 +326,16 @@ def is_named(effect: Effect) -> bool:
     return not told and any(flow.startswith(PACKAGE) for flow in effect.flows)
 
 
+def is_of_server(effect: Effect) -> bool:
+    """True for what the program of a server does for its owner: it installs packages, and opens the owner's storage."""
+    if effect.kind == "process":
+        told = _NEXT.search(effect.argument) or re.search(
+            r"://|\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b", effect.argument
+        )
+        return told is None and _INSTALLS.search(effect.argument) is not None
+    return effect.name in ("boto3.client", "boto3.resource") and "account" not in effect.flows
+
+
 def _patch(effect: Effect, reached: bool) -> Severity:
     """Code of other packages: installers change it, models do not; whoever goes over many of them spreads something.
 
@@ -322,9 +347,8 @@ def _patch(effect: Effect, reached: bool) -> Severity:
 
 def _upload(effect: Effect, reached: bool) -> Severity:
     """Honest code uploads to the repository that its caller names: `push_to_hub`, called by `save_pretrained`."""
-    named = re.search(r"\w", effect.argument) is not None or _TOLD & set(effect.flows)
-    if effect.when == "entry" and effect.name.startswith("huggingface_hub.") and not named:
-        return Severity.MEDIUM if reached else Severity.INFO
+    if "caller" in effect.flows and not _TOLD & set(effect.flows):
+        return Severity.MEDIUM if reached and effect.when in _ENTRY else Severity.INFO
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 
@@ -428,7 +452,30 @@ def _pick(
 
 
 def _is_tool(argument: str) -> bool:
-    return _program(argument) in _TOOLS and not _SHELL.search(_QUIET.sub("", argument))
+    """True for a command, or several of a shell, of which each starts a program of the table.
+
+    Together they must not do what none does alone, as `git clone` and `make` do."""
+    parts = _NEXT.split(_QUIET.sub("", argument))
+    if len(parts) > 1 and any(_program(part) in _TOGETHER for part in parts):
+        return False
+    return all(_program(part) in _TOOLS or _tidies(part) or _is_module(part) for part in parts) and not any(
+        map(_SHELL.search, parts)
+    )
+
+
+def _tidies(command: str) -> bool:
+    """True for a command that changes the folder, or removes things that lie below it or among temporary files."""
+    words = command.split()
+    if words[:1] == ["cd"]:
+        return True
+    places = [word for word in words[1:] if not word.startswith("-")]
+    return words[:1] == ["rm"] and bool(places) and all(_PASSING.match(place) and ".." not in place for place in places)
+
+
+def _is_module(command: str) -> bool:
+    """True for a module of a tool that Python is told to run."""
+    found = _MODULE.match(command)
+    return found is not None and found[1] in _MODULES
 
 
 def _fetches(argument: str) -> bool:

@@ -18,10 +18,11 @@ from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
+from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_code import message_of, subject_of
-from modelscan_plus.rules.python_grades import grade, is_named
+from modelscan_plus.rules.python_grades import grade, is_named, is_of_server
 from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 
@@ -56,6 +57,7 @@ _INSTALLERS = frozenset(("setup.py", "conftest.py", "hatch_build.py"))
 """Those of them that pip, pytest and hatch run: what they import is imported, and its methods stay uncalled."""
 _BY_PLACE = frozenset(("hubconf.py", "handler.py", "model.py", "predict.py"))
 """Those of them that mean this only where a server or torch.hub is pointed at, which is at no module of a package."""
+_SERVED = ("inference servers", "model servers", "SageMaker")
 _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _SPACE = "the space runs it"
@@ -256,7 +258,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     for path, way in reached_code(tree).items():
         file = tree.files[path]
         for effect, called in _effects(file, imported=path in imported):
-            served = way == _SPACE and effect.kind in _NETWORK
+            served = (way == _SPACE and effect.kind in _NETWORK) or (way.startswith(_SERVED) and is_of_server(effect))
             because = f"A loader gets there: {way}."
             if effect.kind == "code" and not all(_is_known(tree, file, path) for path in _sources(effect)):
                 effect = msgspec.structs.replace(effect, flows=(*effect.flows, "file"))  # it is not here to be judged
@@ -298,14 +300,18 @@ def _effects(file: TreeFile, *, imported: bool = False) -> Iterator[tuple[Effect
     """What the file does by itself, and what it does besides when it is called from other files; each with whether it
     happens, which in a file that is only `imported` and not called takes a call that was followed."""
     worst: dict[tuple[int, str], int] = {}
+    named: dict[tuple[int, str, str], list[Effect]] = {}
     for effect in (effect for summary in file.top(PythonSummary) for effect in summary.effects):
         happens = not imported or effect.when == "import"
         yield effect, happens
+        named.setdefault((effect.line, effect.kind, effect.name), []).append(effect)
         place = (effect.line, effect.kind)
         worst[place] = max(worst.get(place, 0), grade(effect, reached=happens)[1].rank)
     for summary in file.top(FollowedSummary):
         for effect in summary.effects:
-            if grade(effect, reached=True)[1].rank > worst.get((effect.line, effect.kind), 0):
+            same = named.get((effect.line, effect.kind, effect.name), ()) if not imported else ()
+            known = any(adds_nothing(each, effect) for each in same)
+            if not known and grade(effect, reached=True)[1].rank > worst.get((effect.line, effect.kind), 0):
                 yield effect, True
 
 

@@ -14,6 +14,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import deeds
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
+from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
     COMMAND_KINDS,
     by_library,
@@ -88,7 +89,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     names = Names(tree, ambient=level > 0)
     blocks = blocks_of(tree, name)
     budget.check_time()
-    finder = Finder(names, Flow(names, blocks), text, budget, level)
+    finder = Finder(names, Flow(names, blocks), text, budget, level, Callers(blocks))
     effects: dict[Effect, None] = {}
     for block in blocks.values():
         effects.update(dict.fromkeys(finder.effects(block)))
@@ -109,12 +110,15 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
 class Finder:
     """Finds the effects of one file's blocks."""
 
-    def __init__(self, names: Names, flow: Flow, text: str, budget: Budget, level: int) -> None:
+    def __init__(
+        self, names: Names, flow: Flow, text: str, budget: Budget, level: int, callers: Callers | None = None
+    ) -> None:
         self._names = names
         self._flow = flow
         self._lines = text.splitlines()
         self._budget = budget
         self._level = level
+        self._callers = callers
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Modules that are imported by a constant text."""
 
@@ -255,6 +259,7 @@ class Finder:
             or deeds.gives(node, dotted, argument, self._names, given=self._is_given(node, block), discarded=discarded)
         ):
             kind = "send"
+        flows |= self._addressed(kind, node, block) | deeds.account(dotted, node, self._names)
         hostile = deeds.hostile(kind, dotted, argument, node, self._names)
         if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
             hostile = command[0]
@@ -282,6 +287,19 @@ class Finder:
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
+
+    def _addressed(self, kind: str, node: ast.Call, block: Block) -> set[str]:
+        """ "caller" where the place that something is sent or uploaded to is the caller's choice."""
+        places = deeds.destination(node) if kind in ("send", "upload") else []
+        callers = self._callers
+        if callers is None or not places:
+            return set()
+        chosen = all(callers.decide(place, block.name) or self._is_told(place, block) for place in places)
+        return {"caller"} if chosen else set()
+
+    def _is_told(self, place: ast.expr, block: Block) -> bool:
+        """True for an address that the user of a model gives with its input, and of which no part stands here."""
+        return self._flow.origins(place, block.name) == {"given"} and "://" not in spoken(place, self._names)
 
     def _is_given(self, node: ast.Call, block: Block) -> bool:
         """True for a request whose address is made of what the user of a model gives it."""
@@ -416,7 +434,7 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 
 
 _REPORTED = frozenset(
-    "hub download decoded secret host file input config generated stated user-files others-code any-object".split()
+    "hub download decoded secret host file input config generated stated user-files others-code any-object caller account".split()
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from modelscan_plus.formats.text.python.commands import is_for_a_person, unstarted
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS, PUBLIC_ENTRIES
 
 MODULE, MAIN = "", "<main>"
@@ -42,13 +43,16 @@ class Block(msgspec.Struct):
 def blocks_of(tree: ast.Module, file: str = "") -> dict[str, Block]:
     """All blocks by name, with the time at which each runs. Of some files loaders call whatever is public."""
     blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
-    _split(tree.body, blocks[MODULE], "", blocks, guarded=True)
+    is_guard = (lambda test: _is_main(test) or is_for_a_person(test)) if file == "setup.py" else _is_main
+    _split(tree.body, blocks[MODULE], "", blocks, is_guard)
     metaclasses = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
     _time(blocks, metaclasses, _is_public(tree, file))
     return blocks
 
 
-def _split(body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Block], *, guarded: bool) -> None:
+def _split(
+    body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Block], is_guard: Callable[[ast.expr], bool]
+) -> None:
     stack: list[tuple[ast.stmt, Block, str]] = [(statement, block, owner) for statement in reversed(body)]
     while stack:
         statement, at, inside = stack.pop()
@@ -62,7 +66,7 @@ def _split(body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Blo
         elif isinstance(statement, ast.ClassDef):
             at.nodes += [*statement.decorator_list, *statement.bases, *(item.value for item in statement.keywords)]
             stack += [(inner, at, statement.name) for inner in reversed(statement.body)]
-        elif isinstance(statement, ast.If) and at.name == MODULE and guarded and _is_main(statement.test):
+        elif isinstance(statement, ast.If) and at.name == MODULE and is_guard(statement.test):
             stack += [(inner, blocks[MAIN], inside) for inner in reversed(statement.body)]
             stack += [(inner, at, inside) for inner in reversed(statement.orelse)]
         elif inner_statements := list(_inner(statement)):
@@ -118,7 +122,8 @@ def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
     if kind == "functions":
         return lambda block: block.name in top and not block.name.startswith("_")
     if kind == "methods":
-        return lambda block: bool(block.owner)
+        unused = unstarted(tree)
+        return lambda block: bool(block.owner) and block.owner not in unused
     return lambda block: False
 
 

@@ -72,6 +72,8 @@ _UPLOADING = frozenset(
     send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params""".split()
 )
 """Methods that give something away; alone they mean nothing, with secrets or the user's files they do."""
+_CLIENTS = frozenset(("boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"))
+_SENDING = frozenset(("post", "put", "patch"))
 _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
 """Methods of paths and archives that change files, where they are the user's or another package's.
 
@@ -152,9 +154,21 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     return ""
 
 
+def account(dotted: str, node: ast.Call, names: Names) -> set[str]:
+    """ "account" where a client of a cloud is made with keys that stand in the source, and so are not its user's."""
+    given = [item.value for item in node.keywords if item.arg in ("aws_access_key_id", "aws_secret_access_key")]
+    return {"account"} if dotted in _CLIENTS and any(names.folder.text(value) for value in given) else set()
+
+
 def address(node: ast.Call) -> list[ast.expr]:
     """The parts of a request that its address is made of."""
     return [*node.args[:1], *(item.value for item in node.keywords if item.arg in ("url", "params"))]
+
+
+def destination(node: ast.Call) -> list[ast.expr]:
+    """The repository or address that something is sent to; none where it is not named as such."""
+    named = [item.value for item in node.keywords if item.arg in ("repo_id", "url")]
+    return named or (address(node) if isinstance(node.func, ast.Attribute) and node.func.attr in _SENDING else [])
 
 
 def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, given: bool, discarded: bool) -> bool:

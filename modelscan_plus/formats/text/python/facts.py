@@ -27,7 +27,7 @@ class Effect(msgspec.Struct, frozen=True):
     flows: tuple[str, ...] = ()
     """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", as in flow.py; "user-files",
     "others-code", "package:NAME", "generated", as in places.py; "stated" for a text of which the source states the beginning;
-    "any-object" for a load that does not keep to tensors."""
+    "account" for a client with keys of the source; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors."""
     disguised: bool = False
     """The name was put together or looked up by text."""
     hostile: str = ""

@@ -1,7 +1,7 @@
 """One file followed by itself, and what that adds to the analysis by names."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -32,24 +32,26 @@ def analysed(tree: ast.Module, text: str, budget: Budget, name: str = "") -> tup
 
 
 def settled(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
-    """Effects by name, less those on import whose code is known whenever it runs then: that is judged by itself.
+    """Effects by name, less those whose code or command is known whenever it runs: that is judged by itself.
 
-    A function that writes code for numbers it is given, and is called on import with some, runs other code only for
-    other callers."""
-    known: dict[tuple[int, str], bool] = {}
+    A function that is called on import with constants runs something else only for other callers."""
+    runs: dict[tuple[int, str, str], list[Effect]] = {}
     for effect in followed:
-        if effect.kind == "code" and effect.when == "import":
-            place = (effect.line, effect.name)
-            known[place] = known.get(place, True) and bool(effect.argument) and not effect.argument.startswith("…")
+        if effect.kind in ("code", "process") and effect.when in ("import", "entry"):
+            runs.setdefault((effect.line, effect.kind, effect.name), []).append(effect)
     return [
         msgspec.structs.replace(effect, when="call")
-        if effect.kind == "code"
-        and effect.when == "import"
-        and not effect.flows
-        and known.get((effect.line, effect.name))
+        if _is_settled(effect, runs.get((effect.line, effect.kind, effect.name), ()))
         else effect
         for effect in named
     ]
+
+
+def _is_settled(named: Effect, runs: Sequence[Effect]) -> bool:
+    """True where each of the runs at this place is known, and one of them is at the time of the effect by name."""
+    if named.hostile or named.disguised or not any(each.when == named.when for each in runs):
+        return False
+    return all(each.argument and "…" not in each.argument and set(named.flows) <= set(each.flows) for each in runs)
 
 
 def together(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
@@ -62,7 +64,7 @@ def together(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect
             known[_what(effect)] = _both(same, effect)
             continue
         other = told.get((effect.line, effect.kind, effect.name))
-        if other is not None and _adds_nothing(other, effect):
+        if other is not None and adds_nothing(other, effect):
             continue
         known[_what(effect)] = effect
     return sorted(known.values(), key=lambda effect: effect.line)
@@ -85,8 +87,8 @@ def _both(named: Effect, followed: Effect) -> Effect:
     )
 
 
-def _adds_nothing(named: Effect, followed: Effect) -> bool:
-    """True where the call is known with all that following shows of it."""
+def adds_nothing(named: Effect, followed: Effect) -> bool:
+    """True where an effect by name, of the same line and function, is known with all that following shows of it."""
     return (
         _TIMES.index(named.when) <= _TIMES.index(followed.when)
         and set(followed.flows) <= set(named.flows)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.formats.text.python.commands import unstarted
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow import objects
 from modelscan_plus.formats.text.python.follow.emit import Emitter
@@ -111,8 +112,9 @@ class Program:
 
     def _entries(self, module: Module) -> Iterator[tuple[str, Value, Module]]:
         public = PUBLIC_ENTRIES.get(posixpath.basename(module.path))
+        unused = unstarted(self._trees[module.path]) if public == "methods" else set[str]()
         for name, value in list(module.names.items()):
-            for option in options(value):
+            for option in options(value) if name not in unused else ():
                 own = isinstance(option, Class) and (
                     option.module is module or (public == "methods" and _is_command(option))
                 )

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from modelscan_plus.formats.text.python.commands import is_for_a_person
 from modelscan_plus.formats.text.python.follow import elements, expressions, objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
@@ -141,6 +142,8 @@ def _delete(machine: "Machine", node: ast.Delete, scope: Scope) -> bool:
 
 def _if(machine: "Machine", node: ast.If, scope: Scope) -> bool:
     truth = expressions.truth(machine, node.test, scope)
+    if scope.kind == "module" and scope.module.path.endswith("setup.py") and is_for_a_person(node.test):
+        truth = False
     if truth is True:
         return machine.block(node.body, scope)
     if truth is False:

@@ -1,0 +1,63 @@
+"""Whether a value is the caller's: what a method is given by whoever uses a model, and passes on unchanged.
+
+`push_to_hub(folder, repo_id)` uploads to where its user says; a method that calls it with a name that it found itself
+decides the place. So a parameter is the caller's only if every call in the file gives it what is the caller's there.
+"""
+
+import ast
+
+from modelscan_plus.formats.text.python.blocks import Block
+
+_DEEPEST = 8
+_TAKES = frozenset(("get", "pop", "strip"))
+
+
+class Callers:
+    """The calls of one file's functions by each other."""
+
+    def __init__(self, blocks: dict[str, Block]) -> None:
+        self._blocks = blocks
+        self._calls: dict[str, list[tuple[ast.Call, Block]]] = {}
+        self._set: dict[str, set[str]] = {}
+        """By block, the names that it sets."""
+        for block in blocks.values():
+            stored = self._set[block.name] = set()
+            for node in (inner for top in block.nodes for inner in ast.walk(top)):
+                if isinstance(node, ast.Call):
+                    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                    self._calls.setdefault(called, []).append((node, block))
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    stored.add(node.id)
+
+    def decide(self, value: ast.expr, name: str, depth: int = 0) -> bool:
+        """True where the value is made of nothing but what the function of this name is given, and constants."""
+        block = self._blocks.get(name)
+        if block is None or depth > _DEEPEST:
+            return False
+        match value:
+            case ast.Constant():
+                return depth > 0
+            case ast.Name():
+                return self._is_given(value.id, block, depth)
+            case ast.JoinedStr():
+                parts = [part.value for part in value.values if isinstance(part, ast.FormattedValue)]
+                return bool(parts) and all(self.decide(part, name, depth) for part in parts)
+            case ast.Subscript(slice=ast.Constant()):
+                return self.decide(value.value, name, depth)
+            case ast.Call(func=ast.Attribute(value=held, attr=taken)) if taken in _TAKES and len(value.args) < 2:
+                return self.decide(held, name, depth)
+        return False
+
+    def _is_given(self, variable: str, block: Block, depth: int) -> bool:
+        module = self._set.get("", set())
+        if not block.name or variable == "self" or variable in self._set[block.name] | module:
+            return False
+        if variable not in block.parameters:
+            return True  # **given
+        place = block.parameters.index(variable) - bool(block.owner)
+        for call, around in self._calls.get(block.last, ()):
+            named = [item.value for item in call.keywords if item.arg == variable]
+            given = named or call.args[place : place + 1]
+            if given and not self.decide(given[0], around.name, depth + 1):
+                return False
+        return True

