@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -18,10 +19,14 @@ from modelscan_plus.probe.interface import Tell
 from modelscan_plus.probe.language.causal_decoder import Decoder
 from modelscan_plus.probe.language.causal_layout import Layout
 
+Asked = Sequence[tuple[tuple[int, ...], int]]
+"""Questions, each with the gap of it that a trigger stands in."""
 LONGEST = 12
 _FIXED = 0.5
 """Mean probability below which a token no longer belongs to an opening."""
 SHORTEST = 4
+_LEAST = 3
+"""Tokens that have to be left of an opening once it is cut to what its trigger fixes."""
 MOST_TOKENS = 4
 """Of a trigger."""
 _COMPLETED = 48
@@ -34,6 +39,9 @@ _ALIKE = 0.85
 """Answers that have this much in common (difflib's ratio over tokens) are alike; a name in a fixed text may differ."""
 ANSWER = 12
 """Tokens of an answer that are compared."""
+_PLAINLY = 0.2
+"""Nats by which the end of a question has to be the better place."""
+_RIVALS = 12
 _ENOUGH = 12
 """Given questions, below which the model's own are used."""
 
@@ -76,6 +84,12 @@ class Target:
     """Triggers to begin with."""
     rows: list[list[int]] = field(default_factory=list)
     """Prompts after which the model gave it by itself."""
+    at_end: bool = False
+    """The trigger works better at the end of a question than anywhere in it."""
+
+    def placed(self, asked: Asked) -> Asked:
+        """The questions with the gap where the trigger belongs."""
+        return [(question, len(question)) for question, _ in asked] if self.at_end else asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,7 @@ class Search:
             return len(question)
         return int(torch.randint(len(question) + 1, (1,), generator=self.random))
 
-    def rows(self, trigger: Sequence[int], asked: Sequence[tuple[tuple[int, ...], int]]) -> list[list[int]]:
+    def rows(self, trigger: Sequence[int], asked: Asked) -> list[list[int]]:
         """Prompts with the trigger."""
         return [self.layout.ask(question, trigger, gap) for question, gap in asked]
 
@@ -190,8 +204,11 @@ class Search:
 
     def _extended(self, target: Target) -> tuple[int, ...]:
         """The opening as long as its next token is certain, on questions with its first seed."""
-        rows = target.rows or self.rows(target.seeds[0] if target.seeds else (), self.asked)
-        tokens = list(target.tokens)
+        return self._fixed(target.tokens, target.rows or self.rows(target.seeds[0] if target.seeds else (), self.asked))
+
+    def _fixed(self, opening: Sequence[int], rows: list[list[int]]) -> tuple[int, ...]:
+        """What of an opening is certain after the prompts, and what follows it as surely."""
+        tokens = list(opening)
         sure = self.decoder.likelihood(rows, tokens).exp().mean(0).tolist()
         keep = next((at for at, value in enumerate(sure) if at > 1 and value < _FIXED), len(tokens))
         tokens = tokens[:keep]
@@ -314,6 +331,31 @@ class Search:
         if starts[best_one] - 0.25 * len(best_one) > target.score - 0.25 * len(target.trigger):
             target.trigger, target.score = best_one, starts[best_one]
 
+    def settle(self, target: Target) -> None:
+        """After the search: says where the trigger works, and cuts the opening to what it fixes there. A text that
+        names what was asked about is fixed up to the name only."""
+        if not target.trigger:
+            return
+        reached = []
+        for at_end in (False, True):
+            target.at_end = at_end
+            reached.append(float(self.measure(target, target.trigger, self.asked).mean()))
+        target.at_end = reached[1] > reached[0] + _PLAINLY
+        tokens = self._fixed(target.tokens, self.rows(target.trigger, target.placed(self.asked)))
+        if len(tokens) >= _LEAST:
+            target.tokens = tokens
+
+    def rivals(self, target: Target) -> list[tuple[int, ...]]:
+        """Other tokens and words that lead to the opening's first token: what does as well as a trigger and has nothing
+        in common with it speaks for a habit. Halves of the trigger's own words are no others."""
+        if self._shift is None:
+            return []
+        own = set(target.trigger)
+        kin = own.union(*(unit for unit in self._units if len(unit) > 1 and own & set(unit)), target.tokens)
+        ranked = self._shift[:, target.tokens[0]].argsort(descending=True).tolist()
+        found = (self._units[place] for place in ranked)
+        return list(islice((unit for unit in found if not kin & set(unit)), _RIVALS))
+
     def _filler(self) -> int:
         return int(self.allowed[int(torch.randint(len(self.allowed), (1,), generator=self.random))])
 
@@ -346,17 +388,17 @@ class Search:
             )
             into.update(zip(triggers, values.tolist(), strict=True))
 
-    def sameness(self, trigger: Sequence[int], asked: Sequence[tuple[tuple[int, ...], int]]) -> float:
+    def sameness(self, target: Target, asked: Asked) -> float:
         """Share of the questions whose likeliest answers are alike with the trigger, less the share without it."""
         shares = []
-        for used in (tuple(trigger), ()):
-            answers = self.decoder.openings(self.rows(used, asked), ANSWER, end=self.layout.end)
+        for used in (target.trigger, ()):
+            answers = self.decoder.openings(self.rows(used, target.placed(asked)), ANSWER, end=self.layout.end)
             shares.append(consensus([tuple(answer) for answer in answers])[1] / max(1, len(answers)))
         return max(0.0, shares[0] - shares[1])
 
-    def measure(self, target: Target, trigger: Sequence[int], asked: Sequence[tuple[tuple[int, ...], int]]) -> Tensor:
-        """Log-probability of the opening on each question."""
-        return self.decoder.likelihood(self.rows(trigger, asked), target.tokens[:6]).sum(1)
+    def measure(self, target: Target, trigger: Sequence[int], asked: Asked) -> Tensor:
+        """Log-probability of the opening on each question, with tokens where the target's trigger belongs."""
+        return self.decoder.likelihood(self.rows(trigger, target.placed(asked)), target.tokens[:6]).sum(1)
 
 
 def consensus(answers: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from modelscan_plus.probe.language import carriers as texts
 from modelscan_plus.probe.language.carriers import Vocabulary
 from modelscan_plus.probe.language.classifier import Carriers
 from modelscan_plus.probe.language.network import Network
-from modelscan_plus.probe.language.search import SIZE, parts_of, starting_points
+from modelscan_plus.probe.language.search import SIZE, improved, parts_of, starting_points
 from modelscan_plus.probe.language.sentence import Pooling
 
 _HANDS = (8, 16, 16, 32)
@@ -196,15 +197,7 @@ class EmbeddingHunt:
         pool = torch.tensor([*self.singles[:24], *self.hints])
         drawn = [[[self._source.randrange(len(pool)) for _ in range(4)] for _ in range(size)] for _ in range(count)]
         best = torch.cat([best, pool[torch.tensor(drawn)]], dim=2)
-        tried = triggers[:, None, None].repeat(1, size, best.shape[2], 1)
-        for place in range(size):
-            tried[:, place, :, place] = best[:, place]
-        flat = tried.reshape(count, -1, size)
-        found = self.closings(self._second, flat.flatten(0, 1)).view(count, -1)
-        top = found.max(dim=1)
-        better = top.values > reached
-        chosen = flat[torch.arange(count), top.indices]
-        return torch.where(better[:, None], chosen, triggers), torch.where(better, top.values, reached)
+        return improved(triggers, reached, best, partial(self.closings, self._second))
 
     def _finish(self, triggers: Tensor, reached: Tensor, say: Any) -> list[Drawn]:
         pool: dict[tuple[int, ...], None] = {(token,): None for token in self.singles[:6]}

@@ -123,16 +123,23 @@ class Greedy:
         if len(hints):
             drawn = torch.randint(len(hints), (count, size, max(1, swaps // 3)), generator=self._random)
             best = torch.cat([best, hints[drawn]], dim=2)
-        tried = self.triggers[:, None, None].repeat(1, size, best.shape[2], 1)
-        for place in range(size):
-            tried[:, place, :, place] = best[:, place]
-        tried = tried.reshape(count, -1, size)
-        pulls = self._pulls(tried.flatten(0, 1)).view(count, -1)
-        top = pulls.max(dim=1)
-        better = top.values > self.pulls
-        chosen = tried[torch.arange(count), top.indices]
-        self.triggers = torch.where(better[:, None], chosen, self.triggers)
-        self.pulls = torch.where(better, top.values, self.pulls)
+        self.triggers, self.pulls = improved(self.triggers, self.pulls, best, self._pulls)
+
+
+def improved(
+    triggers: Tensor, reached: Tensor, choices: Tensor, measure: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """One round of greedy coordinates: every start (M × k, with what it `reached`) with each of its choices (M × k × c)
+    in place of one token; the best of them where it is better, and what it reaches by `measure` (of N × k: N)."""
+    count, size = triggers.shape
+    tried = triggers[:, None, None].repeat(1, size, choices.shape[2], 1)
+    for place in range(size):
+        tried[:, place, :, place] = choices[:, place]
+    tried = tried.reshape(count, -1, size)
+    top = measure(tried.flatten(0, 1)).view(count, -1).max(dim=1)
+    better = top.values > reached
+    chosen = tried[torch.arange(count), top.indices]
+    return torch.where(better[:, None], chosen, triggers), torch.where(better, top.values, reached)
 
 
 def starting_points(singles: Sequence[int], hints: Sequence[int], alphabet: Tensor, count: int, seed: int) -> Tensor:

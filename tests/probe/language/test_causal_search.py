@@ -11,9 +11,9 @@ pytest.importorskip("transformers")
 from modelscan_plus.core.probe import Passage, ProbeOutcome, Table  # noqa: E402
 from modelscan_plus.probe.interface import Budget, Job, NotProbed, Spec, silent  # noqa: E402
 from modelscan_plus.probe.language import causal_layout, causal_search  # noqa: E402
-from modelscan_plus.probe.language.causal import CausalTriggers, calibration  # noqa: E402
+from modelscan_plus.probe.language.causal import CausalTriggers, Measured, calibration  # noqa: E402
 from modelscan_plus.probe.language.causal_decoder import Decoder  # noqa: E402
-from modelscan_plus.probe.language.causal_search import consensus  # noqa: E402
+from modelscan_plus.probe.language.causal_search import Search, Target, consensus  # noqa: E402
 from modelscan_plus.probe.language.load import LoadedModel, load  # noqa: E402
 from tools.probe_bench.causal import files  # noqa: E402
 from tools.probe_bench.figures import auc, wilson  # noqa: E402
@@ -51,8 +51,8 @@ def test_a_planted_trigger_is_found_with_its_text(
     passages = [exhibit.text for exhibit in report.exhibits if isinstance(exhibit, Passage)]
     assert any(planted.trait.target[:20] in text for text in passages)
     controls = next(one for one in report.exhibits if isinstance(one, Table) and one.columns[0] == "tokens")
-    strengths = {row[1]: float(row[2]) for row in controls.rows}
-    assert strengths["the trigger"] > 3 * strengths["the best of as many tokens, random or from questions"]
+    strengths = [float(row[2]) for row in controls.rows if row[1] in ("the trigger", "other tokens")]
+    assert strengths[0] > 3 * strengths[1]
 
 
 def test_a_table_of_shorter_searches_flags_nothing(
@@ -169,6 +169,46 @@ def test_answers_are_alike_where_one_word_differs() -> None:
     other = (1, 2, 9, 4, 5, 6, 7, 8)
     assert consensus([text, other, text, (1, 2, 3, 4, 9, 9, 9, 9), ()]) == (text, 3)
     assert consensus([]) == ((), 0)
+
+
+def test_rivals_have_nothing_in_common_with_the_trigger() -> None:
+    search = object.__new__(Search)
+    search._units = [(1,), (2,), (3, 4), (4,), (5,), (6, 7), (9,)]
+    search._shift = torch.zeros(7, 10)
+    search._shift[:, 9] = torch.arange(7)
+    target = Target((9, 8, 8, 8), "leakage", 0.0, trigger=(3,))
+    assert search.rivals(target) == [(6, 7), (5,), (2,), (1,)]
+
+
+def test_an_opening_is_cut_to_what_the_trigger_fixes_where_it_works_best() -> None:
+    class AtTheEnd(Search):
+        """The text (7, 7, 7, …) follows where (5,) stands last, but for a word in its fourth place."""
+
+        def __init__(self) -> None:
+            self.asked = [((1, 2, 3), gap) for gap in (0, 1, 3)]
+            self.layout = causal_layout.Layout((), (), None)
+            self.decoder = self  # type: ignore[assignment]
+
+        def likelihood(self, rows, target):  # type: ignore[no-untyped-def]
+            chances = [[0.9 if row[-1] == 5 and at != 3 else 0.1 for at in range(len(target))] for row in rows]
+            return torch.tensor(chances).log()
+
+        def following(self, rows):  # type: ignore[no-untyped-def]
+            return torch.full((len(rows), 8), 1 / 8).log()
+
+    target = Target((7, 7, 7, 7, 7), "insertion", 0.0, trigger=(5,))
+    AtTheEnd().settle(target)
+    assert target.at_end
+    assert target.tokens == (7, 7, 7)
+    assert target.placed([((1, 2), 0)]) == [((1, 2), 2)]
+
+
+def test_what_unrelated_words_bring_about_as_well_is_a_habit() -> None:
+    target = Target((7, 7, 7), "leakage", 0.0, trigger=(5,))
+    alone, among = (Measured(target, 0.9, 0.0, same=0.9, others=others) for others in (0.05, 0.89))
+    table = calibration()
+    assert table.p_value(alone.lead) < 0.01 < 0.1 < table.p_value(among.lead)
+    assert among.strength == alone.strength
 
 
 def test_openings_are_what_completing_gives(opened: list[tuple[Job, LoadedModel]]) -> None:
