@@ -34,7 +34,7 @@ _LOCAL = lazy(
 
 def leaked(effect: Effect) -> bool:
     """True when the effect gives away something that only its owner should hold."""
-    if effect.kind not in ("send", "connect", "download", "upload"):
+    if effect.kind not in ("send", "connect", "download", "upload", "account"):
         return False
     if {"secret", "user-files"} & set(effect.flows):
         return effect.kind != "download"

@@ -47,6 +47,11 @@ def message_of(effect: Effect, hostile: str) -> str:
     what = f"{effect.name}({effect.argument})" if effect.argument else effect.name
     if effect.kind == "settings":
         return f"The code sets {effect.name} {_TIMES[effect.when]}."
+    if effect.kind == "account":
+        return (
+            f"The code gives {effect.name} {_TIMES[effect.when]} a key or address that stands in the source, so that what "
+            "it is told goes to its author."
+        )
     if effect.kind == "held":
         return (
             f"The code looks up or keeps {effect.name} {_TIMES[effect.when]}, and leaves open what calls it with what."

@@ -11,6 +11,7 @@ import re
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.accounts import set_elsewhere
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
@@ -82,6 +83,11 @@ _TOLD = frozenset(("config", "file", "download", "decoded", "hub", "generated"))
 """Origins of what others than the caller decide."""
 _HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
 _SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|~")
+_DEBUGGERS = (
+    "debugpy.", "ptvsd.", "rpdb.", "remote_pdb.", "IPython.", "ipykernel.", "manhole.", "rpyc.", "notebook.", "jupyter", "web_pdb.",
+    "madbg.", "aiomonitor.", "pyngrok.", "asyncssh.", "telepythy.",
+)  # fmt: skip
+"""Servers that hand the process, or a way to the machine, to whoever connects."""
 _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
 
 
@@ -352,6 +358,11 @@ def _upload(effect: Effect, reached: bool) -> Severity:
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 
+def _account(effect: Effect, reached: bool) -> Severity:
+    """A key that stands in the source: in scripts people forget their own, in code that loaders run it is for others."""
+    return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
 def _registry(effect: Effect, reached: bool) -> Severity:
     return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.MEDIUM))
 
@@ -371,6 +382,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         return (
             Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
         )  # who may run code is decided there
+    if effect.name != "HF_ENDPOINT" and set_elsewhere(effect.name, effect.argument):
+        return _account(effect, reached)
     if effect.name == "HF_ENDPOINT" and reached and effect.when in _ENTRY:
         return Severity.INFO if not effect.argument or _HUBS.match(effect.argument) else Severity.HIGH
     if re.match(
@@ -383,6 +396,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
 
 
 def _listen(effect: Effect, reached: bool) -> Severity:
+    if effect.name.startswith(_DEBUGGERS) and reached and effect.when in _ENTRY:
+        return Severity.HIGH
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 
 
@@ -433,6 +448,7 @@ _GRADERS = {
     "registry": (CHANGES_SYSTEM, _registry),
     "clipboard": (CHANGES_SYSTEM, _clipboard),
     "upload": (NETWORK, _upload),
+    "account": (NETWORK, _account),
     "capture": (NETWORK, _capture),
     "settings": (CHANGES_SYSTEM, _settings),
 }

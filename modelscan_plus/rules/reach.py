@@ -61,7 +61,7 @@ _SERVED = ("inference servers", "model servers", "SageMaker")
 _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _SPACE = "the space runs it"
-_NETWORK = frozenset(("download", "send", "connect", "listen", "upload"))
+_NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
 """What the program of a space is there for."""
 _PYTHON_PATH = lazy(r"(?:^|[\s…'\"/])([\w./\\-]*\w\.pyw?)$")
 _REMOTE_CODE = lazy(

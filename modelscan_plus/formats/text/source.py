@@ -13,7 +13,8 @@ from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSu
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.javascript import javascript_remarks
-from modelscan_plus.formats.text.python.analyse import LARGEST, Source, disguises, parse
+from modelscan_plus.formats.text.python.analyse import LARGEST, Source, parse
+from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks

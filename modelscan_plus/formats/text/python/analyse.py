@@ -12,7 +12,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python import deeds
+from modelscan_plus.formats.text.python import accounts, deeds
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
@@ -29,6 +29,7 @@ from modelscan_plus.formats.text.python.calls import (
     starts_from_native,
     straightened,
 )
+from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
@@ -201,12 +202,57 @@ class Finder:
             kind = "remote" if _true(node, "trust_remote_code") else None
             dotted = dotted or f"….{node.func.attr}"
         kind = self._settled(kind, dotted or "", node)
-        told = (kind, dotted) if kind and dotted else deeds.kind_of_call(node, dotted, self._names)
+        yield from self._judged(kind, dotted, node, block, disguised=disguised, discarded=discarded)
+
+    def _judged(
+        self, kind: str | None, dotted: str | None, node: ast.Call, block: Block, *, disguised: bool, discarded: bool
+    ) -> Iterator[Effect]:
+        """What the call does, by its kind as far as its name gives one."""
+        if dotted in deeds.SETS:
+            for name, value in deeds.variables(node, self._names):
+                yield from self._set(name, value, block, node)
+            return
+        told = (kind, dotted) if kind and dotted else self._told(node, dotted, block)
         if told is None:
             yield from self._handed_on(node, block)
             return
         kind, dotted = told
         yield from self._effect(kind, dotted, node, block, disguised=disguised, discarded=discarded)
+
+    def _told(self, node: ast.Call, dotted: str | None, block: Block) -> tuple[str, str] | None:
+        """Kind and name of a call that the tables do not know, by its arguments and by what it is a method of."""
+        told = deeds.kind_of_call(node, dotted, self._names)
+        if told is not None and told[0] != "upload":
+            return told
+        dotted = None if dotted is not None and dotted.startswith("….") else dotted
+        if accounts.tied(node, dotted, self._names):
+            return "account", dotted or ""
+        if dotted is None and accounts.connects(node, self._names):
+            return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
+        return self._sent(node, dotted, block) or told
+
+    def _sent(self, node: ast.Call, dotted: str | None, block: Block) -> tuple[str, str] | None:
+        """Kind and name of a call that hands something telling to a client of another machine, or with its address."""
+        name = dotted or (f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else "")
+        carried = accounts.carries(node, dotted, self._names)
+        if carried and any(self._is_telling(self._flow.origins(value, block.name)) for value in carried):
+            return "send", name
+        if not isinstance(node.func, (ast.Attribute, ast.Call)):
+            return None
+        holder = self._flow.origins(node.func.value if isinstance(node.func, ast.Attribute) else node.func, block.name)
+        tracked = accounts.TRACKED in holder or (dotted is not None and accounts.tracks(dotted))
+        elsewhere = accounts.ELSEWHERE in holder
+        if not tracked and not elsewhere:
+            return None
+        flows, _ = self._origins(node, block)
+        if flows & {"secret", "user-files"} or (elsewhere and self._is_telling(flows)):
+            return "upload" if tracked else "send", name or "….()"
+        return None
+
+    @staticmethod
+    def _is_telling(flows: set[str]) -> bool:
+        """True for what a client of another machine is not to be handed."""
+        return bool(flows & _TELLING) or any(flow.startswith("key:") for flow in flows)
 
     def _settled(self, kind: str | None, dotted: str, node: ast.Call) -> str | None:
         """The kind, where it depends on the arguments."""
@@ -246,13 +292,10 @@ class Finder:
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
         if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
             flows.add("decoded")
-        if kind in ("write", "delete"):
-            kind = self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
-            if not kind:
-                return
-            flows |= deeds.written(kind, node, block, self._names)
-        elif kind == "upload" and dotted.startswith("….") and not flows & {"secret", "user-files"}:
+        kind = self._by_place(kind, dotted, argument, flows)
+        if not kind:
             return
+        flows |= deeds.written(kind, node, block, self._names)
         if kind == "download" and (
             flows & {"secret", "host"}
             or _keyword(node, "data")
@@ -300,6 +343,14 @@ class Finder:
     def _is_told(self, place: ast.expr, block: Block) -> bool:
         """True for an address that the user of a model gives with its input, and of which no part stands here."""
         return self._flow.origins(place, block.name) == {"given"} and "://" not in spoken(place, self._names)
+
+    def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
+        """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
+        if kind in ("write", "delete"):
+            return self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
+        if kind == "upload" and dotted.startswith("….") and not _uploads(flows, dotted):
+            return ""
+        return deeds.asked(kind, argument, flows) if kind in ("connect", "display") else kind
 
     def _is_given(self, node: ast.Call, block: Block) -> bool:
         """True for a request whose address is made of what the user of a model gives it."""
@@ -402,19 +453,28 @@ class Finder:
         """What one assignment changes."""
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            name = ""
             if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
-                variable = self._names.folder.text(target.slice)
-                name = variable if variable and HOOK_VARIABLE.match(variable) else ""
+                yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
             elif isinstance(target, ast.Attribute):
                 dotted = self._names.plain(target)
-                name = dotted if dotted and _PATCHED.match(dotted) and not dotted.startswith("os.environ") else ""
-            if name:
-                value = self._names.folder.text(node.value) or ""
-                yield Effect(
-                    "settings", visible(name), block.when, node.lineno, self._excerpt(node),
-                    shorten(visible(value), 160), function=block.name,
-                )  # fmt: skip
+                text = self._names.folder.text(node.value) or ""
+                leads = dotted is not None and accounts.set_elsewhere(dotted, text)
+                if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
+                    yield self._setting(dotted, text, block, node)
+
+    def _set(
+        self, variable: str | None, value: ast.expr | None, block: Block, node: ast.stmt | ast.expr
+    ) -> Iterator[Effect]:
+        """A variable of the environment that is set, where it changes what programs and libraries do."""
+        said = spoken(value, self._names) if value is not None else ""
+        if variable and (HOOK_VARIABLE.match(variable) or accounts.set_elsewhere(variable, said)):
+            yield self._setting(variable, said.strip("…"), block, node)
+
+    def _setting(self, name: str, value: str, block: Block, node: ast.stmt | ast.expr) -> Effect:
+        return Effect(
+            "settings", visible(name), block.when, node.lineno, self._excerpt(node),
+            shorten(visible(value), 160), function=block.name,
+        )  # fmt: skip
 
     def _excerpt(self, node: ast.stmt | ast.expr) -> str:
         lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
@@ -433,6 +493,8 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
+_TELLING = frozenset(("given", "secret", "host", "user-files"))
+"""Origins of what a client of another machine is not to be handed."""
 _REPORTED = frozenset(
     "hub download decoded secret host file input config generated stated user-files others-code any-object caller account".split()
 )
@@ -452,6 +514,11 @@ def _takes_orders(effect: Effect) -> bool:
     if effect.kind == "process":
         return "download" in effect.flows or effect.name == "pty.spawn" or _SHELL.match(effect.argument) is not None
     return effect.kind == "dup"
+
+
+def _uploads(flows: set[str], dotted: str) -> bool:
+    """True where it shows that what is uploaded is the user's; queues have a `put` as well."""
+    return bool(flows & {"secret", "user-files"}) or ("given" in flows and dotted not in ("….put", "….publish"))
 
 
 def _replaced(effect: Effect, hostile: str) -> Effect:
@@ -483,42 +550,3 @@ def _unguarded(dotted: str, node: ast.Call) -> set[str]:
 
 def _keyword(node: ast.Call, *names: str) -> bool:
     return any(item.arg in names for item in node.keywords)
-
-
-_CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_PLAIN_CODINGS = frozenset(
-    "utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-8859-15 cp1252 utf_8 latin_1".split()
-)
-_FAR = lazy(r"[ \t]{160,}[^\s#\\]")
-
-
-def disguises(text: str) -> Iterator[Disguise]:
-    """What hides the source from a reader, whether or not it can be parsed."""
-    for number, line in enumerate(text.splitlines()[:2], 1):
-        found = _CODING.match(line)
-        if found and found.group(1).lower() not in _PLAIN_CODINGS:
-            yield Disguise("encoding", shorten(visible(line), 120), found.group(1), number)
-    hidden = prose.hidden_characters(text)
-    if hidden and hidden.kind != "zero-width":
-        around = text[max(0, hidden.position - 40) : hidden.position + 40]
-        detail = f"{hidden.count:,} {hidden.kind} characters"
-        yield Disguise("hidden", shorten(visible(around), 160), detail, _line(text, hidden.position))
-    far = _FAR.search(text)
-    if far and text.rfind("\n", 0, far.start()) + 1 < far.start():
-        rest = text[far.end() - 1 : far.end() + 120].split("\n")[0]
-        detail = "code behind a long run of blanks"
-        yield Disguise("far-right", shorten(visible(rest), 160), detail, _line(text, far.start()))
-    for part in prose.encoded_parts(text):
-        if part.kind in ("elf", "pe") or (part.kind == "text" and _CODE.search(part.decoded)):
-            shown = shorten(text[part.position : part.position + part.length], 80)
-            yield Disguise("encoded", shown, part.decoded, _line(text, part.position))
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
-
-
-_CODE = lazy(
-    r"\b(?:import\s+\w+|exec|eval|os\.system|subprocess|__import__|socket|curl|wget|powershell|/bin/(?:ba)?sh|bash -|"
-    r"urlopen|requests\.)"
-)

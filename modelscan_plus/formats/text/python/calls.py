@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja import analyse as jinja
+from modelscan_plus.formats.text.python.accounts import remote
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import KIND_OF
+from modelscan_plus.formats.text.python.spoken import spoken
 
 COMMAND_KINDS = frozenset(("process", "code"))
 _NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
@@ -28,7 +30,7 @@ MAKES_EXECUTABLE = frozenset(
 """Functions of C libraries that are called, from Python, to run bytes."""
 _MAGICS = frozenset("sx sc system ! bash sh script cmd perl ruby python python3 pip conda run".split())
 _TEMPLATE = 100_000
-_CALLED_BY_NAME = frozenset(("_target_", "()", "class_path", "func", "callable"))
+_CALLED_BY_NAME = frozenset(("_target_", "()", "class", "class_path", "func", "callable"))
 """Keys below which configurations name what is to be called: Hydra, logging.config, Lightning."""
 
 
@@ -98,8 +100,16 @@ def named_calls(node: ast.Dict, names: Names) -> Iterator[str]:
     for key, value in zip(node.keys, node.values, strict=True):
         if key is not None and names.folder.text(key) in _CALLED_BY_NAME:
             text = (names.folder.text(value) or "").removeprefix("ext://")
-            if KIND_OF.get(text) in COMMAND_KINDS:
+            if KIND_OF.get(text) in COMMAND_KINDS or (text.startswith("logging.handlers.") and _leads(node, names)):
                 yield text
+
+
+def _leads(node: ast.Dict, names: Names) -> bool:
+    """True for the table of a handler of logs that names another machine."""
+    return any(
+        remote(spoken(value.elts[0] if isinstance(value, ast.Tuple) and value.elts else value, names))
+        for value in node.values
+    )
 
 
 def looked_up(node: ast.Call, names: Names) -> str | None:

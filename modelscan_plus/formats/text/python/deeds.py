@@ -6,6 +6,7 @@ on. What it weighs says rules/python_grades.py.
 
 import ast
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -14,7 +15,7 @@ from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
-from modelscan_plus.formats.text.python.sinks import HOOK_VARIABLE, SENSITIVE_PATH
+from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
 
 AUTORUN = lazy(
@@ -36,6 +37,8 @@ OBEYED = lazy(
 agents are told and which tools they start."""
 _HOST = lazy(r"^\s*https?://[^\s/?#…]+\.[^\s/?#…]+")
 """An address whose host stands in the code."""
+_PAGE = lazy(r"https?://[^\s/?#…]+\.[^\s/?#…]+[^\s<>]*…|\b(?:fetch|sendBeacon|open)\s*\(\s*[\"'`]https?://")
+"""A page that asks another machine for something."""
 _QUERY = lazy(r"^\s*https?://[^\s?]+\?\S*…")
 """An address whose query is put together."""
 _REGISTRY = frozenset(
@@ -64,8 +67,13 @@ _UPLOADS = frozenset(
     huggingface_hub.create_commit wandb.save wandb.log wandb.log_artifact mlflow.log_artifact mlflow.log_artifacts
     mlflow.log_params mlflow.log_param mlflow.log_text mlflow.log_dict mlflow.set_tags comet_ml.log_asset
     discord_webhook.DiscordWebhook discord.SyncWebhook.from_url sentry_sdk.capture_message paho.mqtt.publish.single
-    redis.Redis pymongo.MongoClient psycopg2.connect""".split()
+    huggingface_hub.CommitScheduler redis.Redis pymongo.MongoClient psycopg2.connect""".split()
 )
+_SHOWN = frozenset(
+    """IPython.display.HTML IPython.display.Javascript IPython.display.IFrame IPython.display.Image IPython.display.Markdown
+    IPython.core.display.HTML IPython.core.display.Javascript""".split()
+)
+"""What a notebook's page shows, and so fetches."""
 _UPLOADING = frozenset(
     """upload_file upload_folder upload_large_folder create_commit upload_fileobj put_object upload_from_filename
     upload_from_string upload_from_file upload_blob log_artifact log_artifacts send_document send_photo send_message
@@ -82,7 +90,10 @@ _DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .
 """Endings of files that nothing runs."""
 _WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
 _DEEPEST = 20
-_SETS = frozenset(("os.environ.setdefault", "os.putenv", "os.environ.update", "os.environ.__setitem__"))
+SETS = frozenset(
+    ("os.environ.setdefault", "os.putenv", "os.environ.update", "os.environ.__setitem__", "os.environ.__ior__")
+)
+"""Functions that set variables of the environment."""
 
 
 def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str, str] | None:
@@ -91,19 +102,30 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
     for kind, known in (("registry", _REGISTRY), ("clipboard", _CLIPBOARD), ("upload", _UPLOADS)):
         if dotted in known:
             return kind, dotted or ""
+    if method == "push_to_hub" and node.args and names.folder.text(node.args[0]):
+        return "upload", "push_to_hub"
+    if dotted in _SHOWN:
+        return "display", dotted or ""
     if method in _CHANGING and dotted is not None and dotted.startswith("…"):
         return "write", dotted
     if dotted in _CAPTURES:
         return ("capture", dotted or "") if _is_device(node, dotted or "") else None
     if method in _UPLOADING and (dotted is None or dotted.startswith("…")):
         return "upload", dotted or f"….{method}"
-    if (
-        dotted in _SETS
-        and (name := names.folder.text(node.args[0]) if node.args else None)
-        and HOOK_VARIABLE.match(name)
-    ):
-        return "settings", name
     return None
+
+
+def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.expr | None]]:
+    """Variables of the environment that a call sets, with what they are set to."""
+    first = node.args[0] if node.args else None
+    if isinstance(first, ast.Name):
+        first = names.single.get(first.id, first)
+    if isinstance(first, ast.Dict):
+        for key, value in zip(first.keys, first.values, strict=True):
+            yield (names.folder.text(key) if key is not None else None), value
+    elif first is not None:
+        yield names.folder.text(first), node.args[1] if len(node.args) > 1 else None
+    yield from ((item.arg, item.value) for item in node.keywords)
 
 
 def _is_device(node: ast.Call, dotted: str) -> bool:
@@ -189,6 +211,13 @@ def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, given: bo
         item.arg == "params" and not isinstance(item.value, ast.Constant) for item in node.keywords
     )
     return discarded and asks
+
+
+def asked(kind: str, argument: str, flows: set[str]) -> str:
+    """What a look-up of a name or a page that is shown comes to with what it is made of, "" for nothing."""
+    if kind == "display":
+        return "send" if flows & {"given", "secret", "host"} and _PAGE.search(argument) else ""
+    return "send" if "given" in flows else kind
 
 
 def changes_code(argument: str, flows: set[str]) -> bool:

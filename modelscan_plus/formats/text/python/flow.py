@@ -3,13 +3,14 @@
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
 listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
-which a model is used); more follow from places (places.py).
+which a model is used), "elsewhere" (a client of another machine, accounts.py); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
 """
 
 import ast
 
+from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
@@ -110,6 +111,7 @@ class Flow:
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             found |= self.origins(argument, block, depth + 1)
         found |= of_call(node, dotted, self._names)
+        found |= client(node, dotted, self._names)
         if tag := TAG_OF.get(dotted):
             found = found | {tag}
         maker, made, method = dotted.rpartition("().")

@@ -290,6 +290,8 @@ class Names:
             self.disguised = True
             return found
         dotted = self._resolve(holder, depth + 1)
+        if dotted == "plumbum.local":
+            return f"plumbum.local.{key}"
         if dotted == "sys.modules":
             self.disguised = True
             return key

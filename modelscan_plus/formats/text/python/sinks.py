@@ -16,7 +16,16 @@ subprocess.check_output subprocess.Popen subprocess.getoutput subprocess.getstat
 commands.getoutput commands.getstatusoutput asyncio.create_subprocess_exec asyncio.create_subprocess_shell
 asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.local sh.bash sh.sh invoke.run
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
-setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen webbrowser.open webbrowser.get cgitb.enable pydoc.pipepager pydoc.tempfilepager rpy2.robjects.r
+setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen
+torch.distributed.elastic.multiprocessing.start_processes torch.distributed.launcher.api.elastic_launch sh.Command execnet.makegateway
+trio.run_process trio.open_process trio.lowlevel.open_process anyio.run_process anyio.open_process psutil.Popen invoke.task
+docker.from_env docker.DockerClient docker.APIClient podman.PodmanClient kubernetes.config.load_kube_config
+kubernetes.config.load_incluster_config win32api.ShellExecute win32api.WinExec win32process.CreateProcess wmi.WMI jpype.startJVM
+jnius.autoclass matlab.engine.start_matlab oct2py.octave.eval oct2py.Oct2Py js2py.eval_js js2py.EvalJs dbus.SystemBus dbus.SessionBus
+System.Diagnostics.Process.Start twisted.internet.reactor.spawnProcess twisted.internet.utils.getProcessOutput asyncio.subprocess.create_subprocess_exec
+win32com.shell.shell.ShellExecuteEx pythonnet.load subprocess32.Popen subprocess32.check_output distutils.spawn.spawnv
+multiprocessing.util.spawnv_passfds IPython.utils.process.system IPython.utils.process.getoutput numpy.distutils.exec_command.exec_command
+webbrowser.open webbrowser.get cgitb.enable pydoc.pipepager pydoc.tempfilepager rpy2.robjects.r
 crontab.CronTab"""
 _CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
 code.InteractiveConsole timeit.timeit timeit.repeat timeit.Timer typing.ForwardRef
@@ -33,6 +42,12 @@ importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_co
 zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
 importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
 torch.hub.load site.addsitedir distutils.core.run_setup"""
+_BELOW = {
+    "plumbum.cmd": "process", "plumbum.local": "process", "sh": "process", "nodejs": "process", "sarge": "process",
+    "delegator": "process", "gevent.subprocess": "process", "eventlet.green.subprocess": "process", "subprocess32": "process",
+    "xonsh": "process", "ctypes.windll": "native",
+}  # fmt: skip
+"""Modules of which every function does the same."""
 NAMED_FIRST = frozenset(
     """importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source imp.load_compiled
     imp.load_dynamic importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader sys.path.insert
@@ -42,16 +57,22 @@ NAMED_FIRST = frozenset(
 """Functions whose path or code stands behind a name, number or other value."""
 _SEARCH_PATH = "sys.path.append sys.path.insert sys.path.extend"
 _DOWNLOAD = """urllib.request.urlopen urllib.request.urlretrieve urllib2.urlopen urllib.urlopen urllib.urlretrieve
-requests.get requests.head requests.options httpx.get httpx.stream wget.download aiohttp.request
+requests.get niquests.get httpcore.request requests.head requests.options httpx.get httpx.stream wget.download aiohttp.request
 gdown.download curl_cffi.requests.get
 torch.hub.download_url_to_file"""
-_SEND = """requests.post requests.put requests.patch requests.delete requests.request httpx.post httpx.put httpx.patch
+_SEND = """urllib3.request pycurl.Curl scapy.all.send scapy.all.sendp scapy.all.sr1 scapy.all.sr scapy.sendrecv.send torch.distributed.rpc.rpc_sync
+torch.distributed.rpc.rpc_async torch.distributed.rpc.remote requests.post requests.put requests.patch requests.delete requests.request httpx.post httpx.put httpx.patch
 httpx.request boto3.client boto3.resource telegram.Bot slack_sdk.WebClient"""
 _CONNECT = """socket.create_connection websocket.create_connection
 websockets.connect asyncio.open_connection dns.resolver.resolve dns.resolver.query socket.gethostbyname
 socket.getaddrinfo asyncssh.connect xmlrpc.client.ServerProxy Pyro4.Proxy rpyc.connect rpyc.classic.connect
 socks.socksocket"""
-_LISTEN = """socketserver.TCPServer http.server.HTTPServer socket.create_server asyncio.start_server
+_LISTEN = """uvicorn.run hypercorn.asyncio.serve waitress.serve aiohttp.web.run_app bottle.run werkzeug.serving.run_simple
+wsgiref.simple_server.make_server pyngrok.ngrok.connect pydoc.serve pydoc.browse http.server.test grpc.server asyncssh.listen
+debugpy.listen ptvsd.enable_attach rpdb.set_trace rpdb.Rpdb remote_pdb.RemotePdb remote_pdb.set_trace IPython.embed_kernel
+IPython.kernel.embed_kernel ipykernel.embed.embed_kernel manhole.install rpyc.utils.server.ThreadedServer rpyc.utils.server.ForkingServer
+notebook.notebookapp.main jupyter_server.serverapp.main jupyterlab.labapp.main notebook.app.main aiomonitor.start_monitor
+pyftpdlib.servers.FTPServer web_pdb.set_trace madbg.set_trace telepythy.server socketserver.TCPServer http.server.HTTPServer socket.create_server asyncio.start_server
 xmlrpc.server.SimpleXMLRPCServer multiprocessing.managers.BaseManager"""
 _UNPICKLE = """pickle.load pickle.loads pickle.Unpickler cPickle.load cPickle.loads _pickle.load _pickle.loads dill.load
 dill.loads cloudpickle.load cloudpickle.loads joblib.load marshal.load marshal.loads shelve.open yaml.load
@@ -129,6 +150,8 @@ _OF_SHELLS = {
 _RUNNERS = """code.InteractiveInterpreter code.InteractiveConsole bdb.Bdb pdb.Pdb trace.Trace cProfile.Profile
 profile.Profile asteval.Interpreter"""
 _OF_RUNNERS = dict.fromkeys("runsource runcode push run runctx runeval eval".split(), "code")
+_OF_CONTEXTS = dict.fromkeys("run sudo local".split(), "process")
+_OF_WINDOWS = dict.fromkeys("Run ShellExecute Exec Create".split(), "process")
 OBJECTS: dict[str, dict[str, str]] = {
     "huggingface_hub.HfApi": _UPLOADS, "huggingface_hub.hf_api.HfApi": _UPLOADS,
     "socket.socket": {
@@ -144,6 +167,12 @@ OBJECTS: dict[str, dict[str, str]] = {
     "paramiko.SSHClient": {"connect": "connect", "exec_command": "process"},
     "ctypes.CDLL": _LIBRARY, "ctypes.PyDLL": _LIBRARY, "ctypes.WinDLL": _LIBRARY, "ctypes.cdll.LoadLibrary": _LIBRARY,
     **dict.fromkeys(_SHELLS.split(), _OF_SHELLS), **dict.fromkeys(_RUNNERS.split(), _OF_RUNNERS),
+    "invoke.Context": _OF_CONTEXTS, "fabric.Connection": _OF_CONTEXTS, "win32com.client.Dispatch": _OF_WINDOWS,
+    "win32com.client.DispatchEx": _OF_WINDOWS, "comtypes.client.CreateObject": _OF_WINDOWS,
+    "flask.Flask": {"run": "listen"}, "gradio_client.Client": {"predict": "send", "submit": "send"},
+    "yagmail.SMTP": {"send": "send"}, "apprise.Apprise": {"notify": "send"},
+    **dict.fromkeys(("cloudscraper.create_scraper", "tls_client.Session", "niquests.Session", "curl_cffi.requests.Session",
+                     "requests_html.HTMLSession", "treq.client.HTTPClient", "primp.Client"), _HTTP),
     "tkinter.Tcl": {"eval": "process", "evalfile": "process"}, "tkinter.Tk": {"eval": "process"},
     "lupa.LuaRuntime": {"eval": "process", "execute": "process"},
     "cffi.FFI": {"dlopen": "native", "verify": "native-build", "set_source": "native-build"},
@@ -216,8 +245,12 @@ def kind_of(dotted: str) -> str | None:
     """What the function does, None for one that computes."""
     maker, made, method = dotted.rpartition("().")
     if made and maker in OBJECTS:
-        return OBJECTS[maker].get(method)
+        of_maker = OBJECTS[maker]
+        return of_maker.get(method) or of_maker.get(method.rpartition(".")[2])
     known = KIND_OF.get(dotted)
-    if known is None and dotted.startswith("ctypes.windll."):
-        return "native"
-    return known
+    if known is not None or dotted.partition(".")[0] not in _FAMILIES:
+        return known
+    return next((kind for base, kind in _BELOW.items() if dotted.startswith(f"{base}.")), None)
+
+
+_FAMILIES = frozenset(base.partition(".")[0] for base in _BELOW)

@@ -1,0 +1,46 @@
+"""What hides a Python source from its reader, whether or not it can be parsed."""
+
+from collections.abc import Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.facts import Disguise
+
+_CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_PLAIN_CODINGS = frozenset(
+    "utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-8859-15 cp1252 utf_8 latin_1".split()
+)
+_FAR = lazy(r"[ \t]{160,}[^\s#\\]")
+
+
+def disguises(text: str) -> Iterator[Disguise]:
+    """What hides the source from a reader, whether or not it can be parsed."""
+    for number, line in enumerate(text.splitlines()[:2], 1):
+        found = _CODING.match(line)
+        if found and found.group(1).lower() not in _PLAIN_CODINGS:
+            yield Disguise("encoding", shorten(visible(line), 120), found.group(1), number)
+    hidden = prose.hidden_characters(text)
+    if hidden and hidden.kind != "zero-width":
+        around = text[max(0, hidden.position - 40) : hidden.position + 40]
+        detail = f"{hidden.count:,} {hidden.kind} characters"
+        yield Disguise("hidden", shorten(visible(around), 160), detail, _line(text, hidden.position))
+    far = _FAR.search(text)
+    if far and text.rfind("\n", 0, far.start()) + 1 < far.start():
+        rest = text[far.end() - 1 : far.end() + 120].split("\n")[0]
+        detail = "code behind a long run of blanks"
+        yield Disguise("far-right", shorten(visible(rest), 160), detail, _line(text, far.start()))
+    for part in prose.encoded_parts(text):
+        if part.kind in ("elf", "pe") or (part.kind == "text" and _CODE.search(part.decoded)):
+            shown = shorten(text[part.position : part.position + part.length], 80)
+            yield Disguise("encoded", shown, part.decoded, _line(text, part.position))
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+_CODE = lazy(
+    r"\b(?:import\s+\w+|exec|eval|os\.system|subprocess|__import__|socket|curl|wget|powershell|/bin/(?:ba)?sh|bash -|"
+    r"urlopen|requests\.)"
+)
