@@ -26,6 +26,8 @@ from modelscan_plus.workers.supervisor import Supervisor
 _LARGEST = 24 << 20
 """Bytes of all sources of one target that are followed together."""
 _SOURCE = 2 << 20
+_PATIENCE = 3
+"""Times the time of one file that following may take: its steps are counted, and a busy machine is slow with them."""
 
 
 def with_links(tree: Tree, limits: Limits) -> Tree:
@@ -33,6 +35,7 @@ def with_links(tree: Tree, limits: Limits) -> Tree:
     bundle = bundled(tree)
     if bundle is None:
         return tree
+    limits = msgspec.structs.replace(limits, seconds=_PATIENCE * limits.seconds)
     with Supervisor(limits, 1, engine=NAME) as supervisor:
         for outcome in supervisor.run([("", Entry("python", lambda: _opened(bundle)))]):
             return linked(tree, bundle, outcome.result)

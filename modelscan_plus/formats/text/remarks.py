@@ -85,7 +85,8 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
         command = prose.hostile_command(window)
         if command and command[1] not in seen and not _is_comment(line):
             seen.add(command[1])
-            yield Remark("command", command[0], command[1], first_line + number, _host(window), unseen)
+            host = _host(command[1]) or _host(window)  # lines around it may name others
+            yield Remark("command", command[0], command[1], first_line + number, host, unseen)
         if (sent := commands.KEY_SENT.search(line[:4000])) and prose.URL.search(line):
             what = f"sends {visible(sent['key'])} along with a request"
             yield Remark("key", what, _cut(line, sent), first_line + number, _host(line), unseen)
