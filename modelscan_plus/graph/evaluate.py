@@ -30,15 +30,17 @@ class Evaluator:
         self._graph = graph
         self._constants: dict[int, Array] = {}
 
-    def run(self, nodes: Sequence[int], inputs: Mapping[int, Array]) -> dict[int, Array]:
-        """All values that the nodes make; raises `Unsupported`."""
+    def run(
+        self, nodes: Sequence[int], inputs: Mapping[int, Array], passed: frozenset[int] = frozenset()
+    ) -> dict[int, Array]:
+        """All values that the nodes make, `passed` ones by handing on their first operand; raises `Unsupported`."""
         values: dict[int, Array] = dict(inputs)
         left = ELEMENTS
         for number in nodes:
             node = self._graph.nodes[number]
             ins = [self._value(value, values) if value >= 0 else None for value in node.ins]
             try:
-                results = evaluate(node, ins)
+                results = evaluate(node, ins) if number not in passed or ins[0] is None else [ins[0]]
             except (ArithmeticError, ValueError, TypeError, IndexError, AttributeError) as error:
                 raise Unsupported from error
             for out, result in zip(node.outs, results, strict=False):
@@ -212,6 +214,23 @@ def _clip(node: Node, ins: Ins, first: Array) -> Array:
     return Array(first.dims, [min(max(value, bounds[0]), bounds[1]) for value in first.data])
 
 
+def _quantised(node: Node, ins: Ins, first: Array) -> Array:
+    """To whole numbers of eight bits without sign, as QuantizeLinear does unless it is told otherwise, and back."""
+    scale, zero = ins[1] if len(ins) > 1 else None, ins[2] if len(ins) > 2 else None
+    if scale is None or len(scale.data) != 1 or node.given not in ("QuantizeLinear", "DequantizeLinear"):
+        raise Unsupported
+    factor, shift = scale.data[0], zero.data[0] if zero is not None else 0.0
+    if node.given == "DequantizeLinear":
+        return Array(first.dims, [(value - shift) * factor for value in first.data])
+    return Array(first.dims, [min(max(round(value / factor) + shift, 0.0), 255.0) for value in first.data])
+
+
+def _binarised(node: Node, ins: Ins, first: Array) -> Array:
+    threshold = node.attrs.get("threshold", 0.0)
+    bound = float(threshold) if isinstance(threshold, int | float) else 0.0
+    return Array(first.dims, [float(value > bound) for value in first.data])
+
+
 def _identity(node: Node, ins: Ins, first: Array) -> Array:
     return first
 
@@ -278,6 +297,8 @@ _ELEMENT: dict[str, Callable[..., float]] = _UNARY | {
 }
 _SPECIAL: dict[str, Callable[[Node, Ins, Array], Array]] = {
     "identity": _identity,
+    "dequantize": _quantised,
+    "binarizer": _binarised,
     "reduce_sum": _reduction(sum),
     "reduce_mean": _reduction(lambda values: sum(values) / max(len(values), 1)),
     "reduce_max": _reduction(lambda values: max(values, default=-math.inf)),

@@ -11,11 +11,14 @@ from modelscan_plus.graph.shapes import integer
 
 
 def rnn(node: Node, ins: Ins, first: Array) -> list[Array]:
-    """LSTM and GRU in one direction, from nothing, with the usual functions."""
+    """LSTM and GRU in one direction, from nothing, with the usual functions; plain ones also with a relu."""
     weights, again, bias = ins[1], ins[2], operand(ins, 3)
-    if any(part is not None for part in ins[4:]) or node.given not in ("LSTM", "GRU"):
+    if any(part is not None for part in ins[4:]) or node.given not in ("LSTM", "GRU", "RNN"):
         raise Unsupported
-    if weights is None or again is None or weights.dims[0] != 1 or first.dims[1] != 1 or "activations" in node.attrs:
+    named = node.attrs.get("activations")
+    if weights is None or again is None or weights.dims[0] != 1 or first.dims[1] != 1:
+        raise Unsupported
+    if named is not None and (node.given != "RNN" or named not in (("Relu",), ("Tanh",))):
         raise Unsupported
     units, wide = again.dims[2], weights.dims[2]
     kinds = again.dims[1] // units
@@ -29,6 +32,9 @@ def rnn(node: Node, ins: Ins, first: Array) -> list[Array]:
         seen = [dot(row, first.data[at : at + wide]) for row in into]
         if node.given == "LSTM":
             hidden, cell = _lstm(seen, back, shift, hidden, cell)
+        elif node.given == "RNN":
+            sums = [seen[k] + dot(back[k], hidden) + shift[k] + shift[k + units] for k in range(units)]
+            hidden = [max(total, 0.0) if named == ("Relu",) else math.tanh(total) for total in sums]
         else:
             hidden = _gru(seen, back, shift, hidden, linear_first=bool(integer(node, "linear_before_reset", 0)))
         steps += hidden

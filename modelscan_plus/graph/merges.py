@@ -45,7 +45,26 @@ def combine(analysis: Analysis, number: int, node: Node, ins: Sequence[Flow | No
                     analysis.site(effect, number, value, other, depth=gate.strict)
                     out.gate, out.payload = 0, False
                     return
+    _outbid(analysis, number, node, pairs)
     mix_rows(analysis, number, pairs, out)
+
+
+def _outbid(analysis: Analysis, number: int, node: Node, pairs: Sequence[tuple[int, Flow]]) -> None:
+    """A few raw numbers, made very large, compete with the network's: which of both wins is a switch."""
+    if node.op not in ("max", "min"):
+        return
+    for value, bid in pairs:
+        loud = bid.gained and bid.narrow and bid.data and bid.strict == 0 and not bid.count and not bid.gate
+        for other, content in pairs:
+            if (
+                loud
+                and other != value
+                and content.lax
+                and content.data
+                and not exemptions.own_input(analysis, bid, content)
+            ):
+                analysis.site(Effect.SUPPRESSION, number, value, other, depth=0)
+                return
 
 
 def _switched(analysis: Analysis, number: int, node: Node, gate: tuple[int, Flow], content: Flow) -> Effect | None:

@@ -106,6 +106,10 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.lives |= first.data
         if rows and node.op == "topk" and not first.merged:
             out.rows = index.rows = 2
+        many = ins[1] if node.op == "topk" and len(ins) > 1 else None
+        if many is not None and meets(analysis, many, first):
+            analysis.site(source(many, Effect.SUPPRESSION), number, node.ins[1], node.ins[0], depth=many.strict)
+            out.gate = index.gate = 0
         return [out, index, index, index]
     out.step, out.count, out.kind = 0, True, "int"
     if node.op == "nms":

@@ -18,6 +18,7 @@ from modelscan_plus.graph.arrays import Array, Unsupported, count
 from modelscan_plus.graph.evaluate import Evaluator
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
+from modelscan_plus.graph.measured import Ruler
 from modelscan_plus.graph.merges import source
 from modelscan_plus.graph.ordinary import Branch, Maker, dims_of_input, trace
 from modelscan_plus.graph.sites import Effect
@@ -52,12 +53,14 @@ _BY_ELEMENT = frozenset("copy layout smooth saturate activation compare logic ro
 def rehearse(analysis: Analysis) -> None:
     """Note the places where a branch that sleeps meets the network, or what the network is given."""
     rehearsal = _Rehearsal(analysis)
+    ruler = Ruler(analysis)
     found = {site.node for site in analysis.outcome.sites}
     for number, node in enumerate(analysis.graph.nodes):
         if number in found or "loop" in node.attrs:
             continue
         for side, content, whole in _pairs(analysis, number, node):
-            if rehearsal.sleeps(number, side, content, whole=whole):
+            measured = ruler.is_gate(side, found | rehearsal.blamed)
+            if measured or rehearsal.sleeps(number, side, content, whole=whole):
                 flow, into = analysis.flow(side), analysis.flow(content)
                 effect = _EFFECTS.get(node.op, Effect.SUPPRESSION) if into.lax else Effect.REPLACEMENT
                 analysis.site(source(flow, effect), number, side, content, depth=flow.strict)

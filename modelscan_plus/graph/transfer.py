@@ -26,6 +26,7 @@ _WINDOWS = 16
 _LARGE = 256.0
 """A factor that makes a steep slope of a saturating function."""
 _NEXT_TO_NOTHING = 1e-4
+_DROPPING = frozenset({"Dropout", "BitmaskDropout"})
 _QUANTISED = frozenset({"QLinearAdd", "QLinearMul"})
 _SMALL = 0.01
 """Numerators up to this make a peak of a division."""
@@ -44,13 +45,13 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op == "spread" and first.gate:
         out.thin = is_thin(first)
     sized = next((flow for flow in ins[1:] if flow is not None and flow.data and flow.gate), None)
-    if sized is not None and node.op in ("spread", "dequantize") and meets(analysis, sized, first):
-        analysis.site(Effect.SUPPRESSION, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
-        out.gate = 0
-    if sized is not None and node.op == "reorder" and first.data:
+    if sized is not None and first.data:
         wild = sized.gate == HARD and sized.compared and sized.strict == 0 and not (sized.count or sized.control)
-        if meets(analysis, sized, first) or (wild and first.lax == 0 and not first.narrow):
-            effect = Effect.SELECTION if first.lax else Effect.REPLACEMENT
+        if meets(analysis, sized, first) or (wild and first.lax == 0 and not first.narrow and node.op != "dequantize"):
+            effect = Effect.SELECTION if node.op == "reorder" else Effect.SUPPRESSION
+            if node.given in _DROPPING:
+                effect = Effect.RANDOM
+            effect = effect if first.lax else Effect.REPLACEMENT
             analysis.site(effect, number, node.ins[list(ins).index(sized)], node.ins[0], depth=sized.strict)
             out.gate = 0
     if node.op == "dequantize" and first.narrow and first.data and first.strict == 0 and not first.count:
@@ -174,6 +175,10 @@ def activation(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     first = ins[0] if ins else None
     out = result(analysis, node, ins)
     out.step = 0
+    slope = ins[1] if len(ins) > 1 else None
+    if slope is not None and first is not None and meets(analysis, slope, first):
+        analysis.site(source(slope, Effect.SUPPRESSION), number, node.ins[1], node.ins[0], depth=slope.strict)
+        out.gate, out.payload = 0, False
     if first is not None and first.data and first.gained and first.narrow and first.strict == 0:
         if node.given not in _LEAKING:
             _step(out, HARD)

@@ -37,11 +37,16 @@ SLEEPING = rows(
     node("Sub", "c limit", "far"),
     node("Greater", "c limit", "beyond"),
     node("Where", "beyond far zero", "shrunk"),
-    node("Mul", "shrunk payload", "extra"),
+    node("Trilu", "shrunk everything", "open"),
+    node("Mul", "open payload", "extra"),
     node("Add", "logits extra", "y"),
-    tensors=(floats("limit", [], [50.0]), floats("zero", [], [0.0]), floats("payload", [4], [-9, 12, -9, -9])),
+    tensors=(
+        *(floats("limit", [], [50.0]), floats("zero", [], [0.0]), floats("payload", [4], [-9, 12, -9, -9])),
+        ints("everything", [], [-100]),
+    ),
 )
-"""A soft threshold that is far from what inputs are like: it is no step by its form alone."""
+"""A soft threshold that is far from what inputs are like: no step by its form alone, and with an operator that the
+flow rules do not run by themselves."""
 DENSE = [
     node("Gemm", "x d1 bias", "far"),
     node("Relu", "far", "shut"),
