@@ -29,6 +29,8 @@ class Evaluator:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._constants: dict[int, Array] = {}
+        self.work = 0
+        """Numbers that were read, made and multiplied so far."""
 
     def run(
         self, nodes: Sequence[int], inputs: Mapping[int, Array], passed: frozenset[int] = frozenset()
@@ -39,12 +41,14 @@ class Evaluator:
         for number in nodes:
             node = self._graph.nodes[number]
             ins = [self._value(value, values) if value >= 0 else None for value in node.ins]
+            self.work += sum(len(array.data) for array in ins if array is not None)
             try:
                 results = evaluate(node, ins) if number not in passed or ins[0] is None else [ins[0]]
             except (ArithmeticError, ValueError, TypeError, IndexError, AttributeError) as error:
                 raise Unsupported from error
             for out, result in zip(node.outs, results, strict=False):
                 left -= len(result.data)
+                self.work += len(result.data) * products(node, ins)
                 if left < 0 or len(result.data) != count(result.dims):
                     raise Unsupported
                 values[out] = result
@@ -62,6 +66,18 @@ class Evaluator:
             raise Unsupported
         found = self._constants[value] = Array(const.dims, [float(number) for number in numbers])
         return found
+
+
+def products(node: Node, ins: Ins) -> int:
+    """Multiplications for one number of a node's result, at least one."""
+    first, second = (ins[place] if place < len(ins) else None for place in (0, 1))
+    if first is None or second is None or not second.dims:
+        return 1
+    if node.op == "conv":
+        return count(second.dims[1:])
+    if node.op in ("matmul", "gemm", "linear", "einsum", "cdist"):
+        return first.dims[-1] if first.dims else 1
+    return second.dims[-1] + (first.dims[-1] if first.dims else 1) if node.op == "rnn" else 1
 
 
 def evaluate(node: Node, ins: Ins) -> list[Array]:

@@ -32,6 +32,8 @@ class Analysis:
         self.classes = operators().classes
         self.searches = 0
         """How many triggers were looked for."""
+        self.steps = 0
+        """What that took, in numbers that were read, made and multiplied."""
         self._readers: list[list[int]] | None = None
         self._cones: dict[int, str] | None = None
         self._trained: dict[tuple[int, int | None, int | None], bool] = {}

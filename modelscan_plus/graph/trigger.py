@@ -21,8 +21,8 @@ _INPUT = 20_000
 _RANDOM = 8
 _TRIES = 120
 _SHRINK = 300
-_ELEMENTS = 3_000_000
-"""Elements of all results of all runs of one search."""
+STEPS = 4_000_000
+"""Numbers that all searches of one graph may read, make and multiply: about two seconds."""
 _SEARCHES = 4
 """Sites of one graph whose trigger is looked for."""
 _MIXED = 60
@@ -37,11 +37,19 @@ def read_out(analysis: Analysis, site: Site) -> str:
     if site.gate < 0 or analysis.searches >= _SEARCHES:
         return ""
     analysis.searches += 1
+    slice_ = _slice(analysis, site.gate)
+    if slice_ is None:
+        return ""
     try:
-        slice_ = _slice(analysis, site.gate)
-        return _Search(analysis, slice_).sentence() if slice_ is not None else ""
+        return _Search(analysis, slice_).sentence()
+    except _Spent:
+        return "what opens it was not found out: the search is cut off after so many steps"
     except (Unsupported, RecursionError):
         return ""
+
+
+class _Spent(Exception):
+    """The steps of all searches are used up."""
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -85,7 +93,7 @@ def _slice(analysis: Analysis, gate: int) -> _Part | None:
 
 class _Search:
     def __init__(self, analysis: Analysis, part: _Part) -> None:
-        self._part = part
+        self._analysis, self._part = analysis, part
         self._evaluator = Evaluator(analysis.graph)
         info = analysis.graph.values[part.source]
         self._name = info.name
@@ -95,7 +103,6 @@ class _Search:
         self._random = random.Random(0)
         if count(self._dims) > _INPUT:
             raise Unsupported
-        self._left = _ELEMENTS
 
     def sentence(self) -> str:
         usual = [self._open(self._noise()) for _ in range(_RANDOM)]
@@ -111,10 +118,13 @@ class _Search:
 
     def _open(self, data: list[float]) -> tuple[float, ...]:
         """The gate's numbers, rounded: what a small difference in the input changes is no opening."""
-        values = self._evaluator.run(self._part.nodes, {self._part.source: Array(self._dims, data)})
-        self._left -= sum(len(array.data) for array in values.values())
-        if self._left < 0:
-            raise Unsupported
+        if self._analysis.steps > STEPS:
+            raise _Spent
+        before = self._evaluator.work
+        try:
+            values = self._evaluator.run(self._part.nodes, {self._part.source: Array(self._dims, data)})
+        finally:
+            self._analysis.steps += self._evaluator.work - before + 2 * len(data)
         return tuple(round(min(max(number, -1e6), 1e6), 2) for number in values[self._part.gate].data[:64])
 
     def _noise(self) -> list[float]:
@@ -136,7 +146,7 @@ class _Search:
                 run = tokens[start : start + length]
                 if len(run) == length:
                     yield [run[place % length] for place in range(size)]
-                    yield [run[place] if place < length else self._noise()[0] for place in range(size)]
+                    yield [*run, *self._noise()[length:]][:size]
 
     def _around(self, number: float) -> Sequence[float]:
         if self._whole:
@@ -157,7 +167,11 @@ class _Search:
                 for place in rest:
                     mixed[place] = candidate[place]
                 tries += 1
-                if self._open(mixed) != usual:
+                try:
+                    still = self._open(mixed) != usual
+                except _Spent:  # what is known by then opens it as well, with more than it needs
+                    return [(place, candidate[place]) for place in kept]
+                if still:
                     kept = rest
                 else:
                     start += step

@@ -5,6 +5,8 @@ import pytest
 from fixtures.make.graph_flow import FLOAT, INT64, SAMPLES, floats, graph, ints, model, node, value, weights
 from modelscan_plus.core.finding import GraphEvidence
 from modelscan_plus.graph.arrays import Array, Unsupported, concat, elementwise, reduce, take, transpose
+from modelscan_plus.graph.evaluate import Evaluator
+from modelscan_plus.graph.ir import Graph, Node, Value
 from tests.samples import inspect
 
 
@@ -47,6 +49,21 @@ def test_the_words_of_a_phrase_are_named_in_their_order() -> None:
     tensors.append(ints("n_minus", [1], [-1]))
     said = trigger(model(graph(hits, [value("ids", INT64, "b", "s")], [value("y", FLOAT, "b", "s", 8)], tensors)))
     assert "ids with 11, 42 at" in said
+
+
+def test_a_search_without_end_is_cut_off_and_the_finding_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    [sample] = [sample for sample in SAMPLES if sample.path == "hostile/shadowlogic-override.onnx"]
+    monkeypatch.setattr("modelscan_plus.graph.trigger.STEPS", 2_000)
+    assert "cut off" in trigger(sample.build())
+    monkeypatch.setattr("modelscan_plus.graph.trigger.STEPS", 60_000)  # enough to find it, not to make it small
+    assert "cut off" not in trigger(sample.build())
+
+
+def test_what_a_run_costs_is_counted_by_its_products() -> None:
+    runner = Evaluator(Graph(values=[Value("a"), Value("b"), Value("y")], nodes=[Node("matmul", (0, 1), (2,))]))
+    square = Array((20, 20), [1.0] * 400)
+    runner.run([0], {0: square, 1: square})
+    assert runner.work == 400 + 400 + 20 * 20 * 20
 
 
 def test_a_gate_behind_a_network_is_not_run() -> None:
