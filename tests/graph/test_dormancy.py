@@ -1,5 +1,6 @@
 """`--dormancy`: what running a model on random inputs adds, and that it happens only on request, in the sandbox."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,30 @@ def test_what_the_graph_shows_is_told_how_the_runs_went(report: Report) -> None:
 
 def test_a_model_that_does_not_run_is_named_in_a_note(report: Report) -> None:
     assert any("broken.onnx" in note.message for note in report.notes)
+
+
+def test_what_could_not_be_searched_or_was_cut_off_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="running models needs onnxruntime")
+    from modelscan_plus.engines.dormancy import wake
+
+    def said() -> list[str]:
+        parsed = OnnxFormat().parse(Artifact("model.onnx", BytesSource(SLEEPING)), Budget(Limits()))
+        facts = next(fact for one in parsed for fact in one.facts if isinstance(fact, OnnxFacts))
+        gaps: list[str] = []
+        wake.wake(analyse(lower(facts.model)), SLEEPING, time.monotonic() + 600, gaps)
+        return gaps
+
+    def broken(*_: object) -> None:
+        raise ValueError
+
+    assert said() == []
+    monkeypatch.setattr(wake, "SECONDS", -1.0)
+    assert said() == ["what sleeps was not searched to the end within the time"]
+    monkeypatch.undo()
+    monkeypatch.setattr(wake, "_awake", broken)
+    [gap] = said()
+    assert "extra (ValueError)" in gap
+    assert "could not be searched for" in gap
 
 
 def test_nothing_runs_without_the_request(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modelscan_plus.core.text import visible
+from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.engines.dormancy import honest
 from modelscan_plus.engines.dormancy.effect import Change, measure
 from modelscan_plus.engines.dormancy.quiet import Sleeper, sleepers
@@ -13,6 +13,8 @@ from modelscan_plus.engines.dormancy.runner import Model, NotRun
 from modelscan_plus.engines.dormancy.search import Trigger, least, triggers
 from modelscan_plus.graph.flow import Analysis
 
+SECONDS = 20.0
+"""Processor time of all searches of one model."""
 SEARCHES = 16
 """Operands of one model that a waking input is looked for."""
 MOVED, BEYOND = 2.0, 1.5
@@ -26,6 +28,7 @@ _NOTED = 0.3
 _TRIGGERS = 6
 """Waking inputs of one operand whose effect is measured."""
 _SHOWN = 8
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +44,44 @@ class Awake:
 def wake(analysis: Analysis, data: bytes, deadline: float, gaps: list[str]) -> list[Awake]:
     """The operands of a model that sleep, that an input wakes, and that then carry the result away.
 
-    Raises NotRun where the model takes no ordinary input. What time cut off is added to `gaps`.
+    Raises NotRun where the model takes no ordinary input. What was cut off, by processor time or at `deadline`, a
+    reading of the monotonic clock, is added to `gaps`, and so is what could not be searched.
     """
+    began = time.process_time()
     model = Model(analysis, data)
     asleep, seen = sleepers(model)
     if not seen:
         raise NotRun
     found: list[Awake] = []
     missing: dict[int, int] = {}
+    failed: list[str] = []
     searched = 0
     for sleeper in _worth(model, asleep):
         if any(one.value == sleeper.value for one in found):
             continue
-        if time.monotonic() > deadline:
+        if time.process_time() - began > SECONDS or time.monotonic() > deadline:
             gaps.append("what sleeps was not searched to the end within the time")
             break
         searched += 1
         if searched > SEARCHES:
+            gaps.append(f"more than {SEARCHES} parts sleep; the rest was not searched")
             break
         try:
             one = _awake(model, sleeper, seen[sleeper.family].change(sleeper.value), missing)
-        except Exception:  # noqa: S112 - a part that cannot be cut off from the rest, or an input that it does not take
+        except Exception as error:  # a part that cannot be cut off from the rest, or an input that it does not take
+            failed.append(f"{_name(analysis, sleeper)} ({type(error).__name__})")
             continue
         if one is not None:
             found.append(one)
+    if failed:
+        failed = list(dict.fromkeys(failed))
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        gaps.append(f"what wakes {', '.join(failed[:_NAMED])}{more} could not be searched for")
     return found
+
+
+def _name(analysis: Analysis, sleeper: Sleeper) -> str:
+    return visible(shorten(analysis.graph.values[sleeper.value].name, 60))
 
 
 def _awake(model: Model, sleeper: Sleeper, change: float, missing: dict[int, int]) -> Awake | None:
