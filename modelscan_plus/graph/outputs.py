@@ -22,6 +22,7 @@ def judge_outputs(analysis: Analysis) -> None:
     flows = [(value, analysis.flow(value)) for value in graph.outputs]
     if not graph.inputs or not flows:
         return
+    idle = _idle_results(analysis, live)
     depends = [pair for pair in flows if pair[1].data or pair[1].lives]
     for value, flow in flows:
         if flow.data and flow.rows == 2 and not any(site.effect is Effect.BATCH for site in outcome.sites):
@@ -40,7 +41,7 @@ def judge_outputs(analysis: Analysis) -> None:
                 outcome.unknown.append(lost)
             elif layers or (graph.nodes and (node < 0 or analysis.classes[graph.nodes[node].op] != "shape")):
                 outcome.sites.append(Site(Effect.RANDOM if flow.random else Effect.CONSTANT, node, -1, value))
-        elif is_constant(analysis, value) or (node >= 0 and _took_over(analysis, value, live)):
+        elif is_constant(analysis, value) or (node >= 0 and _took_over(analysis, value, idle=idle)):
             outcome.sites.append(Site(Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))
@@ -48,16 +49,19 @@ def judge_outputs(analysis: Analysis) -> None:
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value, certain=False))
 
 
-def _took_over(analysis: Analysis, value: int, live: set[int]) -> bool:
+def _took_over(analysis: Analysis, value: int, *, idle: bool) -> bool:
     """True when numbers of the file, one row for each of the batch, are a result, while one of the network's is read
     by nobody."""
-    flow, graph = analysis.flow(value), analysis.graph
+    flow = analysis.flow(value)
     rows = flow.dims is not None and len(flow.dims) > 1 and flow.dims[0] is None
-    if flow.data or flow.lives or not rows or flow.random:
-        return False
+    return idle and rows and not (flow.data or flow.lives or flow.random)
+
+
+def _idle_results(analysis: Analysis, live: set[int]) -> bool:
+    """True when something that the network gives is read by nobody."""
     return any(
         analysis.flow(out).data and analysis.flow(out).lax and analysis.classes[node.op] != "shape"
-        for number, node in enumerate(graph.nodes)
+        for number, node in enumerate(analysis.graph.nodes)
         if number not in live
         for out in node.outs
         if out >= 0

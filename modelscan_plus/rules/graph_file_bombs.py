@@ -12,7 +12,7 @@ from modelscan_plus.formats.graphs.onnx.facts import OnnxFacts
 from modelscan_plus.formats.graphs.onnx.model import Node
 from modelscan_plus.formats.graphs.onnx.values import values
 from modelscan_plus.formats.graphs.onnx.walk import Scope
-from modelscan_plus.rules.graph_file_sizes import Known, apply, constant_node, start
+from modelscan_plus.rules.graph_file_sizes import Known, after_rounds, apply, constant_node, start
 from modelscan_plus.rules.graph_limits import about, named, some
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -76,6 +76,8 @@ def bombs(facts: OnnxFacts, context: Context) -> Iterator[Finding]:
                 rounds |= {id(body): trips for body in node.subgraphs()}
                 if how:
                     loops.append((scope, node, how))
+                elif (carried := after_rounds(node, here, trips / around)) * 4 > _BOMB and _goes_on(node, here):
+                    large.append((scope, node, carried))
     for (scope, node, count), more in some(_first_of_each(large)):
         size = human_bytes(4 * count) if count < 1 << 60 else "beyond all measure"
         message = f"{named(scope, node)} makes a value of at least {_round(count)} elements ({size}).{more}"

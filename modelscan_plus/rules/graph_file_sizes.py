@@ -10,6 +10,8 @@ from modelscan_plus.formats.graphs.onnx.values import values
 from modelscan_plus.formats.graphs.onnx.walk import Scope
 
 _CAP = 1 << 128
+_ROUND = 1 << 20
+"""Elements that a loop's state is taken to have, to see what one round makes of it."""
 _SAME = frozenset(
     """Abs Acos Asin Atan Ceil Clip Cos Elu Erf Exp Floor HardSigmoid Identity IsInf IsNaN LeakyRelu Log LogSoftmax Neg
     Not Reciprocal Relu Round Selu Sigmoid Sign Sin Softmax Softplus Softsign Sqrt Tan Tanh Cast Dropout Gelu Mish
@@ -107,6 +109,29 @@ def apply(node: Node, known: Known) -> int:
         shape = (_elements(shape),)
     known.shapes[name] = shape
     return _elements(shape)
+
+
+def after_rounds(node: Node, known: Known, rounds: float) -> int:
+    """A lower bound of the elements of what a loop carries on, after so many rounds that each make it some times as
+    large; zero for a loop that does not."""
+    body, largest = next(node.subgraphs(), None), 0
+    if body is None or not rounds >= 1:
+        return 0
+    inside = Known(parent=known)
+    for tensor in body.initializer:
+        _constant(tensor.name, tensor, inside)
+    carried = [info.name for info in body.input[2:]]
+    for name in carried:
+        inside.shapes[name] = (_ROUND,)
+        inside.counted.add(name)
+    for inner in body.node:
+        apply(inner, inside)
+    for place, info in enumerate(body.output[1 : 1 + len(carried)], 2):
+        times = _elements(inside.shape(info.name) or ()) // _ROUND
+        if times > 1 and place < len(node.input):
+            begun = max(1, _elements(known.shape(node.input[place]) or ()))
+            largest = max(largest, min(begun * times ** min(int(rounds), 128), _CAP))
+    return largest
 
 
 def _loses_dimensions(node: Node, shape: Shape, known: Known) -> bool:

