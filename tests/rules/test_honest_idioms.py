@@ -35,6 +35,7 @@ PUBLISH = (
         (HASH, HASH.replace("['git', 'rev-parse', 'HEAD']", "open('notes').read()")),
         (HASH, HASH + "ask(['sh', 'notes'])\n"),
         (PUBLISH, PUBLISH.replace("'publish'", "'egg_info'")),
+        (PUBLISH, PUBLISH.replace("'publish'", "'clean'")),
         (PUBLISH, PUBLISH.replace("sys.argv[-1]", "sys.argv[0]")),
         (PUBLISH, PUBLISH.replace("{'upload'", "{'install'")),
         (PUBLISH, PUBLISH + "Upload(None).run()\n"),

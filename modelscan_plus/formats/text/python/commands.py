@@ -6,9 +6,9 @@ from collections.abc import Iterator
 _OF_PIP = frozenset(
     """install develop build build_py build_ext build_clib build_scripts bdist bdist_wheel bdist_egg egg_info dist_info
     editable_wheel sdist install_lib install_scripts install_data install_headers install_egg_info alias rotate
-    saveopts setopt""".split()
+    saveopts setopt clean check easy_install""".split()
 )
-"""Commands that pip, build front ends and setuptools start by themselves."""
+"""Commands that pip (clean, after a build that failed), build front ends and setuptools start by themselves."""
 
 
 def is_for_a_person(test: ast.expr) -> bool:
