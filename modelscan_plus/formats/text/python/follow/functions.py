@@ -1,11 +1,7 @@
 """Functions of Python that find, bind and make things: attributes, partials, classes, scopes."""
 
-import ast
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
-from modelscan_plus.formats.text.python.follow import elements, importing, iteration, objects, tables, texts
-from modelscan_plus.formats.text.python.follow.iteration import Model
+from modelscan_plus.formats.text.python.follow import classes, elements, importing, iteration, objects, tables, texts
+from modelscan_plus.formats.text.python.follow.modelled import Call, Model
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -20,7 +16,6 @@ from modelscan_plus.formats.text.python.follow.values import (
     Outer,
     Partial,
     Patchwork,
-    Scope,
     Table,
     Unknown,
     Value,
@@ -30,17 +25,14 @@ from modelscan_plus.formats.text.python.follow.values import (
 )
 from modelscan_plus.formats.text.python.names import joined_name
 
-if TYPE_CHECKING:
-    from modelscan_plus.formats.text.python.follow.machine import Machine
 
-
-def named(machine: "Machine", holder: Value, given: Sequence[Value], node: ast.AST, scope: Scope) -> Value | None:
+def named(call: Call, holder: Value, name: Value | None) -> Value | None:
     """`getattr(holder, name)`."""
-    if not given:
+    if name is None:
         return None
     found: list[Value] = []
-    for name in [*texts.texts(given[0]), *_fitting(holder, given[0])]:
-        value = objects.attribute(machine, holder, name, node, scope)
+    for text in [*texts.texts(name), *_fitting(holder, name)]:
+        value = call.attribute(holder, text)
         found += [
             Outer(option.dotted, option.flows, disguised=True) if isinstance(option, Outer) else option
             for option in options(value)
@@ -56,215 +48,170 @@ def _fitting(holder: Value, name: Value) -> list[str]:
     return [each for each, _ in _named_in(holder) if each.startswith(first)][:20] if len(first) > 1 else []
 
 
-def _getattr(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
+def _getattr(call: Call) -> Value | None:
+    if len(call.given) < 2:
         return None
-    found = named(machine, given[0], given[1:2], node, scope)
+    found = named(call, call.given[0], call.given[1])
     if found is None:
-        for option in options(given[0]):
+        for option in options(call.given[0]):
             if isinstance(option, Instance):
-                objects.touch(machine, option, ("__getattribute__", "__getattr__"), [given[1]], node, scope)
+                call.touch(option, ("__getattribute__", "__getattr__"), [call.given[1]])
             if isinstance(option, Outer):
                 return Outer(joined_name(option.dotted, "…"), option.flows)
-        return Unknown(flows_of(given[0]) | flows_of(given[1]))
-    return join((found, given[2])) if len(given) > 2 and not isinstance(given[2], Known) else found
+        return Unknown(flows_of(call.given[0]) | flows_of(call.given[1]))
+    return join((found, call.given[2])) if len(call.given) > 2 and not isinstance(call.given[2], Known) else found
 
 
-def _setattr(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 3:
+def _setattr(call: Call) -> Value | None:
+    if len(call.given) < 3:
         return NONE
-    names = list(texts.texts(given[1]))
+    names = list(texts.texts(call.given[1]))
     if not names:  # any attribute may be meant
-        names = [name for name, _ in _named_in(given[0])][:50]
-        machine.branching += 1
+        names = [name for name, _ in _named_in(call.given[0])][:50]
+        call.machine.branching += 1
     for name in names:
-        objects.store(machine, given[0], name, given[2], node, scope)
-    machine.branching -= 0 if any(texts.texts(given[1])) else 1
+        objects.store(call.machine, call.given[0], name, call.given[2], call.node, call.scope)
+    call.machine.branching -= 0 if any(texts.texts(call.given[1])) else 1
     return NONE
 
 
-def _object_getattribute(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if given and isinstance(given[0], Instance):
-        name = next(texts.texts(given[1]), "") if len(given) > 1 else ""
-        return given[0].attributes.get(name) or given[0].cls.find(name)
-    return named(machine, given[0], given[1:2], node, scope) if len(given) > 1 else None
+def _object_getattribute(call: Call) -> Value | None:
+    if call.given and isinstance(call.given[0], Instance):
+        name = next(texts.texts(call.given[1]), "") if len(call.given) > 1 else ""
+        return call.given[0].attributes.get(name) or call.given[0].cls.find(name)
+    return named(call, call.given[0], call.given[1]) if len(call.given) > 1 else None
 
 
-def _isinstance(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in given[1:2]:
+def _isinstance(call: Call) -> Value | None:
+    for value in call.given[1:2]:
         for option in options(value):
             for each in option.items if isinstance(option, Items) else [option]:
-                objects.touch(
-                    machine,
-                    each,
-                    ("__instancecheck__", "__subclasscheck__", "__subclasshook__"),
-                    [given[0]],
-                    node,
-                    scope,
-                )
+                call.touch(each, ("__instancecheck__", "__subclasscheck__", "__subclasshook__"), [call.given[0]])
                 if isinstance(each, Class) and (own := each.find("__subclasshook__")) is not None:
-                    machine.call(own if isinstance(own, Bound) else Bound(own, each), [UNKNOWN], {}, node, scope)
+                    call.run(own if isinstance(own, Bound) else Bound(own, each), [UNKNOWN])
     return UNKNOWN
 
 
-def _partial(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given:
+def _partial(call: Call) -> Value | None:
+    if not call.given:
         return None
-    return join([Partial(option, tuple(given[1:]), tuple(keywords.items())) for option in options(given[0])])
+    return join(
+        [Partial(option, tuple(call.given[1:]), tuple(call.keywords.items())) for option in options(call.given[0])]
+    )
 
 
-def _partial_method(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return Partial(Outer("functools.partialmethod"), tuple(given), tuple(keywords.items()))
+def _partial_method(call: Call) -> Value | None:
+    return Partial(Outer("functools.partialmethod"), tuple(call.given), tuple(call.keywords.items()))
 
 
 def _getter(kind: str) -> Model:
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
-        return Partial(Outer(f"operator.{kind}()"), tuple(given), tuple(keywords.items()))
+    def model(call: Call) -> Value | None:
+        return Partial(Outer(f"operator.{kind}()"), tuple(call.given), tuple(call.keywords.items()))
 
     return model
 
 
-def _got_attribute(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _got_attribute(call: Call) -> Value | None:
     """`operator.attrgetter(names…)(value)`."""
-    if len(given) < 2:
+    if len(call.given) < 2:
         return None
     found: list[Value] = []
-    for each in given[:-1]:
+    for each in call.given[:-1]:
         for dotted in texts.texts(each):
-            value: Value = given[-1]
+            value: Value = call.given[-1]
             for name in dotted.split("."):
-                value = named(machine, value, [Known(name)], node, scope) or UNKNOWN
+                value = named(call, value, Known(name)) or UNKNOWN
             found.append(value)
     return found[0] if len(found) == 1 else Items(found)
 
 
-def _got_item(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = [elements.item(machine, given[-1], key, node, scope) for key in given[:-1]]
+def _got_item(call: Call) -> Value | None:
+    found = [elements.item(call.machine, call.given[-1], key, call.node, call.scope) for key in call.given[:-1]]
     return found[0] if len(found) == 1 else Items(found)
 
 
-def _called_method(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _called_method(call: Call) -> Value | None:
     """`operator.methodcaller(name, …)(value)`."""
-    if len(given) < 2:
+    if len(call.given) < 2:
         return None
-    found = named(machine, given[-1], given[:1], node, scope)
-    return machine.call(found, given[1:-1], keywords, node, scope) if found is not None else None
+    found = named(call, call.given[-1], call.given[0])
+    return call.run(found, call.given[1:-1], call.keywords) if found is not None else None
 
 
-def _call(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _call(call: Call) -> Value | None:
     """`operator.call(function, …)`, and what else calls its first argument with the others."""
-    return machine.call(given[0], given[1:], keywords, node, scope) if given else None
+    return call.run(call.given[0], call.given[1:], call.keywords) if call.given else None
 
 
-def _type(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) >= 3:
-        bases = given[1].items if isinstance(given[1], Items) else []
+def _type(call: Call) -> Value | None:
+    if len(call.given) >= 3:
+        bases = call.given[1].items if isinstance(call.given[1], Items) else []
         names: dict[str, Value] = {}
-        for option in options(given[2]):
+        for option in options(call.given[2]):
             if isinstance(option, Table):
                 names |= {key: value for key, value in option.items.items() if isinstance(key, str)}
-        name = next(texts.texts(given[0]), "?")
+        name = next(texts.texts(call.given[0]), "?")
         metaclass = next(
             (each.metaclass for base in bases for each in options(base) if isinstance(each, Class) and each.metaclass),
             None,
         )
-        made = Class(name, list(bases), names, scope.module, metaclass)
+        made = Class(name, list(bases), names, call.scope.module, metaclass)
         for value in names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made
-        objects.finish(machine, made, keywords, node, scope)
+        classes.finish(call.machine, made, call.keywords, call.node, call.scope)
         return made
-    found = [option.cls for value in given[:1] for option in options(value) if isinstance(option, Instance)]
+    found = [option.cls for value in call.given[:1] for option in options(value) if isinstance(option, Instance)]
     return join(found) if found else None
 
 
-def _new_class(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _new_class(call: Call) -> Value | None:
     names = Table({})
-    if len(given) > 3:
-        machine.call(given[3], [names], {}, node, scope)
-    bases = given[1] if len(given) > 1 else Items([])
-    return _type(machine, [given[0], bases, names], {}, node, scope) if given else None
+    if len(call.given) > 3:
+        call.run(call.given[3], [names])
+    bases = call.given[1] if len(call.given) > 1 else Items([])
+    return _type(call.of([call.given[0], bases, names])) if call.given else None
 
 
-def _bound(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _bound(call: Call) -> Value | None:
     """`types.MethodType(function, object)`."""
-    return Bound(given[0], given[1]) if len(given) > 1 else None
+    return Bound(call.given[0], call.given[1]) if len(call.given) > 1 else None
 
 
-def _names(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _names(call: Call) -> Value | None:
     """`globals()`, `locals()`, `vars(x)`."""
-    if not given:
-        return tables.view(scope.names if scope.kind != "function" else scope.module.names)
-    return objects.attribute(machine, given[0], "__dict__", node, scope)
+    if not call.given:
+        return tables.view(call.scope.names if call.scope.kind != "function" else call.scope.module.names)
+    return call.attribute(call.given[0], "__dict__")
 
 
-def _locals(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return tables.view(scope.names)
+def _locals(call: Call) -> Value | None:
+    return tables.view(call.scope.names)
 
 
-def _namespace(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _namespace(call: Call) -> Value | None:
     """`types.SimpleNamespace(…)`."""
-    return Instance(Class("SimpleNamespace", [], {}, scope.module), dict(keywords))
+    return Instance(Class("SimpleNamespace", [], {}, call.scope.module), dict(call.keywords))
 
 
-def _finalize(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _finalize(call: Call) -> Value | None:
     """`weakref.finalize(object, function, …)`."""
-    return machine.call(given[1], given[2:], keywords, node, scope) if len(given) > 1 else None
+    return call.run(call.given[1], call.given[2:], call.keywords) if len(call.given) > 1 else None
 
 
-def _timer(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _timer(call: Call) -> Value | None:
     """`threading.Timer(seconds, function, arguments)`."""
-    function = given[1] if len(given) > 1 else keywords.get("function")
-    held = given[2] if len(given) > 2 else keywords.get("args")
+    function = call.given[1] if len(call.given) > 1 else call.keywords.get("function")
+    held = call.given[2] if len(call.given) > 2 else call.keywords.get("args")
     if function is not None:
-        machine.call(function, held.items if isinstance(held, Items) else [], {}, node, scope)
+        call.run(function, held.items if isinstance(held, Items) else [])
     return UNKNOWN
 
 
-def _property(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _property(call: Call) -> Value | None:
     """`property(getter, setter)`."""
-    getter = given[0] if given else keywords.get("fget", NONE)
-    setter = given[1] if len(given) > 1 else keywords.get("fset")
+    getter = call.given[0] if call.given else call.keywords.get("fget", NONE)
+    setter = call.given[1] if len(call.given) > 1 else call.keywords.get("fset")
     if not isinstance(getter, Function):
         return None
     made = Function(getter.node, getter.scope, getter.defaults, getter.keyword_defaults, getter.owner, role="property")
@@ -273,18 +220,14 @@ def _property(
     return made
 
 
-def _members(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _members(call: Call) -> Value | None:
     """`inspect.getmembers(module)`."""
-    return Items([Items([Known(name), value]) for each in given[:1] for name, value in _named_in(each)])
+    return Items([Items([Known(name), value]) for each in call.given[:1] for name, value in _named_in(each)])
 
 
-def _dir(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    made = [objects.touch(machine, value, ("__dir__",), [], node, scope) for value in given]
-    names: list[Value] = [Known(name) for each in given[:1] for name, _ in _named_in(each)]
+def _dir(call: Call) -> Value | None:
+    made = [call.touch(value, ("__dir__",)) for value in call.given]
+    names: list[Value] = [Known(name) for each in call.given[:1] for name, _ in _named_in(each)]
     return Items(names) if names else next((each for each in made if each is not None), None)
 
 
@@ -298,26 +241,25 @@ def _named_in(value: Value) -> list[tuple[str, Value]]:
     return found
 
 
-def _tests(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _tests(call: Call) -> Value | None:
     """`unittest.main()`: the tests of the module run."""
-    for value in list(scope.module.names.values()):
+    for value in list(call.scope.module.names.values()):
         if isinstance(value, Class) and any(base.dotted.startswith("unittest.") for base in value.outer_bases()):
-            objects.expose_class(machine, value, node, scope)
+            classes.expose_class(call.machine, value, call.node, call.scope)
     return UNKNOWN
 
 
-def _namedtuple(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _namedtuple(call: Call) -> Value | None:
     fields: list[str] = []
-    for option in options(given[1]) if len(given) > 1 else ():
+    for option in options(call.given[1]) if len(call.given) > 1 else ():
         if isinstance(option, Items):
             fields += [name for item in option.items for name in texts.texts(item)]
         fields += [name for text in texts.texts(option) for name in text.replace(",", " ").split()]
     return Class(
-        next(texts.texts(given[0]), "?") if given else "?", [], {f"§{name}": NONE for name in fields}, scope.module
+        next(texts.texts(call.given[0]), "?") if call.given else "?",
+        [],
+        {f"§{name}": NONE for name in fields},
+        call.scope.module,
     )
 
 
@@ -334,8 +276,8 @@ MODELS: dict[str, Model] = {
     "operator.attrgetter": _getter("attrgetter"), "operator.itemgetter": _getter("itemgetter"),
     "operator.methodcaller": _getter("methodcaller"), "operator.attrgetter()": _got_attribute,
     "operator.itemgetter()": _got_item, "operator.methodcaller()": _called_method, "operator.call": _call,
-    "operator.getitem": lambda machine, given, keywords, node, scope: _got_item(machine, given[::-1], keywords, node, scope),
-    "operator.__getitem__": lambda machine, given, keywords, node, scope: _got_item(machine, given[::-1], keywords, node, scope),
+    "operator.getitem": lambda call: _got_item(call.of(call.given[::-1])),
+    "operator.__getitem__": lambda call: _got_item(call.of(call.given[::-1])),
     "operator.__call__": _call,
 }  # fmt: skip
 MODELS |= iteration.MODELS | importing.MODELS | texts.MODELS

@@ -1,10 +1,8 @@
 """Modules that are looked up by name or path: files of the repository, or of libraries."""
 
-import ast
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from modelscan_plus.formats.text.python.follow import objects
+from modelscan_plus.formats.text.python.follow.modelled import Call
 from modelscan_plus.formats.text.python.follow.values import (
     UNKNOWN,
     UNSPOKEN,
@@ -24,19 +22,17 @@ if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine
 
 
-def _import(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _import(call: Call) -> Value | None:
     """`__import__(name)`, `importlib.import_module(name)`."""
     found: list[Value] = []
-    values = given[:1] or [keywords[name] for name in ("name",) if name in keywords]
+    values = call.given[:1] or [call.keywords[name] for name in ("name",) if name in call.keywords]
     for value in values:
         for option in options(value):
             if isinstance(option, Patchwork):
-                found += _partly_known(machine, option.text, scope)
+                found += _partly_known(call.machine, option.text, call.scope)
         for name in texts(value):
             level = len(name) - len(name.lstrip("."))
-            module = machine.program.imported(scope.module, name.lstrip("."), level)
+            module = call.machine.program.imported(call.scope.module, name.lstrip("."), level)
             found.append(module or Outer(name, disguised=name.partition(".")[0] in TELLING))
     return join(found) if found else None
 
@@ -54,52 +50,45 @@ def _partly_known(machine: "Machine", text: str, scope: Scope) -> list[Value]:
     return found
 
 
-def _by_path(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _by_path(call: Call) -> Value | None:
     """`spec_from_file_location(name, path)`, `SourceFileLoader(name, path)`, `runpy.run_path(path)`."""
     found: list[Value] = []
-    for value in [*given, *keywords.values()]:
+    for value in [*call.given, *call.keywords.values()]:
         for option in options(value):
             path = spoken(option)
-            if path.endswith((".py", ".pyw")) and (module := machine.program.by_path(scope.module, path)) is not None:
+            if (
+                path.endswith((".py", ".pyw"))
+                and (module := call.machine.program.by_path(call.scope.module, path)) is not None
+            ):
                 found.append(module)
     return join(found) if found else None
 
 
-def _named(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _named(call: Call) -> Value | None:
     """`runpy.run_module(name)`."""
-    return _import(machine, given, {"name": keywords.get("mod_name", UNKNOWN), **keywords}, node, scope)
+    return _import(call.of(call.given, {"name": call.keywords.get("mod_name", UNKNOWN), **call.keywords}))
 
 
-def _of_spec(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _of_spec(call: Call) -> Value | None:
     """`module_from_spec(spec)`: by_path gave the module itself."""
-    return next((option for value in given for option in options(value) if isinstance(option, Module)), None)
+    return next((option for value in call.given for option in options(value) if isinstance(option, Module)), None)
 
 
-def _located(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _located(call: Call) -> Value | None:
     """`pydoc.locate("os.system")`, `pkgutil.resolve_name("os:system")`."""
     found: list[Value] = []
-    for name in texts(given[0]) if given else ():
+    for name in texts(call.given[0]) if call.given else ():
         name = name.replace(":", ".")
         first, *rest = name.split(".")
-        value: Value = machine.program.imported(scope.module, first, 0) or Outer(first)
+        value: Value = call.machine.program.imported(call.scope.module, first, 0) or Outer(first)
         for part in rest:
-            value = objects.attribute(machine, value, part, node, scope)
+            value = call.attribute(value, part)
         found.append(Outer(value.dotted, disguised=True) if isinstance(value, Outer) else value)
     return join(found) if found else None
 
 
-def _loader(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return given[0] if given and isinstance(given[0], Module) else None
+def _loader(call: Call) -> Value | None:
+    return call.given[0] if call.given and isinstance(call.given[0], Module) else None
 
 
 MODELS = {

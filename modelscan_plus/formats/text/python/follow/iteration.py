@@ -1,10 +1,9 @@
 """Functions of Python that go through values, order and compare them, and call what they are given on each."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from modelscan_plus.formats.text.python.follow import elements, expressions, objects, tables
+from modelscan_plus.formats.text.python.follow import elements, expressions, tables
+from modelscan_plus.formats.text.python.follow.modelled import Call, Model
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -14,7 +13,6 @@ from modelscan_plus.formats.text.python.follow.values import (
     Items,
     Known,
     Partial,
-    Scope,
     Table,
     Unknown,
     Value,
@@ -23,163 +21,127 @@ from modelscan_plus.formats.text.python.follow.values import (
     options,
 )
 
-if TYPE_CHECKING:
-    from modelscan_plus.formats.text.python.follow.machine import Machine
 
-Model = Callable[["Machine", Sequence[Value], Mapping[str, Value], ast.AST, Scope], Value | None]
-"""What a function gives; None where it is treated like any other."""
-
-
-def _reduce(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
+def _reduce(call: Call) -> Value | None:
+    if len(call.given) < 2:
         return None
-    found, _ = elements.items(machine, given[1], node, scope)
-    values = [*given[2:3], *found]
+    found = call.items(call.given[1])
+    values = [*call.given[2:3], *found]
     if not values:
         return None
     result = values[0]
     for value in values[1:200]:
-        result = machine.call(given[0], [result, value], {}, node, scope)
+        result = call.run(call.given[0], [result, value])
     return result
 
 
-def _map(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _map(call: Call) -> Value | None:
     """`map(f, a, b)`, and what else calls its first argument with the items of the others."""
-    if not given:
+    if not call.given:
         return None
-    columns = [elements.items(machine, value, node, scope)[0] for value in given[1:]] or [[UNKNOWN]]
+    columns = [call.items(value) for value in call.given[1:]] or [[UNKNOWN]]
     longest = max(map(len, columns), default=0)
     results: list[Value] = []
-    for number in range(min(longest, 500) if machine.room > 20_000 else 1):
+    for number in range(min(longest, 500) if call.machine.room > 20_000 else 1):
         row = [column[min(number, len(column) - 1)] if column else UNKNOWN for column in columns]
-        results.append(machine.call(given[0], row, {}, node, scope))
+        results.append(call.run(call.given[0], row))
     return Items(results)
 
 
-def _starmap(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
+def _starmap(call: Call) -> Value | None:
+    if len(call.given) < 2:
         return None
-    rows = [
-        elements.items(machine, row, node, scope)[0] for row in elements.items(machine, given[1], node, scope)[0][:200]
-    ]
-    return Items([machine.call(given[0], row, {}, node, scope) for row in rows])
+    rows = [call.items(row) for row in call.items(call.given[1])[:200]]
+    return Items([call.run(call.given[0], row) for row in rows])
 
 
-def _filter(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if len(given) < 2:
+def _filter(call: Call) -> Value | None:
+    if len(call.given) < 2:
         return None
-    found, _ = elements.items(machine, given[1], node, scope)
+    found = call.items(call.given[1])
     for value in found[:200]:
-        objects.touch(machine, value, ("__bool__", "__len__"), [], node, scope)
-        if given[0] != NONE:
-            machine.call(given[0], [value], {}, node, scope)
+        call.touch(value, ("__bool__", "__len__"))
+        if call.given[0] != NONE:
+            call.run(call.given[0], [value])
     return Items(found)
 
 
-def _ordered(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _ordered(call: Call) -> Value | None:
     """`sorted`, `max`, `min`, and their `key`."""
-    found = elements.items(machine, given[0], node, scope)[0] if len(given) == 1 else list(given)
-    if "key" in keywords and keywords["key"] != NONE:
+    found = call.items(call.given[0]) if len(call.given) == 1 else list(call.given)
+    if "key" in call.keywords and call.keywords["key"] != NONE:
         for value in found[:200]:
-            machine.call(keywords["key"], [value], {}, node, scope)
+            call.run(call.keywords["key"], [value])
     for value in found[:50]:
-        objects.touch(machine, value, ("__lt__", "__gt__"), [UNKNOWN], node, scope)
+        call.touch(value, ("__lt__", "__gt__"), [UNKNOWN])
     return Items(found)
 
 
-def _extreme(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = _ordered(machine, given, keywords, node, scope)
+def _extreme(call: Call) -> Value | None:
+    found = _ordered(call)
     return join(found.items) if isinstance(found, Items) and found.items else UNKNOWN
 
 
-def _listed(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _listed(call: Call) -> Value | None:
     """`list`, `tuple`, `set`, `any`, `sum` and what else goes through its argument."""
-    if not given:
+    if not call.given:
         return Items([])
-    found, whole = elements.items(machine, given[0], node, scope)
+    found, whole = elements.items(call.machine, call.given[0], call.node, call.scope)
     for value in found[:50]:
-        objects.touch(machine, value, ("__bool__", "__len__", "__hash__"), [], node, scope)
+        call.touch(value, ("__bool__", "__len__", "__hash__"))
     if not whole and all(isinstance(value, Unknown) for value in found):
-        return Unknown(flows_of(given[0]) | machine.program.emitter.origins(given[0]))
+        return Unknown(flows_of(call.given[0]) | call.machine.program.emitter.origins(call.given[0]))
     return Items(found)
 
 
-def _spread(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _spread(call: Call) -> Value | None:
     """`torch.nn.Sequential(a, b)`."""
-    return Items(list(given))
+    return Items(list(call.given))
 
 
-def _next(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given:
+def _next(call: Call) -> Value | None:
+    if not call.given:
         return None
-    made = objects.touch(machine, given[0], ("__next__", "__anext__"), [], node, scope)
+    made = call.touch(call.given[0], ("__next__", "__anext__"))
     if made is not None:
         return made
-    found, _ = elements.items(machine, given[0], node, scope)
-    return join([*found[:50], *given[1:2]] or [UNKNOWN])
+    found = call.items(call.given[0])
+    return join([*found[:50], *call.given[1:2]] or [UNKNOWN])
 
 
-def _zip(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    columns = [elements.items(machine, value, node, scope)[0] for value in given]
+def _zip(call: Call) -> Value | None:
+    columns = [call.items(value) for value in call.given]
     if not columns:
         return Items([])
     return Items([Items(list(row)) for row in zip(*columns, strict=False)])
 
 
-def _enumerate(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    found = elements.items(machine, given[0], node, scope)[0] if given else []
+def _enumerate(call: Call) -> Value | None:
+    found = call.items(call.given[0]) if call.given else []
     return Items([Items([Known(number), value]) for number, value in enumerate(found)])
 
 
-def _reversed(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    if not given or isinstance(given[0], Known):
+def _reversed(call: Call) -> Value | None:
+    if not call.given or isinstance(call.given[0], Known):
         return None
-    made = objects.touch(machine, given[0], ("__reversed__",), [], node, scope)
-    return made or Items(elements.items(machine, given[0], node, scope)[0][::-1])
+    made = call.touch(call.given[0], ("__reversed__",))
+    return made or Items(call.items(call.given[0])[::-1])
 
 
 def _touching(*names: str) -> Model:
     """A function that calls one of these methods of what it is given."""
 
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
-        made = [objects.touch(machine, value, names, [], node, scope) for value in given]
+    def model(call: Call) -> Value | None:
+        made = [call.touch(value, names) for value in call.given]
         found = [each for each in made if each is not None]
         return join(found) if found else None
 
     return model
 
 
-def _dict(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    made = Table(dict(keywords.items()))
-    for value in given[-1:]:
+def _dict(call: Call) -> Value | None:
+    made = Table(dict(call.keywords.items()))
+    for value in call.given[-1:]:
         for option in options(value):
             if isinstance(option, Table):
                 made.items |= option.items
@@ -189,53 +151,45 @@ def _dict(
                     if isinstance(row, Items) and len(row.items) == 2:
                         tables.put_in_table(made, row.items[0], row.items[1])
             elif isinstance(option, (Function, Class, Partial, Bound)):
-                made.others.append(machine.call(option, [], {}, node, scope))  # defaultdict
+                made.others.append(call.run(option, []))  # defaultdict
             else:
-                objects.touch(machine, option, ("keys", "__iter__"), [], node, scope)
-                objects.touch(machine, option, ("__getitem__",), [UNKNOWN], node, scope)
-                flows = flows_of(option) | machine.program.emitter.origins(option)
+                call.touch(option, ("keys", "__iter__"))
+                call.touch(option, ("__getitem__",), [UNKNOWN])
+                flows = flows_of(option) | call.machine.program.emitter.origins(option)
                 made.others += [Unknown(flows)] if flows else []
     return made
 
 
-def _print(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in given:
-        objects.touch(machine, value, ("__str__", "__repr__"), [], node, scope)
-    objects.touch(machine, keywords.get("file", NONE), ("write", "flush"), [UNKNOWN], node, scope)
+def _print(call: Call) -> Value | None:
+    for value in call.given:
+        call.touch(value, ("__str__", "__repr__"))
+    call.touch(call.keywords.get("file", NONE), ("write", "flush"), [UNKNOWN])
     return NONE
 
 
-def _iter(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _iter(call: Call) -> Value | None:
     """`iter(function, end)`."""
-    return Items([machine.call(given[0], [], {}, node, scope)]) if len(given) > 1 else None
+    return Items([call.run(call.given[0], [])]) if len(call.given) > 1 else None
 
 
-def _sum(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    for value in elements.items(machine, given[0], node, scope)[0][:50] if given else ():
-        objects.touch(machine, value, ("__radd__", "__add__"), [UNKNOWN], node, scope)
+def _sum(call: Call) -> Value | None:
+    for value in call.items(call.given[0])[:50] if call.given else ():
+        call.touch(value, ("__radd__", "__add__"), [UNKNOWN])
     return None
 
 
 def _operator(name: str) -> Model:
-    def model(
-        machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-    ) -> Value | None:
+    def model(call: Call) -> Value | None:
         plain = (
             name.strip("_").removeprefix("i")
             if name.startswith("i") and name not in ("inv", "invert", "index")
             else name.strip("_")
         )
-        made = [objects.touch(machine, value, (f"__{name.strip('_')}__", f"__{plain}__", f"__r{plain}__"), given[1:], node, scope)
-                for value in given[:2]]  # fmt: skip
+        made = [call.touch(value, (f"__{name.strip('_')}__", f"__{plain}__", f"__r{plain}__"), call.given[1:])
+                for value in call.given[:2]]  # fmt: skip
         found = [each for each in made if each is not None]
-        if name in ("add", "concat", "iadd", "iconcat") and len(given) > 1 and not found:
-            return expressions.binary(machine, ast.Add(), given[0], given[1], node, scope)
+        if name in ("add", "concat", "iadd", "iconcat") and len(call.given) > 1 and not found:
+            return expressions.binary(call.machine, ast.Add(), call.given[0], call.given[1], call.node, call.scope)
         return join(found) if found else None
 
     return model

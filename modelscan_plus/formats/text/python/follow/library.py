@@ -16,7 +16,7 @@ from modelscan_plus.formats.text.python.follow import (
     paths,
     texts,
 )
-from modelscan_plus.formats.text.python.follow.iteration import Model
+from modelscan_plus.formats.text.python.follow.modelled import Call, Model
 from modelscan_plus.formats.text.python.follow.values import (
     UNKNOWN,
     Bound,
@@ -78,7 +78,7 @@ def call(
     flows = machine.program.emitter.called(machine, function, arguments, keywords, node, scope)
     model = functions.MODELS.get(dotted) or _general(dotted)
     if model is not None:
-        made = model(machine, arguments, keywords, node, scope)
+        made = model(Call(machine, arguments, keywords, node, scope))
         if made is not None:
             return with_flows(made, flows) if isinstance(made, Unknown) else made
     folded = _folded(dotted, arguments, flows) or paths.of_call(dotted, arguments)
@@ -95,29 +95,23 @@ def call(
 def _general(dotted: str) -> Model | None:
     if dotted.endswith((".__dict__.get", ".__dict__.__getitem__", ".__dict__.pop")):
         base = dotted.rpartition(".__dict__")[0]
-        return lambda machine, given, _k, node, scope: functions.named(machine, Outer(base), given[:1], node, scope)
+        return lambda call: functions.named(call, Outer(base), next(iter(call.given), None))
     if dotted.endswith((".__getattribute__", ".__getattr__")) and not dotted.startswith("builtins."):
         base = dotted.rpartition(".__")[0]
-        return lambda machine, given, _k, node, scope: functions.named(machine, Outer(base), given[:1], node, scope)
+        return lambda call: functions.named(call, Outer(base), next(iter(call.given), None))
     if dotted.startswith(("builtins.dict.", "builtins.list.")):
-        return lambda machine, given, keywords, node, scope: _of_class(machine, dotted, given, keywords, node, scope)
+        return lambda call: _of_class(call, dotted)
     return None
 
 
-def _of_class(
-    machine: "Machine",
-    dotted: str,
-    given: Sequence[Value],
-    keywords: Mapping[str, Value],
-    node: ast.AST,
-    scope: Scope,
-) -> Value | None:
+def _of_class(call: Call, dotted: str) -> Value | None:
     """`dict.__getitem__(object, key)`."""
-    first = given[0] if given else UNKNOWN
+    first = call.given[0] if call.given else UNKNOWN
     held = first.held if isinstance(first, Instance) else first
     if not isinstance(held, (Items, Table)):
         return None
-    return containers.method(machine, held, dotted.rpartition(".")[2], given[1:], keywords, node, scope)
+    name = dotted.rpartition(".")[2]
+    return containers.method(call.machine, held, name, call.given[1:], call.keywords, call.node, call.scope)
 
 
 def _folded(dotted: str, arguments: Sequence[Value], flows: frozenset[str]) -> Value | None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.text.python.follow import expressions, library, objects, statements
+from modelscan_plus.formats.text.python.follow import classes, expressions, library, objects, statements
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -209,7 +209,7 @@ class Machine:
             case Bound():
                 return self.call(function.function, [function.receiver, *arguments], keywords, node, scope)
             case Class():
-                return objects.construct(self, function, arguments, keywords, node, scope)
+                return classes.construct(self, function, arguments, keywords, node, scope)
             case Partial():
                 return self.call(
                     function.function,
@@ -348,7 +348,7 @@ class Machine:
                 case Instance():
                     objects.expose(self, option, node, scope, driven=driven)
                 case Class():
-                    objects.expose_class(self, option, node, scope)
+                    classes.expose_class(self, option, node, scope)
                 case Items() if depth < 3:
                     for item in option.items[: 50 >> 2 * depth]:
                         self.hand_over(item, node, scope, depth + 1, driven=driven)

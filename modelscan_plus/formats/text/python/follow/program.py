@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text.python.commands import unstarted
 from modelscan_plus.formats.text.python.facts import Effect
-from modelscan_plus.formats.text.python.follow import objects
+from modelscan_plus.formats.text.python.follow import classes, objects
 from modelscan_plus.formats.text.python.follow.emit import Emitter
 from modelscan_plus.formats.text.python.follow.machine import Exhausted, Machine
 from modelscan_plus.formats.text.python.follow.values import (
@@ -146,7 +146,7 @@ class Program:
             }
             if of_config and taken.kwarg:
                 keywords |= {each: text for each, text in self._settings.items() if each not in names}
-        made = objects.construct(machine, value, arguments, keywords, node, scope)
+        made = classes.construct(machine, value, arguments, keywords, node, scope)
         every = PUBLIC_ENTRIES.get(posixpath.basename(module.path)) == "methods"
         for option in options(made):
             if isinstance(option, Instance):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.commands import is_for_a_person
-from modelscan_plus.formats.text.python.follow import elements, expressions, objects
+from modelscan_plus.formats.text.python.follow import classes, elements, expressions, objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -261,7 +261,7 @@ def _raise(machine: "Machine", node: ast.Raise, scope: Scope) -> bool:
     machine.value(node.cause, scope)
     for option in options(raised):
         if isinstance(option, Class):
-            raised = objects.construct(machine, option, [], {}, node, scope)
+            raised = classes.construct(machine, option, [], {}, node, scope)
     objects.touch(machine, raised, ("__str__", "__repr__"), [], node, scope)
     return True
 
@@ -369,7 +369,7 @@ def _class(machine: "Machine", node: ast.ClassDef, scope: Scope) -> bool:
             machine.call(own, [Known(node.name), Items(list(bases))], {}, node, scope)
     machine.block(node.body, inner)
     made.names = inner.names
-    objects.finish(machine, made, keywords, node, scope)
+    classes.finish(machine, made, keywords, node, scope)
     value: Value = made
     for decorator in reversed(node.decorator_list):
         value = decorated(machine, machine.value(decorator, scope), value, decorator, scope)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.python.flow import SOURCE
+from modelscan_plus.formats.text.python.follow.modelled import Call
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -31,23 +32,21 @@ _LONGEST = 200_000
 _DEEPEST = 3
 
 
-def _run(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _run(call: Call) -> Value | None:
     """`exec(code)`, `eval(code)`."""
     results: list[Value] = []
-    for option in options(given[0]) if given else ():
+    for option in options(call.given[0]) if call.given else ():
         code = option.value if isinstance(option, Known) else None
         if isinstance(code, bytes):
             code = code.decode("utf-8", "replace")
         if isinstance(code, str) and len(code) <= _LONGEST:
-            results.append(run_text(machine, code, _inside(given, keywords, scope), node))
+            results.append(run_text(call.machine, code, _inside(call.given, call.keywords, call.scope), call.node))
         elif (
             isinstance(option, Unknown)
             and option.about
             and any(flow == "file" or flow.startswith(SOURCE) for flow in option.flows)
         ):
-            _run_file(machine, option.about, _inside(given, keywords, scope))
+            _run_file(call.machine, option.about, _inside(call.given, call.keywords, call.scope))
     return results[0] if len(results) == 1 else None
 
 
@@ -89,34 +88,26 @@ def run_text(machine: "Machine", code: str, scope: Scope, node: ast.AST) -> Valu
     return NONE
 
 
-def _compile(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return given[0] if given else keywords.get("source")
+def _compile(call: Call) -> Value | None:
+    return call.given[0] if call.given else call.keywords.get("source")
 
 
-def _timed(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _timed(call: Call) -> Value | None:
     """`timeit.timeit(statement, setup)`: texts, or functions."""
-    values = [*given[:2], *(keywords[name] for name in ("stmt", "setup") if name in keywords)]
+    values = [*call.given[:2], *(call.keywords[name] for name in ("stmt", "setup") if name in call.keywords)]
     for value in reversed(values):
-        if _run(machine, [value], {}, node, scope) is None:
-            machine.hand_over(value, node, scope)
+        if _run(call.of([value])) is None:
+            call.machine.hand_over(value, call.node, call.scope)
     return None
 
 
-def _second(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
-    return _run(machine, given[1:], keywords, node, scope)
+def _second(call: Call) -> Value | None:
+    return _run(call.of(call.given[1:], call.keywords))
 
 
-def _lambdified(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _lambdified(call: Call) -> Value | None:
     """`sympy.lambdify(names, text)`: the text is read by eval and run when the result is called."""
-    _run(machine, given[1:], keywords, node, scope)
+    _run(call.of(call.given[1:], call.keywords))
     return UNKNOWN
 
 
@@ -127,17 +118,15 @@ def queried(machine: "Machine", given: Sequence[Value], node: ast.AST, scope: Sc
             run_text(machine, text.replace("@", ""), scope, node)
 
 
-def _examples(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _examples(call: Call) -> Value | None:
     """`doctest.testmod()`: the examples in docstrings run; `run_docstring_examples(text)` runs those of a text."""
-    written = [text for value in given[:1] for text in texts(value)]
+    written = [text for value in call.given[:1] for text in texts(value)]
     if not written:
-        source = machine.program.sources.get(scope.module.path, "")
+        source = call.machine.program.sources.get(call.scope.module.path, "")
         written = [source] if ">>>" in source else []
     for text in written:
         code = [line.lstrip()[4:] for line in text.splitlines() if line.lstrip().startswith((">>> ", "... "))]
-        run_text(machine, "\n".join(code), scope, node)
+        run_text(call.machine, "\n".join(code), call.scope, call.node)
     return UNKNOWN
 
 
@@ -148,22 +137,22 @@ _IN_TEMPLATE = lazy(
 """Python inside of templates of Mako and Tornado."""
 
 
-def _template(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _template(call: Call) -> Value | None:
     """`mako.template.Template(text)`, `tornado.template.Template(text)`."""
-    for text in texts(given[0]) if given else ():
+    for text in texts(call.given[0]) if call.given else ():
         for found in _IN_TEMPLATE.finditer(text[:_LONGEST]):
             code = next(filter(None, found.groups()), "")
-            run_text(machine, textwrap.dedent(code.strip("\n")), scope, node)
+            run_text(call.machine, textwrap.dedent(code.strip("\n")), call.scope, call.node)
     return UNKNOWN
 
 
-def _pasted(
-    machine: "Machine", given: Sequence[Value], keywords: Mapping[str, Value], node: ast.AST, scope: Scope
-) -> Value | None:
+def _pasted(call: Call) -> Value | None:
     """`types.FunctionType(code, names)`: a function of the text that was compiled."""
-    return Partial(Outer("builtins.exec"), tuple(given[:1])) if given and isinstance(given[0], Known) else None
+    return (
+        Partial(Outer("builtins.exec"), tuple(call.given[:1]))
+        if call.given and isinstance(call.given[0], Known)
+        else None
+    )
 
 
 MODELS = dict.fromkeys("""builtins.exec builtins.eval cProfile.run cProfile.runctx profile.run profile.runctx pdb.run pdb.runeval\n    sympy.sympify sympy.parse_expr sympy.parsing.sympy_parser.parse_expr numexpr.evaluate pandas.eval\n    numpy.testing.runstring numpy.f2py.crackfortran.myeval cython.inline Cython.inline\n    torch._inductor.codecache.PyCodeCache.load torch.fx.graph_module._exec_with_source""".split(), _run) | {
