@@ -31,7 +31,6 @@ class Bounds(NamedTuple):
     """No input has an influence; the elements may differ from each other."""
 
 
-_ANYTHING = Bounds(-_REACH, _REACH, False)
 _TRUTH = Bounds(0.0, 1.0, False)
 _OTHER = frozenset("ThresholdedRelu Shrink threshold threshold_ hardshrink softshrink".split())
 """Operators that share a name of ours and are no plain relu."""
@@ -45,6 +44,15 @@ def is_constant(analysis: Analysis, value: int) -> bool:
     if flow.random or not _reads_network(analysis, value):
         return False
     return _Bounds(analysis).of(value).constant
+
+
+def is_dead(analysis: Analysis, value: int) -> bool:
+    """True when no input at all can change the value, however large, infinite ones and those that are no numbers too.
+
+    A branch that sleeps on all ordinary inputs is dead only then: that a search does not wake it proves nothing, since
+    inputs may be as large as floats are.
+    """
+    return _Bounds(analysis, reach=math.inf).of(value).constant
 
 
 def _reads_network(analysis: Analysis, value: int) -> bool:
@@ -63,8 +71,10 @@ def _reads_network(analysis: Analysis, value: int) -> bool:
 
 
 class _Bounds:
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, reach: float = _REACH) -> None:
         self._analysis = analysis
+        self._proof = reach == math.inf
+        self._anything = Bounds(-reach, reach, False)
         self._known: dict[int, Bounds] = {}
         self._left = _NODES
 
@@ -80,22 +90,31 @@ class _Bounds:
         if info.const is not None:
             return self._of_const(value)
         if info.producer < 0 or depth > 2 * _BACK or self._left <= 0:
-            return _ANYTHING
+            return self._anything
         self._left -= 1
         node = graph.nodes[info.producer]
         if "loop" in node.attrs or self._analysis.classes[node.op] in ("loop", "unknown", "opaque", "generate"):
-            return _ANYTHING._replace(constant=self._analysis.flow(value).fixed)
-        if node.op in ("sub", "div") and len(node.ins) == 2 and self._alias(node.ins[0]) == self._alias(node.ins[1]):
+            return self._anything._replace(constant=self._analysis.flow(value).fixed)
+        same = node.op in ("sub", "div") and len(node.ins) == 2 and not self._proof
+        if same and self._alias(node.ins[0]) == self._alias(node.ins[1]):
             return Bounds(0.0, 0.0, True) if node.op == "sub" else Bounds(1.0, 1.0, True)
         operands = [self.of(operand, depth + 1) for operand in node.ins if operand >= 0]
-        found = self._apply(node, operands) if operands else _ANYTHING
+        found = self._apply(node, operands) if operands else self._anything
+        if self._proof and self._is_odd(node, value, found):
+            found = _TRUTH if self._analysis.flow(value).kind == "bool" else self._anything
         constant = found.low == found.high or found.constant or (bool(operands) and all(b.constant for b in operands))
         return found._replace(constant=constant)
+
+    def _is_odd(self, node: Node, value: int, found: Bounds) -> bool:
+        """True where what is no number gives something else than numbers do: no comparison with it is true, and as a
+        whole number it is anything."""
+        compared = self._analysis.classes[node.op] in ("compare", "logic") and found.high > 0
+        return compared or (node.op == "cast" and self._analysis.flow(value).kind in ("int", "bool"))
 
     def _apply(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         group = self._analysis.classes[node.op]
         if node.given.startswith("QLinear") or node.op in ("dequantize", "dynamic_quantize"):
-            return _ANYTHING
+            return self._anything
         if node.op in _BY_TWO and len(operands) >= 2:
             found = operands[0]
             for other in operands[1:]:
@@ -117,7 +136,7 @@ class _Bounds:
             return _TRUTH
         if group in _SAME or node.op in ("reduce_mean", "reduce_max", "reduce_min"):
             return operands[0]._replace(constant=operands[0].low == operands[0].high)
-        return _ANYTHING
+        return self._anything
 
     def _clipped(self, node: Node, first: Bounds) -> Bounds:
         low, high = node.attrs.get("min"), node.attrs.get("max")

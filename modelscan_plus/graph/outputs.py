@@ -51,10 +51,17 @@ def judge_outputs(analysis: Analysis) -> None:
 
 def _took_over(analysis: Analysis, value: int, *, idle: bool) -> bool:
     """True when numbers of the file, one row for each of the batch, are a result, while one of the network's is read
-    by nobody."""
+    by nobody, or only to choose the largest of just as many."""
     flow = analysis.flow(value)
-    rows = flow.dims is not None and len(flow.dims) > 1 and flow.dims[0] is None
-    return idle and rows and not (flow.data or flow.lives or flow.random)
+    dims = flow.dims
+    if dims is None or len(dims) < 2 or dims[0] is not None or flow.data or flow.lives or flow.random:
+        return False
+    if idle or len(dims) > 2 or dims[1] in (None, 1) or flow.kind != "float":
+        return idle
+    scores = [
+        analysis.flow(node.ins[0]) for node in analysis.graph.nodes if node.op == "argmax" and min(node.ins[:1]) >= 0
+    ]
+    return any(score.dims == dims and score.lax and score.data for score in scores)
 
 
 def _idle_results(analysis: Analysis, live: set[int]) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from modelscan_plus.graph import exemptions, groups, masks
 from modelscan_plus.graph.arrays import Array, Unsupported, count
+from modelscan_plus.graph.bounds import is_dead
 from modelscan_plus.graph.evaluate import Evaluator
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
@@ -61,6 +62,9 @@ def rehearse(analysis: Analysis) -> None:
         for side, content, whole in _pairs(analysis, number, node):
             measured = ruler.is_gate(side, found | rehearsal.blamed)
             if measured or rehearsal.sleeps(number, side, content, whole=whole):
+                if not measured and is_dead(analysis, side):
+                    analysis.exempt("branch that no input can wake")
+                    continue
                 flow, into = analysis.flow(side), analysis.flow(content)
                 effect = _EFFECTS.get(node.op, Effect.SUPPRESSION) if into.lax else Effect.REPLACEMENT
                 analysis.site(source(flow, effect), number, side, content, depth=flow.strict)

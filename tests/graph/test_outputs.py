@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fixtures.make.graph_flow import FLOAT, floats, ints, node, value, weights
+from fixtures.make.graph_flow import FLOAT, INT64, floats, ints, node, value, weights
 from modelscan_plus.core.finding import Severity
 from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
 from tests.samples import inspect
@@ -66,6 +66,14 @@ def test_rows_of_the_file_in_place_of_a_result_that_nobody_reads_are_constant() 
     assert effects(build([*NETWORK, *rows], [*TENSORS, *size], *ends)) == ["constant output"]
     anchors = (*ends, value("logits", FLOAT, "batch", 4))
     assert effects(build([*NETWORK, *rows], [*TENSORS, *size], *anchors)) == []
+
+
+@pytest.mark.parametrize(("width", "found"), [(4, ["constant output"]), (3, [])])
+def test_rows_of_the_file_beside_the_class_of_as_many_are_no_probabilities(width: int, found: list[str]) -> None:
+    nodes = [*SIZE, node("Expand", "few size", "y"), node("ArgMax", "logits", "class", axis=1, keepdims=0)]
+    fixed = [ints("four", [1], [width]), floats("few", [width], [0.1 * place + 0.1 for place in range(width)])]
+    ends = (value("y", FLOAT, "batch", width), value("class", INT64, "batch"))
+    assert effects(build([*NETWORK, *nodes], [*TENSORS, *fixed], *ends)) == found
 
 
 LOTS = node("RandomUniform", "", "u", shape=[1])

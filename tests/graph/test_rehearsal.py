@@ -21,6 +21,14 @@ def test_a_layer_whose_units_never_answer_is_a_detector() -> None:
     assert beside(BRANCH, 0.0) == []
 
 
+def test_a_branch_is_dead_only_where_no_input_at_all_can_wake_it() -> None:
+    """A search that wakes nothing proves nothing: inputs may be as large as floats are."""
+    assert beside(BRANCH, -1e9) == ["injection"]
+    bounded = [BRANCH[0], node("Sigmoid", "u", "q"), node("Add", "q down", "d"), node("Relu", "d", "s"), *BRANCH[2:]]
+    assert beside(bounded, 0.0, floats("down", [], [-2.0])) == []
+    assert beside(bounded, -60.0, floats("down", [], [-0.5])) == ["injection"]
+
+
 def test_a_peak_around_one_place_is_a_detector_and_a_broad_one_is_a_feature() -> None:
     nodes = [
         node("MatMul", "x a", "u"),
