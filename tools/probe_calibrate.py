@@ -15,7 +15,7 @@ import math
 import multiprocessing
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from modelscan_plus.probe.combine import ALPHA
 from modelscan_plus.probe.interface import Budget, Spec, silent
 from modelscan_plus.probe.inversion import statistic
 from modelscan_plus.probe.inversion.calibration import PAIR_KINDS, TABLE
@@ -65,6 +66,8 @@ class Zoo:
     controls: int
     kind: str = "cnn"
     arguments: dict[str, Any] = field(default_factory=dict)
+    short: bool = False
+    """Measured at the budget quick alone and without pairs: one more task for the tails there."""
 
     @property
     def name(self) -> str:
@@ -228,9 +231,9 @@ def _job(job: Zoo) -> dict[str, Any]:
     torch.set_num_threads(1)
     start = time.process_time()
     models = job.load()
-    paired = PAIRED_MODELS if not models[0].task.tabular and job.world != "signs" else 0
+    paired = PAIRED_MODELS if not (models[0].task.tabular or job.short or job.world == "signs") else 0
     found: dict[str, list[Any]] = defaultdict(list)
-    for budget in (Budget.QUICK, Budget.STANDARD):
+    for budget in (Budget.QUICK,) if job.short else (Budget.QUICK, Budget.STANDARD):
         # Convolutions take long, and costs at the longer budget are steadier.
         some = models[::2] if budget is Budget.STANDARD and job.world == "signs" else models
         for made in (False,) if models[0].task.tabular else (False, True):
@@ -263,6 +266,48 @@ def pooled(measured: Sequence[dict[str, Any]]) -> dict[str, list[tuple[dict[str,
     return result
 
 
+JOINTS = {
+    "image-joint": ("image-margin", "image-patch", "image-additive", "image-warp", "image-filter"),
+    "image-joint+impressions": (
+        "image-margin",
+        *(f"image-{kind}+impressions" for kind in ("patch", "additive", "warp", "filter")),
+    ),
+    "tabular-joint": ("tabular-margin", "tabular-feature-value"),
+}
+"""The searches that are judged together, as `Context.searches` names them."""
+
+
+Joined = tuple[dict[str, Any], list[tuple[str, list[float]]]]
+"""A model's zoo, and its log costs in each search."""
+
+
+def joined(pools: dict[str, list[tuple[dict[str, Any], Any]]]) -> dict[str, list[Joined]]:
+    """By kind, budget and joint test: each model's log costs in all of its searches."""
+    result: dict[str, list[Joined]] = {}
+    for place in sorted({key.rpartition(":")[0] for key in pools}):
+        for name, searches in JOINTS.items():
+            keys = [f"{place}:{search}" for search in searches]
+            if not all(key in pools for key in keys):
+                continue
+            counts = [Counter(one["zoo"] for one, _ in pools[key]) for key in keys]
+            # Where a model was left out of one search, its zoo's rows cannot be put side by side.
+            whole = {zoo for zoo in counts[0] if len({count[zoo] for count in counts}) == 1}
+            columns = [[row for row in pools[key] if row[0]["zoo"] in whole] for key in keys]
+            result[f"{place}:{name}"] = [
+                (rows[0][0], [(key, costs) for key, (_, costs) in zip(keys, rows, strict=True)])
+                for rows in zip(*columns, strict=True)
+            ]
+    return result
+
+
+def _means(rows: Sequence[Joined], priors: dict[str, statistic.Prior]) -> list[list[float]]:
+    return [statistic.together([(costs, priors[key]) for key, costs in searches]) for _, searches in rows]
+
+
+def _fit_joint(rows: Sequence[Joined], priors: dict[str, statistic.Prior]) -> statistic.Prior:
+    return statistic.fit_together(_means(rows, priors), [one["zoo"] for one, _ in rows])
+
+
 def _fit(rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
     values, names = [value for _, value in rows], [one["zoo"] for one, _ in rows]
     if isinstance(values[0], list):
@@ -272,29 +317,38 @@ def _fit(rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
 
 def entries(measured: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of the table."""
-    for key, rows in sorted(pooled(measured).items()):
-        kind, budget, routine = key.split(":")
-        zoos = {one["zoo"]: one for one, _ in rows}
-        if len(rows) < _LEAST_MODELS or len(zoos) < _LEAST_ZOOS:
-            continue
-        prior = _fit(rows)
-        classes = sorted(one["classes"] for one in zoos.values())
-        sides = sorted(_side(one["shape"]) for one in zoos.values())
-        null = prior.null or statistic.null([0.0], [""])
-        yield {
-            "routine": routine,
-            "budget": budget,
-            "kind": kind,
-            "classes": [classes[0], classes[-1]],
-            "side": [sides[0], sides[-1]],
-            "models": len(rows),
-            "zoos": len(zoos),
-            "variance": round(prior.variance, 5),
-            "weight": round(prior.weight, 3),
-            "body": [round(value, 4) for value in null.body],
-            "excess": round(null.excess, 4),
-            "count": null.count,
-        }
+    pools = {key: rows for key, rows in pooled(measured).items() if _enough(rows)}
+    priors = {key: _fit(rows) for key, rows in pools.items()}
+    for key, rows in sorted(pools.items()):
+        yield _entry(key, rows, priors[key])
+    for key, rows in joined(pools).items():
+        yield _entry(key, rows, _fit_joint(rows, priors))
+
+
+def _enough(rows: Sequence[tuple[dict[str, Any], Any]]) -> bool:
+    return len(rows) >= _LEAST_MODELS and len({one["zoo"] for one, _ in rows}) >= _LEAST_ZOOS
+
+
+def _entry(key: str, rows: Sequence[tuple[dict[str, Any], Any]], prior: statistic.Prior) -> dict[str, Any]:
+    kind, budget, routine = key.split(":")
+    zoos = {one["zoo"]: one for one, _ in rows}
+    classes = sorted(one["classes"] for one in zoos.values())
+    sides = sorted(_side(one["shape"]) for one in zoos.values())
+    null = prior.null or statistic.null([0.0], [""])
+    return {
+        "routine": routine,
+        "budget": budget,
+        "kind": kind,
+        "classes": [classes[0], classes[-1]],
+        "side": [sides[0], sides[-1]],
+        "models": len(rows),
+        "zoos": len(zoos),
+        "variance": round(prior.variance, 5),
+        "weight": round(prior.weight, 3),
+        "body": [round(value, 4) for value in null.body],
+        "excess": round(null.excess, 4),
+        "count": null.count,
+    }
 
 
 _LEAST_MODELS, _LEAST_ZOOS = 24, 4
@@ -302,19 +356,37 @@ _LEAST_MODELS, _LEAST_ZOOS = 24, 4
 
 def transport(measured: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Of each routine: how many models of each world have p < 0.05, each judged without its own zoo."""
-    for key, rows in sorted(pooled(measured).items()):
-        names = {one["zoo"] for one, _ in rows}
-        if len(rows) < _LEAST_MODELS or len(names) < _LEAST_ZOOS:
-            continue
-        hits: dict[str, list[bool]] = defaultdict(list)
-        for name in names:
+    pools = {key: rows for key, rows in pooled(measured).items() if _enough(rows)}
+    for key, rows in sorted(pools.items()):
+        found: list[tuple[str, float]] = []
+        for name in {one["zoo"] for one, _ in rows}:
             prior = _fit([row for row in rows if row[0]["zoo"] != name])
             for one, value in rows:
                 if one["zoo"] == name:
                     single = statistic.outlier(value, prior).p if isinstance(value, list) else _p(prior, value)
-                    hits[one["world"]].append(single < 0.05)
-        shares = ", ".join(f"{world} {sum(found)} of {len(found)}" for world, found in sorted(hits.items()))
-        yield f"{key}: p < 0.05 for {sum(map(sum, hits.values())) / len(rows):.1%} ({shares})"
+                    found.append((one["world"], single))
+        yield _shares(key, found)
+    for key, models in joined(pools).items():
+        found = []
+        searches = [search for search, _ in models[0][1]]
+        for name in {one["zoo"] for one, _ in models}:
+            priors = {search: _fit([row for row in pools[search] if row[0]["zoo"] != name]) for search in searches}
+            prior = _fit_joint([row for row in models if row[0]["zoo"] != name], priors)
+            own = [row for row in models if row[0]["zoo"] == name]
+            found += [
+                (row[0]["world"], statistic.foremost(m, prior).p)
+                for row, m in zip(own, _means(own, priors), strict=True)
+            ]
+        yield _shares(key, found)
+
+
+def _shares(key: str, found: Sequence[tuple[str, float]]) -> str:
+    worlds: dict[str, list[bool]] = defaultdict(list)
+    for world, p in found:
+        worlds[world].append(p < 0.05)
+    shares = ", ".join(f"{world} {sum(hits)} of {len(hits)}" for world, hits in sorted(worlds.items()))
+    far = sum(p <= ALPHA for _, p in found)
+    return f"{key}: p < 0.05 for {sum(p < 0.05 for _, p in found) / len(found):.1%} ({shares}), p <= {ALPHA} for {far}"
 
 
 def _p(prior: statistic.Prior, value: float) -> float:

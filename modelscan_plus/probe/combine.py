@@ -1,6 +1,10 @@
 """From the routines' reports to one outcome: Holm's correction over those that are tests, then the worst that is left.
 
-Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+Where one routine judges several searches together, most of the error is left to it: a single search of them has to be
+far more unusual to say as much.
+
+Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979),
+with weights as in its section 5.
 """
 
 from collections.abc import Sequence
@@ -17,28 +21,42 @@ SHORTER = "; clean models were searched at a smaller budget only"
 """Behind the reason of what would be flagged, were the table not of a shorter search (`Budget.exceeds`)."""
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given, each at most 1."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+JOINT = "-joint"
+"""How the name of a joint test ends."""
+_OTHERS = (JOINT, "-pairs")
+"""The same of those that are no part of one."""
+_WHOLE, _PART = 4.0, 0.2
+"""Weights beside a joint test: of it and of what is no part of it, and of each part."""
+
+
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """Adjusted p-values in the order given, each at most 1. A test has a share of the error as its weight is."""
+    given = list(weights or [1.0] * len(p_values))
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place] / given[place])
     adjusted = [1.0] * len(p_values)
-    worst = 0.0
-    for rank, place in enumerate(order):
-        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[place]))
+    worst, left = 0.0, sum(given)
+    for place in order:
+        worst = max(worst, min(1.0, left / given[place] * p_values[place]))
         adjusted[place] = worst
+        left -= given[place]
     return adjusted
 
 
 def combine(reports: Sequence[RoutineReport], alpha: float = ALPHA) -> tuple[RoutineReport, ...]:
     """The reports with adjusted p-values. One that was flagged by a test stays so only when the test survives."""
     tested = [place for place, report in enumerate(reports) if report.p_value is not None]
-    adjusted = holm([reports[place].p_value or 0.0 for place in tested])
+    names = [reports[place].routine for place in tested]
+    joint = any(name.endswith(JOINT) for name in names)
+    weights = [_PART if joint and not name.endswith(_OTHERS) else _WHOLE for name in names]
+    adjusted = holm([reports[place].p_value or 0.0 for place in tested], weights)
     result = list(reports)
     for place, value in zip(tested, adjusted, strict=True):
         report = reports[place]
-        outcome = report.outcome
+        outcome, reason = report.outcome, report.reason
         if outcome is ProbeOutcome.FLAGGED and value > alpha:
             outcome = ProbeOutcome.NOTHING_FOUND
-        result[place] = msgspec.structs.replace(report, p_adjusted=value, outcome=outcome)
+            reason += f"; but not beyond chance over all routines (corrected p = {value:.2g})"
+        result[place] = msgspec.structs.replace(report, p_adjusted=value, outcome=outcome, reason=reason)
     return tuple(result)
 
 

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport
@@ -14,11 +15,23 @@ def test_holm_is_bonferroni_for_the_smallest_and_never_falls() -> None:
     assert holm([]) == []
 
 
+def test_most_of_the_error_is_left_to_a_joint_test() -> None:
+    assert holm([0.01, 0.04], [4.0, 1.0]) == pytest.approx([0.0125, 0.04])
+    assert holm([0.01, 0.001], [4.0, 1.0]) == pytest.approx([0.01, 0.005])
+    names = ("image-patch", "image-additive", "image-joint", "image-pairs")
+    reports = [msgspec.structs.replace(report(ProbeOutcome.FLAGGED, 0.004), routine=name) for name in names]
+    assert [round(one.p_adjusted or 0, 4) for one in combine(reports[:3])] == [0.008, 0.008, 0.0044]
+    alone = [combine(reports)[place].p_adjusted for place in (2, 3)]
+    assert alone == pytest.approx([0.0084, 0.0084])
+    assert [one.p_adjusted for one in combine(reports[:2])] == pytest.approx([0.008, 0.008])
+
+
 def test_a_flag_that_does_not_survive_the_correction_falls() -> None:
     weak = report(ProbeOutcome.FLAGGED, 0.008)
     first, second = combine([weak, report(ProbeOutcome.NOTHING_FOUND, 0.5)])
     assert first.outcome is ProbeOutcome.NOTHING_FOUND
     assert first.p_adjusted == pytest.approx(0.016)
+    assert "corrected p = 0.016" in first.reason
     assert second.p_adjusted == pytest.approx(0.5)
     (alone,) = combine([weak])
     assert alone.outcome is ProbeOutcome.FLAGGED

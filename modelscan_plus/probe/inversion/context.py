@@ -8,6 +8,7 @@ from torch import Tensor
 
 from modelscan_plus.probe.interface import Budget, NotProbed, Spec
 from modelscan_plus.probe.inversion.calibration import Shape
+from modelscan_plus.probe.inversion.evidence import Evidence
 from modelscan_plus.probe.inversion.view import View
 
 
@@ -64,6 +65,8 @@ class Context:
     convolutional: bool = False
     impressions: bool = False
     """Whether `samples` are the network's own."""
+    found: dict[str, Evidence] = field(default_factory=dict)
+    """What searches have found so far, by their name in the calibration."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -81,6 +84,14 @@ class Context:
         side = float(size[0]) if self.view.tabular else (size[1] * size[2]) ** 0.5
         kind = "tabular" if self.view.tabular else "image-conv" if self.convolutional else "image"
         return Shape(kind, self.view.classes, side)
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """What `joint` judges, by name in the calibration."""
+        if self.view.tabular:
+            return ("tabular-margin", "tabular-feature-value")
+        more = "+impressions" if self.impressions else ""
+        return ("image-margin", *(f"image-{kind}{more}" for kind in ("patch", "additive", "warp", "filter")))
 
     def random(self, routine: str) -> torch.Generator:
         """Random numbers of one routine: the seed's and its own."""

@@ -23,7 +23,7 @@ _UNTRIED = (
     "one trigger for one source class, and each class to the next: only beside a reference (--reference)",
     "triggers that each input makes anew by a network, beyond what an additive pattern catches",
 )
-_MODULES = ("onnx", "inversion.context", "inversion.impressions", "inversion.routines", "inversion.columns")
+_MODULES = ("onnx", "inversion.context", "inversion.impressions", "inversion.routines", "inversion.joint")
 _EACH, _UNSEEN = 20, 20
 """Samples of a class to search with, and to try triggers on."""
 _IMPRESSIONS = 4
@@ -92,6 +92,7 @@ def _untried(context: "Context") -> tuple[str, ...]:
 
 
 def _routines(context: "Context", *, image: bool, gradients: bool) -> list[Routine]:
+    from modelscan_plus.probe.inversion.joint import JointRoutine
     from modelscan_plus.probe.inversion.routines import ColumnsRoutine, MarginRoutine, PairsRoutine, TriggerRoutine
 
     if not gradients:
@@ -99,9 +100,9 @@ def _routines(context: "Context", *, image: bool, gradients: bool) -> list[Routi
             raise NotProbed("the network has operators without gradients")
         return [ColumnsRoutine(context)]
     if not image:
-        return [MarginRoutine(context), ColumnsRoutine(context)]
+        return [MarginRoutine(context), ColumnsRoutine(context), JointRoutine(context)]
     triggers = [TriggerRoutine(context, kind) for kind in ("patch", "additive", "warp", "filter")]
-    return [MarginRoutine(context), *triggers, PairsRoutine(context)]
+    return [MarginRoutine(context), *triggers, JointRoutine(context), PairsRoutine(context)]
 
 
 def _prepare(job: Job, network: "OnnxNetwork") -> "tuple[tuple[Tensor, Tensor | None] | None, View, tuple[str, ...]]":

@@ -97,7 +97,7 @@ class TriggerRoutine:
     def run(self, tell: Tell) -> RoutineReport:
         """Search and judge."""
         context = self._context
-        evidence = self.search(tell)
+        evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
         verdict = judge(evidence, chosen, context.names, WORDS[self._kind])
         trigger = FAMILIES[self._kind]()
@@ -156,7 +156,7 @@ class MarginRoutine:
     def run(self, tell: Tell) -> RoutineReport:
         """Search and judge."""
         context = self._context
-        evidence = self.search(tell)
+        evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
         verdict = judge(evidence, chosen, context.names, "an input of its own")
         return _report(
@@ -221,7 +221,7 @@ class ColumnsRoutine:
     def run(self, tell: Tell) -> RoutineReport:
         """Search and judge."""
         context = self._context
-        evidence = self.search(tell)
+        evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
         verdict = judge(evidence, chosen, context.names, WORDS["feature-value"])
         shown, words = exhibits.of_sets(context, evidence, verdict)

@@ -4,6 +4,9 @@ Backdoors leave one class much cheaper to reach than the rest. Each class is com
 of the cost, by a t statistic whose variance is shrunk to that of clean models (moderated t, Smyth 2004), and the
 smallest p-value is corrected for the number of classes (Šidák 1967). The usual rule, an anomaly index of the median
 absolute deviation above 2, flags between a quarter and two thirds of clean models.
+
+Several searches of one model are one test together: what a class stands out by in each of them is averaged. That one
+search reaches some class cheaply is usual in clean models; that all of them reach the same one is not.
 """
 
 import math
@@ -77,21 +80,56 @@ class Verdict:
 
 def outlier(log_costs: Sequence[float], prior: Prior) -> Verdict:
     """The cheapest class against the others. Needs at least three classes."""
-    count = len(log_costs)
-    place = min(range(count), key=lambda at: log_costs[at])
+    place = min(range(len(log_costs)), key=lambda at: log_costs[at])
+    t, freedom, middle, error = _below(log_costs, place, prior)
+    z = _corrected(student_tail(t, freedom), len(log_costs))
+    reach = 1.96 * error
+    return Verdict(place, t, _calibrated(z, prior), z, (math.exp(middle - reach), math.exp(middle + reach)))
+
+
+def standings(log_costs: Sequence[float], prior: Prior) -> list[float]:
+    """How far below the others each class lies, as a normal score without any correction."""
+    scores = []
+    for place in range(len(log_costs)):
+        t, freedom, _, _ = _below(log_costs, place, prior)
+        scores.append(_score(min(student_tail(t, freedom), 1 - 1e-12)))
+    return scores
+
+
+def together(searches: Sequence[tuple[Sequence[float], Prior]]) -> list[float]:
+    """Each class's mean standing in several searches, each with its prior. Where it is dearer than the others it counts
+    as 0: no trigger is cheap in every search."""
+    each = [standings(costs, prior) for costs, prior in searches]
+    return [sum(max(0.0, score) for score in one) / len(one) for one in zip(*each, strict=True)]
+
+
+def foremost(means: Sequence[float], prior: Prior) -> Verdict:
+    """The class with the largest mean standing. The prior's variance is the mean square of such means in clean models;
+    the band is in standings."""
+    place = max(range(len(means)), key=lambda at: means[at])
+    spread = math.sqrt(prior.variance)
+    z = _corrected(normal_tail(means[place] / spread), len(means))
+    return Verdict(place, means[place] / spread, _calibrated(z, prior), z, (0.0, 1.96 * spread))
+
+
+def _below(log_costs: Sequence[float], place: int, prior: Prior) -> tuple[float, float, float, float]:
+    """t of one class against the others with its degrees of freedom, their mean, and the error of a difference."""
     others = [cost for at, cost in enumerate(log_costs) if at != place]
     middle = sum(others) / len(others)
     own = sum((cost - middle) ** 2 for cost in others)
     freedom = prior.weight + len(others) - 1
     variance = (prior.weight * prior.variance + own) / freedom
     error = math.sqrt(variance * (1 + 1 / len(others)))
-    t = (middle - log_costs[place]) / error
-    single = student_tail(t, freedom)
-    p = -math.expm1(count * math.log1p(-single)) if single < 1 else 1.0
-    z = _score(p)
-    reach = 1.96 * error
-    calibrated = normal_tail(z) if prior.null is None else prior.null.p(z)
-    return Verdict(place, t, calibrated, z, (math.exp(middle - reach), math.exp(middle + reach)))
+    return (middle - log_costs[place]) / error, freedom, middle, error
+
+
+def _corrected(single: float, count: int) -> float:
+    """The normal score of the foremost of `count` classes (Šidák)."""
+    return _score(-math.expm1(count * math.log1p(-single)) if single < 1 else 1.0)
+
+
+def _calibrated(z: float, prior: Prior) -> float:
+    return normal_tail(z) if prior.null is None else prior.null.p(z)
 
 
 def _score(p: float) -> float:
@@ -120,6 +158,13 @@ def fit(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:
     weight = min(weight, 100.0)
     variance = math.exp(middle + digamma(weight / 2) - math.log(weight / 2))
     return Prior(variance, weight, null([outlier(costs, Prior(variance, weight)).z for costs in models], zoos))
+
+
+def fit_together(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:
+    """The same for mean standings of clean models."""
+    every = [mean for means in models for mean in means]
+    spread = Prior(sum(mean * mean for mean in every) / len(every), 0.0)
+    return Prior(spread.variance, 0.0, null([foremost(means, spread).z for means in models], zoos))
 
 
 def null(scores: Sequence[float], zoos: Sequence[str]) -> Null:

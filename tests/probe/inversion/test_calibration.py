@@ -59,3 +59,10 @@ def test_the_shipped_table_names_its_digest_and_covers_the_routines(shape: Shape
     assert calibration.prior("image-patch", Budget.QUICK, conv) is not None
     assert calibration.prior("image-patch", Budget.STANDARD, conv) is None
     assert calibration.prior("image-unheard-of", Budget.STANDARD, shape) is None
+
+
+def test_the_shipped_table_has_a_null_for_all_searches_together() -> None:
+    for shape, name in ((Shape("image", 10, 8.0), "image-joint"), (Shape("tabular", 6, 16.0), "tabular-joint")):
+        for budget in Budget:
+            assert calibration.prior(name, budget, shape) is not None
+    assert calibration.prior("image-joint+impressions", Budget.QUICK, Shape("image-conv", 10, 14.0)) is not None
