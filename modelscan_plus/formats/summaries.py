@@ -104,6 +104,8 @@ class TextSummary(msgspec.Struct, frozen=True, tag="text"):
 
     role: str
     """What its name and content make of it: "requirements", "setup-py", "markdown", "shell", "lfs-pointer", …"""
+    starts: tuple[tuple[str, int], ...] = ()
+    """Of a script, the names of the files that stand where a command does, each with its line."""
 
 
 class StatedDigest(msgspec.Struct, frozen=True):

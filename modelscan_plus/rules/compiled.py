@@ -3,9 +3,9 @@
 What a compiled file does cannot be read here, so a repository that brings one is incomplete. Where Python code of the
 repository loads it, that is more than a gap: whoever starts the program, or lets a loader run the code, runs the file.
 Looked for are import statements that find a compiled module (an extension module comes before the source of the same
-name), functions that open a library by its path, and programs that are started by theirs. Code counts that a loader
-gets to (rules/reach.py), that stands at the top of the repository, or that such code imports; the inside of a folder of
-built packages, which nothing here leads to, does not.
+name), functions that open a library by its path, programs that are started by theirs, and words of scripts that stand
+where a command does. Code counts that a loader gets to (rules/reach.py), that stands at the top of the repository, or
+that such code imports; the inside of a folder of built packages, which nothing here leads to, does not.
 """
 
 import re
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.summaries import PythonSummary
+from modelscan_plus.formats.summaries import PythonSummary, TextSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.reach import config_references, import_places, next_files, reached_code
@@ -59,12 +59,26 @@ def loads_compiled(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             if path not in told:
                 told.add(path)
                 yield _finding(context, file.path, path, f"{key} names {value}", None)
+    for path, file in tree.files.items():
+        for started, place in _started(file, compiled):
+            if started not in told:
+                told.add(started)
+                yield _finding(context, path, started, "the script starts it", place)
     for path, way in _programs(tree).items():
         file = tree.files[path]
         for found, how, line in _loaded(file, modules, compiled):
             if found not in told:
                 told.add(found)
                 yield _finding(context, path, found, how, line, way)
+
+
+def _started(file: TreeFile, compiled: dict[str, TreeFile]) -> Iterator[tuple[str, int]]:
+    """Compiled files that a script starts by their path, each with the line."""
+    names = {name: line for summary in file.top(TextSummary) for name, line in summary.starts}
+    for path, each in compiled.items():
+        for name in (each.name, each.name.removesuffix(".exe")):
+            if name in names:
+                yield path, names[name]
 
 
 def _finding(context: TreeContext, path: str, loaded: str, how: str, line: int | None, way: str = "") -> Finding:

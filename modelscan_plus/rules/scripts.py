@@ -202,6 +202,11 @@ _CONCEALED = lazy(
     r"curl|wget|https?:|/tmp/|/dev/shm|base64|\beval\s|/\.\w|authorized_keys|CurrentVersion|schtasks|powershell", re.I
 )
 """Marks of what is started later without having come with the page."""
+_OUT_OF_SIGHT = lazy(
+    r"/\.\w|\bnohup\b|\bmktemp\b|(?:\$env:|%)(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PROGRAMDATA|PUBLIC)\b|certutil|bitsadmin",
+    re.I,
+)
+"""Places and ways by which nobody sees what was fetched before it runs."""
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
@@ -224,7 +229,7 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("code", remark.host):
         return COMMAND, Severity.MEDIUM
     if remark.what.startswith("downloads a file") and not remark.host.startswith("http:"):
-        hidden = re.search(r"/\.\w|\bnohup\b", remark.text) is not None
+        hidden = _OUT_OF_SIGHT.search(remark.text) is not None
         return COMMAND, Severity.HIGH if hidden else Severity.MEDIUM
     return COMMAND, Severity.HIGH
 

@@ -3,6 +3,7 @@
 prose.py has the patterns of downloads, shells and persistence; both are looked for by `prose.hostile_command`.
 """
 
+import itertools
 import re
 
 from modelscan_plus.core.patterns import lazy
@@ -26,7 +27,8 @@ DECODED_COMMAND = lazy(
 PRIVATE = (
     r"(?:\.ssh\b(?!/?\S*(?:\.pub|known_hosts|config)\b)|\.aws\b|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
     r"\.docker/config|\.(?:bash|zsh)_history|\.config/gcloud|huggingface/(?:token|stored_tokens)|/etc/(?:passwd|shadow)\b|"
-    r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat)"
+    r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat|"
+    r"(?<![\w./-])(?:\./)?\.env\b(?![.\w-])|Login Data\b|stored_tokens\b)"
 )
 """Files of credentials."""
 _ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"
@@ -36,6 +38,7 @@ CARRIED_COMMAND = lazy(
     rf"\b(?:tail|dd|head|cat|strings|cut|sed|awk|unzip)\s[^\n|;&]{{0,300}}?(?:{_DATA_FILE}|[\"']?\$(?:0\b|\{{?BASH_SOURCE))[^\n|;&]{{0,200}}\|\s*"
     rf"(?:{_SHELL}|(?:base64|tar|xxd|openssl|gunzip|gzip|zcat)\b[^\n]{{0,200}}?(?:\|\s*{_SHELL}|(?:&&|;)\s*(?:\./|sh\s|bash\s)))"
     rf"|(?:^|[;&|]\s*)(?:sudo\s+)?(?:ba|z|da|k)?sh\s+[\w./-]{{1,100}}{_DATA_FILE}"
+    rf"|(?:^|[;&|]\s*)(?:\w+=\S*\s+)*\b(?:python[\d.]*|perl|ruby|node)\s+(?!-)[\w./-]{{1,100}}{_DATA_FILE}"
     rf"|\$\{{?\w+\}}?\S*\s[^\n|;&]{{0,100}}https?://[^\s|;&]+[\"']?\s*\|\s*{_SHELL}"
     rf"|(?:(?:^|[;&]\s*)\.|\bpython[\d.]*|\bperl)\s+<\(\s*(?:curl|wget)\b",
     re.I | re.M,
@@ -112,3 +115,23 @@ GIT_SETTINGS = lazy(
     re.I | re.M,
 )
 """The same in a file of settings that git reads."""
+
+_INTO_FILE = lazy(
+    r"(?:-OutFile\s+|-Destination\s+|\.DownloadFile\s*\([^,\n]{1,400},\s*|\bcurl(?:\.exe)?\s[^\n|]{0,300}?(?:-o|--output)\s+|"
+    r"/transfer\s+\S+\s+(?:/\S+\s+\S+\s+){0,4}https?://\S+\s+|\bcertutil(?:\.exe)?\s+-\w*(?:decode|urlcache)\S*\s[^\n]{0,200}?\s)"
+    r"[\"']?(?P<file>[^\s\"'(),;]{3,200})",
+    re.I,
+)
+"""What Windows downloads, or decodes, into a file."""
+_STARTED = r"(?:\b(?:Start-Process|Invoke-Item|start|call|rundll32|cmd)\s+(?:[-/]\w+\s+)*(?:\"[^\"\n]*\"\s+)?(?:/\w+\s+)*|&&?\s*|^\s*)[\"']?"
+
+
+def fetched_and_started(text: str) -> str | None:
+    """The part of a script for Windows that downloads a file and starts it, or None."""
+    for found in itertools.islice(_INTO_FILE.finditer(text), 8):
+        behind = text[found.end() : found.end() + 600]
+        if found["file"].lower() not in behind.lower():
+            continue
+        if started := re.search(rf"{_STARTED}{re.escape(found['file'])}(?![\w.])", behind, re.I | re.M):
+            return text[found.start() : found.end() + started.end()]
+    return None

@@ -33,6 +33,7 @@ from modelscan_plus.formats.text.remarks import (
 )
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
+from modelscan_plus.formats.text.variables import expanded, starts
 
 EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
@@ -113,7 +114,7 @@ class TextFormat(Format):
         budget.check_time()
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
-        summaries: tuple[Summary, ...] = (TextSummary(role),)
+        summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text)),)
         if code := code_references(artifact.name.rpartition("/")[2], text):
             summaries += (ConfigSummary(code=code),)
         inside = tuple(_embedded(artifact, role, text))
@@ -168,7 +169,13 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
 def _of_script(role: str, text: str) -> Iterator[Remark]:
     if role == "settings":
         text = with_secrets(text)
-    yield from script_remarks(text.replace("$$", "$") if role == "makefile" else text)  # make writes $$ for one $
+    text = text.replace("$$", "$") if role == "makefile" else text  # make writes $$ for one $
+    told = list(script_remarks(text))
+    if (written := expanded(role, text)) != text:
+        more = list(script_remarks(written))
+        places = {(remark.kind, remark.what, remark.line) for remark in more}
+        told = [*more, *(remark for remark in told if (remark.kind, remark.what, remark.line) not in places)]
+    yield from told
     yield from hidden_remarks(text)
     yield from _calls(role, text)
     yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)

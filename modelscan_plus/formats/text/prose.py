@@ -26,6 +26,7 @@ from modelscan_plus.formats.text.commands import (
     PRIVATE,
     SECRETS_SENT,
     TAKES_OVER,
+    fetched_and_started,
 )
 
 _ZERO_WIDTH = frozenset(
@@ -71,9 +72,12 @@ PIPE_TO_SHELL = lazy(
     r"(?:env\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c|fi)?sh\b"
     rf"|\b(?:curl|wget)\b[^\n|;&]{{0,300}}\|\s*(?:sudo\s+)?(?:python[\d.]*|perl|ruby|node|php)(?![\w.]){_ONLY_READS}"
     r"|\b(?:ba|z|da)?sh\s+(?:-\w+\s+)*(?:<\(|-c\s*[\"']?\$\()\s*(?:curl|wget)\b"
+    r"|\b(?:python[\d.]*|perl|ruby|node|php)\s+(?:-\w+\s+)*-[cer]\s*[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
+    r"|\b(?:npx|bunx|uvx|pipx\s+run|uv\s+tool\s+run|pnpm\s+dlx|yarn\s+dlx)\s+(?:-\S+\s+){0,4}(?:git\+)?https?://"
     r"|\beval\s+[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
     r"|\bsource\s+<\(\s*(?:curl|wget)\b"
-    r"|\b(?:iex|invoke-expression)\b[^\n]{0,60}(?:downloadstring|downloaddata|iwr|irm|webclient|webrequest|restmethod|frombase64)"
+    r"|(?:\b(?:iex|invoke-expression)\b|\[scriptblock\]::create\s*\()[^\n]{0,200}?(?:downloadstring|downloaddata|iwr|irm|webclient|webrequest|restmethod|frombase64)"
+    r"|\bAssembly\]?\s*::\s*Load\s*\([^\n]{0,200}?(?:frombase64|downloaddata|webclient|\[byte)"
     r"|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b[^\n]{0,300}\|\s*(?:iex|invoke-expression)\b"
     r"|\bbase64\s+(?:-d|-D|--decode)\b[^\n|;&]{0,200}\|\s*(?:sudo\s+)?(?:(?:ba|z|da)?sh|python[\d.]*|perl)\b"
     r"|\bpython[\d.]*\s+-c\s+[\"'][^\n]{0,400}(?:exec|eval)\s*\([^\n]{0,300}(?:urlopen|requests\.get|b64decode)"
@@ -99,12 +103,15 @@ HIDDEN_WINDOW = lazy(
 )
 REVERSE_SHELL = lazy(
     r"/dev/(?:tcp|udp)/[\w.$-]+/[\w$]+|\b(?:nc|ncat|netcat)\b(?:\s+-\w+)*\s+(?:-e|-c)\s*\S*sh\b"
-    r"|\b(?:nc|ncat|netcat)\b[^\n|]{0,80}\s-(?:\w*e\w*)\s+/bin/|\bmkfifo\b[^\n]{0,120}\|\s*(?:nc|ncat)\b|\bbash\s+-i\s*>&",
+    r"|\b(?:nc|ncat|netcat)\b[^\n|]{0,80}\s-(?:\w*e\w*)\s+/bin/|\bmkfifo\b[^\n]{0,120}\|\s*(?:nc|ncat)\b|\bbash\s+-i\s*>&"
+    r"|\bsocat\b[^\n]{0,200}\bEXEC:|\bssh\b(?:\s+-\w+(?:\s+(?!-)[^\s@]+)?){0,6}?\s+-\w*R\s*[\w.:*]*\d+:"
+    r"|(?:\buse\s+Socket\b|IO::Socket|\bTCPSocket\.|-rsocket\b|\bfsockopen\s*\(|/inet/tcp/)[^\n]{0,600}?(?:/bin/(?:ba)?sh|\bexec\b|STDIN|cmd\.exe|\|&)",
     re.I,
 )
 PERSISTENCE = lazy(
     r"(?:\b(?:echo|printf)\b[^\n]{0,200}?)?(?:>>?|tee\s+(?:-a\s+)?)\s*[\"']?(?:~|\$HOME|/root|/home/\w+)?/?\.?(?:ssh/authorized_keys|bashrc|zshrc|profile|bash_profile)\b"
-    r"|\bcrontab\s+-(?!l)|[^\n]{0,300}?\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
+    r"|\bcrontab\s+-(?!l)|(?m:^)[^\n]{0,400}?\|\s*crontab\b|/etc/cron\.|/etc/rc\.local|\bschtasks\b[^\n]{0,80}/create|CurrentVersion\\\\?Run\b"
+    r"|\bRegister-ScheduledTask\b|\bNew-Service\b[^\n]{0,200}-Binary|\bsc(?:\.exe)?\s+create\b|Start Menu\\+Programs\\+Startup|shell:startup"
     r"|LaunchAgents/|\bsystemctl\s+(?:--user\s+)?enable\b[^\n]*(?:/tmp|\.cache)",
     re.I,
 )
@@ -397,6 +404,8 @@ def hostile_command(text: str) -> tuple[str, str] | None:
     ):
         if found := pattern.search(text):
             return what, shorten(visible(" ".join(found.group().split())), 160)
+    if started := fetched_and_started(text):
+        return "downloads a file and runs it at once", shorten(visible(" ".join(started.split())), 160)
     if (found := MADE_PROGRAM.search(text)) and odd_host(found["host"]):
         return "makes a program of what it downloads from an odd address", shorten(visible(found.group()), 160)
     return None

@@ -13,7 +13,8 @@ _MAY_COMMAND = lazy(
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
     r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*(?:ba)?sh\b|stratum|"
-    r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
+    r"\bpython[\d.]*\s+[\w./-]+\.(?!py)\w|"
+    r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|scheduledtask|new-service|\bsc(?:\.exe)?\s+create|startup|scriptblock|assembly|npx|bunx|uvx|pipx|\bssh\s|perl|ruby|\bphp\b|awk|outfile|downloadfile|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
     re.I,
 )  # fmt: skip
 _COMMENT = lazy(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
@@ -53,6 +54,7 @@ _PROTECTION = lazy(
     r"\b(?:disable|turn\s+off|switch\s+off|deactivate|whitelist\s+(?:it|this|the\s+\w+)\s+in|add\s+\w*\s*exclusion\w*\s+(?:to|in))\s+(?:\w+\s+){0,3}?"
     r"(?:antivirus|anti-virus|windows\s+defender|defender|smartscreen|real-time\s+protection|firewall|gatekeeper|selinux)"
     r"|Set-MpPreference\b|Add-MpPreference\s+-ExclusionPath|xattr\s+-[rc]+\w*\s+com\.apple\.quarantine|spctl\s+--master-disable"
+    r"|amsiInitFailed|AmsiUtils|AmsiScanBuffer"
     r"|netsh\s+advfirewall\s+set\s+\w+\s+state\s+off|setenforce\s+0",
     re.I,
 )
@@ -76,13 +78,15 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
     """Remarks about lines that a shell or a person runs."""
     lines = text.replace("\\\n", " ").replace("^\n", " ").split("\n")
     seen: set[str] = set()
+    windows: set[str] = set()
     looked = 0
     for number, line in enumerate(lines):
         if looked > _LOOKED or not _MAY_COMMAND.search(line[:4000]):
             continue
         looked += 1
         window = "\n".join(part[:2000] for part in lines[number : number + _WINDOW])
-        command = prose.hostile_command(window)
+        command = prose.hostile_command(window) if window not in windows else None
+        windows.add(window)
         if command and command[1] not in seen and not _is_comment(line):
             seen.add(command[1])
             host = _host(command[1]) or _host(window)  # lines around it may name others
