@@ -444,7 +444,41 @@ def affine_columns(node: Node, ins: Ins, first: Array) -> Array:
     return elementwise(lambda x, o, s: (x - o) * s, first, *parts)
 
 
+def distances(node: Node, ins: Ins, first: Array) -> Array:
+    """CDist of com.microsoft: from each row of one matrix to each of another."""
+    other = operand(ins, 1)
+    if node.given != "CDist" or other is None or len(first.dims) != 2 or len(other.dims) != 2:
+        raise Unsupported
+    width, columns = first.dims[1], other.dims[0]
+    if other.dims[1] != width or not width or len(first.data) * columns > PRODUCTS:
+        raise Unsupported
+    rows = [other.data[at : at + width] for at in range(0, len(other.data), width)]
+    squares = [
+        math.fsum((a - b) ** 2 for a, b in zip(first.data[at : at + width], row, strict=True))
+        for at in range(0, len(first.data), width)
+        for row in rows
+    ]
+    root = node.attrs.get("metric", "sqeuclidean") == "euclidean"
+    return Array((first.dims[0], columns), [math.sqrt(square) for square in squares] if root else squares)
+
+
+def integer_matmul(node: Node, ins: Ins, first: Array) -> Array:
+    """MatMulInteger, with one zero point for each side."""
+    right = operand(ins, 1)
+    if node.given != "MatMulInteger" or right is None:
+        raise Unsupported
+    sides = []
+    for array, zero in ((first, operand(ins, 2)), (right, operand(ins, 3))):
+        if zero is not None and len(zero.data) != 1:
+            raise Unsupported
+        shift = zero.data[0] if zero is not None else 0.0
+        sides.append(Array(array.dims, [value - shift for value in array.data]) if shift else array)
+    return matmul(node, sides, sides[0])
+
+
 LAYERS: dict[str, Layer] = {
+    "cdist": distances,
+    "quantised_matmul": integer_matmul,
     "matmul": matmul,
     "gemm": matmul,
     "einsum": einsum,

@@ -54,6 +54,18 @@ CASES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "one hot": ("OneHot", [whole(1, 3), np.asarray(4, np.int64), np.asarray([0, 1], np.float32)], {}),
     "lstm": ("LSTM", [normal(4, 1, 3), normal(1, 8, 3), normal(1, 8, 2), normal(1, 16)], {"hidden_size": 2}),
     "gru": ("GRU", [normal(4, 1, 3), normal(1, 6, 3), normal(1, 6, 2), normal(1, 12)], {"hidden_size": 2}),
+    "rnn": ("RNN", [normal(4, 1, 3), normal(1, 2, 3), normal(1, 2, 2), normal(1, 4)], {"hidden_size": 2}),
+    "matmul of whole numbers": (
+        "MatMulInteger",
+        [CHANCE.integers(0, 255, (2, 4)).astype(np.uint8), CHANCE.integers(-99, 99, (4, 3)).astype(np.int8)],
+        {},
+    ),
+    "quantised": ("QuantizeLinear", [normal(2, 50), np.asarray(0.01, np.float32), np.asarray(7, np.uint8)], {}),
+    "dequantised": (
+        "DequantizeLinear",
+        [CHANCE.integers(0, 255, (2, 5)).astype(np.uint8), np.asarray(0.1, np.float32), np.asarray(7, np.uint8)],
+        {},
+    ),
     "gather elements": ("GatherElements", [normal(2, 3), np.asarray([[0, 2], [1, -1]])], {"axis": 1}),
     "expand": ("Expand", [normal(2, 1), whole(3, 2, 4)], {}),
     "tile": ("Tile", [normal(2, 3), whole(2, 1)], {}),
