@@ -1018,3 +1018,24 @@ def test_calls_of_one_function_by_itself_are_alike_however_many_values_come_toge
     more = Either((Unknown(about="values"), Method(UNKNOWN, "storage"), Method(UNKNOWN, "values")))
     assert machine._kinds([few]) == machine._kinds([more])
     assert machine._kinds([few]) != machine._kinds([Either((*few.options, Outer("os.system")))])
+
+
+def finished(source: str) -> tuple[list[str], set[str]]:
+    program = Program({"m.py": ast.parse(source)}, {"m.py": source}, Budget(Limits()))
+    found = program.effects(["m.py"])
+    return program.exhausted, {effect.argument for _, effect in found if effect.kind == "code"}
+
+
+def test_loops_that_change_nothing_end_and_long_ones_use_no_more_than_their_share() -> None:
+    worker = "class M:\n    def forward(self, q):\n        while True:\n            x = q.get()\n            q.put(self.run(x))\n"
+    assert not finished(worker + "".join(f"    def f{n}(self, q):\n        self.forward(q)\n" for n in range(20)))[0]
+    rows = "[[(a, b, c) for a in range(40)] for b in range(40) for c in range(40)]"
+    assert not finished(f"class M:\n    def forward(self):\n        {rows}\n" + f"        {rows}\n" * 12)[0]
+
+
+def test_a_text_of_a_loop_that_was_left_early_is_unknown_and_one_that_ended_is_known() -> None:
+    loop = "text = ''\nn = 0\nwhile n < {}:\n    text += 'x = 1;'\n    n += 1\nexec(text)\n"
+    assert "x = 1;x = 1;x = 1;" in finished(loop.format(3))[1]
+    busy = loop.replace("n += 1", "n += 1\n    " + "; ".join(["[a for a in range(50)]"] * 40))
+    assert "…" in finished(busy.format(200))[1]
+    assert "…" not in finished(loop.format(3))[1]

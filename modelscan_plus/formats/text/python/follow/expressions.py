@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.constants import Constant, NotConstant
 from modelscan_plus.formats.text.python.fold import Folder
-from modelscan_plus.formats.text.python.follow import elements, objects, tables
+from modelscan_plus.formats.text.python.follow import elements, loops, objects, tables
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -406,7 +406,8 @@ def _formatted(machine: "Machine", node: ast.FormattedValue, scope: Scope) -> Va
 
 def _comprehension(machine: "Machine", node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope) -> Value:
     found: list[Value] = []
-    _rounds(machine, node.generators, scope, lambda inner: found.append(machine.value(node.elt, inner)))
+    if not _rounds(machine, node.generators, scope, lambda inner: found.append(machine.value(node.elt, inner))):
+        found.append(UNKNOWN)
     if isinstance(node, ast.SetComp):
         for value in found[:50]:
             hashed(machine, value, node, scope)
@@ -421,28 +422,33 @@ def _table_comprehension(machine: "Machine", node: ast.DictComp, scope: Scope) -
         hashed(machine, key, node, inner)
         tables.put_in_table(made, key, machine.value(node.value, inner))
 
-    _rounds(machine, node.generators, scope, one)
+    if not _rounds(machine, node.generators, scope, one):
+        made.others.append(UNKNOWN)
     return made
 
 
 def _rounds(
     machine: "Machine", generators: Sequence[ast.comprehension], scope: Scope, body: Callable[[Scope], object]
-) -> None:
+) -> bool:
+    """Go through the rounds of a comprehension; False where it was left before its end."""
     from modelscan_plus.formats.text.python.follow.statements import assign, spread
 
     if not generators:
         body(scope)
-        return
+        return True
     first, rest = generators[0], generators[1:]
     found, whole = elements.items(machine, machine.value(first.iter, scope), first.iter, scope)
     inner = Scope(scope.module, scope, "function", function=scope.function, instance=scope.instance, owner=scope.owner)
     if scope.kind == "class":
         inner.owner = None
+    begun, most, ended = machine.steps, loops.room(machine), True
     for item in spread(machine, found, whole, 3):
+        if machine.steps - begun > most:
+            return False
         assign(machine, first.target, item, inner)
-        if not all(truth(machine, test, inner) is not False for test in first.ifs):
-            continue
-        _rounds(machine, rest, inner, body)
+        if all(truth(machine, test, inner) is not False for test in first.ifs):
+            ended = _rounds(machine, rest, inner, body) and ended
+    return ended
 
 
 def _lambda(machine: "Machine", node: ast.Lambda, scope: Scope) -> Value:

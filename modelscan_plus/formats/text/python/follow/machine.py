@@ -45,8 +45,9 @@ _AGAIN = 4
 """Calls of a function inside of itself that are followed with the texts and numbers that they give."""
 _NESTED = 60
 """Expressions inside of expressions."""
-_WAYS = 25
-"""Calls of one function that are followed with the texts and numbers that they give; later ones without."""
+_WAYS, _FEW_WAYS = 25, 4
+"""Calls of one function that are followed with the texts and numbers that they give, while there is much room and when
+half of it is gone; later ones without."""
 
 
 class Exhausted(Exception):
@@ -248,7 +249,8 @@ class Machine:
         ways = self._ways[id(function.node)] = self._ways.get(id(function.node), 0) + 1
         again = self._stack.count(id(function.node))
         key: object
-        if ways > _WAYS or again > _AGAIN or (again and len(self._stack) > _DEEPEST // 2):
+        most = _WAYS if self.room > STEPS // 2 else _FEW_WAYS
+        if ways > most or again > _AGAIN or (again and len(self._stack) > _DEEPEST // 2):
             arguments = [_widened(value) for value in arguments]
             keywords = {name: _widened(value) for name, value in keywords.items()}
             key = (id(function.node), id(function.scope), self.when, _kinds(arguments), _kinds(keywords.values()))

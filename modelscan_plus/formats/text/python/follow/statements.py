@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.commands import is_for_a_person
-from modelscan_plus.formats.text.python.follow import classes, elements, expressions, objects
+from modelscan_plus.formats.text.python.follow import classes, elements, expressions, loops, objects
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _ROUNDS = 300
 """Rounds of a loop whose end is known."""
 _ITEMS = 3_000
-_LOOP = 20_000
-"""Steps of one loop."""
 
 
 def _expression(machine: "Machine", node: ast.Expr, scope: Scope) -> bool:
@@ -156,17 +154,18 @@ def _for(machine: "Machine", node: ast.For | ast.AsyncFor, scope: Scope) -> bool
     given = spread(machine, given, whole, len(node.body))
     before = scope.names
     scope.names = dict(before)
-    begun = machine.steps
+    begun, most = machine.steps, loops.room(machine)
     with machine.loop() as left:
         for item in given:
-            if machine.steps - begun > _LOOP:
+            if machine.steps - begun > most:
                 item = join(given)
             machine.adopt(scope)
             assign(machine, node.target, item, scope)
             start = scope.names
             if machine.block(node.body, scope):
                 scope.names = dict(start)
-            if machine.steps - begun > 2 * _LOOP:
+            if machine.steps - begun > 2 * most:
+                loops.blur(scope, node)
                 break
     scope.names = merged([scope.names, *left, *([] if whole and given else [before])])
     machine.adopt(scope)
@@ -187,19 +186,22 @@ def _while(machine: "Machine", node: ast.While, scope: Scope) -> bool:
     before = scope.names
     scope.names = dict(before)
     states = [before]
-    begun = machine.steps
+    begun, most = machine.steps, loops.room(machine)
     with machine.loop() as left:
         for number in range(_ROUNDS):
             truth = expressions.truth(machine, node.test, scope)
             if truth is False or (truth is None and number > 1):
                 break
-            start = scope.names
+            start, seen = scope.names, loops.contents(scope, node)
             if machine.block(node.body, scope):
                 scope.names = dict(start)
                 break
             if truth is None:
                 states.append(dict(scope.names))
-            if machine.steps - begun > _LOOP:
+            elif seen == loops.contents(scope, node):
+                break  # what the next rounds do, this one did
+            if machine.steps - begun > most:
+                loops.blur(scope, node)
                 break
     scope.names = merged([scope.names, *left, *states])
     machine.adopt(scope)
