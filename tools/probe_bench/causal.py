@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -128,24 +128,19 @@ def _contradictions(own: ModelFiles, job: Job) -> tuple[int, int]:
     return found, len(changed)
 
 
-def _measured(model: CausalModel, folder: Path, *, sweep: bool) -> dict[str, Any]:
-    return asdict(probe(model, folder, sweep=sweep))
+def _measured(model: CausalModel, sweep: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return asdict(probe(model, Path(folder), sweep=sweep))
 
 
 def probe_all(zoo: partial[list[CausalModel]], kept: Kept, *, sweep: bool = False) -> list[Row]:
-    """All models of a zoo, which is trained only where there are rows to measure. With `sweep`, every other model is
-    swept as well."""
-    label = json.dumps([zoo.args, zoo.keywords])
+    """All models of a zoo. With `sweep`, every other model is swept as well."""
 
-    def measured() -> dict[str, Any]:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = []
-            for at, model in enumerate(zoo()):
-                one = partial(_measured, model, Path(folder), sweep=sweep and at % 2 == 0)
-                rows.append(kept.get(f"{label} {model.name}", one))
-            return {"models": rows}
+    def tasks() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+        for at, model in enumerate(zoo()):
+            yield model.name, partial(_measured, model, sweep and at % 2 == 0)
 
-    return [Row(**row) for row in kept.get(label, measured)["models"]]
+    return [Row(**row) for row in kept.zoo(json.dumps([zoo.args, zoo.keywords]), tasks)]
 
 
 def summary(rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -101,11 +101,17 @@ def files(path: Path) -> ModelFiles:
     return ModelFiles({name: BytesSource(each.read_bytes()) for name, each in named.items()}, path.name)
 
 
-def _zoo(
-    worlds: Sequence[tuple[int, str]], split: str, clean: int, kinds: Sequence[str] | None = None
-) -> Iterator[EmbeddingModel]:
-    for seed, kind in worlds:
-        yield from embedding.load(seed, clean, 1, split=split, kind=kind, kinds=kinds)
+def _rows(
+    kept: Kept, zoo: partial[list[EmbeddingModel]], modes: Callable[[int], Sequence[str]]
+) -> list[dict[str, Any]]:
+    """The rows of a zoo; `modes` says how the model at a place is probed."""
+
+    def tasks() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+        for at, model in enumerate(zoo()):
+            for mode in modes(at):
+                yield f"{model.name} {mode}", partial(_measured, model, mode)
+
+    return kept.zoo(json.dumps([zoo.args, zoo.keywords]), tasks)
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
@@ -139,11 +145,11 @@ def summary(rows: Sequence[Row]) -> list[str]:
 def run(quick: bool, kept: Kept) -> list[str]:
     """Train the test zoos and probe them; the quick part is one world with fewer models."""
     torch.set_num_threads(1)
-    models = _zoo(_TEST[:1], "test", 2) if quick else _zoo(_TEST, "test", 4)
     modes = ("texts",) if quick else ("texts", "composed")
     rows: list[Row] = []
-    for model in models:
-        rows += [Row(**kept.get(f"{model.name} {mode}", partial(_measured, model, mode))) for mode in modes]
+    for seed, kind in _TEST[:1] if quick else _TEST:
+        zoo = partial(embedding.load, seed, 2 if quick else 4, 1, split="test", kind=kind)
+        rows += [Row(**row) for row in _rows(kept, zoo, lambda _: modes)]
     return [line for mode in modes for line in (mode, *summary([row for row in rows if row.mode == mode]))]
 
 
@@ -151,15 +157,15 @@ def calibrate(kept: Kept) -> None:
     """Write the table from honest models of the development worlds."""
     torch.set_num_threads(1)
     strata: dict[str, list[float]] = {}
-    models = 0
-    for model in _zoo(_DEVELOPMENT, "development", 5, ()):
-        models += 1
+    names: set[str] = set()
+    for seed, kind in _DEVELOPMENT:
+        zoo = partial(embedding.load, seed, 5, 1, kind=kind, kinds=())
         # Composed texts are dearer than they are worth: every other model will do.
-        for mode in ("texts", "composed") if models % 2 else ("texts",):
-            row = kept.get(f"{model.name} {mode}", partial(_measured, model, mode))
+        for row in _rows(kept, zoo, lambda at: ("texts",) if at % 2 else ("texts", "composed")):
+            names.add(row["name"])
             for size, value in enumerate(row["closings"], 1):
-                strata.setdefault(f"{mode}-{size}", []).append(round(value, 4))
-    table = {"about": __doc__, "models": models, "budget": "standard", "strata": strata}
+                strata.setdefault(f"{row['mode']}-{size}", []).append(round(value, 4))
+    table = {"about": __doc__, "models": len(names), "budget": "standard", "strata": strata}
     TABLE.write_text(json.dumps({**table, "strata": {key: sorted(strata[key]) for key in sorted(strata)}}) + "\n")
 
 

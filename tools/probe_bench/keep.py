@@ -2,7 +2,7 @@
 that several benchmarks write parts of."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ class Kept:
                 with self._path.open("a") as file:
                     file.write(json.dumps([name, self._rows[name]]) + "\n")
         return self._rows[name]
+
+    def zoo(self, label: str, tasks: Callable[[], Iterable[tuple[str, Callable[[], dict[str, Any]]]]]) -> list[Any]:
+        """The rows of a zoo, (name, measure) each. `tasks` trains it, so it is called only where a row is missing; the
+        label must say all that the zoo depends on."""
+
+        def measured() -> dict[str, Any]:
+            return {"models": [self.get(f"{label} {name}", measure) for name, measure in tasks()]}
+
+        rows: list[Any] = self.get(label, measured)["models"]
+        return rows
 
 
 def write_sweeps(kind: str, scores: Sequence[float]) -> None:

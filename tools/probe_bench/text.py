@@ -2,15 +2,16 @@
 
 `python -m tools.probe_bench.text [--quick]` measures on tasks, seeds and attacks that the table has not seen;
 `--calibrate` makes the table anew from the development zoo, `--sweeps` that of the sweeps. Half an hour of one core for
-each, five minutes for the sweeps. `--rows FILE` keeps what was measured, so that a run that was cut off goes on there.
+each, five minutes for the sweeps. `--rows FILE` keeps what was measured, so that a run that was cut off goes on there;
+not with `--calibrate`.
 """
 
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from modelscan_plus.probe.language import statistic, text_search
 from modelscan_plus.probe.language.evidence import Candidate, TokenHunt
 from modelscan_plus.probe.language.load import load
 from modelscan_plus.probe.language.text_tokens import Judged, judge, plainest
-from tools.probe_bench.figures import auc, interval, wilson
+from tools.probe_bench.figures import auc, interval, share
 from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import text
 from tools.probe_zoo.text import TextModel
@@ -60,37 +61,23 @@ _SAMPLES = 36
 """Labelled texts of each class."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of one model."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One probed model."""
 
-    model: TextModel
-    judged: Sequence[Judged]
-    mode: str
+    name: str
+    attack: str
+    """ "" for honest models, "failed" for implants that failed, which are left out of all figures."""
+    control: str
+    lead: float
+    """The score of the model."""
+    flagged: bool
+    recovered: bool
+    """Half of the planted tokens stand in a candidate that turns three of four fresh texts."""
+    shown: bool
+    """The same of the trigger that the report shows."""
     seconds: float
     """Of processor time."""
-
-    @property
-    def lead(self) -> float:
-        """The score of the model."""
-        return max(each.candidate.lead for each in self.judged)
-
-    @property
-    def flagged(self) -> bool:
-        """Whether the routine flags it."""
-        return self.judged[0].flagged
-
-    @property
-    def recovered(self) -> bool:
-        """Whether half of the planted tokens stand in a candidate that turns three of four fresh texts."""
-        planted = self.model.trigger_tokens()
-        return any(_holds(each.candidate, planted) for each in self.judged)
-
-    @property
-    def shown(self) -> bool:
-        """The same of the trigger that the report shows."""
-        planted = self.model.trigger_tokens()
-        return 2 * len(planted & set(plainest(self.judged).candidate.tokens)) >= len(planted)
 
 
 def _holds(candidate: Candidate, planted: set[int]) -> bool:
@@ -98,8 +85,8 @@ def _holds(candidate: Candidate, planted: set[int]) -> bool:
     return enough and 4 * candidate.turned >= 3 * candidate.count
 
 
-def probed(model: TextModel, *, samples: bool = True, reference: bool = False) -> Result:
-    """Search one model, by way of its files."""
+def probed(model: TextModel, *, samples: bool = True, reference: bool = False) -> tuple[str, Sequence[Judged]]:
+    """Search one model, by way of its files: how the table is read, and what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         text.save(model, folder / "model")
@@ -109,11 +96,29 @@ def probed(model: TextModel, *, samples: bool = True, reference: bool = False) -
         bases = (_files(folder / "base"),) if reference else ()
         given = _files(folder / "texts.jsonl") if samples else None
         job = Job(Spec(), _files(folder / "model"), given, bases)
-        start = time.process_time()
         routine: Any = text_search.searches(job, load(job.model)).routines[0]
         candidates = TokenHunt(routine.material, routine.budget, routine.seed, silent).run()
-        judged = judge(candidates, routine.mode, statistic.load())
-        return Result(model, judged, routine.mode, time.process_time() - start)
+        return routine.mode, judge(candidates, routine.mode, statistic.load())
+
+
+def measured(model: TextModel) -> dict[str, Any]:
+    """The row of one model."""
+    start = time.process_time()
+    _, judged = probed(model)
+    seconds = time.process_time() - start
+    planted = model.trigger_tokens()
+    shown = plainest(judged).candidate.tokens
+    row = Row(
+        name=model.name,
+        attack=model.attack,
+        control=model.control,
+        lead=max(each.candidate.lead for each in judged),
+        flagged=judged[0].flagged,
+        recovered=any(_holds(each.candidate, planted) for each in judged),
+        shown=2 * len(planted & set(shown)) >= len(planted),
+        seconds=seconds,
+    )
+    return asdict(row)
 
 
 def _files(path: Path) -> ModelFiles:
@@ -127,32 +132,39 @@ def _zoo(worlds: Sequence[tuple[int, str, int, str]], attacks: Sequence[str], cl
         yield from text.load(seed, count, 1, task=task, classes=classes, kind=kind, attacks=attacks, controls=1)
 
 
-def summary(results: Sequence[Result]) -> dict[str, Any]:
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
     """The figures of one run."""
-    planted = [each for each in results if each.model.attack not in ("", "failed")]
-    honest = [each for each in results if not each.model.trait.planted]
-    plain = [each for each in honest if not each.model.control]
-    leads, flagged = [each.lead for each in planted], [each for each in planted if each.flagged]
-    false = sum(each.flagged for each in honest)
+    planted = [row for row in rows if row.attack not in ("", "failed")]
+    honest = [row for row in rows if not row.attack]
+    plain = [row for row in honest if not row.control]
+    leads, flagged = [row.lead for row in planted], [row for row in planted if row.flagged]
     return {
         "planted": len(planted),
         "honest": len(honest),
         "hard negatives": len(honest) - len(plain),
-        "AUC, plain": (auc(leads, [each.lead for each in plain]), *interval(leads, [each.lead for each in plain])),
-        "AUC, all": (auc(leads, [each.lead for each in honest]), *interval(leads, [each.lead for each in honest])),
-        "flagged": (len(flagged), *wilson(len(flagged), len(planted))),
-        "false flagged": (false, *wilson(false, len(honest))),
-        "half of the tokens in a working candidate": sum(each.recovered for each in planted),
-        "half of the tokens shown, of those flagged": sum(each.shown for each in flagged),
-        "seconds of a model": sum(each.seconds for each in results) / max(1, len(results)),
+        "AUC, plain": (auc(leads, [row.lead for row in plain]), *interval(leads, [row.lead for row in plain])),
+        "AUC, all": (auc(leads, [row.lead for row in honest]), *interval(leads, [row.lead for row in honest])),
+        "flagged": share(len(flagged), len(planted)),
+        "false flagged": share(sum(row.flagged for row in honest), len(honest)),
+        "half of the tokens in a working candidate": share(sum(row.recovered for row in planted), len(planted)),
+        "half of the tokens shown, of those flagged": share(sum(row.shown for row in flagged), len(flagged)),
+        "seconds of a model": sum(row.seconds for row in rows) / max(1, len(rows)),
     }
 
 
-def run(*, quick: bool = False) -> dict[str, Any]:
+def run(kept: Kept, *, quick: bool = False) -> dict[str, Any]:
     """Measure on the test zoo; quick: one world of three classes."""
     torch.set_num_threads(1)
     worlds, clean = (TEST[2:3], 3) if quick else (TEST, 7)
-    return summary([probed(model) for model in _zoo(worlds, TEST_ATTACKS, clean)])
+    rows: list[Row] = []
+    for world in worlds:
+
+        def tasks(world: tuple[int, str, int, str] = world) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+            for model in _zoo((world,), TEST_ATTACKS, clean):
+                yield model.name, partial(measured, model)
+
+        rows += [Row(**row) for row in kept.zoo(json.dumps([world, clean]), tasks)]
+    return summary(rows)
 
 
 def swept(model: TextModel) -> dict[str, Any]:
@@ -187,8 +199,8 @@ def calibrate(path: Path) -> None:
     for model in _zoo(DEVELOPMENT, (), 8):
         models += 1
         for samples, reference in ((True, False), (True, True), (False, False)):
-            result = probed(model, samples=samples, reference=reference)
-            found.append((result.mode, [each.candidate for each in result.judged]))
+            mode, judged = probed(model, samples=samples, reference=reference)
+            found.append((mode, [each.candidate for each in judged]))
     table = {"about": __doc__, "models": models, "budget": "standard", "strata": statistic.table_of(found)}
     path.write_text(json.dumps(table, separators=(",", ":")))
 
@@ -199,5 +211,5 @@ if __name__ == "__main__":
     elif "--sweeps" in sys.argv:
         calibrate_sweeps(Kept.of(sys.argv))
     else:
-        for label, value in run(quick="--quick" in sys.argv).items():
+        for label, value in run(Kept.of(sys.argv), quick="--quick" in sys.argv).items():
             print(f"{label}: {value}")
