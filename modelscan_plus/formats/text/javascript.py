@@ -1,4 +1,4 @@
-"""What JavaScript does that no build step or page of a model needs. Looked for by form, not followed.
+"""What JavaScript does that no build step or page of a model needs, by form and by what its values come from.
 
 The effects are the same as in Python: the environment or credentials sent away, code that is decoded or fetched and
 run, a shell tied to a connection.
@@ -12,6 +12,8 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.javascript_flow import Found, folded, followed
+from modelscan_plus.formats.text.remarks import script_remarks
 
 _SENDS = lazy(
     r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|https?\.(?:request|get)|request(?:\.post)?|sendBeacon|XMLHttpRequest|"
@@ -48,6 +50,43 @@ _SOCKET = lazy(r"net\.(?:connect|createConnection|Socket)|new\s+WebSocket|tls\.c
 
 def javascript_remarks(text: str) -> Iterator[Remark]:
     """What the code does as a whole, at most one remark of each kind."""
+    written = folded(text)
+    told: set[str] = set()
+    for remark in [*_by_form(text), *(_by_form(written) if written != text else ()), *_by_values(written)]:
+        if remark.what not in told:
+            told.add(remark.what)
+            yield remark
+    if "child_process" in written and "child_process" not in text:
+        at = re.compile("child_process").search(written)
+        if at is not None:
+            yield _remark("hides that it starts programs", written, at)
+    if written != text:
+        yield from (
+            remark for remark in script_remarks(written) if remark.kind == "command" and remark.what not in told
+        )
+
+
+def _by_values(text: str) -> Iterator[Remark]:
+    """What is done with values that were fetched, decoded, or are secret."""
+    for found in followed(text):
+        at = re.compile(r"[^\n]{1,200}").match(text, found.position)
+        if found.what == "sends key":
+            yield from _of_key(text, found)
+            continue
+        if found.what.startswith("sends") and not found.host:
+            continue
+        if at is not None:
+            yield _remark(_WHAT[found.what], text, at)
+
+
+def _of_key(text: str, found: Found) -> Iterator[Remark]:
+    """One credential goes along; whether to its own service, the rules know."""
+    if found.host and (key := _KEY.search(text)):
+        shown = _remark("", text, key)
+        yield Remark("key", f"sends {visible(key['name'])} along with a request", shown.text, shown.line, found.host)
+
+
+def _by_form(text: str) -> Iterator[Remark]:
     sends = _SENDS.search(text)
     taken = _ENVIRONMENT.search(text) or _READS.search(text)
     if sends and taken:
@@ -58,8 +97,24 @@ def javascript_remarks(text: str) -> Iterator[Remark]:
         yield _remark("runs text that it decodes, unseen", text, found)
     if found := _FETCHED.search(text):
         yield _remark("runs what it fetches from the network", text, found)
+    if found := _KEYS.search(text):
+        yield _remark("sends away each key that is pressed", text, found)
     if (found := _SHELL.search(text)) and _SOCKET.search(text) and ".pipe(" in text:
         yield _remark("opens a shell to another machine", text, found)
+
+
+_WHAT = {
+    "runs fetched": "runs what it fetches from the network", "runs decoded": "runs text that it decodes, unseen",
+    "sends secret": "sends secrets or the environment away",
+    "sends kept": "sends away what the browser keeps of other pages, cookies or keys",
+}  # fmt: skip
+_KEY = lazy(
+    r"\bprocess\.env\s*(?:\.\s*|\[\s*[\"'`])(?P<name>\w*(?:TOKEN|SECRET|PASSW|API_?KEY|ACCESS_KEY|PRIVATE_KEY)\w*)",
+    re.I,
+)
+_KEYS = lazy(
+    r"addEventListener\s*\(\s*[\"'`](?:keydown|keyup|keypress|input)[\"'`][\s\S]{0,400}?(?:fetch|sendBeacon)\s*\(\s*[\"'`]https?://"
+)
 
 
 def _browser_secret(text: str) -> "re.Match[str] | None":

@@ -35,6 +35,11 @@ _SCRIPT = lazy(
     r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
     re.I,
 )
+_GIVES_PROGRAM = lazy(
+    r"<meta\s[^>]{0,100}?http-equiv\s*=\s*[\"']?refresh[^>]{0,100}?url\s*=\s*[^>\s]{0,300}?\.(?:exe|msi|scr|bat|cmd|ps1|vbs|hta|dmg|pkg|apk|jar|iso)\b"
+    r"|\blocation(?:\.href)?\s*=\s*[\"'`]https?://[^\"'`\s]{0,300}?\.(?:exe|msi|scr|bat|cmd|ps1|vbs|hta|dmg|pkg|apk|jar|iso)\b",
+    re.I,
+)
 _SENDING = (
     r"(?:fetch\s*\(|XMLHttpRequest|sendBeacon|new\s+Image|\.src\s*=|\.open\s*\(\s*[\"']POST|location\s*=|import\s*\()"
 )
@@ -160,6 +165,9 @@ def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     """Markup that runs in a browser or viewer, or has it open something else."""
     if found := _ENTITY.search(text):
         what = "has its reader open another file or address, as an external entity"
+        yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
+    if found := _GIVES_PROGRAM.search(text):
+        what = "has the browser fetch a program"
         yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     if found := _SCRIPT.search(text):
         yield Remark(
