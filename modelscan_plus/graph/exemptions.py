@@ -8,7 +8,7 @@ decoding do afterwards is as deep as what they change.
 
 from collections.abc import Sequence
 
-from modelscan_plus.graph import groups, marks, masks
+from modelscan_plus.graph import awake, groups, marks, masks
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.state import Flow
 
@@ -39,8 +39,12 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return "members of a set that count"
     if masks.switches_noise(analysis, number, gate):
         return "noise that a time step switches"
-    if analysis.graph.nodes[number].op == "mul" and not gate.payload and is_silence(analysis, number):
+    node = analysis.graph.nodes[number]
+    if node.op == "mul" and not gate.payload and is_silence(analysis, number):
         return "nothing where the input is silent"
+    value = next((value for value in node.ins if value >= 0 and analysis.flow(value) is gate), -1)
+    if node.op in ("mul", "min", "max") and value >= 0 and awake.is_awake(analysis, value, gate):
+        return "awake on ordinary inputs"
     return ""
 
 
@@ -67,11 +71,46 @@ def speaks_for_choice(
         return "a loop until nothing changes"
     if flat and groups.counts_in_a_set(analysis, number, gate):
         return "members of a set that count"
+    if flat and all(not flow.payload and (flow.lax or not flow.data) for _, flow in sides):
+        if asks_for_anything(analysis, condition):
+            return "another answer where nothing is"
+        if awake.is_awake(analysis, condition, gate):
+            return "awake on ordinary inputs"
     if masks.continues_the_end(analysis, number, gate, content, sides):
         return "what has ended stays ended"
     if fills_the_empty(analysis, gate, sides):
         return "fill where nothing is"
     return ""
+
+
+def asks_for_anything(analysis: Analysis, condition: int) -> bool:
+    """True when a condition asks whether any of the whole numbers of a row is not zero: is there anything at all."""
+    graph, value, counted = analysis.graph, condition, False
+    for _ in range(_BACK):
+        producer = graph.values[value].producer if value >= 0 else -1
+        if producer < 0:
+            return False
+        node = graph.nodes[producer]
+        bounds = [analysis.scalar(analysis.flow(operand)) for operand in node.ins[1:2] if operand >= 0]
+        if node.op in ("reduce_sum", "any", "reduce_max"):
+            counted, value = True, node.ins[0]
+        elif not counted and abs(analysis.flow(value).empty) == 1:
+            value = node.ins[0]
+        elif counted and (node.op == "not_equal" or (node.op == "greater" and bounds == [0.0])):
+            return bounds == [0.0] and analysis.flow(node.ins[0]).kind == "int"
+        elif counted and node.op == "not":
+            before = graph.values[node.ins[0]].producer
+            return (
+                before >= 0
+                and graph.nodes[before].op == "equal"
+                and analysis.flow(value).truth
+                and (0.0 in [analysis.scalar(analysis.flow(operand)) for operand in graph.nodes[before].ins])
+            )
+        elif analysis.classes[node.op] in ("layout", "cast", "copy") or (not counted and node.op == "not"):
+            value = node.ins[0]
+        else:
+            return False
+    return False
 
 
 def is_silence(analysis: Analysis, number: int) -> bool:

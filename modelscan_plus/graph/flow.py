@@ -7,6 +7,7 @@ The time is linear in the nodes; constants are read only where the answer depend
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from modelscan_plus.graph.cones import cones
 from modelscan_plus.graph.fold import SMALL
@@ -15,6 +16,9 @@ from modelscan_plus.graph.operators import operators
 from modelscan_plus.graph.sites import Effect, Outcome, Site
 from modelscan_plus.graph.state import Flow, per_sample
 from modelscan_plus.graph.weights import is_flat, is_trained
+
+if TYPE_CHECKING:
+    from modelscan_plus.graph.ordinary import Branch
 
 _MASK_BITS = 62
 _DEEP = 24
@@ -32,6 +36,10 @@ class Analysis:
         self.classes = operators().classes
         self.searches = 0
         """How many triggers were looked for."""
+        self.awake: dict[int, tuple[Branch | None, list[list[float]]]] = {}
+        """What gates were on ordinary inputs, as far as that was asked."""
+        self.rehearsed = 0
+        """What that took, in numbers that were read, made and multiplied."""
         self.steps = 0
         """What that took, in numbers that were read, made and multiplied."""
         self._readers: list[list[int]] | None = None

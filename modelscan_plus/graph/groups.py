@@ -5,11 +5,10 @@ What decides about one of them decides about nothing else, or all of them are de
 
 from collections.abc import Sequence
 
-from modelscan_plus.graph.arrays import Array, Unsupported, count
-from modelscan_plus.graph.evaluate import Evaluator
+from modelscan_plus.graph import awake
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
-from modelscan_plus.graph.ordinary import Maker, dims_of_input, trace
+from modelscan_plus.graph.ordinary import trace
 from modelscan_plus.graph.shapes import int_list, integer
 from modelscan_plus.graph.sites import Effect, Site
 from modelscan_plus.graph.state import HARD, Flow, is_thin
@@ -17,12 +16,8 @@ from modelscan_plus.graph.state import HARD, Flow, is_thin
 _BACK = 24
 _AHEAD = 64
 _NODES = 64
-_ROUNDS, _RUNS = 6, 12
-_RARE = 0.08
-"""A state that is as common as that on ordinary inputs is not rare."""
-_COMMON = 3
-"""Rounds, each with numbers of another size, in which both states have to be common."""
-_INPUT = 2_000
+_RARE = 0.05
+"""Points that are as common as that are not rare."""
 _STEPS = 3
 _ALONG = frozenset("smooth saturate activation compare logic round cast arith select copy norm peaky".split())
 """Classes of operators that leave the first axis where it is."""
@@ -35,7 +30,7 @@ def counts_in_a_set(analysis: Analysis, number: int, gate: Flow) -> bool:
         return False
     node = analysis.graph.nodes[number]
     value = next((value for value in node.ins if value >= 0 and analysis.flow(value) is gate), -1)
-    return value >= 0 and _is_pooled(analysis, number) and is_common(analysis, value)
+    return value >= 0 and _is_pooled(analysis, number) and awake.is_common(analysis, value, _RARE)
 
 
 def _is_pooled(analysis: Analysis, number: int) -> bool:
@@ -71,31 +66,6 @@ def _pools(analysis: Analysis, node: Node, value: int) -> bool:
         flows = [analysis.flow(operand) if operand >= 0 else None for operand in node.ins]
         return 0 in (int_list(node, flows, "axes", 1) or ())
     return False
-
-
-def is_common(analysis: Analysis, value: int) -> bool:
-    """True when a condition is true now and then, and false now and then, on ordinary inputs of several sizes."""
-    branch = trace(analysis, value, _NODES)
-    if branch is None or not branch.inputs:
-        return False
-    common = 0
-    try:
-        makers = [Maker(analysis, source, branch) for source in branch.inputs]
-        dims = [dims_of_input(analysis.graph.values[source].dims) for source in branch.inputs]
-        if sum(map(count, dims)) > _INPUT:
-            return False
-        evaluator = Evaluator(analysis.graph)
-        for turn in range(_ROUNDS):
-            states: list[float] = []
-            for _ in range(_RUNS):
-                inputs = zip(branch.inputs, dims, makers, strict=True)
-                given = {source: Array(size, maker.ordinary(turn)) for source, size, maker in inputs}
-                states += evaluator.run(branch.nodes, given)[value].data
-            usual = max(states.count(state) for state in set(states)) / len(states)
-            common += usual <= 1 - _RARE
-    except (Unsupported, RecursionError, ArithmeticError, ValueError):
-        return False
-    return common >= _COMMON
 
 
 def settles(analysis: Analysis, condition: int, sides: Sequence[tuple[int, Flow]]) -> bool:

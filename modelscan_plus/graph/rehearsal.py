@@ -13,7 +13,7 @@ a mask by position is exempt elsewhere.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from modelscan_plus.graph import exemptions, groups, masks
+from modelscan_plus.graph import awake, exemptions, groups, masks
 from modelscan_plus.graph.arrays import Array, Unsupported, count
 from modelscan_plus.graph.bounds import is_dead
 from modelscan_plus.graph.evaluate import Evaluator
@@ -60,7 +60,7 @@ def rehearse(analysis: Analysis) -> None:
         if number in found or "loop" in node.attrs:
             continue
         for side, content, whole in _pairs(analysis, number, node):
-            measured = ruler.is_gate(side, found | rehearsal.blamed)
+            measured = ruler.is_gate(side, found | rehearsal.blamed) and not awake.is_graded(analysis, side)
             if measured or rehearsal.sleeps(number, side, content, whole=whole):
                 if not measured and is_dead(analysis, side):
                     analysis.exempt("branch that no input can wake")

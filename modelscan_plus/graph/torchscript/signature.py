@@ -53,8 +53,15 @@ def give_ranks(graph: Graph) -> None:
     readers = graph.consumers()
     for value in graph.inputs:
         info = graph.values[value]
+        if not info.kind and any(_looks_up(graph.nodes[number], value) for number in readers[value]):
+            info.kind = "int"
         if info.dims is None and info.kind in ("", "float"):
             info.dims = _rank(graph, readers, value)
+            info.kind = "float" if info.dims is not None else info.kind
+
+
+def _looks_up(node: Node, value: int) -> bool:
+    return node.op == "embedding" and len(node.ins) > 1 and node.ins[1] == value
 
 
 def _rank(graph: Graph, readers: list[list[int]], value: int) -> Dims | None:
@@ -68,6 +75,8 @@ def _rank(graph: Graph, readers: list[list[int]], value: int) -> Dims | None:
             node = graph.nodes[number]
             if node.op == "conv" and node.ins[0] == current:
                 return _dims(graph, node, whole=whole and current == value)
+            if node.op == "linear" and node.ins[0] == current and _is_table(graph, readers, value):
+                return (None, _units(graph, node))
             if classes[node.op] in _KEEP and node.op not in _MOVES and _keeps_rank(graph, node, current):
                 whole = whole and node.op != "concat"
                 fresh = [out for out in node.outs if out >= 0 and out not in seen]
@@ -82,6 +91,31 @@ def _keeps_rank(graph: Graph, node: Node, value: int) -> bool:
         return not node.attrs.get("new_axis")
     others = [graph.values[other] for other in node.ins if other >= 0 and other != value]
     return all(other.const is not None for other in others)
+
+
+def _is_table(graph: Graph, readers: list[list[int]], value: int) -> bool:
+    """True when columns of the input are picked, and nothing speaks of a third dimension."""
+    picked, ahead = False, [value]
+    while ahead:
+        for number in readers[ahead.pop()]:
+            node = graph.nodes[number]
+            if node.op == "identity":
+                ahead += [out for out in node.outs if out >= 0]
+            elif node.op in ("gather", "slice", "split"):
+                axis = node.attrs.get("axis")
+                const = graph.values[node.ins[3]].const if node.op == "slice" and len(node.ins) > 3 else None
+                axis = (const.read(0, 1) or (None,))[0] if const is not None else axis
+                if axis not in (1, -1):
+                    return False
+                picked = True
+            elif node.op not in ("linear", "shape") and operators().classes[node.op] not in _KEEP:
+                return False
+    return picked
+
+
+def _units(graph: Graph, node: Node) -> int | None:
+    const = graph.values[node.ins[1]].const if len(node.ins) > 1 and node.ins[1] >= 0 else None
+    return const.dims[-1] if const is not None and len(const.dims) == 2 else None
 
 
 def _dims(graph: Graph, node: Node, *, whole: bool) -> Dims | None:
