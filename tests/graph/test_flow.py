@@ -254,7 +254,8 @@ def test_a_choice_of_the_caller_by_an_input_of_its_own_is_let_pass() -> None:
 def test_a_smooth_gate_of_a_single_learned_unit_is_let_pass_and_a_steep_one_is_not() -> None:
     nodes = [node("MatMul", "x unit", "u"), node("Sigmoid", "u", "g"), node("Mul", "logits g", "y")]
     assert effects(gated(*nodes, extra=[weights("unit", 12, 1)])) == []
-    steep = [node("MatMul", "x unit", "u"), node("Mul", "u steep", "v"), node("Sigmoid", "v", "g"), nodes[2]]
+    far = [node("MatMul", "x unit", "u"), node("Sub", "u limit", "d"), node("Mul", "d steep", "v")]
+    steep = [*far, node("Sigmoid", "v", "g"), nodes[2]]
     assert effects(gated(*steep, extra=[weights("unit", 12, 1)])) == ["suppression"]
 
 

@@ -29,7 +29,8 @@ def test_a_point_out_of_range_does_not_count() -> None:
 
 
 def test_a_row_of_a_table_that_a_condition_switches_off_is_no_point() -> None:
-    assert cloud(pooled=False) == ["suppression"]
+    assert cloud(pooled=False, low=1.5) == ["suppression"]
+    assert cloud(low=1.5) == []
 
 
 def test_a_range_that_ordinary_points_hardly_ever_meet_is_a_trigger() -> None:
