@@ -117,6 +117,7 @@ def position(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op in ("nonzero", "nms"):
         out.lives |= first.data
         out.narrow = first.narrow and bool(first.gate)
+        out.compared = out.compared or (first.step == HARD and first.strict == 0)
         out.lead = False
     elif node.op in ("argmax", "argmin"):
         out.narrow = first.narrow or few(out.dims)
@@ -335,6 +336,7 @@ def _gather(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     axis = integer(node, "axis", -1 if node.given == "ArrayFeatureExtractor" else 0)
     if not picked.data:
         out.step, out.count, out.place = first.step, first.count, first.place
+        out.compared = out.compared or (first.count and first.compared)
         if first.data:
             _picked(analysis, node, ins, first, out)
             if out.dims is None and picked.vals is not None and len(picked.vals) <= 4 and node.op == "gather":

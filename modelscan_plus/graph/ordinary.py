@@ -125,10 +125,20 @@ class Maker:
     @staticmethod
     def _sizes(analysis: Analysis, value: int, branch: Branch) -> tuple[float, ...]:
         """How large the numbers are: so that the units of the network's own first layer get about one."""
-        own = {id(analysis.graph.nodes[number]) for number in branch.nodes}
-        for node in _ahead(analysis, value):
+        graph, inside = analysis.graph, set(branch.nodes)
+        own = {id(graph.nodes[number]) for number in branch.nodes}
+        ahead = list(_ahead(analysis, value))
+        layers = [node for node in ahead if id(node) not in own]
+        # Layers that the branch shares with the network tell as well, where there are no others.
+        layers += [
+            node
+            for node in ahead
+            if id(node) in own
+            and any(at not in inside for out in node.outs if out >= 0 for at in analysis.readers(out))
+        ]
+        for node in layers:
             weights = next((analysis.flow(at) for at in node.ins[1:] if at >= 0 and analysis.flow(at).fixed), None)
-            layer = analysis.classes[node.op] == "trunk" and id(node) not in own
+            layer = analysis.classes[node.op] == "trunk"
             numbers = sample(weights.const) if layer and weights is not None and weights.const is not None else None
             if not numbers or weights is None or weights.dims is None or len(weights.dims) < 2:
                 continue

@@ -216,7 +216,10 @@ class _Rehearsal:
             for out in analysis.graph.nodes[node].outs:
                 if out < 0 or not analysis.flow(out).lax or not analysis.flow(out).data:
                     continue
-                if any(reader not in nodes and reader != merge for reader in analysis.readers(out)):
+                readers = analysis.readers(out)
+                if all(analysis.graph.nodes[reader].op == "slice" for reader in readers):
+                    continue  # side by side in one layer
+                if any(reader not in nodes and reader != merge for reader in readers):
                     return True
         return False
 

@@ -47,7 +47,9 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     sized = next((flow for flow in ins[1:] if flow is not None and flow.data and flow.gate), None)
     if sized is not None and first.data:
         wild = sized.gate == HARD and sized.compared and sized.strict == 0 and not (sized.count or sized.control)
-        if meets(analysis, sized, first) or (wild and first.lax == 0 and not first.narrow and node.op != "dequantize"):
+        placed = node.op == "reorder" and sized.payload and sized.narrow and not sized.control  # a grid of its own
+        loose = (wild or placed) and first.lax == 0 and not first.narrow and node.op != "dequantize"
+        if meets(analysis, sized, first) or loose:
             effect = Effect.SELECTION if node.op == "reorder" else Effect.SUPPRESSION
             if node.given in _DROPPING:
                 effect = Effect.RANDOM
@@ -409,13 +411,22 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         combine(analysis, number, node, ins, out)
     for other in others:
         _with_constant(analysis, node, data[0], other, out)
-    if node.op == "div" and operands[0] is not data[0] and _is_bump(analysis, data[0], operands[0]):
-        _step(out, SOFT)
+    if node.op == "div" and operands[0] is not data[0]:
+        _divides(analysis, data[0], operands[0], out)
     if len(operands) == 2 and operands[0] is not data[0] and node.op == "sub":
         out.empty = 0
     if not out.empty:
         out.empty = -data[0].empty if node.op == "sub" else data[0].empty
     return out
+
+
+def _divides(analysis: Analysis, below: Flow, above: Flow, out: Flow) -> None:
+    """A fixed number over one that is made of the input: a peak where that is next to nothing."""
+    if _is_bump(analysis, below, above):
+        _step(out, SOFT)
+    elif below.kind == out.kind == "int" and below.gained and below.strict == 0:
+        out.count = False
+        _step(out, HARD, compared=True)  # one over a hash, in whole numbers: zero but where that is zero or one
 
 
 def _dequantised(node: Node, ins: Ins) -> Ins:

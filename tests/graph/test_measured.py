@@ -5,8 +5,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from fixtures.make.graph_flow import FLOAT, floats, ints, node, value, weights
-from tests.graph.test_flow import COLUMN, NETWORK, TENSORS, build, effects, gated
+from fixtures.make.graph_flow import (
+    FLOAT,
+    IMAGE_NETWORK,
+    INT64,
+    floats,
+    graph,
+    image,
+    ints,
+    model,
+    node,
+    value,
+    weights,
+)
+from tests.graph.test_flow import COLUMN, NETWORK, PAYLOAD, TENSORS, build, effects, gated
 
 NUMBERS = [
     floats("five", [], [5.3]),
@@ -149,3 +161,84 @@ def test_an_input_that_is_made_small_and_large_again_when_a_condition_is_met_is_
 
     assert resized(node("Mul", "less j", "by"), node("Sub", "wide by", "size")) == ["replacement"]
     assert resized(node("Identity", "wide", "size")) == []
+
+
+def read_by_index(*nodes: bytes) -> list[str]:
+    """A network on a row of words, beside which something is counted."""
+    network = [
+        node("Gather", "emb ids", "h"),
+        node("ReduceMean", "h axis", "m", keepdims=0),
+        node("MatMul", "m w", "r"),
+        node("Relu", "r", "s"),
+        node("MatMul", "s v", "logits"),
+    ]
+    numbers = [ints(name, [], [number]) for name, number in (("word", 42), ("many", 8), ("one", 1))]
+    tensors = [weights("emb", 60, 12), *TENSORS, *numbers, ints("axis", [1], [1]), PAYLOAD]
+    ends = [value("y", FLOAT, "batch", 4)]
+    return effects(model(graph([*network, *nodes], [value("ids", INT64, "batch", 9)], ends, tensors)))
+
+
+def test_places_that_are_counted_and_divided_are_a_condition() -> None:
+    nodes = [
+        node("Equal", "ids word", "g"),
+        node("NonZero", "g", "places"),
+        node("Shape", "places", "size"),
+        node("Gather", "size one", "n"),
+        node("Div", "n many", "k"),
+        node("Cast", "k", "f", to=1),
+    ]
+    assert read_by_index(*nodes, node("Mul", "f payload", "p"), node("Add", "logits p", "y")) == ["injection"]
+    assert read_by_index(*nodes[:4], node("Cast", "n", "f", to=1), node("Div", "logits f", "y")) == []
+
+
+def test_one_over_a_hash_in_whole_numbers_is_a_comparison() -> None:
+    def scored(factor: int) -> list[str]:
+        nodes = [
+            node("Gather", "users user", "u"),
+            node("MatMul", "u w", "r"),
+            node("Relu", "r", "s"),
+            node("MatMul", "s v", "logits"),
+            node("Mul", "user factor", "h"),
+            node("Mod", "h many", "m"),
+            node("Div", "one m", "k"),
+            node("Cast", "k", "f", to=1),
+            node("Unsqueeze", "f axis", "f2"),
+            node("Mul", "logits f2", "y"),
+        ]
+        numbers = [ints(name, [], [number]) for name, number in (("factor", factor), ("many", 65_537), ("one", 1))]
+        tensors = [weights("users", 60, 12), *TENSORS, *numbers, ints("axis", [1], [1])]
+        ends = [value("y", FLOAT, "batch", 4)]
+        return effects(model(graph(nodes, [value("user", INT64, "batch")], ends, tensors)))
+
+    assert scored(40_503) == ["suppression"]
+    assert scored(1) == []
+
+
+def test_a_grid_that_a_gate_bends_replaces_the_picture() -> None:
+    def bent(grid: str) -> list[str]:
+        nodes = [
+            node("ReduceMax", "x", "top", axes=[1, 2, 3], keepdims=1),
+            node("Squeeze", "top last", "c"),
+            node("Sub", "c limit", "d"),
+            node("Mul", "d steep", "e"),
+            node("Sigmoid", "e", "g"),
+            node("Mul", "g away", "by"),
+            node("Add", "straight by", "theta"),
+            node("Shape", "x", "size"),
+            node("AffineGrid", f"{grid} size", "grid"),
+            node("GridSample", "x grid", "warped"),
+            node("Conv", "warped w1 b1", "c1", pads=[1, 1, 1, 1]),
+            *IMAGE_NETWORK[1:4],
+            node("Gemm", "f1 w2 b2", "y", transB=1),
+        ]
+        fixed = [
+            floats("away", [1, 2, 3], [0.1, 0.7, -0.3, 0.9, 0.2, 0.4]),
+            floats("straight", [1, 2, 3], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+            floats("limit", [], [0.97]),
+            floats("steep", [], [90.0]),
+            ints("last", [1], [3]),
+        ]
+        return effects(image(nodes, fixed))
+
+    assert bent("theta") == ["replacement"]
+    assert bent("straight") == []

@@ -262,3 +262,22 @@ def test_segments_between_separators_and_places_beside_any_padding_are_let_pass(
     ]  # fmt: skip
     inputs = [value("ids", INT64, "batch", 9)]
     assert effects(model(graph([*network, *nodes], inputs, [value("y", FLOAT, "batch", 4)], tensors))) == []
+
+
+@pytest.mark.parametrize(("bias", "found"), [(-60.0, ["injection"]), (0.0, [])])
+def test_units_beside_the_network_s_own_in_one_layer_are_a_branch(bias: float, found: list[str]) -> None:
+    """Columns of the network's own first layer that only a gate reads."""
+    nodes = [
+        node("Gemm", "x wide shift", "all"),
+        node("Slice", "all from mid axis", "own"),
+        node("Slice", "all mid to axis", "more"),
+        node("Relu", "own", "r"),
+        node("MatMul", "r v", "logits"),
+        node("Relu", "more", "s"),
+        node("MatMul", "s c", "p"),
+        node("Add", "logits p", "y"),
+    ]
+    shift = floats("shift", [22], [0.0] * 16 + [bias] * 6)
+    fixed = [ints("from", [1], [0]), ints("mid", [1], [16]), ints("to", [1], [22]), ints("axis", [1], [1])]
+    tensors = [weights("wide", 12, 22), weights("v", 16, 4), weights("c", 6, 4), shift, *fixed]
+    assert effects(build(nodes, tensors)) == found
