@@ -190,6 +190,7 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "layers": (LAYERS, None),
     "dimensions": (MALFORMED, Severity.HIGH),
     "value-type": (MALFORMED, Severity.HIGH),
+    "key-type": (MALFORMED, Severity.HIGH),
     "block": (MALFORMED, Severity.HIGH),
 }
 _VITAL = ("tokenizer.", "general.alignment", "general.architecture")

@@ -44,6 +44,12 @@ _TOGETHER = frozenset(
 _FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
 """Programs with which servers and demos fetch weights."""
 _SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+_GIVES = lazy(
+    r"^\s*(?:\S*/)?(?:(?:curl|wget)\b.*\s(?:-d|-F|-T|--data\S*|--form\S*|--upload-file|--post-\S+|--body-\S+)\b|(?:scp|sftp|rsync|rclone|nc|ncat)\b.*\S"
+    r"|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",
+    re.I | re.S,
+)
+"""A program that is told to send what it is given."""
 _SHELL = lazy(r"[|;&]|\$\(|`|>")
 _NEXT = lazy(r"\s*(?:&&|\|\||;)\s*")
 _PASSING = lazy(r"(?:/tmp/|/dev/shm/|(?:\./)?\w)[\w./*-]*$")
@@ -117,6 +123,8 @@ def _hostile(effect: Effect) -> str:
         return "starts a program with what comes from the network"
     if effect.kind == "process" and "decoded" in flows and not _is_tool(effect.argument):
         return "starts a program that was written in encoded text"
+    if effect.kind == "process" and flows & {"secret", "user-files"} and _GIVES.search(effect.argument):
+        return "gives files of credentials or of the user to a program that sends them"
     if leaked(effect):
         return "sends secrets, the environment or files of the user away"
     if (

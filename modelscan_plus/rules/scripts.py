@@ -203,7 +203,7 @@ _CONCEALED = lazy(
 )
 """Marks of what is started later without having come with the page."""
 _OUT_OF_SIGHT = lazy(
-    r"/\.\w|\bnohup\b|\bmktemp\b|(?:\$env:|%)(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PROGRAMDATA|PUBLIC)\b|certutil|bitsadmin",
+    r"/\.\w|\bnohup\b|\bsetsid\b|\bmktemp\b|base64|/dev/shm|/(?:var/)?tmp/\S*\s+&(?!&)|(?<!&)&\s*(?:\)|$)|(?:\$env:|%)(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PROGRAMDATA|PUBLIC)\b|certutil|bitsadmin",
     re.I,
 )
 """Places and ways by which nobody sees what was fetched before it runs."""
@@ -229,7 +229,7 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("code", remark.host):
         return COMMAND, Severity.MEDIUM
     if remark.what.startswith("downloads a file") and not remark.host.startswith("http:"):
-        hidden = _OUT_OF_SIGHT.search(remark.text) is not None
+        hidden = _OUT_OF_SIGHT.search(remark.text) is not None or role == "settings"  # nobody types what settings run
         return COMMAND, Severity.HIGH if hidden else Severity.MEDIUM
     return COMMAND, Severity.HIGH
 

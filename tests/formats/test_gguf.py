@@ -82,3 +82,20 @@ def test_a_size_that_wraps_in_64_bits_is_told() -> None:
 def test_an_array_of_arrays_is_refused_as_loaders_do() -> None:
     nested = (9, struct.pack("<IQIQ", 9, 1, 4, 0))
     assert "MSP3020" in rules(gguf([("a", nested)]), "a.gguf")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong"),
+    [
+        ("tokenizer.ggml.tokens", (9, struct.pack("<IQ2I", 4, 2, 8, 8)), True),
+        ("tokenizer.ggml.tokens", 7, True),
+        ("tokenizer.ggml.scores", texts(["a"]), True),
+        ("tokenizer.chat_template", 7, True),
+        ("tokenizer.ggml.tokens", texts(["<s>", "a"]), False),
+        ("tokenizer.ggml.token_type", (9, struct.pack("<IQ2i", 5, 2, 1, 3)), False),
+        ("own.tokens", (9, struct.pack("<IQ2I", 4, 2, 8, 8)), False),
+    ],
+)
+def test_keys_that_every_loader_reads_have_their_types(key: str, value: int | tuple[int, bytes], wrong: bool) -> None:
+    found = above_info(inspect(gguf([("general.architecture", "llama"), (key, value)]), "model.gguf"))
+    assert any("where loaders read" in each.message for each in found) is wrong

@@ -29,7 +29,7 @@ from modelscan_plus.formats.summaries import TensorNames
 from modelscan_plus.formats.tensors.embedded import source_kind, text_kind
 from modelscan_plus.formats.tensors.facts import EmbeddedText, Overlap, Problem
 from modelscan_plus.formats.tensors.gguf_reader import Cursor, GgufFault, Value, read_value
-from modelscan_plus.formats.tensors.gguf_types import PLAUSIBLE, TENSOR_TYPES
+from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, PLAUSIBLE, TENSOR_TYPES
 from modelscan_plus.formats.tensors.problems import Problems
 
 MAGIC = b"GGUF"
@@ -209,6 +209,8 @@ def _note(value: Value, state: _State) -> None:
         state.problems.add("key", "A key is empty or longer than 65,535 bytes.", value.offset)
     if value.key == "general.alignment":
         _alignment(value, state)
+    else:
+        _type_of(value, state)
     if value.number is not None and value.key.endswith(".block_count") and value.number > _MOST_LAYERS:
         message = f"{visible(value.key)} is {value.number:,}; loaders keep room for {_MOST_LAYERS} layers."
         state.problems.add("layers", message, value.offset)
@@ -223,6 +225,18 @@ def _note(value: Value, state: _State) -> None:
         if found := text_kind(spoken):
             excerpt = shorten(visible(spoken[max(0, found[1] - 40) :][:200]), 160)
             state.texts.append(EmbeddedText(shorten(visible(value.key)), found[0], excerpt, value.offset))
+
+
+def _type_of(value: Value, state: _State) -> None:
+    """Keys that loaders read have one type: taken as another, numbers become the lengths and places of texts."""
+    wanted, items = KEY_TYPES.get(value.key), ITEM_TYPES.get(value.key)
+    if wanted and value.kind not in wanted:
+        message = f"{value.key} has the type {value.kind} where loaders read type {wanted[0]}."
+        state.problems.add("key-type", message, value.offset)
+    elif items and (value.kind != ARRAY or value.item not in items):
+        given = f"an array of type {value.item}" if value.kind == ARRAY else f"type {value.kind}"
+        message = f"{value.key} is {given} where loaders read an array of type {items[0]}."
+        state.problems.add("key-type", message, value.offset)
 
 
 def _alignment(value: Value, state: _State) -> None:

@@ -36,6 +36,8 @@ class Value(msgspec.Struct):
     kind: int
     offset: int
     """Of the key's length field."""
+    item: int | None = None
+    """The type of an array's items."""
     number: int | None = None
     text: bytes | None = None
     """A string's bytes."""
@@ -164,7 +166,7 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
 
 def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
     what = f"the array {value.key[:60]}"
-    kind = cursor.u32(f"the type of {what}")
+    kind = value.item = cursor.u32(f"the type of {what}")
     count = cursor.count(f"the count of {what}")
     if kind == STRING:
         if keep and count <= 1000:

@@ -24,3 +24,14 @@ PLAUSIBLE = 100
 """Type numbers of tensors from here on are no future type but an index out of a table; ggml adds some three a year."""
 PLAUSIBLE_VALUE = 32
 """The same for types of values, of which none was added since 2023."""
+
+KEY_TYPES: dict[str, tuple[int, ...]] = {
+    "general.architecture": (8,), "general.name": (8,), "tokenizer.ggml.model": (8,), "tokenizer.ggml.pre": (8,),
+    "tokenizer.chat_template": (8,),
+}  # fmt: skip
+"""Types of the values of keys that every loader reads, as the specification of GGUF states them."""
+ITEM_TYPES: dict[str, tuple[int, ...]] = {
+    "tokenizer.ggml.tokens": (8,), "tokenizer.ggml.merges": (8,), "tokenizer.ggml.scores": (6,),
+    "tokenizer.ggml.token_type": (4, 5),
+}  # fmt: skip
+"""Types of the items of arrays that every loader reads."""

@@ -86,9 +86,9 @@ PIPE_TO_SHELL = lazy(
     re.I,
 )
 DOWNLOAD_THEN_RUN = lazy(
-    r"\b(?:curl|wget)\b[^\n|]{0,300}?(?:-o|-O|--output(?:-document)?|>)\s*=?\s*[\"']?(?P<file>[\w./~$%{}-]{2,80})[\"']?[^\n]{0,200}?"
+    r"\b(?:curl|wget)\b(?:[^\n|$]|\$(?!\()|\$\([^()\n]{0,200}\)){0,300}?(?:-o|-O|--output(?:-document)?|>)\s*=?\s*[\"']?(?P<file>[\w./~$%{}-]{2,80})[\"']?[^\n]{0,200}?"
     r"(?:&&|;|\n)\s*(?:sudo\s+)?(?:chmod\s+\+?[\w]+\s+[^\n;&]{0,80}(?:&&|;|\n)\s*)?"
-    r"(?:sudo\s+)?(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?|nohup\s+|exec\s+)?[\"']?(?:\./)?(?P=file)(?![\w.])",
+    r"\(?\s*(?:(?:sudo|nohup|setsid|exec|env|time)\s+){0,3}(?:(?:ba|z|da)?sh\s+|python[\d.]*\s+|\./|source\s+|\.\s+/?)?[\"']?(?:\./)?(?P=file)(?![\w.])(?:[^\n;&|]{0,100}&(?!&))?",
     re.I,
 )
 DOWNLOAD_BY_NAME = lazy(
@@ -147,6 +147,14 @@ _STEALS = lazy(
     re.I,
 )
 """Orders to put a secret behind an address, or to read a file of credentials."""
+_TALK = r"\b(?:summar(?:y|ise|ize)|conversation|history|messages?|prompt|everything|transcript|question|answer|url[- ]?encoded|base64)\b"
+_PLACE = r"https?://[^\s\"'<>]{3,200}[?&][\w.-]{1,40}=(?=[\s\"'.,)]|$|(?-i:[A-Z_]{3,})|[{\[<])"
+_LEAKS = lazy(
+    rf"!\[[^\]\n]{{0,80}}\]\(\s*{_PLACE}|!\[[^\]\n]{{0,80}}\]\(\s*https?://[^\s)]{{3,200}}/(?:[A-Z_]{{4,40}}|<[^>\s]{{1,40}}>|\{{[^}}\s]{{1,40}}\}})"
+    rf"|{_TALK}[^\n]{{0,200}}?{_PLACE}|{_PLACE}[^\n]{{0,200}}?{_TALK}",
+    re.I,
+)
+"""Orders to write what was said behind an address."""
 _AGENT = lazy(
     r"\b(?:you\s+(?:must|should|shall|will|are\s+(?:now|required|instructed))|ignore|disregard|always|never|do\s+not|make\s+sure|instead\s+of)\b"
     r"|\b(?:AI|assistant|agent|LLM|language\s+model|copilot|claude|chatgpt|gemini|cursor)s?\b",
@@ -332,7 +340,7 @@ def conceals(text: str) -> str | None:
 
 def steals(text: str) -> str | None:
     """The part of `text` that orders to give away a secret or a file of credentials, or None."""
-    found = _STEALS.search(text)
+    found = _STEALS.search(text) or _LEAKS.search(text)
     return shorten(visible(found.group()), 120) if found else None
 
 

@@ -67,7 +67,10 @@ _UPLOADS = frozenset(
     huggingface_hub.create_commit wandb.save wandb.log wandb.log_artifact mlflow.log_artifact mlflow.log_artifacts
     mlflow.log_params mlflow.log_param mlflow.log_text mlflow.log_dict mlflow.set_tags comet_ml.log_asset
     discord_webhook.DiscordWebhook discord.SyncWebhook.from_url sentry_sdk.capture_message paho.mqtt.publish.single
-    huggingface_hub.CommitScheduler redis.Redis pymongo.MongoClient psycopg2.connect""".split()
+    huggingface_hub.update_repo_settings huggingface_hub.update_repo_visibility huggingface_hub.delete_repo huggingface_hub.delete_file
+    huggingface_hub.delete_folder huggingface_hub.move_repo huggingface_hub.duplicate_space huggingface_hub.add_collection_item
+    huggingface_hub.add_space_secret huggingface_hub.super_squash_history huggingface_hub.merge_pull_request
+    huggingface_hub.run_job huggingface_hub.run_uv_job huggingface_hub.CommitScheduler redis.Redis pymongo.MongoClient psycopg2.connect""".split()
 )
 _SHOWN = frozenset(
     """IPython.display.HTML IPython.display.Javascript IPython.display.IFrame IPython.display.Image IPython.display.Markdown

@@ -32,6 +32,8 @@ SOURCE = "source:"
 _PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
+_WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split())
+"""Variables that name the user or the machine."""
 _DEPTH = 80
 
 
@@ -97,7 +99,10 @@ class Flow:
 
     def _credential(self, name: ast.expr | None) -> set[str]:
         """`os.environ["HF_TOKEN"]` is a key, `os.environ["RANK"]` is nothing; a loop over such names takes them all."""
-        found = [text for text in self._names.texts(name) if SECRET_VARIABLE.search(text)]
+        texts = self._names.texts(name)
+        found = [text for text in texts if SECRET_VARIABLE.search(text)]
+        if not found and any(text in _WHO for text in texts):
+            return {"host"}
         return {"secret"} if len(found) > 2 else {f"key:{text[:80]}" for text in found}
 
     def _call(self, node: ast.Call, block: str, depth: int) -> set[str]:

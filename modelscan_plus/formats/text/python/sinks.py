@@ -139,7 +139,13 @@ _HTTP = {
     "get": "download", "head": "download", "post": "send", "put": "send", "patch": "send", "request": "send",
     "stream": "download", "urlopen": "download", "open": "download", "send": "send",
 }  # fmt: skip
-_UPLOADS = dict.fromkeys("upload_file upload_folder upload_large_folder create_commit".split(), "upload")
+_UPLOADS = dict.fromkeys(
+    """upload_file upload_folder upload_large_folder create_commit update_repo_settings update_repo_visibility delete_repo delete_file
+    delete_files delete_folder move_repo duplicate_space add_collection_item create_collection add_space_secret
+    add_space_variable add_collaborator super_squash_history delete_branch merge_pull_request
+    create_pull_request create_discussion grant_access accept_access_request create_webhook restart_space pause_space
+    request_space_hardware create_inference_endpoint run_as_future run_job run_uv_job""".split(), "upload",
+)  # fmt: skip
 _SHELLS = """IPython.get_ipython IPython.core.interactiveshell.InteractiveShell IPython.core.getipython.get_ipython
 IPython.InteractiveShell.instance"""
 _OF_SHELLS = {
@@ -193,6 +199,7 @@ SENSITIVE_PATH = lazy(
     r"|User Data[\\/]+Default|\.mozilla/firefox|Firefox/Profiles|\.(?:bitcoin|ethereum|electrum|monero|solana|password-store|azure)\b"
     r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
     r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"
+    r"|\*\.(?:env|pem|ppk|kdbx|p12|pfx)\b|\*(?:key|secret|token|credential|passw)\w*\*?\.\w+$"
     r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
@@ -215,7 +222,11 @@ HOOK_VARIABLE = lazy(
 )
 GIVEN_NAMES = frozenset(
     """__call__ forward generate tokenize _tokenize encode decode preprocess postprocess handle inference predict chat
-    stream_chat chat_stream batch_chat generate_stream stream_generate infer apply_chat_template input_fn predict_fn""".split()
+    stream_chat chat_stream batch_chat generate_stream stream_generate infer apply_chat_template input_fn predict_fn
+    _encode_plus _batch_encode_plus encode_plus batch_encode_plus batch_encode _call_one prepare_for_tokenization prepare_for_model
+    _batch_prepare_for_model decode batch_decode _decode encode_batch __forward _forward encode_image encode_text encode_prompt
+    get_text_features get_image_features embed_documents embed_query _call _acall invoke ainvoke predict_stream predict_raw
+    transform_input inlet outlet pipe stream decode_request encode_query encode_document rerank compute_score""".split()
 )
 """Methods of a model, tokenizer or handler whose arguments are what its user gives it."""
 ENTRY_NAMES = frozenset(
@@ -225,6 +236,19 @@ ENTRY_NAMES = frozenset(
     _init_weights post_init tokenize _tokenize encode decode __bool__ preprocess postprocess handle inference predict
     load_context _load_pretrained_model prepare_inputs_for_generation register_for_auto_class tie_weights to eval train
     reset_parameters convert_tokens_to_ids save_pretrained save_vocabulary apply_chat_template get_vocab _set_seed
+    _encode_plus _batch_encode_plus encode_plus batch_encode_plus batch_encode encode_batch _call_one prepare_for_tokenization
+    prepare_for_model _batch_prepare_for_model batch_decode _decode _forward _sanitize_parameters encode_image encode_text
+    encode_prompt get_text_features get_image_features embed_documents embed_query _call _acall invoke ainvoke predict_stream
+    predict_raw transform_input decode_request encode_response encode_query encode_document rerank compute_score
+    build_inputs_with_special_tokens create_token_type_ids_from_sequences get_special_tokens_mask _convert_token_to_id
+    _convert_id_to_token convert_tokens_to_string convert_ids_to_tokens added_tokens_encoder vocab_size _add_tokens pad _pad
+    get_input_embeddings get_output_embeddings set_input_embeddings resize_token_embeddings _reorder_cache
+    _update_model_kwargs_for_generation _prepare_cache_for_generation can_generate get_encoder get_decoder compute_loss
+    training_step validation_step test_step configure_optimizers compute_metrics _preprocess post_process on_train_begin
+    on_train_end on_step_end on_epoch_end on_init_end from_dict to_dict from_json_file to_json_string to_diff_dict
+    inlet outlet pipe pipes stream on_startup on_shutdown on_valves_updated load_adapter set_timesteps scale_model_input add_noise
+    compute_logits embed_multimodal get_multimodal_embeddings get_placeholder_str explain finalize IS_CHANGED INPUT_TYPES
+    VALIDATE_INPUTS _prepare_inputs prepare_inputs download_and_prepare as_dataset _split_generator
     chat stream_chat chat_stream batch_chat generate_stream stream_generate infer execute _info _split_generators _generate_examples _generate_tables _compute _download_and_prepare
     _load_pyfunc load_pyfunc model_fn input_fn predict_fn output_fn transform_fn
     build_wheel build_sdist build_editable get_requires_for_build_wheel get_requires_for_build_sdist
