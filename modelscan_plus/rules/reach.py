@@ -189,7 +189,7 @@ def local_file(tree: Tree, file: TreeFile, reference: str) -> str | None:
 
 def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
     for file in tree.files.values():
-        if file.name in BY_NAME and (file.name not in _BY_PLACE or not _is_in_package(tree, file)):
+        if file.name in BY_NAME and not (_means_nothing_inside(file) and _is_in_package(tree, file)):
             yield file.path, BY_NAME[file.name]
         elif _REMOTE_CODE.match(file.name):
             yield file.path, "named as transformers names remote code"
@@ -205,6 +205,14 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, _SPACE
         elif file.name == "inference.py" and file.folder.endswith("code"):
             yield file.path, "SageMaker imports it"
+
+
+def _means_nothing_inside(file: TreeFile) -> bool:
+    """True for a name that a module of a package may have as well; of setup.py, where it sets nothing up."""
+    if file.name == "setup.py":
+        modules = {imported.module for summary in file.top(PythonSummary) for imported in summary.imports}
+        return not any(module.partition(".")[0] in ("setuptools", "distutils") for module in modules)
+    return file.name in _BY_PLACE
 
 
 def _is_in_package(tree: Tree, file: TreeFile) -> bool:

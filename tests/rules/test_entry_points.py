@@ -43,6 +43,7 @@ def defined(function: str, owner: str = "", bases: str = "") -> str:
         },
         {"pyproject.toml": "[tool.hatch.build.hooks.custom]\npath = 'own.py'\n", "own.py": defined("initialize", "H")},
         {"setup.py": "from setuptools import setup\n" + defined("run", "I")},
+        {"tool/__init__.py": "", "tool/setup.py": "from setuptools import setup\n" + defined("run", "I")},
         {"conftest.py": defined("pytest_configure")},
         {"code/inference.py": defined("model_fn")},
         {
@@ -79,6 +80,11 @@ def test_functions_that_loaders_call(files: dict[str, str]) -> None:
         {"conftest.py": defined("server")},
         {"tool/__init__.py": "", "tool/nets/model.py": defined("forward", "Net"), "setup.py": "import tool"},
         {"setup.py": "from tool.net import VERSION", "tool/net.py": "VERSION = 1\n" + defined("forward", "Net")},
+        {
+            "tool/__init__.py": "",
+            "tool/setup.py": "from .steps import run\n",
+            "tool/steps.py": defined("forward", "Net"),
+        },
         {"pyproject.toml": "[build-system]\nbuild-backend = 'setuptools.build_meta'\n", "own.py": defined("helper")},
         {"MLmodel": "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n", "own.py": defined("helper")},
     ],
