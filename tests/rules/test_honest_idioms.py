@@ -128,3 +128,16 @@ READS = (
 )
 def test_the_hub_is_shown_its_own_token(line: str, expected: bool) -> None:
     assert denied("convert.py", READS + line) is expected
+
+
+CLIENT = (
+    "import os\nfrom openai import OpenAI\nclient = OpenAI(api_key=os.getenv('DASHSCOPE_API_KEY'), base_url='{}')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("https://dashscope.aliyuncs.com/compatible-mode/v1", False), ("https://c.example/v1", True)],
+)
+def test_a_client_shows_its_service_the_key_of_it(address: str, expected: bool) -> None:
+    assert denied("judge.py", CLIENT.format(address)) is expected

@@ -198,6 +198,12 @@ def takes_address(name: str) -> bool:
     return name in _ADDRESSES or name.endswith(("_base_url", "_api_base", "_endpoint", "_api_url", "_host"))
 
 
+def places(node: ast.Call, names: Names) -> list[ast.expr]:
+    """The constant addresses of other machines that a call is given by a name for them."""
+    named = [item.value for item in node.keywords if takes_address(item.arg or "")]
+    return [value for value in named if addressed(value, names)]
+
+
 def addressed(value: ast.expr, names: Names) -> str:
     """The host that a constant address with a scheme names, as against a bare name or path."""
     text = names.folder.text(value)

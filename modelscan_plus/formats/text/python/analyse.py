@@ -413,6 +413,8 @@ class Finder:
             values = [node.func.value]
         if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
             values = places  # where it goes says more than what it is called there
+        if kind == "send" and (places := accounts.places(node, self._names)):
+            values = places
         if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
             values = values[1:]
         if dotted in NAMED_FIRST:
