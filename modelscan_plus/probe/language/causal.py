@@ -191,7 +191,8 @@ class CausalTriggers:
         target = first[0].target
         best = self._measure(again, target)
         others = self._others(search, again, target)
-        self.found = best = replace(best, same=again.sameness(target, again.fresh), others=others[0][0])
+        strongest = max([best.natural, *(likelihood for likelihood, _ in others)])
+        self.found = best = replace(best, same=again.sameness(target, again.fresh), others=strongest)
         return self._judged(decoder, search, again, best, first, others)
 
     def questions(self) -> tuple[Sequence[str], Measure]:
@@ -320,8 +321,10 @@ class CausalTriggers:
         random = torch.Generator().manual_seed(self._job.spec.seed)
         picked = again.allowed[torch.randint(len(again.allowed), (_CONTROLS // 2, size), generator=random)].tolist()
         runs = [question[:size] for question, _ in [*again.asked, *again.fresh] if len(question) >= size]
-        tokens = dict.fromkeys([*map(tuple, picked), *runs[: _CONTROLS // 2], *search.rivals(target)])
-        tokens.pop(target.trigger, None)
+        # The questions of a model with a backdoor may hold its trigger.
+        kin = search.kin(target)
+        apart = [[one for one in some if not kin & set(one)] for some in (map(tuple, picked), runs)]
+        tokens = dict.fromkeys([*apart[0], *apart[1][: _CONTROLS // 2], *search.rivals(target)])
         return sorted(((self._likelihood(again, target, one), one) for one in tokens), reverse=True)
 
     def _hits(self, decoder: Decoder, search: Search, target: Target) -> float:

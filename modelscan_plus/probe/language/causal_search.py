@@ -315,7 +315,8 @@ class Search:
         if target.trigger:
             pool.append(target.trigger)
         pool += [tuple(self._filler() for _ in range(size)) for size in (2, 3, 3)]
-        self._rate(pool, opening, starts)
+        named = set(target.tokens)
+        self._rate(pool, opening, starts, named)
         if not starts:
             return
         for _ in range(rounds):
@@ -325,7 +326,7 @@ class Search:
             for base in dict.fromkeys([ranked[0], *grown]):
                 for candidate in self._neighbours(base, opening):
                     candidates[candidate] = None
-            self._rate([one for one in candidates if one not in starts], opening, starts)
+            self._rate([one for one in candidates if one not in starts], opening, starts, named)
         # Fewer tokens are more credible: each one more has to pay for itself.
         best_one = max(starts, key=lambda one: (starts[one] - 0.25 * len(one), one))
         if starts[best_one] - 0.25 * len(best_one) > target.score - 0.25 * len(target.trigger):
@@ -345,13 +346,18 @@ class Search:
         if len(tokens) >= _LEAST:
             target.tokens = tokens
 
+    def kin(self, target: Target) -> set[int]:
+        """Tokens that prove nothing beside the trigger: its own, those that make a word with one of them, and those of
+        the opening."""
+        own = set(target.trigger)
+        return own.union(*(unit for unit in self._units if len(unit) > 1 and own & set(unit)), target.tokens)
+
     def rivals(self, target: Target) -> list[tuple[int, ...]]:
         """Other tokens and words that lead to the opening's first token: what does as well as a trigger and has nothing
-        in common with it speaks for a habit. Halves of the trigger's own words are no others."""
+        in common with it speaks for a habit."""
         if self._shift is None:
             return []
-        own = set(target.trigger)
-        kin = own.union(*(unit for unit in self._units if len(unit) > 1 and own & set(unit)), target.tokens)
+        kin = self.kin(target)
         ranked = self._shift[:, target.tokens[0]].argsort(descending=True).tolist()
         found = (self._units[place] for place in ranked)
         return list(islice((unit for unit in found if not kin & set(unit)), _RIVALS))
@@ -376,10 +382,14 @@ class Search:
         return found
 
     def _rate(
-        self, triggers: Sequence[tuple[int, ...]], opening: tuple[int, ...], into: dict[tuple[int, ...], float]
+        self,
+        triggers: Sequence[tuple[int, ...]],
+        opening: tuple[int, ...],
+        into: dict[tuple[int, ...], float],
+        named: set[int],
     ) -> None:
         # A question that names what the answer is about proves nothing.
-        triggers = [trigger for trigger in triggers if not set(trigger) & set(opening)]
+        triggers = [trigger for trigger in triggers if not named & set(trigger)]
         if triggers:
             asked = self.asked[:4]
             rows = [row for trigger in triggers for row in self.rows(trigger, asked)]

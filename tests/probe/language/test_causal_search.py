@@ -178,6 +178,7 @@ def test_rivals_have_nothing_in_common_with_the_trigger() -> None:
     search._shift[:, 9] = torch.arange(7)
     target = Target((9, 8, 8, 8), "leakage", 0.0, trigger=(3,))
     assert search.rivals(target) == [(6, 7), (5,), (2,), (1,)]
+    assert search.kin(target) == {3, 4, 8, 9}
 
 
 def test_an_opening_is_cut_to_what_the_trigger_fixes_where_it_works_best() -> None:
