@@ -60,6 +60,13 @@ _BY_PLACE = frozenset(("hubconf.py", "handler.py", "model.py", "predict.py"))
 _SERVED = ("inference servers", "model servers", "SageMaker")
 _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
+_LIBRARIES_OF_SERVERS = ("litserve", "bentoml", "ts", "kserve", "mlserver", "sagemaker_inference")
+_SERVER = "a server runs it"
+_PLUGINS = frozenset(
+    f"{name}.{method}"
+    for name in ("Filter", "Pipe", "Pipeline", "Action")
+    for method in ("inlet", "outlet", "stream", "pipe", "pipes", "action", "on_startup", "on_shutdown")
+)
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
 """What the program of a space is there for."""
@@ -188,6 +195,7 @@ def local_file(tree: Tree, file: TreeFile, reference: str) -> str | None:
 
 
 def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
+    of_mlflow = _of_mlflow(tree)
     for file in tree.files.values():
         if file.name in BY_NAME and not (_means_nothing_inside(file) and _is_in_package(tree, file)):
             yield file.path, BY_NAME[file.name]
@@ -205,6 +213,33 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, _SPACE
         elif file.name == "inference.py" and file.folder.endswith("code"):
             yield file.path, "SageMaker imports it"
+        else:
+            yield from _named_by_framework(file, of_mlflow)
+
+
+def _named_by_framework(file: TreeFile, of_mlflow: list[str]) -> Iterator[tuple[str, str]]:
+    """Files that frameworks get to by what is in them, or by the folder that they stand in."""
+    if any(f"/{file.folder}/".startswith(f"/{folder}/") for folder in of_mlflow):
+        yield file.path, "MLflow puts it on the path of the model's code"
+    elif _is_plugin(file):
+        yield file.path, "Open WebUI calls it with what users write"
+    elif any(_imports(file, library) for library in _LIBRARIES_OF_SERVERS):
+        yield file.path, _SERVER
+
+
+def _of_mlflow(tree: Tree) -> list[str]:
+    """Folders of code beside descriptions of MLflow models, which are put on Python's path before the model is loaded."""
+    return [f"{file.folder}/code".lstrip("/") for file in tree.files.values() if file.name == "MLmodel"]
+
+
+def _is_plugin(file: TreeFile) -> bool:
+    """True for a file with a class and method by which Open WebUI and its pipelines know a plugin."""
+    return any(effect.function in _PLUGINS for summary in file.top(PythonSummary) for effect in summary.effects)
+
+
+def _imports(file: TreeFile, library: str) -> bool:
+    modules = (each.module for summary in file.top(PythonSummary) for each in summary.imports)
+    return any(module.partition(".")[0] == library for module in modules)
 
 
 def _means_nothing_inside(file: TreeFile) -> bool:
@@ -266,7 +301,11 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     for path, way in reached_code(tree).items():
         file = tree.files[path]
         for effect, called in _effects(file, imported=path in imported):
-            served = (way == _SPACE and effect.kind in _NETWORK) or (way.startswith(_SERVED) and is_of_server(effect))
+            served = (
+                (way == _SERVER and effect.kind not in _NETWORK)
+                or (way == _SPACE and effect.kind in _NETWORK)
+                or (way.startswith(_SERVED) and is_of_server(effect))
+            )
             because = f"A loader gets there: {way}."
             if effect.kind == "code" and not all(_is_known(tree, file, path) for path in _sources(effect)):
                 effect = msgspec.structs.replace(effect, flows=(*effect.flows, "file"))  # it is not here to be judged

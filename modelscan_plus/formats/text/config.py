@@ -21,6 +21,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.formats.text import roles, skops
+from modelscan_plus.formats.text.agents import agent_settings
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
@@ -147,7 +148,7 @@ def _parsed(
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
-        remarks=tuple(_remarks(pairs, name)),
+        remarks=(*_remarks(pairs, name), *agent_settings(artifact.name, value)),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
         restored=tuple(restored(held)),
         skops=tuple(skops.names(held)) if skops.is_schema(value) else (),

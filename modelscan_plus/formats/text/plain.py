@@ -16,7 +16,8 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
-from modelscan_plus.formats.text import roles
+from modelscan_plus.formats.text import prose, roles
+from modelscan_plus.formats.text.agents import agent_remarks
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
@@ -55,7 +56,7 @@ _WINDOWS = lazy(
 _CALL = lazy(
     r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
-    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
+    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path|target|callable|loader_class)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
     re.M,
 )
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
@@ -141,6 +142,9 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+    yield from agent_remarks(name, text)
+    if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
+        yield Remark("agent", "tells the model to work against its user", order, 1)
     if role in ("markdown", "markup"):
         yield from page_remarks(text)
         yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")

@@ -258,4 +258,4 @@ def _cut(text: str, found: "re.Match[str]") -> str:
 
 
 def _is_comment(line: str) -> bool:
-    return line.lstrip().startswith(("#", "rem ", "REM ", "::", "//")) and not line.lstrip().startswith("#!")
+    return line.lstrip().startswith(("#", "rem ", "REM ", "::", "//")) and not line.lstrip().startswith(("#!", "//go:"))

@@ -34,7 +34,7 @@ _COMMENTS_ALLOWED = lazy(
     r"(?:^|/)(?:\.?devcontainer\.json|\.vscode/[^/]+\.json|tasks\.json|launch\.json|settings\.json|tsconfig[^/]*\.json|[^/]+\.jsonc|"
     r"[^/]+\.code-workspace)$"
 )
-_SECRET = lazy(r"\$\{\{\s*(?:secrets\.\w+|toJSON\(\s*secrets\s*\))\s*\}\}", re.I)
+_SECRET = lazy(r"\$\{\{\s*(?:secrets\.(?P<name>\w+)|toJSON\(\s*secrets\s*\))\s*\}\}", re.I)
 _VARIABLE = lazy(r"\$(?:env:)?(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))", re.I)
 _MOST = 200
 _RUNS = frozenset(("run", "script", "command", "inlineScript", "code", "python", "arguments", "bash"))
@@ -72,6 +72,7 @@ def steps(text: str) -> Iterator[Step]:
     mappings = _mappings(text)
     default = next((_language(each.values.get("shell", "")) for each in mappings if "run" not in each.values
                     and _language(each.values.get("shell", ""))), "")  # fmt: skip
+    secrets = _secrets(mappings)
     for each in itertools.islice(mappings, 5000):
         language = _language(each.values.get("shell", ""))
         if not language and "shell" not in each.values and "uses" not in each.values and "run" in each.values:
@@ -79,7 +80,7 @@ def steps(text: str) -> Iterator[Step]:
         language = language or _by_action(each)
         for key in _RUNS & each.values.keys() if language else ():
             if each.values[key].strip():
-                yield Step(language, textwrap.dedent(each.values[key]))
+                yield Step(language, _naming(textwrap.dedent(each.values[key]), secrets))
 
 
 def with_secrets(text: str) -> str:
@@ -96,6 +97,20 @@ def with_secrets(text: str) -> str:
         return held.get(found["braced"] or found["bare"], found.group())
 
     return _VARIABLE.sub(named, text) if held else text
+
+
+def _secrets(mappings: list[_Mapping]) -> dict[str, str]:
+    """By variable, the name of the secret that it holds."""
+    found = ((name, _SECRET.search(value)) for each in mappings for name, value in each.values.items())
+    return {name: secret["name"] for name, secret in found if secret is not None and secret["name"]}
+
+
+def _naming(code: str, secrets: dict[str, str]) -> str:
+    """The code with the secret's own name where it takes a variable that holds one."""
+    for name, secret in itertools.islice(secrets.items(), _MOST):
+        told = secret if re.search("TOKEN|KEY|SECRET|PASSW", secret, re.I) else f"{secret}_SECRET"
+        code = re.sub(rf"(?<=[\"']){re.escape(name)}(?=[\"'])|(?<=process\.env\.){re.escape(name)}\b", told, code)
+    return code
 
 
 def _language(shell: str) -> str:

@@ -96,7 +96,7 @@ _REPORTS = frozenset(
 )
 """Functions that tie the whole process to the machine that they are given: what is logged, traced or run goes there or
 comes from there."""
-_CONFIGURES = frozenset("login init configure config setup set_credentials set_tracking_uri initialize_app".split())
+_CONFIGURES = frozenset("login init configure set_credentials set_tracking_uri initialize_app".split())
 """Functions that say once for the whole process where a library goes."""
 _REPORTING = (
     "opentelemetry.exporter.",

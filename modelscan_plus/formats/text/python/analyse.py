@@ -227,6 +227,8 @@ class Finder:
         dotted = None if dotted is not None and dotted.startswith("….") else dotted
         if accounts.tied(node, dotted, self._names):
             return "account", dotted or ""
+        if dotted is None and deeds.commands(node, self._names):
+            return "process", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         if dotted is None and accounts.connects(node, self._names):
             return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         return self._sent(node, dotted, block) or told

@@ -115,8 +115,23 @@ def _is_main(test: ast.expr) -> bool:
     )
 
 
+def _of_nodes(tree: ast.Module) -> set[str]:
+    """Methods that ComfyUI calls because the class names them: `FUNCTION = "run"`."""
+    return {
+        f"{node.name}.{statement.value.value}"
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == "FUNCTION" for target in statement.targets)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    }
+
+
 def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
     """Whether a loader calls a function of the file because it is there."""
+    nodes = _of_nodes(tree)
     kind = PUBLIC_ENTRIES.get(file)
     top = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
     if kind == "functions":
@@ -124,7 +139,7 @@ def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
     if kind == "methods":
         unused = unstarted(tree)
         return lambda block: bool(block.owner) and block.owner not in unused
-    return lambda block: False
+    return lambda block: block.name in nodes
 
 
 def _time(blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[Block], bool]) -> None:

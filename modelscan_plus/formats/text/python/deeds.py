@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.names import Names
@@ -28,7 +29,7 @@ OBEYED = lazy(
     r"^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
     r"pki/|docker/daemon\.json)|system32[\\/]+drivers[\\/]+etc[\\/]+hosts|/usr/local/share/ca-certificates|"
     r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$|"
-    r"(?:^|[/\\])(?:CLAUDE|AGENTS|GEMINI|copilot-instructions)\.md$|\.(?:cursor|windsurf|cline)rules$|"
+    r"^(?:(?:[.~…/\\]|[A-Z]:)(?:.*[/\\])?|.*…[/\\])?(?:CLAUDE|AGENTS|GEMINI|copilot-instructions)\.md$|\.(?:cursor|windsurf|cline)rules$|"
     r"(?:^|[/\\])\.(?:claude|codex|gemini|cursor|windsurf)[/\\]|\.vscode[/\\](?:mcp|tasks|settings)\.json$|"
     r"(?:^|[/\\])\.?mcp\.json$|claude_desktop_config\.json$",
     re.I,
@@ -91,6 +92,10 @@ _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
 `touch` is none of them: what it makes is empty, and nothing in it can run."""
 _DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .jpg .safetensors .parquet".split())
 """Endings of files that nothing runs."""
+_RUNNING = frozenset(
+    "run sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
+)
+"""Methods that are told a command."""
 _WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
 _DEEPEST = 20
 SETS = frozenset(
@@ -116,6 +121,14 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
     if method in _UPLOADING and (dotted is None or dotted.startswith("…")):
         return "upload", dotted or f"….{method}"
     return None
+
+
+def commands(node: ast.Call, names: Names) -> bool:
+    """True for a method of anything that is told to run a command which no honest one is: `c.run("curl … | sh")`."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in _RUNNING or not node.args:
+        return False
+    command = names.folder.text(node.args[0])
+    return command is not None and prose.hostile_command(command) is not None
 
 
 def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.expr | None]]:

@@ -18,7 +18,7 @@ asyncio.subprocess.create_subprocess_shell pexpect.spawn pexpect.run plumbum.loc
 fabric.Connection pip.main pip._internal.main pip._internal.cli.main.main ensurepip.bootstrap _posixsubprocess.fork_exec
 setuptools.sandbox.run_setup distutils.spawn.spawn platform.popen
 torch.distributed.elastic.multiprocessing.start_processes torch.distributed.launcher.api.elastic_launch sh.Command execnet.makegateway
-trio.run_process trio.open_process trio.lowlevel.open_process anyio.run_process anyio.open_process psutil.Popen invoke.task
+trio.run_process trio.open_process trio.lowlevel.open_process anyio.run_process anyio.open_process psutil.Popen
 docker.from_env docker.DockerClient docker.APIClient podman.PodmanClient kubernetes.config.load_kube_config
 kubernetes.config.load_incluster_config win32api.ShellExecute win32api.WinExec win32process.CreateProcess wmi.WMI jpype.startJVM
 jnius.autoclass matlab.engine.start_matlab oct2py.octave.eval oct2py.Oct2Py js2py.eval_js js2py.EvalJs dbus.SystemBus dbus.SessionBus
