@@ -77,5 +77,6 @@ def _disguise(item: Disguise) -> str:
         "encoding": f"The source is written in {item.detail}, which decodes to other code than a reader sees.",
         "hidden": f"The source holds {item.detail}.",
         "far-right": f"There is {item.detail}.",
+        "orders": f"The description of a tool gives orders to the model that reads it: {item.detail}",
         "encoded": f"A text decodes to code: {item.detail}",
     }[item.kind]

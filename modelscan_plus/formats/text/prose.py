@@ -132,6 +132,7 @@ _CONCEALS = lazy(
 _HOSTILE = lazy(
     r"\b(?:ignore|disregard|forget|override)\s+(?:\w+\s+){0,2}?(?:previous|prior|above|earlier|preceding|safety|system)\s+(?:\w+\s+)?"
     r"(?:instruction|prompt|message|rule|guideline|polic)"
+    r"|\b(?:ignore|disregard|bypass|forget|override)\s+(?:\w+\s+){0,2}?(?:safety|guardrails?|content\s+polic\w+|refusals?)\b"
     r"|\b(?:exfiltrat|steal|leak)\w*\b"
     r"|\b(?:secretly|covertly|stealthily|silently)\s+\w+"
     r"|\band\s+(?:hide|conceal|disguise)\s+(?:it|this|that|them)\b"
@@ -149,12 +150,21 @@ _STEALS = lazy(
 """Orders to put a secret behind an address, or to read a file of credentials."""
 _TALK = r"\b(?:summar(?:y|ise|ize)|conversation|history|messages?|prompt|everything|transcript|question|answer|url[- ]?encoded|base64)\b"
 _PLACE = r"https?://[^\s\"'<>]{3,200}[?&][\w.-]{1,40}=(?=[\s\"'.,)]|$|(?-i:[A-Z_]{3,})|[{\[<])"
+_ACCOUNT = r"(?:bc1[a-z0-9]{20,60}|0x[0-9a-f]{40}|(?-i:\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b))"
+_ASKED = r"(?:password|passphrase|seed\s+phrase|private\s+key|card\s+number|\bpin\b|credentials)"
 _LEAKS = lazy(
     rf"!\[[^\]\n]{{0,80}}\]\(\s*{_PLACE}|!\[[^\]\n]{{0,80}}\]\(\s*https?://[^\s)]{{3,200}}/(?:[A-Z_]{{4,40}}|<[^>\s]{{1,40}}>|\{{[^}}\s]{{1,40}}\}})"
+    rf"|\b(?:replace|substitute|change|swap|pay|send|transfer|instead)\b[^\n]{{0,160}}?{_ACCOUNT}"
+    rf"|https?://[^\s\"'<>]{{3,200}}[^\n]{{0,60}}?\b(?:enter|type|provide|submit|confirm)\s+(?:\w+\s+){{0,3}}?{_ASKED}"
+    rf"|\b(?:enter|type|provide|submit|confirm)\s+(?:\w+\s+){{0,3}}?{_ASKED}[^\n]{{0,60}}?https?://"
     rf"|{_TALK}[^\n]{{0,200}}?{_PLACE}|{_PLACE}[^\n]{{0,200}}?{_TALK}",
     re.I,
 )
-"""Orders to write what was said behind an address."""
+"""Orders to write what was said behind an address, to put another account in, or to ask for a password at an address."""
+_ACTING = lazy(
+    r"\b(?:pip3?|npm|uv|conda|cargo)\s+(?:install|add)\b|\bimport\s+\w|https?://|[\w.+-]+@[\w-]+\.\w|\bcurl\s|\bwget\s",
+    re.I,
+)
 _AGENT = lazy(
     r"\b(?:you\s+(?:must|should|shall|will|are\s+(?:now|required|instructed))|ignore|disregard|always|never|do\s+not|make\s+sure|instead\s+of)\b"
     r"|\b(?:AI|assistant|agent|LLM|language\s+model|copilot|claude|chatgpt|gemini|cursor)s?\b",
@@ -336,6 +346,11 @@ def conceals(text: str) -> str | None:
     """The part of `text` that orders to keep something from the user, or None."""
     found = _CONCEALS.search(text)
     return shorten(visible(found.group()), 120) if found else None
+
+
+def acts(text: str) -> bool:
+    """True for text that names something to install, import, fetch or write to."""
+    return _ACTING.search(text) is not None
 
 
 def steals(text: str) -> str | None:

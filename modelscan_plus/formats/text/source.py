@@ -1,12 +1,15 @@
 """Python sources and notebooks as formats."""
 
+import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
@@ -95,6 +98,15 @@ def _summary(source: Source, text: bytes) -> PythonSummary:
     return PythonSummary(imports, source.classes, source.functions, source.effects, source=text)
 
 
+_TAKES_KEY = lazy(
+    r"^[ \t]*(?P<name>[A-Za-z_]\w*) *= *(?:userdata\.get|os\.environ(?:\.get)?|os\.getenv|[\w.]*get_secret)\s*[(\[]\s*"
+    r"[\"'](?P<key>\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|PRIVATE_KEY)\w*)[\"']",
+    re.M | re.I,
+)
+"""A variable that holds a credential, which a line for the shell may name."""
+_USED = lazy(r"\{(?P<braced>[A-Za-z_]\w*)\}|\$(?P<bare>[A-Za-z_]\w*)")
+
+
 class NotebookFormat(Format):
     """Jupyter notebooks."""
 
@@ -127,6 +139,7 @@ class NotebookFormat(Format):
             yield Parsed(regions=whole, gaps=(CoverageReason("malformed", "the notebook is not valid JSON", True),))
             return
         remarks: list[Remark] = []
+        keys: dict[str, str] = {}
         sources: list[str] = []
         yield Parsed(regions=whole, summaries=(TextSummary("notebook"),))
         for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
@@ -136,6 +149,8 @@ class NotebookFormat(Format):
             text = _joined(cell.get("source"))
             if cell.get("cell_type") == "code":
                 shell, code = _split(text)
+                keys |= {found["name"]: found["key"] for found in itertools.islice(_TAKES_KEY.finditer(code), 200)}
+                shell = _naming_keys(shell, keys)
                 remarks += [*script_remarks(shell), *requirement_remarks(shell, script=True)]
                 if not isinstance(parse(code), str):
                     sources.append(code)
@@ -150,6 +165,16 @@ class NotebookFormat(Format):
         if not isinstance(tree, str) and len(whole_source) <= LARGEST:
             source, _ = analysed(tree, whole_source, budget)
             yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
+
+
+def _naming_keys(shell: str, keys: dict[str, str]) -> str:
+    """Lines for the shell with `$NAME` of the credential where a variable of Python holds one."""
+
+    def named(found: "re.Match[str]") -> str:
+        name = found["braced"] or found["bare"]
+        return f"${keys[name]}" if name in keys else found.group()
+
+    return _USED.sub(named, shell) if keys else shell
 
 
 def _page(text: str) -> list[Remark]:

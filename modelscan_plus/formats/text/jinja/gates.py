@@ -380,7 +380,7 @@ def _worth_a_look(text: str, line: int) -> Iterator[Written]:
     if command := prose.hostile_command(text):
         yield Written("command", command[1], command[0], line)
     # Models are told to keep the mechanics of their tools to themselves; an address beside that is another matter.
-    secret = prose.steals(text) or (prose.conceals(text) if prose.URL.search(text) else None)
+    secret = prose.steals(text) or (prose.conceals(text) if prose.acts(text) else None)
     if secret:
         yield Written("conceals", shorten(visible(" ".join(text.split())), 200), secret, line)
     elif sentence := prose.overrides(text):

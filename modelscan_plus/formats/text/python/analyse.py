@@ -29,7 +29,7 @@ from modelscan_plus.formats.text.python.calls import (
     starts_from_native,
     straightened,
 )
-from modelscan_plus.formats.text.python.disguises import disguises
+from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
@@ -100,7 +100,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
         tuple(kept[:KEPT]),
-        tuple(disguises(text)),
+        (*disguises(text), *orders(tree)),
         max(0, len(kept) - KEPT),
         tuple(dict.fromkeys([*names.imports, *finder.imports]))[:1000],
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],

@@ -1,5 +1,6 @@
 """What hides a Python source from its reader, whether or not it can be parsed."""
 
+import ast
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
@@ -44,3 +45,18 @@ _CODE = lazy(
     r"\b(?:import\s+\w+|exec|eval|os\.system|subprocess|__import__|socket|curl|wget|powershell|/bin/(?:ba)?sh|bash -|"
     r"urlopen|requests\.)"
 )
+
+
+def orders(tree: ast.Module) -> Iterator[Disguise]:
+    """Descriptions of tools that speak to the model which reads them, behind the back of its user."""
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.decorator_list:
+            continue
+        if not any("tool" in ast.unparse(each)[:200].lower() for each in node.decorator_list):
+            continue
+        text = " ".join((ast.get_docstring(node) or "").split())[:_LONGEST]
+        if found := prose.steals(text) or prose.overrides(text) or prose.conceals(text):
+            yield Disguise("orders", shorten(visible(text), 160), found, node.lineno)
+
+
+_LONGEST = 20_000

@@ -47,7 +47,7 @@ class Disguise(msgspec.Struct, frozen=True):
 
     kind: str
     """"hidden" (invisible or turning characters), "encoding" (a source encoding that decodes to other code),
-    "encoded" (text that decodes to code), "far-right" (code behind hundreds of blanks)."""
+    "encoded" (text that decodes to code), "far-right" (code behind hundreds of blanks), "orders" (what a tool says of itself to the model)."""
     text: str
     detail: str
     line: int

@@ -23,7 +23,8 @@ USERS_OWN = lazy(
 )
 """Folders that are the user's and no program's: the home, the documents in it, whole disks."""
 OTHERS_CODE = lazy(
-    r"transformers_modules|huggingface/modules\b|(?:site|dist)-packages|torch/hub/[\w…*]|(?:^|/)custom_nodes/", re.I
+    r"transformers_modules|huggingface/modules\b|huggingface/hub/models--[^/]{0,200}/|\.ollama/models/|(?:site|dist)-packages|torch/hub/[\w…*]|(?:^|/)custom_nodes/",
+    re.I,
 )
 """Places where the code of other packages or of other repositories lies."""
 PACKAGE = "package:"
