@@ -206,6 +206,8 @@ def _is_unknown(argument: str) -> bool:
 
 def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
+    if effect.name.endswith(".get_class_from_dynamic_module") and at_once and _is_foreign(effect.argument):
+        return Severity.HIGH
     if effect.name == "torch.hub.load":
         return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
     if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
@@ -314,6 +316,8 @@ def _native(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH
     if "hub" in effect.flows and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM  # a library of another repository
+    if _SCRATCH.match(effect.argument) and reached and effect.when in _ENTRY:
+        return Severity.HIGH  # what was put there is not here
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))

@@ -194,13 +194,9 @@ class Finder:
             module = self._names.folder.text(node.args[0]) if node.args else None
             kind = None if module else "module"
             self.imports += [(module, ())] if module else []
-        if (
-            kind is None
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("from_pretrained", "from_config")
-        ):
-            kind = "remote" if _true(node, "trust_remote_code") else None
-            dotted = dotted or f"….{node.func.attr}"
+        if kind is None and _trusts(node, dotted or ""):
+            kind = "remote"
+            dotted = dotted or f"….{node.func.attr if isinstance(node.func, ast.Attribute) else ''}"
         kind = self._settled(kind, dotted or "", node)
         yield from self._judged(kind, dotted, node, block, disguised=disguised, discarded=discarded)
 
@@ -260,6 +256,8 @@ class Finder:
         """The kind, where it depends on the arguments."""
         if dotted == "numpy.load":
             return kind if _true(node, "allow_pickle") else None
+        if dotted == "torch.hub.load_state_dict_from_url":
+            return "unpickle" if _unguarded(dotted, node) else kind
         if kind == "magic":
             return "process" if magic(node, self._names) else None
         if kind == "code" and self._argument(node, dotted, "code", given=False).startswith("!"):
@@ -409,10 +407,25 @@ class Finder:
             values = [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
         else:
             values = list(node.args) or [
-                item.value for item in node.keywords if item.arg in ("args", "url", "cmd", "command", "source", "path")
+                item.value
+                for item in node.keywords
+                if item.arg
+                in (
+                    "args",
+                    "url",
+                    "cmd",
+                    "command",
+                    "source",
+                    "path",
+                    "model",
+                    "name_or_path",
+                    "pretrained_model_name_or_path",
+                )
             ]
         if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
             values = [node.func.value]
+        if kind == "remote":
+            values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(self._names.folder.text(value) or ""))
         if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
             values = places  # where it goes says more than what it is called there
         if kind == "send" and (places := accounts.places(node, self._names)):
@@ -497,6 +510,7 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
+_REPOSITORY = lazy(r"[\w.-]+/[\w.-]+")
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 _REPORTED = frozenset(
@@ -546,9 +560,21 @@ def _true(node: ast.Call, keyword: str) -> bool:
     )
 
 
+def _trusts(node: ast.Call, dotted: str) -> bool:
+    """True for a call that lets a library run code of the repository that it names."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("from_pretrained", "from_config"):
+        return _true(node, "trust_remote_code")
+    given = [item.value for item in node.keywords if item.arg == "trust_remote_code"]
+    plainly = any(isinstance(value, ast.Constant) and value.value is True for value in given)
+    return plainly and not dotted.startswith("builtins.")
+
+
+_LOADS = frozenset(("torch.load", "torch.hub.load_state_dict_from_url"))
+
+
 def _unguarded(dotted: str, node: ast.Call) -> set[str]:
     """ "any-object" for a load of torch that is told not to keep to tensors."""
-    told = [item.value for item in node.keywords if item.arg == "weights_only"] if dotted == "torch.load" else []
+    told = [item.value for item in node.keywords if item.arg == "weights_only"] if dotted in _LOADS else []
     return {"any-object"} if any(isinstance(value, ast.Constant) and value.value is False for value in told) else set()
 
 

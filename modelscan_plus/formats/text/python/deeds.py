@@ -26,7 +26,7 @@ AUTORUN = lazy(
 )
 """Keys of the registry whose values Windows runs, or by which it protects itself."""
 OBEYED = lazy(
-    r"^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
+    r"^/proc/(?:self|\d+|…)/mem$|^/dev/k?mem$|^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
     r"pki/|docker/daemon\.json)|system32[\\/]+drivers[\\/]+etc[\\/]+hosts|/usr/local/share/ca-certificates|"
     r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$|"
     r"^(?:(?:[.~…/\\]|[A-Z]:)(?:.*[/\\])?|.*…[/\\])?(?:CLAUDE|AGENTS|GEMINI|copilot-instructions)\.md$|\.(?:cursor|windsurf|cline)rules$|"

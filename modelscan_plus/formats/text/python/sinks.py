@@ -51,7 +51,7 @@ _BELOW = {
 NAMED_FIRST = frozenset(
     """importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source imp.load_compiled
     imp.load_dynamic importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader sys.path.insert
-    sympy.lambdify _xxsubinterpreters.run_string _interpreters.exec _interpreters.run_string pydoc.pipepager
+    transformers.dynamic_module_utils.get_class_from_dynamic_module sympy.lambdify _xxsubinterpreters.run_string _interpreters.exec _interpreters.run_string pydoc.pipepager
     """.split()
 )
 """Functions whose path or code stands behind a name, number or other value."""
