@@ -91,7 +91,12 @@ class Zoo:
 
 
 _FIELDS = ((5, 8, 1), (6, 12, 3), (8, 10, 1), (10, 12, 1), (10, 16, 3), (12, 10, 1), (16, 12, 1), (24, 10, 1))
+_MORE_FIELDS = ((18, 10, 1), (13, 12, 1), (28, 12, 1), (20, 12, 1))
+_MORE_TABLES = ((5, 14), (6, 20), (7, 16), (8, 24), (9, 12), (10, 28), (11, 18), (12, 22))
 _SIGNS = ((6, 16, "cnn"), (8, 12, "vgg"), (10, 12, "resnet"), (12, 12, "cnn"), (8, 16, "vgg"))
+_TABLES = ((5, 14), (6, 20), (7, 16), (8, 24), (9, 12), (10, 28), (11, 18), (12, 22))
+_SIGNS = ((6, 16, "cnn"), (8, 12, "vgg"), (10, 12, "resnet"), (12, 12, "cnn"), (8, 16, "vgg"))
+_MORE_SIGNS = ((7, 14, "resnet"), (9, 12, "cnn"), (10, 14, "vgg"), (6, 12, "resnet"), (11, 16, "cnn"))
 _TABLES = (
     (5, 12),
     (6, 16),
@@ -113,6 +118,15 @@ ZOOS = [
     *(
         Zoo("prototypes", 11 + at, k, 4, 1, arguments={"size": size, "channels": channels})
         for at, (k, size, channels) in enumerate(_FIELDS)
+    ),
+    *(
+        Zoo("prototypes", 19 + at, k, 4, 1, arguments={"size": size, "channels": channels}, short=True)
+        for at, (k, size, channels) in enumerate(_MORE_FIELDS)
+    ),
+    *(Zoo("table", 13 + at, k, 5, 1, arguments={"features": f}, short=True) for at, (k, f) in enumerate(_MORE_TABLES)),
+    *(
+        Zoo("trees", 8 + at, k, 4, 1, arguments={"features": f, "count": 2400}, short=True)
+        for at, (k, f) in enumerate(_MORE_TABLES[:6])
     ),
     *(Zoo("signs", 31 + at, k, 2, 1, kind, {"size": size}) for at, (k, size, kind) in enumerate(_SIGNS)),
 ]

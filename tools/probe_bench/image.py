@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from modelscan_plus.core.probe import ProbeOutcome, RoutineReport
 from modelscan_plus.probe.combine import combine, overall
 from modelscan_plus.probe.interface import Budget, NotProbed, Routine, silent
 from modelscan_plus.probe.inversion.joint import JointRoutine
-from modelscan_plus.probe.inversion.routines import PairsRoutine
+from modelscan_plus.probe.inversion.routines import MarginRoutine, PairsRoutine
 from tools.probe_bench.figures import auc, interval, share
 from tools.probe_bench.keep import Kept
 from tools.probe_bench.peers import maximum_margin, neural_cleanse
@@ -48,21 +47,23 @@ class World:
     each: int
     more: dict[str, Any]
     peers: int = 0
-    """Planted and honest models of it that the published searches are run on, of each so many."""
+    """Planted and honest models that the published searches are run on, of each so many."""
+    bare: bool = False
+    """Whether its models are probed once more, without samples."""
 
 
-def _images(part: str, name: str, seed: int, clean: int, each: int, peers: int = 0, **more: Any) -> World:
-    return World(part, name, seed, clean, each, {"kinds": _ALL_TO_ONE, "controls": 1, **more}, peers)
+def _images(part: str, name: str, seed: int, clean: int, each: int, *, peers: int = 0, **more: Any) -> World:
+    return World(part, name, seed, clean, each, {"kinds": _ALL_TO_ONE, "controls": 1, **more}, peers, bare=peers > 0)
 
 
 _WORLDS = [
-    *(_images("digits", "digits", 401 + place, 8, 2, 3) for place in range(2)),
+    *(_images("digits", "digits", 401 + place, 8, 2, peers=(3, 0)[place]) for place in range(2)),
     *(
-        _images("fields", "prototypes", 411 + place, 6, 1, 2 if place < 2 else 0, classes=classes, size=size)
-        for place, (classes, size) in enumerate(((9, 11), (11, 14), (14, 9), (7, 12)))
+        _images("fields", "prototypes", 411 + place, 6, 1, peers=peers, classes=classes, size=size)
+        for place, (classes, size, peers) in enumerate(((9, 11, 2), (11, 14, 1), (14, 9, 0), (7, 12, 0)))
     ),
     *(
-        _images("conv", "signs", 431 + place, 6, 1, 1, classes=classes, size=size, kind=kind)
+        _images("conv", "signs", 431 + place, 5, 1, classes=classes, size=size, kind=kind)
         for place, (classes, size, kind) in enumerate(((9, 14, "vgg"), (11, 12, "resnet")))
     ),
     *(
@@ -76,9 +77,9 @@ _WORLDS = [
     *(World("pairs", "digits", 441 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
     World("pairs", "prototypes", 443, 7, 4, {"kinds": _PAIRED, "controls": 1, "classes": 8, "size": 11}),
 ]
-_LARGE = [_images("large", "signs", 451, 6, 1, 1, size=32, kind="vgg", classes=12)]
+_LARGE = [_images("large", "signs", 451, 6, 1, peers=1, size=32, kind="vgg", classes=12)]
 _QUICK = [
-    _images("digits", "digits", 101, 4, 1, 1, kinds=("patch", "blend", "warp")),
+    _images("digits", "digits", 101, 4, 1, peers=1, kinds=("patch", "blend", "warp")),
     World("rows", "table", 101, 4, 1, {"controls": 1, "classes": 6, "features": 16}),
     World("forests", "trees", 101, 2, 1, {"controls": 1, "count": 1200, "classes": 5, "features": 12}),
     World("pairs", "digits", 102, 3, 1, {"kinds": _PAIRED, "controls": 0}),
@@ -146,6 +147,9 @@ def probed(part: str, model: zoo.ZooModel, budget: Budget, *, made: bool = False
     if context is None:
         return Row(part, model.attack, bool(model.control), 1.0, "inconclusive", False, time.process_time() - start, ())
     routines: list[Routine] = [*routines_of(context)]
+    if context.impressions:
+        # It needs no samples, so its table is the same, and it is not calibrated twice.
+        routines.insert(0, MarginRoutine(context))
     if context.splits is None:
         routines.append(JointRoutine(context))
     reports = _reports(routines)
@@ -179,7 +183,7 @@ def measure(world: World, budget: Budget) -> dict[str, Any]:
         peers = left[planted] > 0 and model.attack != "failed"
         left[planted] -= peers
         rows.append(probed(world.part, model, budget, peers=peers))
-        if world.name in ("digits", "prototypes") and isinstance(model.network, nn.Module):
+        if world.bare:
             rows.append(probed(f"{world.part}, no samples", model, budget, made=True))
     return {"rows": [asdict(row) for row in rows]}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from modelscan_plus.core.probe import ProbeOutcome
-from modelscan_plus.probe.combine import ALPHA, SHORTER
+from modelscan_plus.probe.combine import ALPHA, SHORTER, SUSPICIOUS
 from modelscan_plus.probe.inversion.calibration import Chosen
 from modelscan_plus.probe.inversion.statistic import Verdict, outlier
 
@@ -39,8 +39,11 @@ class Judgement:
     verdict: Verdict | None = None
 
 
-def judge(evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what: str) -> Judgement:
-    """`names`: of the classes; `what`: the kind of trigger, for the reason."""
+def judge(
+    evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what: str, *, alone: bool = False
+) -> Judgement:
+    """`names`: of the classes; `what`: the kind of trigger, for the reason; `alone`: whether this is the model's only
+    test, so that what one honest model in twenty shows may be called suspicious."""
     count = len(evidence.log_costs)
     if count < LEAST_CLASSES:
         reason = f"{count} classes are too few to tell what is usual; at least {LEAST_CLASSES} are needed"
@@ -52,15 +55,14 @@ def judge(evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what:
     share = sum(evidence.reached) / count
     name = names[verdict.place]
     note = f"; {chosen.note}" if chosen.note else ""
-    if verdict.p <= ALPHA and evidence.reached[verdict.place] and share >= 0.5:
+    if verdict.p <= (SUSPICIOUS if alone else ALPHA) and evidence.reached[verdict.place] and share >= 0.5:
         held = evidence.success[verdict.place]
         if held is None or held >= HELD_OUT:
             reason = f"{name} is reached by {what} far cheaper than the other classes (p = {verdict.p:.2g}{note})"
-            if chosen.shorter:
-                return Judgement(ProbeOutcome.SUSPICIOUS, reason + SHORTER, verdict)
-            return Judgement(ProbeOutcome.FLAGGED, reason, verdict)
+            return Judgement(*graded(verdict.p, chosen, reason), verdict)
         reason = f"{name} stands out (p = {verdict.p:.2g}), but its trigger turns only {held:.0%} of unseen samples"
-        return Judgement(ProbeOutcome.INCONCLUSIVE, reason + note, verdict)
+        if verdict.p <= ALPHA:
+            return Judgement(ProbeOutcome.INCONCLUSIVE, reason + note, verdict)
     if share < REACHED:
         reason = f"{what} was found for only {share:.0%} of the classes at this budget"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason, verdict)
@@ -69,3 +71,12 @@ def judge(evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what:
         f"no class is unusually easy to reach by {what} (p = {verdict.p:.2g}{note})",
         verdict,
     )
+
+
+def graded(p: float, chosen: Chosen, reason: str) -> tuple[ProbeOutcome, str]:
+    """The outcome where a class stands out with p of at most `SUSPICIOUS`, and its reason."""
+    if p > ALPHA:
+        return ProbeOutcome.SUSPICIOUS, reason + "; so does one honest model in twenty"
+    if chosen.shorter:
+        return ProbeOutcome.SUSPICIOUS, reason + SHORTER
+    return ProbeOutcome.FLAGGED, reason

@@ -8,12 +8,12 @@ honest models. Most of the error that the correction over routines allows (model
 from collections.abc import Sequence
 
 from modelscan_plus.core.probe import Bars, Exhibit, ProbeOutcome, RoutineReport, Table
-from modelscan_plus.probe.combine import ALPHA, JOINT, SHORTER
+from modelscan_plus.probe.combine import ALPHA, JOINT, SUSPICIOUS
 from modelscan_plus.probe.interface import NotProbed, Tell
 from modelscan_plus.probe.inversion import calibration
 from modelscan_plus.probe.inversion.calibration import Chosen
 from modelscan_plus.probe.inversion.context import Context
-from modelscan_plus.probe.inversion.evidence import HELD_OUT, LEAST_CLASSES
+from modelscan_plus.probe.inversion.evidence import HELD_OUT, LEAST_CLASSES, graded
 from modelscan_plus.probe.inversion.statistic import Verdict, foremost, standings, together
 from modelscan_plus.probe.tidy import BARS
 
@@ -81,7 +81,7 @@ class JointRoutine:
     def _judged(self, verdict: Verdict, chosen: Chosen, turned: float) -> tuple[ProbeOutcome, str]:
         name = self._context.names[verdict.place]
         note = f"; {chosen.note}" if chosen.note else ""
-        if verdict.p > ALPHA:
+        if verdict.p > (SUSPICIOUS if turned >= HELD_OUT else ALPHA):
             reason = f"no class stands out in all searches together (p = {verdict.p:.2g}{note})"
             return ProbeOutcome.NOTHING_FOUND, reason
         if turned < HELD_OUT:
@@ -90,9 +90,7 @@ class JointRoutine:
         reason = (
             f"{name} is easier to reach than the other classes in all searches together (p = {verdict.p:.2g}{note})"
         )
-        if chosen.shorter:
-            return ProbeOutcome.SUSPICIOUS, reason + SHORTER
-        return ProbeOutcome.FLAGGED, reason
+        return graded(verdict.p, chosen, reason)
 
 
 def _exhibits(

@@ -223,7 +223,8 @@ class ColumnsRoutine:
         context = self._context
         evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
-        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"])
+        alone = context.splits is not None
+        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"], alone=alone)
         shown, words = exhibits.of_sets(context, evidence, verdict)
         return _report(self, context, evidence, verdict, ("feature-value",), shown, words)
 

@@ -18,11 +18,13 @@ from modelscan_plus.probe.inversion.view import View  # noqa: E402
 from modelscan_plus.probe.tidy import problem  # noqa: E402
 
 _CLASSES = 10
-_CHEAPER = 2.8
+_CHEAPER, _LESS = 3.0, 2.2
 """Standard deviations of the costs by which a class is made cheaper."""
 
 
-def _context(cheap: tuple[int, ...], *, budget: Budget = Budget.QUICK, held: float = 1.0) -> Context:
+def _context(
+    cheap: tuple[int, ...], *, budget: Budget = Budget.QUICK, held: float = 1.0, by: float = _CHEAPER
+) -> Context:
     """A classifier of digits' size whose searches found the class `cheap[i]` cheaper in the i-th of them."""
     box = torch.tensor(0.0), torch.tensor(1.0)
     context = Context(View(lambda x: x.flatten(1)[:, :_CLASSES], (1, 8, 8), _CLASSES, *box), Spec(budget, 0))
@@ -34,7 +36,7 @@ def _context(cheap: tuple[int, ...], *, budget: Budget = Budget.QUICK, held: flo
         assert chosen is not None
         spread = math.sqrt(chosen.prior.variance)
         costs = [spread * (generator.random() - 0.5) * 2 for _ in range(_CLASSES)]
-        costs[cheap[place]] -= _CHEAPER * spread
+        costs[cheap[place]] -= by * spread
         success = (held,) * _CLASSES if "margin" not in name else (None,) * _CLASSES
         context.found[name] = Evidence(tuple(costs), (True,) * _CLASSES, success, 1)
     return context
@@ -67,8 +69,18 @@ def test_what_turns_no_unseen_samples_and_what_was_searched_longer_is_not_flagge
     weak = JointRoutine(_context((3, 3, 3, 3, 3), held=0.5)).run(silent)
     assert (weak.outcome, weak.p_value) == (ProbeOutcome.INCONCLUSIVE, None)
     assert "no trigger turns more than 50%" in weak.reason
+    weak = JointRoutine(_context((3, 3, 3, 3, 3), held=0.5, by=_LESS)).run(silent)
+    assert weak.outcome is ProbeOutcome.NOTHING_FOUND
     deep = JointRoutine(_context((3, 3, 3, 3, 3), budget=Budget.DEEP)).run(silent)
     assert deep.outcome is ProbeOutcome.SUSPICIOUS
+
+
+def test_what_one_honest_model_in_twenty_shows_is_suspicious() -> None:
+    report = JointRoutine(_context((3, 3, 3, 3, 3), by=_LESS)).run(silent)
+    assert report.p_value is not None
+    assert 0.01 < report.p_value <= 0.05
+    assert (report.outcome, report.target) == (ProbeOutcome.SUSPICIOUS, "class 3")
+    assert "one honest model in twenty" in report.reason
 
 
 def test_without_one_of_the_searches_there_is_no_verdict() -> None:
