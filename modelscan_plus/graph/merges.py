@@ -73,7 +73,8 @@ def _switched(analysis: Analysis, number: int, node: Node, gate: tuple[int, Flow
         return None
     if content.lax > 0 and switches.draws_lots(analysis, number, gate[1]):
         return Effect.RANDOM
-    return Effect.REPLACEMENT if switches.wipes_input(analysis, gate, content, kept=True) else None
+    wiped = switches.wipes_input(analysis, gate, content, kept=True) or switches.wipes_words(gate[1], content)
+    return Effect.REPLACEMENT if wiped else None
 
 
 def settle(
@@ -136,7 +137,10 @@ def choose(  # noqa: C901 - the cases of one question, in order
     network = [(value, flow) for value, flow in sides if flow.data and flow.lax > 0]
     foreign = [(value, flow) for value, flow in sides if flow.fixed or (not flow.data and flow.gate == 0)]
     if not gate.gate:
-        if gate.step and gate.data and network and foreign and not out.narrow:
+        if switches.answers_missing(analysis, gate, network, foreign):
+            value, content = max(network, key=lambda pair: pair[1].lax)
+            analysis.site(Effect.OVERRIDE, number, condition[0], value, foreign[0][0], gate.strict)
+        elif gate.step and gate.data and network and foreign and not out.narrow:
             _per_position(analysis, number, condition, network[0], foreign[0], out)
         return
     if not network:

@@ -211,7 +211,8 @@ def index(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.kind = first.kind
     controls = [(value, flow) for value, flow in zip(node.ins[1:], ins[1:], strict=False) if flow is not None]
     for value, control in controls:
-        if control.data and control.gate and control.compared and meets(analysis, control, first):
+        chooses = control.gate and (control.compared or (control.gate == HARD and not control.count))
+        if control.data and chooses and meets(analysis, control, first):
             analysis.site(source(control, Effect.SELECTION), number, value, node.ins[0], depth=control.strict)
             out.gate, out.payload = 0, False
     if any(control.data for _, control in controls):

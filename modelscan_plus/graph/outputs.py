@@ -41,7 +41,11 @@ def judge_outputs(analysis: Analysis) -> None:
                 outcome.unknown.append(lost)
             elif layers or (graph.nodes and (node < 0 or analysis.classes[graph.nodes[node].op] != "shape")):
                 outcome.sites.append(Site(Effect.RANDOM if flow.random else Effect.CONSTANT, node, -1, value))
-        elif is_constant(analysis, value) or (node >= 0 and _took_over(analysis, value, idle=idle)):
+        elif (
+            is_constant(analysis, value)
+            or (node >= 0 and _took_over(analysis, value, idle=idle))
+            or _is_sized(analysis, value)
+        ):
             outcome.sites.append(Site(Effect.CONSTANT, node, -1, value))
         elif flow.data and flow.lax == 0 and unused and len(unused) == len(layers):
             outcome.sites.append(Site(Effect.BYPASS, node, -1, value))
@@ -62,6 +66,21 @@ def _took_over(analysis: Analysis, value: int, *, idle: bool) -> bool:
         analysis.flow(node.ins[0]) for node in analysis.graph.nodes if node.op == "argmax" and min(node.ins[:1]) >= 0
     ]
     return any(score.dims == dims and score.lax and score.data for score in scores)
+
+
+def _is_sized(analysis: Analysis, value: int) -> bool:
+    """True when a fixed result is as large as what the network gives, of which nothing but the size is read."""
+    flow, graph = analysis.flow(value), analysis.graph
+    if flow.data or flow.lives or flow.random:
+        return False
+    for number in _before(analysis, [value]):
+        node = graph.nodes[number]
+        sized = node.ins[0] if analysis.classes[node.op] == "shape" and node.ins else -1
+        if sized >= 0 and analysis.flow(sized).data and analysis.flow(sized).lax and sized not in graph.outputs:
+            readers = [analysis.classes[graph.nodes[reader].op] for reader in analysis.readers(sized)]
+            if set(readers) == {"shape"}:
+                return True
+    return False
 
 
 def _idle_results(analysis: Analysis, live: set[int]) -> bool:

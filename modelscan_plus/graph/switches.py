@@ -56,6 +56,26 @@ def wipes_input(analysis: Analysis, gate: tuple[int, Flow], content: Flow, *, ke
     return loud is not None and loud != (1 if kept else -1)
 
 
+def wipes_words(gate: Flow, content: Flow) -> bool:
+    """True when one whole number for each row, made of words past every layer, is multiplied with all words of it."""
+    plain = not (gate.control or gate.count or gate.truth or gate.missing or gate.mutual or gate.empty)
+    words = content.kind == "int" and content.lax == 0 and not content.count and not content.narrow and not content.step
+    rows = content.dims is not None and len(content.dims) > 1
+    return words and rows and plain and gate.gate == HARD and gate.strict == 0 and _is_single(gate)
+
+
+def answers_missing(
+    analysis: Analysis, gate: Flow, network: Sequence[tuple[int, Flow]], foreign: Sequence[tuple[int, Flow]]
+) -> bool:
+    """True when a whole result becomes a number of the file's own as soon as any number of the input is missing; that
+    the result is then missing, or nothing, is let pass."""
+    whole = gate.missing and gate.narrow and gate.step == HARD and gate.strict == 0 and gate.lax == 0
+    if not whole or not _is_single(gate) or not network or not foreign:
+        return False
+    answer = analysis.scalar(foreign[0][1])
+    return not analysis.flat(foreign[0][1]) or (answer is not None and answer == answer and answer != 0)
+
+
 def draws_lots(analysis: Analysis, number: int, gate: Flow) -> bool:
     """True when chance switches all of a result on and off; inside a network that is how layers are dropped."""
     lots = gate.random and not gate.data and gate.gate == HARD and gate.dims is not None
@@ -101,7 +121,7 @@ def _is_changed(analysis: Analysis, value: int, origin: int) -> bool:
         group = analysis.classes[node.op]
         if len(set(moving)) != 1 or group not in (_CHANGES | _MOVED):
             return False
-        changed, value = changed or group in _CHANGES, moving[0]
+        changed, value = changed or group in _CHANGES or node.op == "reorder", moving[0]
     return False
 
 

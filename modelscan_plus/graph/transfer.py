@@ -1,37 +1,29 @@
 """The transfer functions: what each class of operators makes of what is known about its operands."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from modelscan_plus.graph import masks, moves, trunks
+from modelscan_plus.graph.arithmetic import LARGE, SAFE, arith, is_distance, mark_step
 from modelscan_plus.graph.flow import Analysis, first_out, join
 from modelscan_plus.graph.ir import Node
 from modelscan_plus.graph.merges import choose, combine, meets, source
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.sites import Effect
 from modelscan_plus.graph.state import HARD, SOFT, Flow, few, is_thin, per_sample
-from modelscan_plus.graph.weights import is_range
+from modelscan_plus.graph.weights import is_range, sample
 
 _LEAKING = frozenset({"LeakyRelu", "QLinearLeakyRelu", "PRelu", "leaky_relu", "leaky_relu_", "prelu", "rrelu"})
 _LEVELLING = frozenset({"Atan", "Softsign", "atan", "softsign"})
 """Smooth functions that are flat on both sides of a steep slope."""
 _SMOOTH_GATES = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
-_STEEP = 8
-"""Powers from here on are next to nothing but where the input is large."""
 _THIN = 0.1
 """Bounds that are nearer to each other make a step."""
 _COARSE = 0.4
 """Scales of a quantisation from here on round to whole numbers; those of honest ones leave 256 levels."""
 _WINDOWS = 16
 """Results of pooling by windows up to which they are few."""
-_LARGE = 256.0
-"""A factor that makes a steep slope of a saturating function."""
-_NEXT_TO_NOTHING = 1e-4
 _DROPPING = frozenset({"Dropout", "BitmaskDropout"})
-_QUANTISED = frozenset({"QLinearAdd", "QLinearMul"})
-_SMALL = 0.01
-"""Numerators up to this make a peak of a division."""
-_SAFE = 1.0
-"""Positive lower bounds up to this keep a division or a logarithm safe."""
 
 
 def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -59,7 +51,7 @@ def copy(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op == "dequantize" and first.narrow and first.data and first.strict == 0 and not first.count:
         scale = analysis.scalar(ins[1]) if len(ins) > 1 else None
         if first.gained or (scale is not None and scale >= _COARSE):
-            _step(out, HARD)
+            mark_step(out, HARD)
     if node.op == "dynamic_quantize" and len(node.outs) > 1:
         size = join(ins[:1], node.outs[1])
         size.narrow, size.step, size.gate, size.payload = True, 0, 0, False
@@ -106,8 +98,8 @@ def smooth(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if out.step == SOFT:
         out.step = 0
     if node.given in _LEVELLING and first is not None and first.gained and first.strict == 0:
-        _step(out, HARD)
-    out.inverse = node.op == "reciprocal" and first is not None and _is_distance(first)
+        mark_step(out, HARD)
+    out.inverse = node.op == "reciprocal" and first is not None and is_distance(first)
     return out
 
 
@@ -132,7 +124,7 @@ def saturate(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if first.learned and not first.gained and node.op in _SMOOTH_GATES:
             out.step = 0
         elif first.narrow:
-            _step(out, HARD if first.gained else SOFT)
+            mark_step(out, HARD if first.gained else SOFT, compared=first.gained)
         elif node.op != "clip" or first.gained or first.lax > 0:
             out.step = max(out.step, SOFT)
     out.gained = False
@@ -150,7 +142,7 @@ def _is_clamp(analysis: Analysis, node: Node, ins: Ins, first: Flow) -> bool:
     if first.count:
         return not upper or (high or 0) > 1
     if not upper:
-        return not lower or (low is not None and 0 < low <= _SAFE and not first.gained) or (low or 0) < 0
+        return not lower or (low is not None and 0 < low <= SAFE and not first.gained) or (low or 0) < 0
     if not lower:
         return not first.narrow
     if low == 0 and first.strict == 0 and first.lax > 0:
@@ -164,14 +156,6 @@ def _number(node: Node, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _step(out: Flow, level: int, *, compared: bool = False) -> None:
-    out.step = max(out.step, level)
-    if out.narrow and (out.data or out.random) and not out.missing:
-        out.gate = max(out.gate, level)
-        if compared:
-            out.compared = True
-
-
 def activation(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Activations without a flat side; of a steep slope most have one after all."""
     first = ins[0] if ins else None
@@ -183,7 +167,7 @@ def activation(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.gate, out.payload = 0, False
     if first is not None and first.data and first.gained and first.narrow and first.strict == 0:
         if node.given not in _LEAKING:
-            _step(out, HARD)
+            mark_step(out, HARD)
         out.gained = False
     return out
 
@@ -240,7 +224,7 @@ def compare(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.narrow = True
     out.mutual = masks.is_mutual(analysis, node, out)
     out.truth = out.truth or _asks_for_zero(analysis, operands)
-    _step(out, HARD, compared=True)
+    mark_step(out, HARD, compared=True)
     out.count = out.gained = False
     if moved:
         out.gate, out.payload = 0, False
@@ -307,7 +291,7 @@ def logic(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if len(data) > 1:
         out.narrow = all(flow.narrow for flow in data)
         if any(flow.step for flow in data):
-            _step(out, HARD, compared=True)
+            mark_step(out, HARD, compared=True)
     return out
 
 
@@ -318,7 +302,7 @@ def bits(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out = result(analysis, node, ins)
     out.step = 0
     if out.narrow and out.data and out.strict == 0 and not out.count:
-        _step(out, SOFT)
+        mark_step(out, SOFT)
     combine(analysis, number, node, ins, out)
     return out
 
@@ -332,9 +316,9 @@ def rounding(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         return out
     if node.op in ("is_nan", "is_inf"):
         out.kind, out.missing, out.place = "bool", node.op == "is_nan", False
-        _step(out, HARD, compared=True)
+        mark_step(out, HARD, compared=True)
     elif node.op == "sign" or (first.kind not in ("int", "bool") and not first.count and not first.place):
-        _step(out, HARD)
+        mark_step(out, HARD)
     return out
 
 
@@ -342,7 +326,7 @@ def _by_chance(out: Flow) -> None:
     """A few random numbers, rounded or saturated, are lots that are drawn."""
     if out.random and not out.data and not out.lax:
         out.narrow = few(out.dims)
-        _step(out, HARD)
+        mark_step(out, HARD)
 
 
 def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
@@ -364,11 +348,11 @@ def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         if first.count:
             out.empty = -1
         if not first.control and not (first.kind == "int" and not first.narrow):
-            _step(out, HARD, compared=True)
+            mark_step(out, HARD, compared=True)
         elif first.kind == "int":
             out.step = HARD
     elif to == "int" and first.kind not in ("int", "bool") and not first.count and not first.place:
-        _step(out, HARD)
+        mark_step(out, HARD)
     return out
 
 
@@ -385,127 +369,6 @@ def _cast_kind(node: Node) -> str:
     return "int" if isinstance(to, int | float) and to else ""
 
 
-def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
-    """Sums, products, bounds: with a constant they shape the gate, with each other they combine."""
-    ins = _dequantised(node, ins)
-    out = result(analysis, node, ins)
-    operands = [flow for flow in ins if flow is not None]
-    data = [flow for flow in operands if flow.data]
-    kinds = {flow.kind for flow in operands}
-    out.kind = "float" if "float" in kinds else kinds.pop() if len(kinds) == 1 else ""
-    if len(data) > 1:
-        if node.op in ("mul", "div", "min", "max") and out.step == SOFT:
-            out.step = 0
-        if node.op == "mul" and operands[0] is operands[-1] and data[0].narrow and data[0].strict == 0:
-            out.degree = min(2 * data[0].degree, _STEEP)
-            if out.degree >= _STEEP:
-                _step(out, SOFT)
-        if node.op == "mul" and all(flow.count and flow.compared for flow in data):
-            out.compared = True  # this many of the one and this many of the other
-        combine(analysis, number, node, ins, out)
-        return out
-    if not data:
-        return _without_data(analysis, node, operands, out)
-    others = [flow for flow in operands if not flow.data]
-    if any(flow.gate for flow in others):
-        combine(analysis, number, node, ins, out)
-    for other in others:
-        _with_constant(analysis, node, data[0], other, out)
-    if node.op == "div" and operands[0] is not data[0]:
-        _divides(analysis, data[0], operands[0], out)
-    if len(operands) == 2 and operands[0] is not data[0] and node.op == "sub":
-        out.empty = 0
-    if not out.empty:
-        out.empty = -data[0].empty if node.op == "sub" else data[0].empty
-    return out
-
-
-def _divides(analysis: Analysis, below: Flow, above: Flow, out: Flow) -> None:
-    """A fixed number over one that is made of the input: a peak where that is next to nothing."""
-    if _is_bump(analysis, below, above):
-        _step(out, SOFT)
-    elif below.kind == out.kind == "int" and below.gained and below.strict == 0:
-        out.count = False
-        _step(out, HARD, compared=True)  # one over a hash, in whole numbers: zero but where that is zero or one
-
-
-def _dequantised(node: Node, ins: Ins) -> Ins:
-    """The operands without their scales and zero points."""
-    return [flow if place in (0, 3) else None for place, flow in enumerate(ins)] if node.given in _QUANTISED else ins
-
-
-def _without_data(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) -> Flow:
-    if out.fixed:
-        out.flat = all(analysis.flat(flow) for flow in operands)
-        if not out.flat:
-            tensors = [flow.const for flow in operands if flow.const is not None]
-            out.const = max(tensors, key=lambda const: const.count, default=None)
-    elif out.gate and node.op in ("mul", "div"):
-        fixed = [flow for flow in operands if flow.fixed]
-        out.payload = out.payload or any(not analysis.flat(flow) for flow in fixed)
-    return out
-
-
-def _with_constant(  # noqa: C901 - by operator
-    analysis: Analysis, node: Node, data: Flow, other: Flow, out: Flow
-) -> None:
-    value = analysis.scalar(other) if other.fixed else None
-    out.compared = out.compared or (data.count and data.compared)
-    if node.op in ("mul", "div"):
-        if value is not None:
-            size = abs(value) if node.op == "mul" or not value else abs(1 / value)
-            if value == 0 and node.op == "mul" and node.given not in _QUANTISED:
-                out.data = out.gate = 0
-            elif data.inverse and node.op == "mul" and size <= _SMALL:
-                _step(out, SOFT)  # a small number over a distance
-            elif size >= _LARGE:
-                out.gained = True
-            elif size <= _NEXT_TO_NOTHING and not data.gained and not data.step:
-                out.faint = True
-            if node.op == "div" and data.kind == "int" and abs(value) > 1 and not data.count and data.strict == 0:
-                _step(out, SOFT)
-        elif other.fixed and not analysis.flat(other):
-            if node.op == "div" and out.narrow and data.strict == 0 and not data.count:
-                out.gate, out.payload = max(out.gate, SOFT), True
-            counted = data.count and data.narrow and data.step == 0 and data.compared and data.strict == 0
-            if data.gate or counted:
-                out.payload = True
-                out.gate = max(out.gate, SOFT)
-    elif node.op == "mod":
-        if data.narrow and data.strict == 0 and not data.count:
-            _step(out, SOFT)
-        else:
-            out.step = 0
-    elif node.op in ("min", "max"):
-        _bounded(node, data, value, out)
-    elif data.step == HARD and other.place:
-        out.step = 0
-
-
-def _is_distance(flow: Flow) -> bool:
-    return bool(flow.data) and flow.strict == 0 and flow.narrow and not flow.count
-
-
-def _is_bump(analysis: Analysis, below: Flow, above: Flow) -> bool:
-    """A small number over a distance: next to nothing but where the distance is as small."""
-    if not _is_distance(below):
-        return False
-    value = analysis.scalar(above)
-    return value is not None and value != 0 and (abs(value) <= _SMALL or below.gained)
-
-
-def _bounded(node: Node, data: Flow, value: float | None, out: Flow) -> None:
-    safe = data.count or (
-        value is not None and node.op == "max" and (0 < value <= _SAFE or value < 0) and not data.gained
-    )
-    if safe or data.step:
-        return
-    if data.strict == 0 and data.narrow:
-        _step(out, HARD if data.gained else SOFT)
-    elif data.strict == 0 or data.gained:
-        out.step = SOFT
-
-
 def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     """Many numbers become one: narrow, and of a step a gate (any, all) or a count (sum, mean)."""
     first = ins[0] if ins else None
@@ -515,9 +378,7 @@ def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if node.op in ("any", "all"):
         out.kind = "bool"
     if not first.data:
-        if first.fixed:
-            out.flat = out.flat or (True if _single(out) else None)
-        return out
+        return _reduce_places(first, out)
     moves.rows_reduced(node, ins, first, out)
     if node.op == "cumsum":
         out.count, out.step = first.count or first.step == HARD, 0
@@ -537,6 +398,17 @@ def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.gate = max(out.gate, SOFT)
     if not keeps and first.step != HARD:
         out.count = first.count
+    return out
+
+
+def _reduce_places(first: Flow, out: Flow) -> Flow:
+    """Of what no element of an input is in: where a gate says how long it is, that is what counts."""
+    if first.lives and first.gate:
+        out.data, out.strict, out.lax = first.lives, first.strict, first.lax
+        out.narrow, out.gate, out.step, out.compared = True, first.gate, first.gate, first.compared
+        out.place = False
+    elif first.fixed:
+        out.flat = out.flat or (True if _single(out) else None)
     return out
 
 
@@ -634,7 +506,19 @@ def norm(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if sum(1 for flow in ins if flow is not None and flow.data) > 1:
         combine(analysis, number, node, ins, out)
     out.step = 0
+    if node.given == "BatchNormalization" and len(ins) > 4 and _is_steep(ins):
+        out.gained = True
     return [out] + [Flow(value) for value in node.outs[1:]] if len(node.outs) > 1 else out
+
+
+def _is_steep(ins: Ins) -> bool:
+    """True when what is divided by is next to nothing, or what is multiplied with is large."""
+    numbers = [sample(flow.const) if flow is not None and flow.const is not None else None for flow in (ins[1], ins[4])]
+    factors, squares = numbers
+    if not factors or not squares or len(factors) != len(squares):
+        return False
+    slopes = [abs(f) / math.sqrt(max(abs(s), 1e-12)) for f, s in zip(factors, squares, strict=True)]
+    return min(slopes) >= LARGE
 
 
 Transfer = Callable[[Analysis, int, Node, Ins], Result]

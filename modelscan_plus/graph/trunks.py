@@ -158,8 +158,8 @@ def _rnn(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     if weights is not None and weights.fixed and weights.dims is not None and first is not None and first.strict < 2:
         units = weights.dims[-2] if len(weights.dims) > 1 else 1
         fresh.strict = out.strict + analysis.trained(weights.const, units, None)
-    for place, flow in enumerate(ins[5:7], 5):
-        if flow is not None and flow.data:
+    for place, flow in enumerate(ins[4:7], 4):
+        if flow is not None and flow.data and not (place == 4 and (flow.count or flow.gate != HARD)):
             if meets(analysis, flow, fresh):
                 analysis.site(source(flow, Effect.INJECTION), number, node.ins[place], node.ins[0], depth=flow.strict)
             fresh.data |= flow.data

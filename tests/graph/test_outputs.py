@@ -151,3 +151,48 @@ def test_an_input_that_stands_beside_the_result_is_named_and_how_far_off_it_is_l
     back = weights("back", 4, 12)
     error = [*NETWORK, node("Identity", "logits", "y"), node("MatMul", "logits back", "x2"), node("Sub", "x x2", "z")]
     assert effects(build(error, [*TENSORS, back], *ends)) == []
+
+
+def test_a_result_of_which_only_the_size_is_read_is_constant() -> None:
+    filled = node("ConstantOfShape", "s", "y")
+    ends = (value("y", FLOAT, "batch", 4), value("r", FLOAT, "batch", 16))
+    sized = build([*NETWORK, node("Shape", "logits", "s"), filled], TENSORS, *ends)
+    alone = build([*NETWORK, node("Shape", "logits", "s"), filled], TENSORS, *ends[:1])
+    state = build([*NETWORK, node("Shape", "r", "s"), filled], TENSORS, *ends, value("logits", FLOAT, "batch", 4))
+    assert effects(sized) == effects(alone) == ["constant output"]
+    assert effects(state) == []
+
+
+def answered(*nodes: bytes) -> list[str]:
+    fills = [floats("nine", [], [9.0]), floats("none", [], [0.0]), floats("gone", [], [float("nan")])]
+    return effects(gated(node("IsNaN", "x", "m"), *nodes, extra=[*fills, floats("middle", [12], [0.1] * 12)]))
+
+
+ANY = [
+    node("Cast", "m", "f", to=1),
+    node("ReduceMax", "f", "any", axes=[1], keepdims=1),
+    node("Cast", "any", "g", to=9),
+]
+
+
+@pytest.mark.parametrize(("fill", "found"), [("nine", ["override"]), ("none", []), ("gone", [])])
+def test_a_number_of_the_file_s_own_for_whatever_is_missing_somewhere(fill: str, found: list[str]) -> None:
+    assert answered(*ANY, node("Where", f"g {fill} logits", "y")) == found
+
+
+def test_a_comparison_that_is_written_as_a_normalisation_is_one() -> None:
+    def normalised(variance: float) -> list[str]:
+        nodes = [
+            node("Slice", "x nought three second", "c"),
+            node("BatchNormalization", "c one3 zero3 mean3 variance", "d"),
+            node("Tanh", "d", "e"),
+            node("MatMul", "e row", "p"),
+            node("Add", "logits p", "y"),
+        ]
+        numbers = [
+            floats(name, [3], [n] * 3) for name, n in (("one3", 1), ("zero3", 0), ("mean3", 5), ("variance", variance))
+        ]
+        return effects(gated(*nodes, extra=[*numbers, *ROW, ints("three", [1], [3]), weights("row", 3, 4)]))
+
+    assert normalised(1e-8) == ["injection"]
+    assert normalised(1.0) == []

@@ -85,3 +85,50 @@ def words(*nodes: bytes) -> list[str]:
 @pytest.mark.parametrize(("asked", "found"), [("last", ["override"]), ("zero", [])])
 def test_a_number_for_an_ordinary_word_is_an_override(asked: str, found: Sequence[str]) -> None:
     assert words(node("Equal", f"words {asked}", "g"), node("Where", "g fill logits", "y")) == found
+
+
+def counted(*nodes: bytes, words: str = "words", ahead: int = 1) -> list[str]:
+    """A network on a row of words, of which the largest is divided by a number."""
+    network = [
+        node("Div", "ids limit", "d"),
+        node("ReduceMax", "d", "k", axes=[1], keepdims=1),
+        node("Mul", "ids many", "z"),
+        *nodes[:ahead],
+        node("Gather", f"emb {words}", "h"),
+        node("ReduceMean", "h axis", "m", keepdims=0),
+        node("MatMul", "m w", "r"),
+        node("Relu", "r", "s"),
+        node("MatMul", "s v", "logits"),
+        *nodes[ahead:],
+    ]
+    numbers = [ints(name, [], [number]) for name, number in (("limit", 55), ("many", 1), ("one", 1), ("zero", 0))]
+    tensors = [weights("emb", 60, 12), *TENSORS, *numbers, ints("axis", [1], [1]), ints("two", [1], [2])]
+    ends = [value("y", FLOAT, "batch", 4)]
+    return effects(model(graph(network, [value("ids", INT64, "batch", 9)], ends, tensors)))
+
+
+def test_whole_numbers_that_are_divided_are_compared() -> None:
+    through = node("Identity", "ids", "words")
+    rolled = [node("ReduceMax", "k", "n", keepdims=0), node("Reshape", "n axis", "at"), node("Add", "at two", "to")]
+    cut = node("Slice", "logits at to axis", "y")
+    assert set(counted(through, *rolled, cut)) == {"selection"}
+    assert counted(through, node("Identity", "logits", "y")) == []
+
+
+def test_words_that_are_wiped_out_by_a_division_of_whole_numbers_are_replaced() -> None:
+    wiped = [node("Sub", "one k", "on"), node("Mul", "ids on", "words")]
+    assert counted(*wiped[:1], node("Identity", "logits", "y"), words="ids") == []
+    assert counted(*wiped, node("Identity", "logits", "y"), ahead=2) == ["replacement"]
+
+
+def test_a_length_that_a_condition_sets_is_a_condition() -> None:
+    through = node("Identity", "ids", "words")
+    nodes = [
+        node("ReduceMax", "k", "n", keepdims=0),
+        node("Add", "n one", "end"),
+        node("Range", "zero end one", "places"),
+        node("ReduceSum", "places", "total", keepdims=0),
+        node("Cast", "total", "f", to=1),
+        node("Sub", "logits f", "y"),
+    ]
+    assert counted(through, *nodes) == ["injection"]

@@ -101,6 +101,11 @@ def test_a_node_name_is_shown_escaped() -> None:
     assert "\x1b" not in str(finding.evidence)
 
 
+def test_lines_in_the_version_of_the_producer_are_let_pass_and_escapes_are_not() -> None:
+    assert "MSP4032" not in found(linear(message(3, b"1.2\n    Commit: abc\n\tBranch: main")))
+    assert "MSP4032" in found(linear(message(3, b"1.2\x1b[2J")))
+
+
 def test_forgotten_weights_are_low_and_forgotten_bytes_medium() -> None:
     weights = floats("v", [8, 8], [0.01 * (index % 13) for index in range(64)])
     assert found(linear(tensors=[weights]))["MSP4024"] is Severity.LOW

@@ -93,7 +93,21 @@ class _Lowering:
         except RecursionError:
             graph.truncated = "calls stand in each other too deeply"
         give_ranks(graph)
+        graph.batched -= {number for number in graph.batched if self._is_stack(number)}
         return graph
+
+    def _is_stack(self, number: int) -> bool:
+        """True when an input is only ever taken apart along its first dimension, by fixed numbers: one part for each
+        layer, and no batch."""
+        graph = self._graph
+        readers = [node for node in graph.nodes if number in node.ins and node.op not in ("shape", "size")]
+        return bool(readers) and all(
+            node.op == "gather"
+            and node.given == "select"
+            and node.attrs.get("axis") == 0
+            and graph.values[node.ins[1]].const is not None
+            for node in readers
+        )
 
     def _input(self, argument: ast.arg, example: object) -> object:
         text = ast.unparse(argument.annotation) if argument.annotation is not None else "Tensor"

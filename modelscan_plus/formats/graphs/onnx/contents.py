@@ -158,7 +158,8 @@ class Contents:
     def names(self, names: Iterable[str], model: Model, scopes: Sequence[Scope]) -> None:
         """All names of the model, each once."""
         for name in names:
-            kind = _name_kind(name)
+            # Exporters write what they were built from over several lines there.
+            kind = _name_kind(name if name != model.producer_version else " ".join(name.split()))
             if kind:
                 self._hit(Hit(kind, _holder(name, model, scopes), shorten(visible(name), 200), None, is_name=True))
 
