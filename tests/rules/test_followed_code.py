@@ -1039,3 +1039,19 @@ def test_a_text_of_a_loop_that_was_left_early_is_unknown_and_one_that_ended_is_k
     busy = loop.replace("n += 1", "n += 1\n    " + "; ".join(["[a for a in range(50)]"] * 40))
     assert "…" in finished(busy.format(200))[1]
     assert "…" not in finished(loop.format(3))[1]
+
+
+def test_what_a_class_that_is_not_here_holds_is_data_and_not_called_with_all_that_follows() -> None:
+    given = ", ".join(f"self.size_{n}" for n in range(24))
+    model = (
+        "from lib import Base, Decoder\nclass M(Base):\n    def __init__(self, config):\n        self.d = Decoder({})\n"
+    )
+    program = Program({"m.py": ast.parse(model.format(given))}, {"m.py": model.format(given)}, Budget(Limits()))
+    program.effects(["m.py"])
+    assert not program.exhausted
+    runs = (
+        "import os\n"
+        + model.format("self.run, self.prepare")
+        + "    def prepare(self):\n        os.system('sh /tmp/.n')\n"
+    )
+    assert worst(runs) >= Severity.HIGH.rank

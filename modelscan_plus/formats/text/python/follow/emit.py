@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _VARIANTS = 8
 """Calls that one call stands for where its arguments are one of several."""
 _ITEMS = 40
+_CHAIN = 4
+"""Attributes of attributes of something unknown that are written out."""
 _KEPT = 3_000
 
 
@@ -193,7 +195,7 @@ class Emitter:
                 return self._patchwork(value)
             case Outer():
                 return self._outer(value)
-            case Method():
+            case Method() if depth < _CHAIN:
                 return ast.Attribute(self._expression(value.receiver, place, depth + 1), value.name, ast.Load())
             case Bound(function=Outer() as function) if not depth:
                 return self._outer(function)

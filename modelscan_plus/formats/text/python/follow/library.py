@@ -316,6 +316,8 @@ def _is_callable(value: Value) -> bool:
         return kind_of(value.dotted) is not None and value.dotted not in _TYPES
     if isinstance(value, Method):
         return isinstance(value.receiver, (Outer, Unknown)) and kind_of(value.name) is not None
+    if isinstance(value, Bound) and isinstance(value.function, Outer):  # self.size, of a class that is not here
+        return kind_of(value.function.dotted) is not None
     return isinstance(value, (Function, Bound, Partial))
 
 
