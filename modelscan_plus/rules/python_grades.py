@@ -11,7 +11,7 @@ import re
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python.accounts import set_elsewhere
+from modelscan_plus.formats.text.python.accounts import set_elsewhere, tracks
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
@@ -367,6 +367,8 @@ def _upload(effect: Effect, reached: bool) -> Severity:
     """Honest code uploads to the repository that its caller names: `push_to_hub`, called by `save_pretrained`."""
     if "caller" in effect.flows and not _TOLD & set(effect.flows):
         return Severity.MEDIUM if reached and effect.when in _ENTRY else Severity.INFO
+    if tracks(effect.name) and "host" not in effect.flows:  # the run of whoever trains it, in an account of his own
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.MEDIUM))
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 

@@ -49,6 +49,10 @@ UNTIED = [
     "import openai\nclient = openai.OpenAI(api_key='EMPTY', base_url='http://localhost:8000/v1')",
     "import logging.handlers\nh = logging.handlers.SysLogHandler(address='/dev/log')",
     "import torch.distributed as d\nd.init_process_group('gloo', init_method='tcp://127.0.0.1:2345')",
+    "import wandb\nclass C:\n    def on_train_end(self, state):\n        wandb.log({'loss': state.loss})",
+    "import mlflow\nmlflow.set_tracking_uri('http://127.0.0.1:5000')\nmlflow.log_params({'a': 1})",
+    "import os, redis\nr = redis.Redis(host=os.environ.get('REDIS_HOST', 'localhost'))",
+    "from setuptools import setup\nsetup(name='x', url='https://x.example')",
     "from transformers import AutoTokenizer\nt = AutoTokenizer.from_pretrained('bert-base-uncased-v2')",
 ]
 

@@ -71,7 +71,7 @@ _UPLOADS = frozenset(
     huggingface_hub.update_repo_settings huggingface_hub.update_repo_visibility huggingface_hub.delete_repo huggingface_hub.delete_file
     huggingface_hub.delete_folder huggingface_hub.move_repo huggingface_hub.duplicate_space huggingface_hub.add_collection_item
     huggingface_hub.add_space_secret huggingface_hub.super_squash_history huggingface_hub.merge_pull_request
-    huggingface_hub.run_job huggingface_hub.run_uv_job huggingface_hub.CommitScheduler redis.Redis pymongo.MongoClient psycopg2.connect""".split()
+    huggingface_hub.run_job huggingface_hub.run_uv_job huggingface_hub.CommitScheduler""".split()
 )
 _SHOWN = frozenset(
     """IPython.display.HTML IPython.display.Javascript IPython.display.IFrame IPython.display.Image IPython.display.Markdown
