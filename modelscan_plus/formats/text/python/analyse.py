@@ -428,6 +428,8 @@ class Finder:
             values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(self._names.folder.text(value) or ""))
         if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
             values = places  # where it goes says more than what it is called there
+        elif kind == "upload" and dotted.rpartition(".")[2] in _BUCKETS:
+            values = [item.value for item in node.keywords if item.arg == "Bucket"] or node.args[1:2]
         if kind == "send" and (places := accounts.places(node, self._names)):
             values = places
         if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
@@ -532,6 +534,10 @@ def _takes_orders(effect: Effect) -> bool:
     if effect.kind == "process":
         return "download" in effect.flows or effect.name == "pty.spawn" or _SHELL.match(effect.argument) is not None
     return effect.kind == "dup"
+
+
+_BUCKETS = frozenset(("upload_fileobj", "put_object"))
+"""Methods of a client of a cloud that are given a bucket second."""
 
 
 def _uploads(flows: set[str], dotted: str) -> bool:
