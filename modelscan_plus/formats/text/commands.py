@@ -40,6 +40,7 @@ CARRIED_COMMAND = lazy(
     rf"|(?:^|[;&|]\s*)(?:sudo\s+)?(?:ba|z|da|k)?sh\s+[\w./-]{{1,100}}{_DATA_FILE}"
     rf"|(?:^|[;&|]\s*)(?:\w+=\S*\s+)*\b(?:python[\d.]*|perl|ruby|node)\s+(?!-)[\w./-]{{1,100}}{_DATA_FILE}"
     rf"|\$\{{?\w+\}}?\S*\s[^\n|;&]{{0,100}}https?://[^\s|;&]+[\"']?\s*\|\s*{_SHELL}"
+    r"|\b(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s*\(\s*(?:@?\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\b|(?:base64_decode|gzinflate|str_rot13)\s*\()"
     rf"|(?:(?:^|[;&]\s*)\.|\bpython[\d.]*|\bperl)\s+<\(\s*(?:curl|wget)\b",
     re.I | re.M,
 )

@@ -9,7 +9,7 @@ from modelscan_plus.formats.text import commands, prose
 from modelscan_plus.formats.text.facts import Remark
 
 _MAY_COMMAND = lazy(
-    r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|mshta|"
+    r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
     r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*(?:ba)?sh\b|stratum|"

@@ -67,6 +67,7 @@ _BARE_HOST = lazy(
 )
 _ANY_SCHEME = lazy(r"^(?:[a-z][a-z0-9+.-]{1,30}:)?//(?:[^\s/@]{1,200}@)?(?P<host>\[[0-9a-f:]+\]|[^\s/:@]+)", re.I)
 _NAMED = lazy(r"^(?!file:)")
+_DSN = lazy(r"^(?:\w+=\S*\s+){0,8}(?:host|server)=(?P<host>[\w.-]+)")
 _NUMBER = lazy(r"^(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?$")
 _HUBS = lazy(
     r"(?:^|\.)(?:huggingface\.co|hf\.co|hf-mirror\.com|modelscope\.cn|github\.com|githubusercontent\.com)$", re.I
@@ -266,7 +267,7 @@ def _host(text: str) -> str:
     text = text.strip()
     if text.lower().startswith("file:"):
         return ""
-    if found := _ANY_SCHEME.match(text):
+    if found := _ANY_SCHEME.match(text) or _DSN.search(text):
         return found["host"]
     if _BARE_HOST.match(text) or _NUMBER.match(text):
         return text.partition("/")[0].partition(":")[0]

@@ -235,7 +235,7 @@ class Finder:
         carried = accounts.carries(node, dotted, self._names)
         if carried and any(self._is_telling(self._flow.origins(value, block.name)) for value in carried):
             return "send", name
-        if not isinstance(node.func, (ast.Attribute, ast.Call)):
+        if not isinstance(node.func, (ast.Attribute, ast.Call, ast.Name)):
             return None
         holder = self._flow.origins(node.func.value if isinstance(node.func, ast.Attribute) else node.func, block.name)
         tracked = accounts.TRACKED in holder or (dotted is not None and accounts.tracks(dotted))

@@ -40,6 +40,8 @@ _HOST = lazy(r"^\s*https?://[^\s/?#…]+\.[^\s/?#…]+")
 """An address whose host stands in the code."""
 _PAGE = lazy(r"https?://[^\s/?#…]+\.[^\s/?#…]+[^\s<>]*…|\b(?:fetch|sendBeacon|open)\s*\(\s*[\"'`]https?://")
 """A page that asks another machine for something."""
+_SUFFIX = lazy(r"….*\.[\w-]+\.[a-z]{2,12}\b", re.I)
+"""The name of a host that is put together in front of a certain domain."""
 _QUERY = lazy(r"^\s*https?://[^\s?]+\?\S*…")
 """An address whose query is put together."""
 _REGISTRY = frozenset(
@@ -93,7 +95,7 @@ _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
 _DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .jpg .safetensors .parquet".split())
 """Endings of files that nothing runs."""
 _RUNNING = frozenset(
-    "run sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
+    "run run_commands sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
 )
 """Methods that are told a command."""
 _WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
@@ -233,7 +235,7 @@ def asked(kind: str, argument: str, flows: set[str]) -> str:
     """What a look-up of a name or a page that is shown comes to with what it is made of, "" for nothing."""
     if kind == "display":
         return "send" if flows & {"given", "secret", "host"} and _PAGE.search(argument) else ""
-    return "send" if "given" in flows else kind
+    return "send" if "given" in flows and _SUFFIX.search(argument) else kind
 
 
 def changes_code(argument: str, flows: set[str]) -> bool:

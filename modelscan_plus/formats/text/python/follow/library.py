@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from modelscan_plus.formats.text.python.accounts import ELSEWHERE
 from modelscan_plus.formats.text.python.constants import DECODERS, FUNCTIONS, Constant, NotConstant
 from modelscan_plus.formats.text.python.follow import (
     containers,
@@ -268,6 +269,8 @@ def call_unknown(
 ) -> Value:
     """What calling something unknown gives; it gets its arguments all the same."""
     hand_over(machine, arguments, keywords, node, scope)
+    if isinstance(function, Unknown) and ELSEWHERE in function.flows:
+        machine.program.emitter.called(machine, function, arguments, keywords, node, scope)
     flows = flows_of(function).union(*map(flows_of, arguments), *map(flows_of, keywords.values()))
     return Unknown(flows)
 

@@ -33,6 +33,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     merged,
     options,
 )
+from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.program import Program
@@ -400,14 +401,20 @@ def unknown_arguments(program: "Program", function: Value) -> tuple[list[Value],
         return [UNKNOWN], {}
     taken = function.node.args
     names = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    of_user = skipped > 0 and function.name in GIVEN_NAMES
     if not function.defaults and not function.keyword_defaults:
-        return [program.parameter(name) for name in names[skipped:]], {}
+        return [program.parameter(name, of_user=of_user) for name in names[skipped:]], {}
     defaults = dict(zip(names[len(names) - len(taken.defaults) :], function.defaults, strict=False))
     given = [
-        join((program.parameter(name), defaults[name])) if name in defaults else program.parameter(name)
+        join((program.parameter(name, of_user=of_user), defaults[name]))
+        if name in defaults
+        else program.parameter(name, of_user=of_user)
         for name in names[skipped:]
     ]
-    keywords = {name: join((program.parameter(name), value)) for name, value in function.keyword_defaults.items()}
+    keywords = {
+        name: join((program.parameter(name, of_user=of_user), value))
+        for name, value in function.keyword_defaults.items()
+    }
     return given, keywords
 
 

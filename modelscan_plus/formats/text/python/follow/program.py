@@ -38,6 +38,9 @@ _STEPS = 3_000_000
 """Steps of a whole program."""
 
 
+_GIVEN = Unknown(frozenset(("given",)))
+
+
 class Program:
     """Python files that belong together."""
 
@@ -171,9 +174,11 @@ class Program:
             return self._settings.get(name, Unknown(_CONFIG))
         return self.parameter(name)
 
-    def parameter(self, name: str) -> Value:
-        """What a caller outside of the program gives for a parameter."""
-        return self.settings if name in objects.CONFIG_NAMES else UNKNOWN
+    def parameter(self, name: str, *, of_user: bool = False) -> Value:
+        """What a caller outside of the program gives for a parameter; `of_user`: of a method by which a model is used."""
+        if name in objects.CONFIG_NAMES:
+            return self.settings
+        return _GIVEN if of_user else UNKNOWN
 
     # ---- modules
 
