@@ -22,7 +22,7 @@ _INSTRUCTIONS = lazy(
 )
 _SETTINGS = lazy(
     r"(?:^|/)\.(?:claude|codex|gemini|cursor|windsurf|roo|vscode|continue)/[^/]+\.(?:json|toml|ya?ml)$|(?:^|/)\.?mcp\.json$|"
-    r"claude_desktop_config\.json$|\.code-workspace$",
+    r"claude_desktop_config\.json$|(?:^|/)(?:opencode\.jsonc?|\.aider\.conf\.ya?ml)$|\.code-workspace$",
     re.I,
 )
 _SILENT = (
@@ -52,7 +52,8 @@ _APPROVED = lazy(
     r"[\"']?(?P<key>defaultMode|enableAllProjectMcpServers|chat\.tools\.(?:global\.)?autoApprove|approval_policy|autoApproveAll)[\"']?\s*[:=]\s*[\"']?(?P<value>\w+)"
 )
 _BASE = lazy(
-    r"[\"']?(?P<key>\w*(?:_BASE_URL|_API_BASE|_PROXY|_ENDPOINT)|apiBaseUrl|base_url)[\"']?\s*[:=]\s*[\"'](?P<url>https?://[^\"'\s]{3,300})",
+    r"[\"']?(?P<key>\w*(?:_BASE_URL|_API_BASE|_PROXY|_ENDPOINT)|apiBase(?:Url)?|base_url|openai-api-base)[\"']?\s*[:=]\s*"
+    r"[\"']?(?P<url>https?://[^\"'\s]{3,300})",
     re.I,
 )
 

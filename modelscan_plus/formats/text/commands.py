@@ -112,7 +112,8 @@ GIT_RUNS = lazy(
 """git is set up to start a shell when files are checked out, shown or fetched."""
 GIT_SETTINGS = lazy(
     r"^\s*(?:smudge|clean|process|fsmonitor|sshCommand|gitProxy|askPass|textconv|driver|editor|pager|update)\s*=\s*"
-    rf"(?![\"'\s]*git[- ]lfs){_GIT_VALUE}[^\n]{{0,200}}",
+    rf"(?![\"'\s]*git[- ]lfs){_GIT_VALUE}[^\n]{{0,200}}"
+    r"|^\s*(?:url|path)\s*=\s*[\"']?(?:-|[^\n]*(?:\$\{?IFS|\$\(|`))[^\n]{0,200}",
     re.I | re.M,
 )
 """The same in a file of settings that git reads."""

@@ -36,6 +36,7 @@ from modelscan_plus.formats.text.configkeys import (
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
+from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 
 WHOLE = 4 << 20
@@ -180,10 +181,15 @@ def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
             yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
 
 
+_DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")
+
+
 def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
     if name in ("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"):
         return
-    for _, key, text in pairs:
+    for place, key, text in pairs:
+        if name == "package.json" and _DEPENDENCY.match(place):
+            yield from requirement_remarks(text)
         if key == "runOn" and text == "folderOpen":
             yield Remark("start", "has the editor run a task once the folder is opened", "runOn: folderOpen", 1)
         if key in _TEMPLATE_KEYS or len(text) < 12:

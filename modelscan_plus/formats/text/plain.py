@@ -67,6 +67,11 @@ _BLOCK = lazy(
     r"^[ \t>]{0,8}```[ \t]*(?:python|py|python3)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```", re.M | re.I
 )
 _MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
+_FORMULA = lazy(
+    r"(?:^|[,;\t\"'])[=+@-](?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)\||=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"']",
+    re.I | re.M,
+)
+"""A cell of a table of text that spreadsheets take for a command."""
 _CALLS = 2000
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
@@ -198,6 +203,7 @@ def _of_source(text: str, name: str) -> Iterator[Remark]:
 def _of_text(text: str, name: str) -> Iterator[Remark]:
     if name.rpartition("/")[2] in _GIT or name.endswith(".git/config"):
         yield from _first("command", "has git start a shell", GIT_SETTINGS, text)
+    yield from _first("command", "has a spreadsheet start a program", _FORMULA, text)
     yield from hidden_remarks(text, only_letters=True)
     yield from evaluable_remarks(text)
     if not _is_list(name):

@@ -27,18 +27,27 @@ _INSTALL = lazy(
     r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)",
     re.I,
 )
+_SECTION = lazy(r"^\[\[?\s*(?P<name>[\w.\"-]+)\s*\]\]?")
+_SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|index)$")
+"""Sections of pyproject.toml, uv.toml and Pipfile that name indexes."""
+_SOURCE_URL = lazy(r"^url\s*=\s*[\"'](\w+://[^\s\"']+)")
+_LISTED_ELSEWHERE = lazy(r"^(?:-r|--requirement|-c|--constraint)[\s=]+[\"']?((?:https?|ftp)://[^\s\"']+)")
 _URL_REQUIREMENT = lazy(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
 
 
 def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False) -> Iterator[Remark]:
     """Everything that is not a name from the usual index; of a script only the lines that install something."""
+    section = ""
     for number, line in enumerate(text.split("\n")):
+        if opened := _SECTION.match(line):
+            section = opened["name"]
         plain = line.split(" #")[0].strip()
         if not plain or plain.startswith("#") or (script and not _INSTALL.search(plain)):
             continue
         at = first_line + number
         shown = shorten(visible(plain), 160)
-        if found := _INDEX.search(plain):
+        source = _SOURCE_URL.match(plain) if _SOURCES.match(section) else None
+        if found := source or _INDEX.search(plain):
             yield Remark("index", "takes packages from another index", shown, at, _host(found.group(1)))
         elif found := _TRUSTED.search(plain):
             yield Remark(
@@ -46,7 +55,7 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
             )
         elif (found := _OTHER_SOURCE.search(plain)) and _is_odd(address := found.group(1) or found.group(2)):
             yield Remark("index", "takes packages from another index", shown, at, _host(address))
-        elif found := _DIRECT.search(plain) or _URL_REQUIREMENT.search(plain):
+        elif found := _LISTED_ELSEWHERE.match(plain) or _DIRECT.search(plain) or _URL_REQUIREMENT.search(plain):
             yield Remark(
                 "requirement", "is installed from an address, not from an index", shown, at, _host(found.group(1))
             )

@@ -474,6 +474,10 @@ class Finder:
         for target in targets:
             if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
+            elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
+                for part in ast.walk(node.value):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield from self._inner(part.value, self._simple("code", f"….{target.attr}", block, part))
             elif isinstance(target, ast.Attribute):
                 dotted = self._names.plain(target)
                 text = self._names.folder.text(node.value) or ""
