@@ -33,7 +33,7 @@ from tools.probe_zoo import zoo
 
 _ALL_TO_ONE = ("patch", "patch-small", "blend", "sinusoid", "warp", "filter", "input-aware", "clean-label")
 _PAIRED = ("all-to-all", "source-specific")
-_FLAGGED = ProbeOutcome.FLAGGED.value
+_FLAGGED, _SUSPICIOUS = ProbeOutcome.FLAGGED.value, ProbeOutcome.SUSPICIOUS.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ _WORLDS = [
         World("forests", "trees", 421 + place, 4, 1, {"controls": 1, "count": 2400, "classes": k, "features": features})
         for place, (k, features) in enumerate(((6, 16), (7, 14), (9, 18)))
     ),
-    *(World("pairs", "digits", 441 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
-    World("pairs", "prototypes", 443, 7, 4, {"kinds": _PAIRED, "controls": 1, "classes": 8, "size": 11}),
+    *(World("pairs", "digits", 444 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
+    World("pairs", "prototypes", 446, 7, 4, {"kinds": _PAIRED, "controls": 1, "classes": 8, "size": 11}),
 ]
 _LARGE = [_images("large", "signs", 451, 6, 1, peers=1, size=32, kind="vgg", classes=12)]
 _QUICK = [
@@ -207,6 +207,8 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{name}: AUC {auc(strengths, clean):.3f} ({low:.3f} to {high:.3f}), flagged {hits}"
     flagged = [row for row in planted if row.outcome == _FLAGGED]
     yield f"right target, of those flagged: {share(sum(row.right for row in flagged), len(flagged))}"
+    doubtful = [sum(row.outcome == _SUSPICIOUS for row in some) for some in (planted, honest)]
+    yield f"suspicious: {doubtful[0]} planted, {doubtful[1]} honest"
     yield f"falsely flagged: {share(sum(row.outcome == _FLAGGED for row in honest), len(honest))}"
     yield f"honest with corrected p below 0.05: {share(sum(row.p < 0.05 for row in honest), len(honest))}"
     raw = [p for row in honest for p in row.raw]

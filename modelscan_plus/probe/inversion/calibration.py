@@ -20,7 +20,7 @@ from modelscan_plus.probe.interface import Budget
 from modelscan_plus.probe.inversion.statistic import Null, Prior
 
 TABLE = "inversion.json"
-PAIR_KINDS = ("cell", "column", "map")
+PAIR_KINDS = ("cell", "map")
 NEAR, FAR = math.log(1.3), math.log(4)
 """Distances, as logarithms of a ratio of classes or of inputs' sides: up to NEAR outside what an entry covers it is
 used as it is, beyond FAR not at all."""

@@ -1,7 +1,8 @@
 """How dear it is to turn each class into each other one, in a model but not in a reference of the same task.
 
-A trigger for all classes makes one column cheap; one that moves each class to the next makes one cell of each row
-cheap; one that works on a single class makes a single cell cheap. Within one model such cells drown in the natural
+A trigger that moves each class to the next makes one cell of each row cheap; one that works on a single class makes a
+single cell cheap. (One for all classes makes a column cheap; the searches for one target see that, and honest models of
+two recipes differ by columns too.) Within one model such cells drown in the natural
 likeness of classes. What turns one of two honest models and not the other is as dear whichever of them it is; a
 backdoor turns the model and leaves the reference where it was. So each cell is searched both ways, and the difference
 tells.
@@ -25,13 +26,12 @@ from modelscan_plus.probe.inversion.view import Forward, View
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Three statistics of a matrix of differences, and where they point."""
+    """Two statistics of a matrix of differences, and where they point."""
 
-    values: tuple[float, float, float]
+    values: tuple[float, float]
     """In the order of `PAIR_KINDS`; larger is more suspicious."""
     cell: tuple[int, int]
     """(source, target) of the cheapest cell."""
-    column: int
     goes: tuple[int, ...]
     """The cheapest target of each source."""
 
@@ -89,16 +89,14 @@ def scores(own: Tensor, others: Tensor) -> Scores:
     off = ~torch.eye(classes, dtype=torch.bool)
     each = (own - others).masked_fill(~off, torch.nan)
     difference = torch.stack([_scaled(one) for one in each]).mean(0)
-    plain = _scaled(difference)
-    columns = plain.nanmean(0)
     for _ in range(_POLISHED):
         difference = difference - difference.nanmedian(1, keepdim=True).values
         difference = difference - difference.nanmedian(0, keepdim=True).values
     filled = _scaled(difference).nan_to_num(nan=1e9)
     lowest = filled.min(1)
     place = int(filled.argmin())
-    values = (-float(filled.min()), -float(columns.min()), -float(lowest.values.mean()))
-    return Scores(values, (place // classes, place % classes), int(columns.argmin()), tuple(lowest.indices.tolist()))
+    values = (-float(filled.min()), -float(lowest.values.mean()))
+    return Scores(values, (place // classes, place % classes), tuple(lowest.indices.tolist()))
 
 
 _POLISHED = 6

@@ -306,7 +306,7 @@ class PairsRoutine:
             p_value=verdict.verdict.p if verdict.verdict is not None else None,
             target=target,
             sources=sources,
-            families=("all-to-one", "all-to-all", "one source"),
+            families=("all-to-all", "one source"),
             steps=passes,
             exhibits=exhibits.of_pairs(context, own, others),
         )
@@ -325,14 +325,11 @@ def _judge_pairs(context: Context, found: pairs.Scores, nulls: calibration.Nulls
     p, kind = pairs.p_value(found, nulls.each)
     note = f"; {nulls.note}" if nulls.note else ""
     names = context.names
-    verdict = Verdict(found.column, 0.0, p, 0.0, (0.0, 0.0))
+    verdict = Verdict(found.cell[1], 0.0, p, 0.0, (0.0, 0.0))
     if p > ALPHA:
         reason = f"no pair of classes is closer than in the references (p = {p:.2g}{note})"
         return Judgement(ProbeOutcome.NOTHING_FOUND, reason, verdict), "", ""
-    if kind == "column":
-        target, sources = names[found.column], ""
-        what = f"all classes are closer to {target} than in the references"
-    elif kind == "map":
+    if kind == "map":
         target, sources = "", "each to a class of its own"
         what = "each class has another one that it is closer to than in the references"
     else:
