@@ -26,8 +26,8 @@ _SETTINGS = lazy(
     re.I,
 )
 _SILENT = (
-    r"(?:do\s+not|don't|never|without)\s+(?:\w+\s+){0,2}?"
-    r"(?:mention|tell|reveal|disclose|inform|notify|ask|explain|telling|asking|mentioning|informing)\w*\b"
+    r"(?:do\s+not|don't|never|without)\s+(?:\w+\s+){0,2}?(?:mention|tell|reveal|disclose|inform|notify|report)\w*\s+"
+    r"(?:about\s+)?(?:it|this|that|these|them|anyone|anybody|users?|the\s+(?:user|human|developer|reviewer|maintainer)s?)\b"
 )
 _ACTS = (
     r"(?:\b(?:curl|wget|iwr|irm)\s|requests\.(?:post|get)|urlopen|fetch\s*\(|os\.environ|process\.env|printenv|\bbase64\b|"
