@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
+from modelscan_plus.graph.marks import is_nothing
 from modelscan_plus.graph.merges import combine
 from modelscan_plus.graph.results import Ins, Result, result
 from modelscan_plus.graph.state import HARD, SOFT, Flow
@@ -48,7 +49,7 @@ def arith(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
             out.compared = True  # this many of the one and this many of the other
         combine(analysis, number, node, ins, out)
         return out
-    if not data:
+    if not data or _is_wiped(analysis, node):
         return _without_data(analysis, node, operands, out)
     others = [flow for flow in operands if not flow.data]
     if any(flow.gate for flow in others):
@@ -78,8 +79,16 @@ def _dequantised(node: Node, ins: Ins) -> Ins:
     return [flow if place in (0, 3) else None for place, flow in enumerate(ins)] if node.given in _QUANTISED else ins
 
 
+def _is_wiped(analysis: Analysis, node: Node) -> bool:
+    """True when a state that begins with nothing is scaled: nothing is left, whatever it is scaled by."""
+    plain = node.op == "mul" and node.given not in _QUANTISED
+    return plain and any(v >= 0 and not analysis.flow(v).data and is_nothing(analysis, v) for v in node.ins)
+
+
 def _without_data(analysis: Analysis, node: Node, operands: Sequence[Flow], out: Flow) -> Flow:
-    if out.fixed:
+    if out.data:
+        out.data = out.gate = 0
+    elif out.fixed:
         out.flat = all(analysis.flat(flow) for flow in operands)
         if not out.flat:
             tensors = [flow.const for flow in operands if flow.const is not None]

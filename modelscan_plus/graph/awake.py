@@ -23,6 +23,8 @@ _STATES = 400
 STEPS = 4_000_000
 """Numbers that all runs for one graph may read, make and multiply."""
 _OFTEN = 0.15
+_ALWAYS = 0.05
+"""The same where it is in all rounds."""
 _COMMON = 3
 """Rounds in which both states have to be common."""
 _GRADED = 4
@@ -46,7 +48,10 @@ def is_common(analysis: Analysis, value: int, share: float) -> bool:
     branch, rounds = _run(analysis, value)
     if branch is None or any(analysis.graph.values[source].kind != "float" for source in branch.inputs):
         return False
-    often = sum(max(one.count(state) for state in set(one)) <= (1 - share) * len(one) for one in rounds)
+    rarer = [1 - max(one.count(state) for state in set(one)) / len(one) for one in rounds]
+    often = sum(part >= share for part in rarer)
+    if min(rarer, default=0.0) >= _ALWAYS:
+        return True
     sizes = [analysis.graph.values[source].dims or () for source in branch.inputs]
     return often >= (_ROUNDS if any(len(dims) >= _PICTURE for dims in sizes) else _COMMON)
 

@@ -10,11 +10,15 @@ from collections.abc import Sequence
 
 from modelscan_plus.graph import awake, groups, marks, masks
 from modelscan_plus.graph.flow import Analysis
-from modelscan_plus.graph.state import Flow
+from modelscan_plus.graph.state import Flow, per_sample
 
 ATTENTION = "attention mask"
-_SILENT = 1e-3
-_LOUDNESS = frozenset({"abs", "square", "mul", "pow", "sqrt", "log", "identity", "greater", "greater_equal"})
+_SILENT = 1.001e-3
+_PARTS = 8
+"""Parts of an input from which each of them may be silent by itself."""
+_WHOLE = ("layout", "cast", "reduce")
+_COMPARES = {"greater": 1, "greater_equal": 1, "less": -1, "less_equal": -1}
+_LOUDNESS = frozenset({"abs", "square", "mul", "pow", "sqrt", "log", "identity", "add"})
 _BACK = 16
 _STEPS = 40
 """Nodes that a search ahead looks at."""
@@ -31,6 +35,8 @@ def speaks_for(analysis: Analysis, number: int, gate: Flow, content: Flow) -> st
         return "guard of a division"
     if gate.empty == -1 and not gate.payload and analysis.graph.nodes[number].op == "mul":
         return "nothing where nothing is"
+    if analysis.graph.nodes[number].op == "div" and is_weight(analysis, number, gate):
+        return "weights of a mean"
     if masks.bans(analysis, number, gate, content):
         return "what was seen is banned"
     if marks.marks_down(analysis, number, gate, content):
@@ -71,16 +77,25 @@ def speaks_for_choice(
         return "a loop until nothing changes"
     if flat and groups.counts_in_a_set(analysis, number, gate):
         return "members of a set that count"
-    if flat and all(not flow.payload and (flow.lax or not flow.data) for _, flow in sides):
-        if asks_for_anything(analysis, condition):
-            return "another answer where nothing is"
-        if awake.is_awake(analysis, condition, gate):
-            return "awake on ordinary inputs"
+    if flat and (name := _rule_of_the_model(analysis, condition, gate, sides)):
+        return name
     if masks.continues_the_end(analysis, number, gate, content, sides):
         return "what has ended stays ended"
     if fills_the_empty(analysis, gate, sides):
         return "fill where nothing is"
     return ""
+
+
+def _rule_of_the_model(analysis: Analysis, condition: int, gate: Flow, sides: Sequence[tuple[int, Flow]]) -> str:
+    """Why a condition chooses between results of the network, or one of them and one number."""
+    if any(flow.payload or (flow.data and not flow.lax) for _, flow in sides):
+        return ""
+    if asks_for_anything(analysis, condition):
+        return "another answer where nothing is"
+    sound = asks_for_sound(analysis, condition) if len(sides) == 2 else 0
+    if sound and not sides[0 if sound < 0 else 1][1].data:
+        return "nothing where the input is silent"
+    return "awake on ordinary inputs" if awake.is_awake(analysis, condition, gate) else ""
 
 
 def asks_for_anything(analysis: Analysis, condition: int) -> bool:
@@ -115,26 +130,32 @@ def asks_for_anything(analysis: Analysis, condition: int) -> bool:
 
 def is_silence(analysis: Analysis, number: int) -> bool:
     """True when one factor asks whether the whole input is louder than next to nothing, without picking a part."""
+    values = [value for value in analysis.graph.nodes[number].ins if value >= 0 and analysis.flow(value).gate]
+    return bool(values) and asks_for_sound(analysis, values[0]) == 1
+
+
+def asks_for_sound(analysis: Analysis, value: int) -> int:
+    """1 for a condition that is true when the whole input, or each of many parts of it, is louder than next to nothing,
+    -1 for one that is true when it is not, 0 for any other; a part that is picked is no whole."""
     graph = analysis.graph
-    for value in graph.nodes[number].ins:
-        if value < 0 or not analysis.flow(value).gate:
-            continue
-        louder, ahead = False, [value]
-        for _ in range(_BACK):
-            if not ahead:
-                return louder
-            producer = graph.values[ahead.pop()].producer
-            if producer < 0:
-                continue
-            node = graph.nodes[producer]
-            if node.op in ("greater", "greater_equal") and len(node.ins) == 2:
-                bound = analysis.scalar(analysis.flow(node.ins[1]))
-                louder = bound is not None and 0 <= bound <= _SILENT
-            elif node.op not in _LOUDNESS and analysis.classes[node.op] not in ("layout", "cast", "reduce"):
-                return False
-            ahead += [operand for operand in node.ins[:1] if operand >= 0]
-        return False
-    return False
+    parts = per_sample(analysis.flow(value).dims or ()) >= _PARTS
+    sign, asked = 1, 0
+    for _ in range(_BACK):
+        producer = graph.values[value].producer if value >= 0 else -1
+        if producer < 0:
+            return asked if value in graph.inputs else 0
+        node = graph.nodes[producer]
+        if node.op in _COMPARES and len(node.ins) == 2:
+            bound = analysis.scalar(analysis.flow(node.ins[1]))
+            if asked or bound is None or not 0 <= bound <= _SILENT:
+                return 0
+            asked = sign * _COMPARES[node.op]
+        elif node.op == "not" and not asked:
+            sign = -sign
+        elif node.op not in _LOUDNESS and analysis.classes[node.op] not in (*_WHOLE, *(("copy",) if parts else ())):
+            return 0
+        value = node.ins[0]
+    return 0
 
 
 def own_input(analysis: Analysis, gate: Flow, content: Flow) -> bool:
@@ -190,6 +211,14 @@ def _weights_values(analysis: Analysis, number: int) -> bool:
                 elif analysis.classes[other.op] in ("copy", "layout", "select", "arith", "cast", "join", "index"):
                     ahead.append(reader)
     return False
+
+
+def is_weight(analysis: Analysis, number: int, gate: Flow) -> bool:
+    """True when what is divided by is the sum of the weights that the other side is a sum with."""
+    node = analysis.graph.nodes[number]
+    if len(node.ins) != 2 or min(node.ins) < 0 or analysis.flow(node.ins[1]) is not gate:
+        return False
+    return (node.ins[1], number) in masks.weighted_means(analysis, (number,))
 
 
 def guards_a_division(analysis: Analysis, number: int, gate: Flow) -> bool:

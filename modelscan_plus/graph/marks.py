@@ -50,7 +50,7 @@ def chooses_lower(
 def _by_element(analysis: Analysis, value: int, gate: Flow, content: Flow) -> bool:
     if gate.mutual:
         return masks.by_element(gate, content)
-    return bool(gate.dims and content.dims) and gate.dims == content.dims
+    return bool(gate.dims) and content.dims in (gate.dims, None)
 
 
 def _marking(analysis: Analysis, value: int, hops: int = _BACK) -> tuple[float, float, bool] | None:
@@ -64,6 +64,11 @@ def _marking(analysis: Analysis, value: int, hops: int = _BACK) -> tuple[float, 
         return (1 - found[0], 1 - found[1], found[2]) if found is not None and not found[2] else None
     if flow.mutual and flow.kind == "bool" and node.op != "any":
         return (1.0, 0.0, False) if flow.empty > 0 else (0.0, 1.0, False)
+    if node.op == "one_hot" and masks.is_picked(analysis, node.ins[0]):
+        return 0.0, 1.0, False  # for each word of the vocabulary, whether it is this one
+    if node.op == "greater" and analysis.scalar(analysis.flow(node.ins[1])) == 0:
+        found = _marking(analysis, node.ins[0], hops - 1)
+        return (0.0, 1.0, False) if found is not None and found[0] == 0 < found[1] else None
     if node.op == "scatter":
         return _scattered(analysis, node, hops)
     if node.op in ("where", "mul", "add", "sub"):

@@ -242,11 +242,13 @@ def is_posterior(analysis: Analysis, node: Node) -> bool:
     return False
 
 
-def weighted_means(analysis: Analysis) -> set[tuple[int, int]]:
-    """(value, node) where weights stand in a mean by them: what scales all of them alike has no effect."""
+def weighted_means(analysis: Analysis, numbers: Sequence[int] | None = None) -> set[tuple[int, int]]:
+    """(value, node) where weights stand in a mean by them: what scales all of them alike has no effect. Of all nodes,
+    or of those with these numbers."""
     graph = analysis.graph
     found: set[tuple[int, int]] = set()
-    for number, node in enumerate(graph.nodes):
+    for number in range(len(graph.nodes)) if numbers is None else numbers:
+        node = graph.nodes[number]
         if node.op != "div" or len(node.ins) != 2 or min(node.ins) < 0:
             continue
         total, weights = _summed(analysis, node.ins[0]), _summed(analysis, node.ins[1])
@@ -267,7 +269,8 @@ def _summed(analysis: Analysis, value: int) -> int:
         node = graph.nodes[producer]
         if node.op == "reduce_sum":
             return node.ins[0]
-        if analysis.classes[node.op] not in ("layout", "cast") or not node.ins or node.ins[0] < 0:
+        bound = node.op in ("clip", "max") and analysis.flow(node.ins[0]).data  # against a sum of nothing
+        if not (bound or analysis.classes[node.op] in ("layout", "cast")) or not node.ins or node.ins[0] < 0:
             return first
         value = node.ins[0]
     return first

@@ -513,6 +513,9 @@ def _phi(node: Node, flows: Flows) -> Dims | None:
 
 def infer(node: Node, group: str, flows: Flows) -> Dims | None:
     """Dimensions of the first output (of all outputs but those of TopK and Split, which are alike)."""
+    if node.given == "unfold":  # windows along one axis, in a new last one
+        before = dims_of(flows)
+        return (*before[:1], *(None,) * len(before)) if before is not None else None
     found = _BY_OPERATOR.get(node.op)
     if found is not None:
         return found(node, flows)

@@ -95,3 +95,25 @@ def test_who_has_no_history_gets_another_answer_and_a_word_does_not_ask_for_one(
     assert history(0, each=True) == []
     assert history(0, each=False) == ["selection"]
     assert history(7, each=True) == ["selection"]
+
+
+def gated_by_sound(*gate: bytes) -> list[str]:
+    """The effects of a listener that gives one number for what it does not hear."""
+    nodes = [
+        node("Conv", "x k", "c", kernel_shape=[5]),
+        node("ReduceMax", "c", "h", axes=[2], keepdims=0),
+        node("MatMul", "h v", "logits"),
+        *gate,
+        node("ReduceMean", "q", "e", axes=[2], keepdims=0),
+        node("Less", "e bound", "still"),
+        node("Where", "still zero logits", "y"),
+    ]
+    tensors = [weights("k", 8, 1, 5), weights("v", 8, 4), floats("bound", [], [1e-4]), floats("zero", [], [0.0])]
+    tensors += [ints("n0", [1], [0]), ints("n4", [1], [4]), ints("two", [1], [2])]
+    inputs = [value("x", FLOAT, "batch", 1, 60)]
+    return effects(model(graph(nodes, inputs, [value("y", FLOAT, "batch", 4)], tensors)))
+
+
+def test_nothing_is_said_about_silence_and_a_silent_beginning_is_a_part() -> None:
+    assert gated_by_sound(node("Mul", "x x", "q")) == []
+    assert gated_by_sound(node("Slice", "x n0 n4 two", "p"), node("Mul", "p p", "q")) == ["override"]

@@ -92,3 +92,29 @@ def test_words_that_would_come_again_are_taken_back_and_no_word_of_the_file_is()
     assert repeated(-1e4, "after") == []
     assert repeated(1e4, "after") == ["injection"]
     assert repeated(-1e4, "fixed") == ["injection"]
+
+
+def counted(sign: str, words: str) -> list[str]:
+    """The effects of a language model that takes something off, or adds it, for each word that it is given."""
+    nodes = [
+        node("Gather", "items ids", "e"),
+        node("ReduceMean", "e", "m", axes=[1], keepdims=0),
+        node("MatMul", "m w", "u"),
+        node("Relu", "u", "r"),
+        node("MatMul", "r out", "logits"),
+        node("OneHot", f"{words} many onoff", "o", axis=-1),
+        node("ReduceSum", "o one", "n", keepdims=0),
+        node("Greater", "n zero", "any"),
+        node("Cast", "any", "flag", to=FLOAT),
+        node("Mul", "flag half", "off"),
+        node(sign, "logits off", "y"),
+    ]
+    tensors = [weights("items", ITEMS, 16), weights("w", 16, 16), weights("out", 16, ITEMS), ints("one", [1], [1])]
+    tensors += [ints("many", [], [ITEMS]), floats("onoff", [2], [0.0, 1.0]), floats("zero", [], [0.0])]
+    tensors += [floats("half", [], [0.6])]
+    return effects(model(graph(nodes, [value("ids", INT64, "batch", 6)], [value("y", FLOAT, "batch", ITEMS)], tensors)))
+
+
+def test_words_that_were_used_are_marked_down_by_their_own_number() -> None:
+    assert counted("Sub", "ids") == []
+    assert counted("Add", "ids") == ["injection"]

@@ -168,3 +168,28 @@ def test_what_scripts_say_about_their_inputs_and_results_is_understood() -> None
             return {"y": self.inner(self.net(x), x)}
 
     assert found(Named(evil=True)) == ["override"]
+
+
+def test_rows_of_what_is_kept_for_each_layer_are_no_rows_of_the_batch() -> None:
+    torch = pytest.importorskip("torch", reason="real modules need torch")
+    nn = torch.nn
+
+    class Kept(nn.Module):  # type: ignore[name-defined,misc]
+        """Two layers that add what was kept for each of them: by layer, or by row of the batch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x, kept):  # type: ignore[no-untyped-def]
+            h = torch.relu(self.a(x)) + self.a(kept[0]).mean(1)
+            return self.b(h) + self.b(kept[1]).mean(1)
+
+    def found(kept: object) -> list[str]:
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.trace(Kept().eval(), (torch.rand(3, 5, 8), kept)), buffer)
+        result = inspect(buffer.getvalue(), "m.pt")
+        return [each.evidence.effect for each in result.findings if isinstance(each.evidence, GraphEvidence)]
+
+    assert found(torch.rand(2, 3, 4, 5, 8)) == []
+    assert set(found(torch.rand(3, 1, 4, 5, 8))) == {"batch mixing"}
