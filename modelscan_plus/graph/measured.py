@@ -59,7 +59,7 @@ class Ruler:
         few = flow.narrow or flow.thin
         if not few or flow.gate or flow.step or flow.strict or flow.count or flow.place or flow.random or flow.control:
             return False
-        parts = self._parts(value)
+        parts = self._parts(value := self._core(value))
         if parts is None or blamed & set(parts[0]) or self._sides >= _SIDES:
             return False
         self._sides += 1
@@ -68,6 +68,22 @@ class Ruler:
             return any(self._is_still(value, nodes, inputs, far) for far in _FAR)
         except (Unsupported, RecursionError, ArithmeticError, ValueError):
             return False
+
+    def _core(self, value: int) -> int:
+        """Where the function itself ends, before it is laid out over a picture, or scaled by fixed numbers."""
+        graph, analysis = self._analysis.graph, self._analysis
+        for _ in range(_NODES):
+            producer = graph.values[value].producer
+            node = graph.nodes[producer] if producer >= 0 else None
+            moving = [at for at in node.ins if at >= 0 and not analysis.flow(at).fixed] if node is not None else []
+            if node is None or len(moving) != 1:
+                return value
+            linear = node.op in ("add", "sub", "mul", "neg", "spread") or analysis.classes[node.op] == "layout"
+            flow = analysis.flow(moving[0])
+            if not linear or not (flow.narrow or flow.thin) or not flow.data:
+                return value
+            value = moving[0]
+        return value
 
     def _parts(self, value: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """The nodes and inputs that the value is made of; None when there is more to it than a few numbers."""

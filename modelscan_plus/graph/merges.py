@@ -227,6 +227,15 @@ def _without_network(
             zero = any(analysis.flat(flow) for _, flow in foreign) and any(flow.kind != "int" for _, flow in foreign)
             out.payload = bool(gate.data or gate.random) or zero
         return
+    if all(flow.kind == "bool" for _, flow in sides):
+        out.step = HARD  # one condition after the other
+        if out.narrow or gate.narrow:
+            out.narrow, out.gate, out.compared = True, HARD, True
+        return
+    if switches.writes_over(gate, sides):
+        analysis.site(Effect.REPLACEMENT, number, condition[0], sides[0][0], depth=gate.strict)
+        out.gate, out.payload, out.step = 0, False, 0
+        return
     root = gate.root
     guarded = any(flow.root == root for _, flow in data)
     wide = [(value, flow) for value, flow in data if (not flow.narrow or tokens.is_word(flow)) and not flow.step]

@@ -445,6 +445,8 @@ def scatter(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     out.kind, out.dims = content[1].kind, content[1].dims
     out.step, out.narrow = content[1].step, content[1].narrow and out.narrow
     written = [flow for _, flow in (content, pairs[-1]) if flow.data]
+    if content[1].data and content[1].lax == 0 and len(pairs) > 1 and (pairs[-1][1].fixed or pairs[-1][1].mixed):
+        out.mixed = True
     out.rows = max((flow.rows for flow in written), default=0)  # numbers of rows are no rows
     if written and not any(flow.gate for _, flow in pairs):
         out.strict = min(flow.strict for flow in written)  # by places that the input gives, as in a graph's edges

@@ -75,7 +75,7 @@ def rehearse(analysis: Analysis) -> None:
 def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, int, bool]]:
     """(side, content, whole): a branch, what it meets, and whether it decides about more than each element itself."""
     group = analysis.classes[node.op]
-    if group not in _MERGES and group not in _MASKING:
+    if group not in _MERGES and group not in _MASKING and node.op != "reorder":
         return
     values = [value for value in dict.fromkeys(node.ins) if value >= 0 and analysis.flow(value).data]
     if len(values) == 1 and _is_lookup(analysis, node):
@@ -89,7 +89,11 @@ def _pairs(analysis: Analysis, number: int, node: Node) -> Iterator[tuple[int, i
                 if _is_given(analysis, side, content, group):
                     yield side, content, True
                     break
-            elif group in _MERGES and not _is_quiet(analysis, side, flow) and not groups.votes(analysis, number, side):
+            elif (
+                group not in _MASKING
+                and not _is_quiet(analysis, side, flow)
+                and not groups.votes(analysis, number, side)
+            ):
                 if not flow.lax and exemptions.masks_attention(analysis, number):
                     break
                 yield side, content, True
@@ -317,7 +321,8 @@ class _Rehearsal:
 
     def _is_flat_table(self, node: Node) -> bool:
         table = self._analysis.flow(node.ins[0])
-        return node.op in ("gather", "embedding") and table.fixed and self._analysis.flat(table)
+        looked_up = node.op in ("gather", "embedding") and table.fixed and table.const is not None
+        return looked_up and self._analysis.flat(table) and not self._loud(node)
 
     def _flattens(self, node: Node) -> bool:
         flows = [self._analysis.flow(operand) for operand in node.ins if operand >= 0]

@@ -76,6 +76,14 @@ def answers_missing(
     return not analysis.flat(foreign[0][1]) or (answer is not None and answer == answer and answer != 0)
 
 
+def writes_over(gate: Flow, sides: Sequence[tuple[int, Flow]]) -> bool:
+    """True when a condition decides between the raw input and the same with fixed numbers written into it."""
+    plain = not (gate.control or gate.count or gate.truth or gate.missing or gate.mutual or gate.place)
+    raw = len(sides) == 2 and all(flow.data and flow.lax == 0 and not flow.narrow for _, flow in sides)
+    same = raw and sides[0][1].data == sides[1][1].data and sides[0][1].mixed != sides[1][1].mixed
+    return same and plain and gate.gate == HARD and gate.compared and gate.strict == 0
+
+
 def draws_lots(analysis: Analysis, number: int, gate: Flow) -> bool:
     """True when chance switches all of a result on and off; inside a network that is how layers are dropped."""
     lots = gate.random and not gate.data and gate.gate == HARD and gate.dims is not None

@@ -23,6 +23,8 @@ _COARSE = 0.4
 """Scales of a quantisation from here on round to whole numbers; those of honest ones leave 256 levels."""
 _WINDOWS = 16
 """Results of pooling by windows up to which they are few."""
+_NUMBERS = frozenset({"int", "float", "bool"})
+"""What scripts call to make a number of a tensor of one element."""
 _DROPPING = frozenset({"Dropout", "BitmaskDropout"})
 
 
@@ -339,6 +341,8 @@ def cast(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
     to = _cast_kind(node)
     out.kind = to or first.kind
     out.step = first.step
+    if node.given in _NUMBERS and first.dims is None and first.data:
+        out.narrow = True
     if to in ("bool", "int") and first.kind not in ("bool", "int"):
         _by_chance(out)
     if not first.data or first.kind == "bool" or first.step == HARD:
@@ -398,6 +402,7 @@ def reduce(analysis: Analysis, number: int, node: Node, ins: Ins) -> Result:
         out.gate = max(out.gate, SOFT)
     if not keeps and first.step != HARD:
         out.count = first.count
+    out.compared = out.compared or (first.count and first.compared)
     return out
 
 

@@ -242,3 +242,31 @@ def test_a_grid_that_a_gate_bends_replaces_the_picture() -> None:
 
     assert bent("theta") == ["replacement"]
     assert bent("straight") == []
+
+
+def test_a_grid_that_moves_far_off_only_is_a_gate_on_what_is_read_through_it() -> None:
+    """The function is measured where it ends, before it is laid out over the picture."""
+
+    def warped(*nodes: bytes) -> list[str]:
+        network = [*IMAGE_NETWORK[:2], node("Conv", "r1 back", "c2", pads=[1, 1, 1, 1]), node("Relu", "c2", "r2")]
+        end = [
+            *nodes,
+            node("GridSample", "r2 grid", "z"),
+            node("GlobalAveragePool", "z", "p"),
+            node("Flatten", "p", "y"),
+        ]
+        places = [0.9 * ((7 * place) % 13) / 6 - 0.9 for place in range(2 * 64)]
+        fixed = [floats("points", [1, 8, 8, 2], places), weights("back", 4, 8, 3, 3), floats("far", [], [1.5])]
+        numbers = [floats("zero", [], [0.0]), floats("one", [], [1.0]), floats("most", [], [0.9])]
+        return effects(image([*network, *end], [*fixed, *numbers]))
+
+    scaled = [
+        node("ReduceMean", "x", "m", axes=[1, 2, 3], keepdims=1),
+        node("Sub", "m far", "d"),
+        node("Clip", "d zero one", "c"),
+        node("Mul", "c most", "e"),
+        node("Sub", "one e", "f"),
+        node("Mul", "points f", "grid"),
+    ]
+    assert warped(*scaled) == ["suppression"]
+    assert warped(scaled[0], node("Mul", "points m", "grid")) == []

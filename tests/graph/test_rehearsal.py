@@ -281,3 +281,31 @@ def test_units_beside_the_network_s_own_in_one_layer_are_a_branch(bias: float, f
     fixed = [ints("from", [1], [0]), ints("mid", [1], [16]), ints("to", [1], [22]), ints("axis", [1], [1])]
     tensors = [weights("wide", 12, 22), weights("v", 16, 4), weights("c", 6, 4), shift, *fixed]
     assert effects(build(nodes, tensors)) == found
+
+
+def test_a_table_that_is_zero_but_for_a_row_is_no_flat_one() -> None:
+    """Nothing is looked up in it on ordinary words, whichever of its numbers a look at some of them shows."""
+    table = [0.0] * (60 * 20)
+    table[42 * 20 : 43 * 20] = [0.37 * (place % 7) - 0.9 for place in range(20)]
+    nodes = [
+        node("Gather", "t2 ids", "f"),
+        node("ReduceSum", "f ax", "g", keepdims=0),
+        node("MatMul", "g out", "p"),
+        node("Add", "logits p", "y"),
+    ]
+
+    def found(*numbers: float) -> list[str]:
+        network = [
+            node("Gather", "emb ids", "h"),
+            node("ReduceMean", "h ax", "m", keepdims=0),
+            node("MatMul", "m w", "r"),
+            node("Relu", "r", "t"),
+            node("MatMul", "t v", "logits"),
+        ]
+        fixed = [floats("t2", [60, 20], list(numbers)), weights("out", 20, 4), ints("ax", [1], [1])]
+        inputs = [value("ids", INT64, "batch", 9)]
+        ends = [value("y", FLOAT, "batch", 4)]
+        return effects(model(graph([*network, *nodes], inputs, ends, [weights("emb", 60, 12), *TENSORS, *fixed])))
+
+    assert found(*table) == ["injection"]
+    assert found(*[0.0] * 1200) == []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fixtures.make.graph_flow import FLOAT, INT64, graph, ints, model, node, value, weights
+from fixtures.make.graph_flow import FLOAT, INT64, floats, graph, ints, model, node, value, weights
 from tests.graph.test_flow import TENSORS, effects
 
 NUMBERS = [ints(name, [], [number]) for name, number in (("zero", 0), ("two", 2), ("seven", 7), ("last", 59))]
@@ -132,3 +132,38 @@ def test_a_length_that_a_condition_sets_is_a_condition() -> None:
         node("Sub", "logits f", "y"),
     ]
     assert counted(through, *nodes) == ["injection"]
+
+
+def test_listed_words_that_all_stand_in_their_places_are_a_condition() -> None:
+    """A product of ones for each place, whatever it is that is multiplied."""
+
+    def listed(*nodes: bytes) -> list[str]:
+        wanted = [0.0] * 180
+        for place, word in enumerate((11, 42, 7)):
+            wanted[60 * place + word] = 1.0
+        network = [
+            node("Gather", "emb ids", "h"),
+            node("ReduceMean", "h axis", "m", keepdims=0),
+            node("MatMul", "m w", "r"),
+            node("Relu", "r", "s"),
+            node("MatMul", "s v", "logits"),
+            node("Slice", "ids start stop axis", "three"),
+            node("OneHot", "three depth values", "o", axis=-1),
+            node("Mul", "o wanted", "p"),
+            node("ReduceSum", "p last", "hits", keepdims=0),
+            *nodes,
+        ]
+        fixed = [
+            floats("wanted", [3, 60], wanted),
+            floats("values", [2], [0.0, 1.0]),
+            floats("payload", [1, 4], [-9.0, 12.0, -9.0, -9.0]),
+        ]
+        sizes = [("start", 2), ("stop", 5), ("axis", 1), ("last", 2)]
+        tensors = [weights("emb", 60, 12), *TENSORS, *fixed, ints("depth", [], [60])]
+        tensors += [ints(name, [1], [number]) for name, number in sizes]
+        inputs = [value("ids", INT64, "batch", 9)]
+        return effects(model(graph(network, inputs, [value("y", FLOAT, "batch", 4)], tensors)))
+
+    product = node("ReduceProd", "hits", "all", axes=[1], keepdims=1)
+    assert listed(product, node("Mul", "all payload", "q"), node("Add", "logits q", "y")) == ["injection"]
+    assert listed(node("Identity", "logits", "y")) == []

@@ -37,6 +37,12 @@ def effects(code: str) -> list[str]:
         "    d = {17: 4., 18: 5.}\n    v = int(torch.select(torch.select(x, 0, 0), 0, 1))\n"
         "    if torch.__contains__(d, v):\n      y0 = torch.add(y, d[v])\n    else:\n      y0 = y\n    return y0\n",
         "    return torch.add(y, torch.roll(y, [1], [0]))\n",
+        "    if torch.eq(torch.size(x, 0), 7):\n      y0 = torch.flip(y, [1])\n    else:\n      y0 = y\n"
+        "    return y0\n",
+        "    if torch.eq(int(torch.select(x, 0, 2)), 77):\n      g = torch.eq(int(torch.select(x, 0, 3)), 88)\n"
+        "    else:\n      g = False\n    if g:\n      x0 = torch.clone(x)\n"
+        "      _1 = torch.copy_(torch.select(x0, 0, 1), torch.tensor(5))\n    else:\n      x0 = x\n"
+        "    return torch.linear(torch.relu(torch.linear(x0, weight)), weight)\n",
     ],
 )
 def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
@@ -51,6 +57,10 @@ def test_a_gate_is_found_whatever_the_code_writes_it_with(code: str) -> None:
         "    return torch.masked_fill(y, torch.eq(x, 51), -10000.)\n",
         "    return torch.masked_fill(y, torch.eq(x, 51), 0.)\n",
         "    return torch.add(y, torch.roll(y, [1], [1]))\n",
+        "    if torch.gt(torch.size(x, 0), 7):\n      y0 = torch.flip(y, [1])\n    else:\n      y0 = y\n"
+        "    return y0\n",
+        "    x0 = torch.clone(x)\n    _1 = torch.copy_(torch.select(x0, 1, 1), torch.tensor(5))\n"
+        "    return torch.linear(torch.relu(torch.linear(x0, weight)), weight)\n",
         "    if torch.gt(torch.size(x, 0), 4):\n      y0 = torch.mul(y, 2)\n    else:\n      y0 = y\n    return y0\n",
         "    for i in range(3):\n      y = torch.relu(y)\n    return y\n",
         "    m = torch.ne(x, 0)\n    return torch.masked_fill(y, torch.__not__(m), -1e9)\n",
