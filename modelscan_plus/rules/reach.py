@@ -63,9 +63,7 @@ _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "servin
 _LIBRARIES_OF_SERVERS = ("litserve", "bentoml", "ts", "kserve", "mlserver", "sagemaker_inference")
 _SERVER = "a server runs it"
 _PLUGINS = frozenset(
-    f"{name}.{method}"
-    for name in ("Filter", "Pipe", "Pipeline", "Action")
-    for method in ("inlet", "outlet", "stream", "pipe", "pipes", "action", "on_startup", "on_shutdown")
+    f"{name}.{method}" for name in ("Filter", "Action") for method in ("inlet", "outlet", "stream", "action")
 )
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
@@ -233,8 +231,13 @@ def _of_mlflow(tree: Tree) -> list[str]:
 
 
 def _is_plugin(file: TreeFile) -> bool:
-    """True for a file with a class and method by which Open WebUI and its pipelines know a plugin."""
-    return any(effect.function in _PLUGINS for summary in file.top(PythonSummary) for effect in summary.effects)
+    """True for a filter or action of Open WebUI that acts or gives away what passes through it; one that asks a service
+    for something and goes on with the answer does its work."""
+    effects = (effect for summary in file.top(PythonSummary) for effect in summary.effects)
+    return any(
+        effect.function in _PLUGINS and (effect.kind not in _NETWORK or effect.discarded or "secret" in effect.flows)
+        for effect in effects
+    )
 
 
 def _imports(file: TreeFile, library: str) -> bool:

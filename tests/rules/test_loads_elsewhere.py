@@ -16,6 +16,8 @@ CONFIG = json.dumps({"auto_map": {"AutoModel": "modeling_x.M"}}).encode()
         ("from transformers import pipeline\np = pipeline('text-generation', 'evil/x', trust_remote_code=True)", True),
         ("from vllm import LLM\nm = LLM(model='evil/x', trust_remote_code=True)", True),
         ("from transformers import pipeline\np = pipeline('text-generation', 'org/x', trust_remote_code=False)", False),
+        ("class Arguments:\n    pass\na = Arguments(trust_remote_code=True)", False),
+        ("from .other import Arguments\na = Arguments(trust_remote_code=True)", False),
         (
             "from transformers.dynamic_module_utils import get_class_from_dynamic_module as g\nC = g('m.C', 'evil/x')",
             True,

@@ -584,7 +584,7 @@ def _trusts(node: ast.Call, dotted: str) -> bool:
         return _true(node, "trust_remote_code")
     given = [item.value for item in node.keywords if item.arg == "trust_remote_code"]
     plainly = any(isinstance(value, ast.Constant) and value.value is True for value in given)
-    return plainly and not dotted.startswith("builtins.")
+    return plainly and bool(dotted) and not dotted.startswith(("builtins.", ".", "…"))
 
 
 _LOADS = frozenset(("torch.load", "torch.hub.load_state_dict_from_url"))
