@@ -1055,3 +1055,12 @@ def test_what_a_class_that_is_not_here_holds_is_data_and_not_called_with_all_tha
         + "    def prepare(self):\n        os.system('sh /tmp/.n')\n"
     )
     assert worst(runs) >= Severity.HIGH.rank
+
+
+def test_a_function_that_hands_itself_a_new_function_each_time_comes_to_an_end() -> None:
+    source = (
+        "import lib\ndef apply(model, x, callback=None):\n    if lib.many(model):\n        for each in model.parts:\n"
+        "            apply(each, x, callback=lambda d: callback(d))\n    return model(x)\n"
+        "class M:\n    def forward(self, x):\n        return apply(self.model, x)\n"
+    )
+    assert not finished(source)[0]

@@ -254,7 +254,10 @@ class Machine:
         if ways > most or again > _AGAIN or (again and len(self._stack) > _DEEPEST // 2):
             arguments = [_widened(value) for value in arguments]
             keywords = {name: _widened(value) for name, value in keywords.items()}
-            key = (id(function.node), id(function.scope), self.when, _kinds(arguments), _kinds(keywords.values()))
+            kinds = (_kinds(arguments), _kinds(keywords.values()))
+            if again > _AGAIN:  # each round may write its functions anew
+                kinds = (_kinds(map(_written, arguments)), _kinds(map(_written, keywords.values())))
+            key = (id(function.node), id(function.scope), self.when, *kinds)
         else:
             key = (
                 id(function.node), id(function.scope), module.version, len(module.names), self.when,
@@ -358,6 +361,13 @@ class Machine:
                 case Table() if depth < 3:
                     for item in [*list(option.items.values()), *option.others][: 50 >> 2 * depth]:
                         self.hand_over(item, node, scope, depth + 1, driven=driven)
+
+
+def _written(value: Value) -> Value:
+    """A function as it is written, whatever holds around it."""
+    if isinstance(value, Either):
+        return Either(tuple(map(_written, value.options)))
+    return Known(f"§{id(value.node)}") if isinstance(value, Function) else value
 
 
 def _kinds(values: Iterable[Value]) -> tuple[object, ...]:
