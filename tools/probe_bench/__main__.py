@@ -12,7 +12,11 @@ def main() -> None:
     """Run every part as a process of its own; exit with 1 where one breaks or misses what it checks."""
     parser = argparse.ArgumentParser(description=__doc__)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="a few minutes: a small zoo for each part")
+    size.add_argument(
+        "--quick",
+        action="store_true",
+        help="a small zoo for each part; those of language models take five minutes of one core",
+    )
     size.add_argument("--large", action="store_true", help="convolutional networks on 32 x 32 images, too")
     given = parser.parse_args()
     quick = ["--quick"] if given.quick else []
