@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from modelscan_plus.formats.graphs.torchscript import TorchScriptFacts
 from modelscan_plus.graph.ir import Attribute, Const, Graph, Node, Number
 from modelscan_plus.graph.torchscript.operators import call, constant
-from modelscan_plus.graph.torchscript.signature import Given, called, give_ranks, layered, named_fields
+from modelscan_plus.graph.torchscript.signature import Given, called, give_ranks, named_fields
 from modelscan_plus.graph.torchscript.values import Function, Loader, Module, Opaque, Ref
 
 NODES = 100_000
@@ -83,11 +83,7 @@ class _Lowering:
         environment: Environment = {method.args.args[0].arg if method.args.args else "self": root}
         examples = shapes if isinstance(shapes, list) else []
         for place, argument in enumerate(method.args.args[1:]):
-            given = environment[argument.arg] = self._input(
-                argument, examples[place] if place < len(examples) else None
-            )
-            if isinstance(given, Ref) and place in layered(examples):
-                graph.batched.discard(given.id)
+            environment[argument.arg] = self._input(argument, examples[place] if place < len(examples) else None)
         try:
             result = self._body(method, environment)
             for ref in _refs(result):

@@ -1,15 +1,13 @@
 """What the code of a module says about its inputs and results: methods, named fields, dictionaries, ranks."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from modelscan_plus.graph.ir import Const, Dims, Graph, Node
+from modelscan_plus.graph.ir import Dims, Graph, Node
 from modelscan_plus.graph.operators import operators
 
 _HOPS = 12
 """Operators between an input and the layer that says how many dimensions it has."""
-_LAYERED = 4
-"""Dimensions from which an input may hold something for each layer."""
 _KEEP = frozenset({"copy", "smooth", "saturate", "activation", "arith", "cast", "norm", "join"})
 _MOVES = frozenset({"spread", "reorder", "pad"})
 
@@ -47,14 +45,6 @@ def named_fields(declared: ast.ClassDef) -> tuple[str, ...]:
         for item in declared.body
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     )
-
-
-def layered(examples: Sequence[object]) -> set[int]:
-    """Places of inputs whose batch comes second, as keys and values that are kept for each layer: their first
-    dimension differs from the batch of the first input, and their second one is it."""
-    dims = [example.dims if isinstance(example, Const) else () for example in examples]
-    batch = next((size[0] for size in dims if len(size) > 1), None)
-    return {place for place, size in enumerate(dims) if len(size) >= _LAYERED and size[0] != batch == size[1]}
 
 
 def give_ranks(graph: Graph) -> None:
