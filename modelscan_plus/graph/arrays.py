@@ -4,6 +4,7 @@ No numpy: the analysis happens behind the sandbox, where nothing can be imported
 depend on what is installed. An array is a tuple of dimensions and a flat list in row-major order.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -43,6 +44,10 @@ def positions(dims: Shape, steps: Sequence[int], start: int = 0) -> Iterator[int
     """Places in a flat list for each element of an array of `dims` that is laid out by `steps`."""
     if not dims:
         yield start
+        return
+    if len(dims) == 1:
+        step = steps[0]
+        yield from range(start, start + dims[0] * step, step) if step else itertools.repeat(start, dims[0])
         return
     for index in range(dims[0]):
         yield from positions(dims[1:], steps[1:], start + index * steps[0])

@@ -20,7 +20,7 @@ _ROUNDS, _RUNS = 6, 40
 """Rounds, each with numbers of another size or another kind of chance, and runs of each."""
 _STATES = 400
 """Numbers of one round that are kept."""
-STEPS = 4_000_000
+STEPS = 2_000_000
 """Numbers that all runs for one graph may read, make and multiply."""
 _OFTEN = 0.15
 _ALWAYS = 0.05
@@ -84,6 +84,7 @@ def _rounds(analysis: Analysis, branch: Branch) -> Rounds:
     dims = [dims_of_input(values[source].dims) for source in branch.inputs]
     if sum(map(count, dims)) > _INPUT:
         return []
+    picture = any(len(size) >= _PICTURE for size in dims)
     evaluator = Evaluator(analysis.graph)
     rounds: Rounds = []
     for turn in range(_ROUNDS):
@@ -97,5 +98,8 @@ def _rounds(analysis: Analysis, branch: Branch) -> Rounds:
                 analysis.rehearsed += evaluator.work
                 return []
         rounds.append(states)
+        if picture and max(map(states.count, set(states)), default=0) > (1 - _ALWAYS) * len(states):
+            rounds = []  # pictures have to be awake in every round
+            break
     analysis.rehearsed += evaluator.work
     return rounds if all(rounds) else []
