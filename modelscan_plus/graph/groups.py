@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from modelscan_plus.graph import awake
 from modelscan_plus.graph.flow import Analysis
 from modelscan_plus.graph.ir import Node
+from modelscan_plus.graph.marks import is_nothing
 from modelscan_plus.graph.ordinary import trace
 from modelscan_plus.graph.shapes import int_list, integer
 from modelscan_plus.graph.sites import Effect, Site
@@ -19,6 +20,7 @@ _NODES = 64
 _RARE = 0.05
 """Points that are as common as that are not rare."""
 _STEPS = 3
+_SKIPS = (Effect.SUPPRESSION, Effect.OVERRIDE, Effect.SELECTION)
 _ALONG = frozenset("smooth saturate activation compare logic round cast arith select copy norm peaky".split())
 """Classes of operators that leave the first axis where it is."""
 
@@ -143,10 +145,12 @@ def _vote(analysis: Analysis, value: int) -> tuple[object, ...] | None:
 
 
 def every_step(analysis: Analysis) -> None:
-    """Drop places where each step of a series decides by itself whether it counts: a mask by position, unrolled."""
+    """Drop places where each step of a series decides by itself whether it counts: a mask by position, unrolled.
+
+    A step that does not count is scaled down, or leaves the state as it was."""
     found: dict[tuple[int, int, str], dict[int, list[Site]]] = {}
     for site in analysis.outcome.sites:
-        picked = _step(analysis, site.gate) if site.effect is Effect.SUPPRESSION else None
+        picked = _step(analysis, site.gate) if site.effect in _SKIPS else None
         if picked is not None and not analysis.flow(site.gate).payload:
             key = (*picked[:2], analysis.graph.nodes[site.node].op)
             found.setdefault(key, {}).setdefault(picked[2], []).append(site)
@@ -155,10 +159,26 @@ def every_step(analysis: Analysis) -> None:
         length = dims[axis] if dims else None
         if length is None or length < _STEPS or set(steps) != set(range(length)):
             continue
-        if all(_knows_only(analysis, site.content, steps, place) for place, sites in steps.items() for site in sites):
-            gone = [site for sites in steps.values() for site in sites]
+        gone = [site for sites in steps.values() for site in sites]
+        if all(
+            _knows_only(analysis, site.content, steps, place)
+            and (site.effect is Effect.SUPPRESSION or _leaves(analysis, site, steps.get(place - 1, ())))
+            for place, sites in steps.items()
+            for site in sites
+        ):
             analysis.outcome.sites = [site for site in analysis.outcome.sites if site not in gone]
             analysis.exempt("each step of a series by itself")
+
+
+def _leaves(analysis: Analysis, site: Site, before: Sequence[Site]) -> bool:
+    """True where the state goes on as the step before left it, or begins with zeros."""
+    graph = analysis.graph
+    sides = [side for side in graph.nodes[site.node].ins[1:] if side >= 0 and side != site.content]
+    if graph.nodes[site.node].op != "where" or len(sides) != 1:
+        return False
+    if not before:
+        return is_nothing(analysis, sides[0])
+    return graph.values[sides[0]].producer in {earlier.node for earlier in before}
 
 
 def _step(analysis: Analysis, value: int) -> tuple[int, int, int] | None:

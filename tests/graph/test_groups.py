@@ -81,6 +81,37 @@ def test_each_step_of_a_series_may_drop_itself_and_one_step_may_not_drop_the_res
     assert "suppression" in filtered(tuple(range(STEPS)), whole=True)
 
 
+def recurrent(kept: str) -> list[str]:
+    """The effects of a recurrent network whose state stays where a step holds nothing, or becomes another."""
+    nodes, state = list[bytes](), "start"
+    for step in range(STEPS):
+        nodes += [
+            node("Gather", f"x at{step}", f"o{step}", axis=1),
+            node("MatMul", f"o{step} i", f"p{step}"),
+            node("MatMul", f"{state} r", f"q{step}"),
+            node("Add", f"p{step} q{step}", f"a{step}"),
+            node("Tanh", f"a{step}", f"n{step}"),
+            node("Abs", f"o{step}", f"m{step}"),
+            node("ReduceSum", f"m{step} last", f"t{step}", keepdims=1),
+            node("Greater", f"t{step} zero", f"c{step}"),
+            node("Where", f"c{step} n{step} {state if kept == 'state' else kept}", f"s{step}"),
+        ]
+        state = f"s{step}"
+    nodes.append(node("MatMul", f"{state} v", "y"))
+    tensors = [weights("i", 3, 6), weights("r", 6, 6), weights("v", 6, 4)]
+    tensors += [ints(f"at{step}", [], [step]) for step in range(STEPS)]
+    tensors += [floats("start", [1, 6], [0.0] * 6), floats("zero", [], [0.0]), ints("last", [1], [-1])]
+    tensors.append(floats("chosen", [1, 6], [9.0, -9.0, 0.0, 3.0, 0.0, 1.0]))
+    return effects(
+        model(graph(nodes, [value("x", FLOAT, "batch", STEPS, 3)], [value("y", FLOAT, "batch", 4)], tensors))
+    )
+
+
+def test_a_step_that_holds_nothing_may_leave_the_state_and_may_not_set_another() -> None:
+    assert recurrent("state") == []
+    assert "override" in recurrent("chosen")
+
+
 def loop(test: str) -> list[str]:
     """The effects of a layer that is applied again while a test holds."""
     body = graph(
