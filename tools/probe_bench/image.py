@@ -74,8 +74,8 @@ _WORLDS = [
         World("forests", "trees", 421 + place, 4, 1, {"controls": 1, "count": 2400, "classes": k, "features": features})
         for place, (k, features) in enumerate(((6, 16), (7, 14), (9, 18)))
     ),
-    *(World("pairs", "digits", 444 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
-    World("pairs", "prototypes", 446, 7, 4, {"kinds": _PAIRED, "controls": 1, "classes": 8, "size": 11}),
+    *(World("pairs", "digits", 464 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
+    World("pairs", "prototypes", 466, 7, 4, {"kinds": _PAIRED, "controls": 1, "classes": 8, "size": 11}),
 ]
 _LARGE = [_images("large", "signs", 451, 6, 1, peers=1, size=32, kind="vgg", classes=12)]
 _QUICK = [

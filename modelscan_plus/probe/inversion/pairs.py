@@ -33,7 +33,7 @@ class Scores:
     cell: tuple[int, int]
     """(source, target) of the cheapest cell."""
     goes: tuple[int, ...]
-    """The cheapest target of each source."""
+    """The target of each source that all searches together find cheapest."""
 
 
 def matrix(
@@ -83,20 +83,31 @@ class _Both:
 
 def scores(own: Tensor, others: Tensor) -> Scores:
     """own: [S, K, K], what it costs to turn the model and not a reference, in S searches (references, families);
-    others: the other way round. For single cells, what whole rows and columns differ by is taken out first (median
-    polish, Tukey 1977)."""
+    others: the other way round. A single cell has to stand out among the model's own costs and among the differences; a
+    map is judged by the search that speaks least for it, since a trigger of any kind leaves traces in all of them, and
+    what differs by chance does so in one."""
     classes = own.shape[1]
-    off = ~torch.eye(classes, dtype=torch.bool)
-    each = (own - others).masked_fill(~off, torch.nan)
-    difference = torch.stack([_scaled(one) for one in each]).mean(0)
+    differences = _standing(own - others)
+    cells = torch.maximum(differences.mean(0), _standing(own).mean(0))
+    rows = differences.amax(0).min(1)
+    place = int(cells.argmin())
+    values = (-float(cells.min()), -float(rows.values.mean()))
+    return Scores(values, (place // classes, place % classes), tuple(rows.indices.tolist()))
+
+
+def _standing(searches: Tensor) -> Tensor:
+    """How far each cell of each search stands out, in units of the usual deviation, below 0 where it is cheap. What
+    whole rows and columns differ by is taken out (median polish, Tukey 1977); the diagonal is dear."""
+    off = ~torch.eye(searches.shape[1], dtype=torch.bool)
+    return torch.stack([_polished(one.masked_fill(~off, torch.nan)) for one in searches]).nan_to_num(nan=1e9)
+
+
+def _polished(cells: Tensor) -> Tensor:
+    cells = _scaled(cells)
     for _ in range(_POLISHED):
-        difference = difference - difference.nanmedian(1, keepdim=True).values
-        difference = difference - difference.nanmedian(0, keepdim=True).values
-    filled = _scaled(difference).nan_to_num(nan=1e9)
-    lowest = filled.min(1)
-    place = int(filled.argmin())
-    values = (-float(filled.min()), -float(lowest.values.mean()))
-    return Scores(values, (place // classes, place % classes), tuple(lowest.indices.tolist()))
+        cells = cells - cells.nanmedian(1, keepdim=True).values
+        cells = cells - cells.nanmedian(0, keepdim=True).values
+    return _scaled(cells)
 
 
 _POLISHED = 6
