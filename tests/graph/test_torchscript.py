@@ -101,7 +101,7 @@ def test_real_modules_are_analysed_without_findings() -> None:
     class Net(nn.Module):  # type: ignore[name-defined,misc]
         def __init__(self) -> None:
             super().__init__()
-            self.conv, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+            self.conv, self.norm = nn.Conv2d(3, 8, 3, padding="same"), nn.BatchNorm2d(8)
             self.rnn, self.out = nn.GRU(8, 16, batch_first=True), nn.Linear(16, 4)
 
         def forward(self, x):  # type: ignore[no-untyped-def]

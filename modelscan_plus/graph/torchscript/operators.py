@@ -288,7 +288,7 @@ def _conv(emitter: Emitter, name: str, arguments: Arguments, keywords: Keywords)
     if (found := numbers(pads)) is not None:
         attrs["pads"] = found + found
     elif isinstance(pads, str):
-        attrs["auto_pad"] = pads.upper()
+        attrs["auto_pad"] = "SAME_UPPER" if pads == "same" else pads.upper()
     transposed = "transpose" in name or (name == "_convolution" and len(arguments) > 6 and arguments[6] is True)
     return emitter.emit("conv", ins, attrs, "conv_transpose" if transposed else name)[0]
 
@@ -455,7 +455,8 @@ _TABLE: tuple[tuple[str, Handler], ...] = (
     ("split split_with_sizes chunk unbind tensor_split unsafe_split unsafe_chunk", _split),
     ("to type float bool int Float Bool Int _cast_Float _cast_Long", _cast),
     ("addmm baddbmm addbmm addmv linear bilinear matmul mm bmm mv dot einsum", _dense),
-    ("conv1d conv2d conv3d _convolution convolution conv_transpose1d conv_transpose2d conv_transpose3d", _conv),
+    ("conv1d conv2d conv3d _convolution _convolution_mode convolution", _conv),
+    ("conv_transpose1d conv_transpose2d conv_transpose3d", _conv),
     ("layer_norm batch_norm group_norm instance_norm rms_norm native_layer_norm local_response_norm", _norm),
     ("max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d max_pool2d_with_indices", _pool),
     ("adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d _adaptive_avg_pool2d", _pool),
