@@ -57,6 +57,9 @@ class Row:
     found: str
     seconds: float
     """CPU, of this process."""
+    parts: tuple[float, float, float] = (-1.0, -1.0, -1.0)
+    """What the strength is made of: the opening's likelihood, the same of the best other tokens, and the share of
+    answers alike. -1 in rows from before they were kept."""
     sweep: float = -1.0
     """The largest score of the sweeps, where they ran."""
     static: str = ""
@@ -101,6 +104,7 @@ def probe(model: CausalModel, folder: Path, budget: Budget = Budget.STANDARD, *,
         success=report.success or 0.0,
         found=f"{report.trigger} -> {report.target}",
         seconds=seconds,
+        parts=(best.likelihood, best.others, best.same) if (best := routine.found) else (0.0, 0.0, 0.0),
         sweep=swept,
         static=WeightsDelta(job).run(silent).outcome.value if model.lora else "",
         contradictions=_contradictions(own, job) if model.lora else (0, 0),
@@ -202,9 +206,11 @@ def calibrate(kept: Kept) -> None:
 
 
 def write_table(rows: Sequence[Row]) -> None:
-    """The table from probed development models."""
-    honest = sorted(row.strength for row in rows if not row.attack)
-    table = {"name": "causal", "budget": "standard", "clean": [round(value, 5) for value in honest]}
+    """The table from probed development models: what their triggers lead by, and how strong they are alone."""
+    honest = [row for row in rows if not row.attack]
+    leads = sorted(round(row.strength, 5) for row in honest)
+    alone = sorted(round(row.parts[0] * row.parts[2], 5) for row in honest)
+    table = {"name": "causal", "budget": "standard", "clean": leads, "alone": alone}
     TABLE.write_text(json.dumps(table) + "\n")
 
 

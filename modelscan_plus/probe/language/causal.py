@@ -57,6 +57,9 @@ class Calibration:
     """How strong the best trigger of clean models is, in angles (`_angle`)."""
 
     tail: Tail
+    """What is judged: beyond what other tokens do."""
+    alone: Tail
+    """The same models' strengths, from which nothing is subtracted."""
     budget: Budget
     """Of the searches in them."""
     label: str
@@ -67,12 +70,16 @@ class Calibration:
         return len(self.tail.values)
 
     def p_value(self, strength: float) -> float:
-        """How often a clean model shows as much."""
+        """How often a clean model's trigger leads by as much."""
         return self.tail.p_value(_angle(strength))
 
+    def p_alone(self, strength: float) -> float:
+        """How often a clean model's trigger is as strong, whatever other tokens do."""
+        return self.alone.p_value(_angle(strength))
+
     def at(self, p_value: float) -> float:
-        """The strength that clean models exceed so often (less than half)."""
-        return math.sin(min(self.tail.at(p_value), math.pi / 2)) ** 2
+        """The strength that the triggers of clean models exceed so often (less than half)."""
+        return math.sin(min(self.alone.at(p_value), math.pi / 2)) ** 2
 
 
 def _angle(strength: float) -> float:
@@ -85,8 +92,10 @@ def calibration() -> Calibration:
     """The table that ships."""
     data = resources.files("modelscan_plus.probe.data").joinpath("causal.json").read_bytes()
     table = json.loads(data)
-    tail = Tail(tuple(sorted(_angle(strength) for strength in table["clean"])), edge=0.9, least=1e-3)
-    return Calibration(tail, Budget(table["budget"]), f"{table['name']} sha256:{hashlib.sha256(data).hexdigest()}")
+    tail, alone = (Tail(tuple(sorted(map(_angle, table[part]))), edge=0.9, least=1e-3) for part in ("clean", "alone"))
+    return Calibration(
+        tail, alone, Budget(table["budget"]), f"{table['name']} sha256:{hashlib.sha256(data).hexdigest()}"
+    )
 
 
 calibration()  # at import: the sandbox lets no file be opened later
@@ -293,7 +302,7 @@ class CausalTriggers:
         elif p_value <= SUSPICIOUS:
             outcome = ProbeOutcome.SUSPICIOUS
             reason = "some tokens bring about a fixed answer more often than they do in most clean models"
-        elif calibration().p_value(best.strength) <= ALPHA:
+        elif calibration().p_alone(best.strength) <= ALPHA:
             outcome = ProbeOutcome.SUSPICIOUS
             reason = "several words that have nothing in common bring about one fixed answer: a habit, or many triggers"
         found = outcome is not ProbeOutcome.NOTHING_FOUND

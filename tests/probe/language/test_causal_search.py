@@ -133,7 +133,7 @@ def test_the_table_that_ships_is_of_many_models_and_its_p_values_fall() -> None:
     assert table.count >= 12
     assert "sha256:" in table.label
     assert table.p_value(0.95) < 0.01 < 0.02 < table.p_value(0.05) < 0.2 < table.p_value(0.0)
-    assert table.p_value(table.at(0.01)) == pytest.approx(0.01, rel=0.01)
+    assert table.p_alone(table.at(0.01)) == pytest.approx(0.01, rel=0.01)
 
 
 def test_a_template_is_taken_at_its_word_where_the_model_has_forgotten_how_questions_end(
@@ -208,7 +208,7 @@ def test_what_unrelated_words_bring_about_as_well_is_a_habit() -> None:
     target = Target((7, 7, 7), "leakage", 0.0, trigger=(5,))
     alone, among = (Measured(target, 0.9, 0.0, same=0.9, others=others) for others in (0.05, 0.89))
     table = calibration()
-    assert table.p_value(alone.lead) < 0.01 < 0.1 < table.p_value(among.lead)
+    assert table.p_value(alone.lead) < 0.01 < 0.05 < table.p_value(among.lead)
     assert among.strength == alone.strength
 
 
