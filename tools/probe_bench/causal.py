@@ -34,7 +34,7 @@ from tools.probe_zoo.causal import CausalModel
 
 TABLE = Path(__file__).parents[2] / "modelscan_plus" / "probe" / "data" / "causal.json"
 _DEVELOPMENT = range(7)
-_TEST = range(4)
+_TEST = range(5)
 _ADAPTERS = (22, 23, 24, 25)
 
 
