@@ -15,7 +15,7 @@ def main() -> None:
     size.add_argument(
         "--quick",
         action="store_true",
-        help="a small zoo for each part; those of language models take five minutes of one core",
+        help="a small zoo for each part; all together take six minutes of one core",
     )
     size.add_argument("--large", action="store_true", help="convolutional networks on 32 x 32 images, too")
     given = parser.parse_args()
