@@ -129,14 +129,22 @@ class _Bounds:
         if node.op == "concat" or node.op == "scatter":
             return _hull(operands, all(bounds.constant for bounds in operands))
         if node.op == "softmax":
-            dims = self._analysis.flow(node.ins[0]).dims
-            single = dims is not None and bool(dims) and dims[integer(node, "axis", -1) % len(dims)] == 1
-            return Bounds(1.0, 1.0, True) if single and node.given != "LogSoftmax" else Bounds(0.0, 1.0, False)
+            single = self._is_single(node) and node.given != "LogSoftmax"
+            return Bounds(1.0, 1.0, True) if single else Bounds(0.0, 1.0, False)
         if group in ("compare", "logic"):
             return _TRUTH
         if group in _SAME or node.op in ("reduce_mean", "reduce_max", "reduce_min"):
             return operands[0]._replace(constant=operands[0].low == operands[0].high)
         return self._anything
+
+    def _is_single(self, node: Node) -> bool:
+        """True for a soft-max over one element, whichever operator set: before 13 it goes over all axes from `axis` on,
+        which is 1 unless it is said; since then over one, the last unless it is said."""
+        dims = self._analysis.flow(node.ins[0]).dims
+        if not dims:
+            return False
+        first = integer(node, "axis", min(1, len(dims) - 1)) % len(dims)
+        return all(length == 1 for length in dims[first:])
 
     def _clipped(self, node: Node, first: Bounds) -> Bounds:
         low, high = node.attrs.get("min"), node.attrs.get("max")
