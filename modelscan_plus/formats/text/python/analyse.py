@@ -12,7 +12,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python import accounts, deeds
+from modelscan_plus.formats.text.python import accounts, arguments, deeds
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
@@ -38,9 +38,7 @@ from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.sinks import (
     HOOK_VARIABLE,
     METHOD_KINDS,
-    NAMED_FIRST,
     OPENS,
-    START_PATH,
     kind_of,
 )
 from modelscan_plus.formats.text.python.spoken import spoken
@@ -179,14 +177,14 @@ class Finder:
             yield self._simple("held", f"{module}.…", block, node)
             return
         if dotted in OPENS:
-            kind = _opens(node)
+            kind = arguments.opens(node)
         elif (
             kind is None
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "open"
             and (dotted is None or dotted.startswith(("….", "pathlib.")))
         ):
-            kind, dotted = _opens(node, 0), "….open"
+            kind, dotted = arguments.opens(node, 0), "….open"
         elif dotted == "functools.partial" and node.args:
             inner, disguised = self._names.resolve(node.args[0])
             kind, dotted = (kind_of(inner), inner) if inner else (None, dotted)
@@ -194,7 +192,7 @@ class Finder:
             module = self._names.folder.text(node.args[0]) if node.args else None
             kind = None if module else "module"
             self.imports += [(module, ())] if module else []
-        if kind is None and _trusts(node, dotted or ""):
+        if kind is None and arguments.trusts(node, dotted or ""):
             kind = "remote"
             dotted = dotted or f"….{node.func.attr if isinstance(node.func, ast.Attribute) else ''}"
         kind = self._settled(kind, dotted or "", node)
@@ -259,12 +257,12 @@ class Finder:
     def _settled(self, kind: str | None, dotted: str, node: ast.Call) -> str | None:
         """The kind, where it depends on the arguments."""
         if dotted == "numpy.load":
-            return kind if _true(node, "allow_pickle") else None
+            return kind if arguments.is_set(node, "allow_pickle") else None
         if dotted == "torch.hub.load_state_dict_from_url":
-            return "unpickle" if _unguarded(dotted, node) else kind
+            return "unpickle" if arguments.unguarded(dotted, node) else kind
         if kind == "magic":
             return "process" if magic(node, self._names) else None
-        if kind == "code" and self._argument(node, dotted, "code", given=False).startswith("!"):
+        if kind == "code" and arguments.argument(node, dotted, "code", self._names, given=False).startswith("!"):
             return "process"  # a cell of IPython
         return kind
 
@@ -288,9 +286,9 @@ class Finder:
         given: bool = False,
     ) -> Iterator[Effect]:
         self._names.folder.decoded = False
-        argument = self._argument(node, dotted, kind, given=given)
+        argument = arguments.argument(node, dotted, kind, self._names, given=given)
         flows, body = self._origins(node, block)
-        flows |= deeds.given_away(kind, node, self._names) | _unguarded(dotted, node)
+        flows |= deeds.given_away(kind, node, self._names) | arguments.unguarded(dotted, node)
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
             flows |= self._flow.origins(node.func.value, block.name)
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
@@ -302,7 +300,7 @@ class Finder:
         flows |= deeds.written(kind, node, block, self._names)
         if kind == "download" and (
             flows & {"secret", "host"}
-            or _keyword(node, "data")
+            or arguments.has_keyword(node, "data")
             or deeds.gives(node, dotted, argument, self._names, given=self._is_given(node, block), discarded=discarded)
         ):
             kind = "send"
@@ -351,7 +349,7 @@ class Finder:
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
         if kind in ("write", "delete"):
-            return self._file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
+            return arguments.file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
         if kind == "upload" and dotted.startswith("….") and not _uploads(flows, dotted):
             return ""
         if kind == "process" and "given" in flows and deeds.asks(argument):
@@ -407,73 +405,6 @@ class Finder:
                 return self._names.folder.text(code)
         return None
 
-    def _argument(self, node: ast.Call, dotted: str, kind: str, *, given: bool) -> str:
-        """What is run, fetched or opened, as far as it is constant; unknown parts become an ellipsis."""
-        if given:
-            values = [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
-        else:
-            values = list(node.args) or [
-                item.value
-                for item in node.keywords
-                if item.arg
-                in (
-                    "args",
-                    "url",
-                    "cmd",
-                    "command",
-                    "source",
-                    "path",
-                    "model",
-                    "name_or_path",
-                    "pretrained_model_name_or_path",
-                )
-            ]
-        if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
-            values = [node.func.value]
-        if kind == "remote":
-            values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(self._names.folder.text(value) or ""))
-        if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
-            values = places  # where it goes says more than what it is called there
-        elif kind == "upload" and dotted.rpartition(".")[2] in _BUCKETS:
-            values = [item.value for item in node.keywords if item.arg == "Bucket"] or node.args[1:2]
-        if kind == "send" and (places := accounts.places(node, self._names)):
-            values = places
-        if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
-            values = values[1:]
-        if dotted in NAMED_FIRST:
-            values = values[1:] or [item.value for item in node.keywords if item.arg in ("location", "path")] or values
-        if kind == "code" and values:
-            return self._code_argument(values[0])
-        if kind in ("process", "connect"):
-            return " ".join(spoken(value, self._names) for value in values[:2])
-        return spoken(values[0], self._names) if values else ""
-
-    def _code_argument(self, value: ast.expr) -> str:
-        """The code, where it is constant; else an ellipsis and what is known of it."""
-        if isinstance(value, ast.Name) and value.id in self._names.single:
-            value = self._names.single[value.id]
-        if isinstance(value, ast.Call) and self._names.plain(value.func) == "builtins.compile" and value.args:
-            value = value.args[0]
-        text = self._names.folder.text(value)
-        return text[:20_000] if text is not None else f"… {spoken(value, self._names).strip('… ')}".strip()
-
-    def _file_kind(self, kind: str, path: str, flows: set[str], *, copies: bool) -> str:
-        """Writing is told only where something else runs the file later; deleting where it is more than the own."""
-        if kind == "delete":
-            return "delete"
-        if deeds.OBEYED.search(path):
-            return "obeyed"
-        if START_PATH.search(path) and not (copies and _is_checkpoint(path)):
-            return "start"
-        if deeds.changes_code(path, flows):
-            return "patch"
-        if "user-files" in flows:
-            return "overwrite"
-        runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
-        if runs and flows & {"download", "decoded"}:
-            return "drop"
-        return "made" if path.lower().endswith(".py") else ""
-
     def assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
         """What one assignment changes."""
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -524,21 +455,11 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
-_REPOSITORY = lazy(r"[\w.-]+/[\w.-]+")
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 _REPORTED = frozenset(
     "hub download decoded secret host file input config generated stated user-files others-code any-object caller account".split()
 )
-
-
-def _is_checkpoint(path: str) -> bool:
-    """True for a `.pth` that is copied to no folder which Python reads at its start: weights have the same ending.
-
-    What is copied was scanned as a file of the repository, or its writing was told.
-    """
-    reads = re.search(r"(?:site|dist)-packages|python\W?\d", path, re.I)
-    return path.lower().endswith(".pth") and "…" not in path and reads is None
 
 
 def _takes_orders(effect: Effect) -> bool:
@@ -548,10 +469,6 @@ def _takes_orders(effect: Effect) -> bool:
     return effect.kind == "dup"
 
 
-_BUCKETS = frozenset(("upload_fileobj", "put_object"))
-"""Methods of a client of a cloud that are given a bucket second."""
-
-
 def _uploads(flows: set[str], dotted: str) -> bool:
     """True where it shows that what is uploaded is the user's; queues have a `put` as well."""
     return bool(flows & {"secret", "user-files"}) or ("given" in flows and dotted not in ("….put", "….publish"))
@@ -559,42 +476,3 @@ def _uploads(flows: set[str], dotted: str) -> bool:
 
 def _replaced(effect: Effect, hostile: str) -> Effect:
     return msgspec.structs.replace(effect, hostile=hostile)
-
-
-def _opens(node: ast.Call, place: int = 1) -> str | None:
-    """ "write" for an open that writes, "read" stays untold; `place` is where the mode stands."""
-    mode = next((item.value for item in node.keywords if item.arg == "mode"), None)
-    if len(node.args) > place:
-        mode = node.args[place]
-    if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"):
-        return "write" if len(mode.value) <= 3 else None
-    return None
-
-
-def _true(node: ast.Call, keyword: str) -> bool:
-    return any(
-        item.arg == keyword and not (isinstance(item.value, ast.Constant) and item.value.value is False)
-        for item in node.keywords
-    )
-
-
-def _trusts(node: ast.Call, dotted: str) -> bool:
-    """True for a call that lets a library run code of the repository that it names."""
-    if isinstance(node.func, ast.Attribute) and node.func.attr in ("from_pretrained", "from_config"):
-        return _true(node, "trust_remote_code")
-    given = [item.value for item in node.keywords if item.arg == "trust_remote_code"]
-    plainly = any(isinstance(value, ast.Constant) and value.value is True for value in given)
-    return plainly and bool(dotted) and not dotted.startswith(("builtins.", ".", "…"))
-
-
-_LOADS = frozenset(("torch.load", "torch.hub.load_state_dict_from_url"))
-
-
-def _unguarded(dotted: str, node: ast.Call) -> set[str]:
-    """ "any-object" for a load of torch that is told not to keep to tensors."""
-    told = [item.value for item in node.keywords if item.arg == "weights_only"] if dotted in _LOADS else []
-    return {"any-object"} if any(isinstance(value, ast.Constant) and value.value is False for value in told) else set()
-
-
-def _keyword(node: ast.Call, *names: str) -> bool:
-    return any(item.arg in names for item in node.keywords)

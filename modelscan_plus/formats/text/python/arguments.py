@@ -1,0 +1,132 @@
+"""What the arguments of a call say: what is run, fetched, opened or written, and how."""
+
+import ast
+import re
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python import accounts, deeds
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import NAMED_FIRST, START_PATH
+from modelscan_plus.formats.text.python.spoken import spoken
+
+_REPOSITORY = lazy(r"[\w.-]+/[\w.-]+")
+_BUCKETS = frozenset(("upload_fileobj", "put_object"))
+"""Methods of a client of a cloud that are given a bucket second."""
+_LOADS = frozenset(("torch.load", "torch.hub.load_state_dict_from_url"))
+
+
+def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: bool) -> str:
+    """What is run, fetched or opened, as far as it is constant; unknown parts become an ellipsis."""
+    if given:
+        values = [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
+    else:
+        values = list(node.args) or [
+            item.value
+            for item in node.keywords
+            if item.arg
+            in (
+                "args",
+                "url",
+                "cmd",
+                "command",
+                "source",
+                "path",
+                "model",
+                "name_or_path",
+                "pretrained_model_name_or_path",
+            )
+        ]
+    if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
+        values = [node.func.value]
+    if kind == "remote":
+        values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(names.folder.text(value) or ""))
+    if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
+        values = places  # where it goes says more than what it is called there
+    elif kind == "upload" and dotted.rpartition(".")[2] in _BUCKETS:
+        values = [item.value for item in node.keywords if item.arg == "Bucket"] or node.args[1:2]
+    if kind == "send" and (places := accounts.places(node, names)):
+        values = places
+    if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
+        values = values[1:]
+    if dotted in NAMED_FIRST:
+        values = values[1:] or [item.value for item in node.keywords if item.arg in ("location", "path")] or values
+    if kind == "code" and values:
+        return _code(values[0], names)
+    if kind in ("process", "connect"):
+        return " ".join(spoken(value, names) for value in values[:2])
+    return spoken(values[0], names) if values else ""
+
+
+def _code(value: ast.expr, names: Names) -> str:
+    """The code, where it is constant; else an ellipsis and what is known of it."""
+    if isinstance(value, ast.Name) and value.id in names.single:
+        value = names.single[value.id]
+    if isinstance(value, ast.Call) and names.plain(value.func) == "builtins.compile" and value.args:
+        value = value.args[0]
+    text = names.folder.text(value)
+    return text[:20_000] if text is not None else f"… {spoken(value, names).strip('… ')}".strip()
+
+
+def file_kind(kind: str, path: str, flows: set[str], *, copies: bool) -> str:
+    """Writing is told only where something else runs the file later; deleting where it is more than the own."""
+    if kind == "delete":
+        return "delete"
+    if deeds.OBEYED.search(path):
+        return "obeyed"
+    if START_PATH.search(path) and not (copies and _is_checkpoint(path)):
+        return "start"
+    if deeds.changes_code(path, flows):
+        return "patch"
+    if "user-files" in flows:
+        return "overwrite"
+    runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
+    if runs and flows & {"download", "decoded"}:
+        return "drop"
+    return "made" if path.lower().endswith(".py") else ""
+
+
+def _is_checkpoint(path: str) -> bool:
+    """True for a `.pth` that is copied to no folder which Python reads at its start: weights have the same ending.
+
+    What is copied was scanned as a file of the repository, or its writing was told.
+    """
+    reads = re.search(r"(?:site|dist)-packages|python\W?\d", path, re.I)
+    return path.lower().endswith(".pth") and "…" not in path and reads is None
+
+
+def opens(node: ast.Call, place: int = 1) -> str | None:
+    """ "write" for an open that writes, "read" stays untold; `place` is where the mode stands."""
+    mode = next((item.value for item in node.keywords if item.arg == "mode"), None)
+    if len(node.args) > place:
+        mode = node.args[place]
+    if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+"):
+        return "write" if len(mode.value) <= 3 else None
+    return None
+
+
+def is_set(node: ast.Call, keyword: str) -> bool:
+    """True for a call that is given this by name and not as False."""
+    return any(
+        item.arg == keyword and not (isinstance(item.value, ast.Constant) and item.value.value is False)
+        for item in node.keywords
+    )
+
+
+def trusts(node: ast.Call, dotted: str) -> bool:
+    """True for a call that lets a library run code of the repository that it names."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("from_pretrained", "from_config"):
+        return is_set(node, "trust_remote_code")
+    given = [item.value for item in node.keywords if item.arg == "trust_remote_code"]
+    plainly = any(isinstance(value, ast.Constant) and value.value is True for value in given)
+    return plainly and bool(dotted) and not dotted.startswith(("builtins.", ".", "…"))
+
+
+def unguarded(dotted: str, node: ast.Call) -> set[str]:
+    """ "any-object" for a load of torch that is told not to keep to tensors."""
+    told = [item.value for item in node.keywords if item.arg == "weights_only"] if dotted in _LOADS else []
+    return {"any-object"} if any(isinstance(value, ast.Constant) and value.value is False for value in told) else set()
+
+
+def has_keyword(node: ast.Call, *names: str) -> bool:
+    """True for a call that is given one of the arguments by name."""
+    return any(item.arg in names for item in node.keywords)
