@@ -124,3 +124,19 @@ def divide(view: View, x: Tensor, labels: Tensor | None, *, most: int, unseen: i
     if len(present) < 2 or len(search) < 5 or not rest:
         raise NotProbed("samples: too few, or of too few classes; two of every class are the least")
     return Samples(x[search], given[search], x[rest], given[rest])
+
+
+class OnSamples:
+    """What routines share that need samples; class impressions take their place, by a table of their own."""
+
+    name: str
+    _context: Context
+
+    @property
+    def table(self) -> str:
+        """Its name in the calibration."""
+        return self.name + ("+impressions" if self._context.impressions else "")
+
+    def missing(self) -> str:
+        """Why it cannot run."""
+        return "" if self._context.samples is not None else "needs samples (--samples)"

@@ -12,28 +12,19 @@ from modelscan_plus.probe.combine import ALPHA, JOINT, SUSPICIOUS
 from modelscan_plus.probe.interface import NotProbed, Tell
 from modelscan_plus.probe.inversion import calibration
 from modelscan_plus.probe.inversion.calibration import Chosen
-from modelscan_plus.probe.inversion.context import Context
+from modelscan_plus.probe.inversion.context import Context, OnSamples
 from modelscan_plus.probe.inversion.evidence import HELD_OUT, LEAST_CLASSES, graded
 from modelscan_plus.probe.inversion.statistic import Verdict, foremost, standings, together
 from modelscan_plus.probe.tidy import BARS
 
 
-class JointRoutine:
+class JointRoutine(OnSamples):
     """Judges what the other routines of the context have found; comes after them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.name = ("tabular" if context.view.tabular else "image") + JOINT
         self.title = "Together: the class that stands out in all searches"
-
-    @property
-    def table(self) -> str:
-        """Its name in the calibration."""
-        return self.name + ("+impressions" if self._context.impressions else "")
-
-    def missing(self) -> str:
-        """Why it cannot run."""
-        return "" if self._context.samples is not None else "needs samples (--samples)"
 
     def cost(self) -> int:
         """Nothing is searched."""

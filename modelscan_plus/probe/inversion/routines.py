@@ -10,7 +10,7 @@ from modelscan_plus.core.probe import Exhibit, ProbeOutcome, RoutineReport
 from modelscan_plus.probe.combine import ALPHA, SHORTER
 from modelscan_plus.probe.interface import NotProbed, Tell
 from modelscan_plus.probe.inversion import calibration, columns, exhibits, pairs
-from modelscan_plus.probe.inversion.context import Context
+from modelscan_plus.probe.inversion.context import Context, OnSamples
 from modelscan_plus.probe.inversion.engine import Schedule, every_target, invert, success
 from modelscan_plus.probe.inversion.evidence import Evidence, Judgement, judge
 from modelscan_plus.probe.inversion.families import (
@@ -44,7 +44,7 @@ PAIRED_LEAST, PAIRED_CLASSES = 6, 20
 """Classes for which all pairs are tried; their number grows with the square."""
 
 
-class TriggerRoutine:
+class TriggerRoutine(OnSamples):
     """Search one family for the cheapest trigger into each class."""
 
     def __init__(self, context: Context, kind: str) -> None:
@@ -52,15 +52,6 @@ class TriggerRoutine:
         self._kind = kind
         self.name = f"image-{kind}"
         self.title = TITLES[kind]
-
-    @property
-    def table(self) -> str:
-        """Its name in the calibration."""
-        return self.name + ("+impressions" if self._context.impressions else "")
-
-    def missing(self) -> str:
-        """Why it cannot run."""
-        return "" if self._context.samples is not None else "needs samples (--samples)"
 
     def cost(self) -> int:
         """Samples that pass at most."""
