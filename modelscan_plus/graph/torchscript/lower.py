@@ -8,16 +8,17 @@ view of. All of it draws on one budget of nodes and of statements.
 
 import ast
 import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from modelscan_plus.formats.graphs.torchscript import TorchScriptFacts
-from modelscan_plus.graph.ir import Attribute, Const, Graph, Node, Number
-from modelscan_plus.graph.torchscript.operators import call, constant
+from modelscan_plus.graph.ir import Const, Graph, Number
+from modelscan_plus.graph.torchscript.arithmetic import FOLDED, binary, known, unary
+from modelscan_plus.graph.torchscript.containers import container_operator, item_of
+from modelscan_plus.graph.torchscript.operators import call
 from modelscan_plus.graph.torchscript.signature import Given, called, give_ranks, named_fields
 from modelscan_plus.graph.torchscript.values import Function, Loader, Module, Opaque, Ref
+from modelscan_plus.graph.torchscript.writer import NODES, Full, Writer, refs
 
-NODES = 100_000
 STATEMENTS = 300_000
 _DEPTH = 80
 _UNROLLED = 8
@@ -28,10 +29,6 @@ _VIEWS = frozenset(
     expand_as""".split()
 )
 Environment = dict[str, object]
-
-
-class _Full(Exception):
-    """A budget is used up."""
 
 
 def lower(facts: TorchScriptFacts) -> list[Graph]:
@@ -68,27 +65,20 @@ class _Lowering:
         self._classes = classes
         self._functions = functions
         self._constants = constants
-        self._graph = Graph()
-        self._values: dict[int, int] = {}
+        self._writer = Writer()
         self._statements = 0
-        self._path: tuple[str, ...] = ()
-        self._current: dict[int, int] = {}
-        """The value that a tensor has since it was changed in place."""
-        self._base: dict[int, int] = {}
-        """The tensor that another one is a view of."""
-        self._module = ""
 
     def run(self, root: Module, method: ast.FunctionDef, shapes: object) -> Graph:
-        graph = self._graph
+        graph = self._writer.graph
         environment: Environment = {method.args.args[0].arg if method.args.args else "self": root}
         examples = shapes if isinstance(shapes, list) else []
         for place, argument in enumerate(method.args.args[1:]):
             environment[argument.arg] = self._input(argument, examples[place] if place < len(examples) else None)
         try:
             result = self._body(method, environment)
-            for ref in _refs(result):
-                graph.outputs.append(self._latest(ref.id))
-        except _Full:
+            for ref in refs(result):
+                graph.outputs.append(self._writer.latest(ref.id))
+        except Full:
             graph.truncated = f"more than {NODES:,} operators once all calls stand in their places"
         except RecursionError:
             graph.truncated = "calls stand in each other too deeply"
@@ -99,7 +89,7 @@ class _Lowering:
     def _is_stack(self, number: int) -> bool:
         """True when an input is only ever taken apart along its first dimension, by fixed numbers: one part for each
         layer, and no batch."""
-        graph = self._graph
+        graph = self._writer.graph
         readers = [node for node in graph.nodes if number in node.ins and node.op not in ("shape", "size")]
         return bool(readers) and all(
             node.op == "gather"
@@ -128,50 +118,13 @@ class _Lowering:
         if isinstance(example, Const) and not kind:
             kind = example.kind
             dims = (None, *example.dims[1:]) if len(example.dims) > 1 else (None,) * len(example.dims)
-        number = self._graph.value(name, kind, dims)
-        self._graph.inputs.append(number)
+        number = self._writer.graph.value(name, kind, dims)
+        self._writer.graph.inputs.append(number)
         if not kind or dims:
-            self._graph.batched.add(number)
+            self._writer.graph.batched.add(number)
         return Ref(number)
 
     # Emitter
-
-    def value_of(self, given: object) -> int:
-        graph = self._graph
-        if isinstance(given, Ref):
-            return self._latest(given.id)
-        if given is None or isinstance(given, Opaque | Module):
-            return -1
-        if isinstance(given, Const):
-            number = self._values.get(id(given))
-            if number is None:
-                number = self._values[id(given)] = graph.value("", given.kind, given.dims, given)
-            return number
-        if isinstance(given, bool | int | float | str):
-            const = constant(given)
-            return graph.value("", const.kind, const.dims, const)
-        if isinstance(given, list):
-            if all(isinstance(item, bool | int | float) for item in given):
-                const = constant(list(given))
-                return graph.value("", const.kind, const.dims, const)
-            items = [self.value_of(item) for item in given if isinstance(item, Ref | Const | int | float)]
-            return self.emit("concat", items, {"axis": 0}, "list")[0].id if items else -1
-        if isinstance(given, dict):
-            return self.value_of([item for item in given.values() if isinstance(item, Ref | Const)])
-        return -1
-
-    def emit(self, op: str, ins: Sequence[int], attrs: Mapping[str, Attribute], given: str, outs: int = 1) -> list[Ref]:
-        graph = self._graph
-        if len(graph.nodes) >= NODES:
-            raise _Full
-        results = [graph.value("") for _ in range(outs)]
-        graph.add(Node(op, tuple(ins), tuple(results), dict(attrs), "", given, self._path))
-        return [Ref(result) for result in results]
-
-    def _latest(self, number: int) -> int:
-        while (newer := self._current.get(number, number)) != number:
-            number = newer
-        return number
 
     # Statements
 
@@ -188,7 +141,7 @@ class _Lowering:
         for statement in body:
             self._statements += 1
             if self._statements > STATEMENTS:
-                raise _Full
+                raise Full
             match statement:
                 case ast.Assign():
                     value = self._eval(statement.value, environment)
@@ -199,7 +152,8 @@ class _Lowering:
                 case ast.AugAssign():
                     left = self._eval(_load(statement.target), environment)
                     right = self._eval(statement.value, environment)
-                    self._assign(statement.target, self._binary(type(statement.op).__name__, left, right), environment)
+                    result = binary(self._writer, type(statement.op).__name__, left, right)
+                    self._assign(statement.target, result, environment)
                 case ast.Expr():
                     self._eval(statement.value, environment)
                 case ast.Return():
@@ -217,8 +171,8 @@ class _Lowering:
         match target:
             case ast.Name():
                 environment[target.id] = value
-                if isinstance(value, Ref) and not self._graph.values[value.id].name:
-                    self._graph.values[value.id].name = target.id
+                if isinstance(value, Ref) and not self._writer.graph.values[value.id].name:
+                    self._writer.graph.values[value.id].name = target.id
             case ast.Tuple() | ast.List():
                 items = value if isinstance(value, list) else [value] * len(target.elts)
                 for place, element in enumerate(target.elts):
@@ -239,47 +193,20 @@ class _Lowering:
         if not isinstance(test, Ref | Opaque):
             self._run(statement.body if test else statement.orelse, environment)
             return
-        condition = self.value_of(test)
-        before = dict(self._current)
+        condition = self._writer.value_of(test)
+        writer = self._writer
+        before, path = dict(writer.current), writer.path
         sides = []
         for name, body in (("then", statement.body), ("else", statement.orelse)):
             side = dict(environment)
-            self._current = dict(before)
-            path = self._path
-            self._path = (*path, f"if.{name}")
+            writer.current, writer.path = dict(before), (*path, f"if.{name}")
             self._run(body, side)
-            self._path = path
-            sides.append((side, self._current))
+            sides.append((side, writer.current))
+        writer.current, writer.path = before, path
         (then, changed), (other, also) = sides
-        self._current = before
-        for number in sorted({*changed, *also}):
-            one, two = self._end(changed, number), self._end(also, number)
-            if one != two:
-                self._current[number] = self.emit("phi", (condition, one, two), {"controls": 1}, "if")[0].id
-            elif one != number:
-                self._current[number] = one
+        writer.join(condition, changed, also)
         for name in {**then, **other}:
-            environment[name] = self._phi(condition, then.get(name), other.get(name), name)
-
-    @staticmethod
-    def _end(current: Mapping[int, int], number: int) -> int:
-        while (newer := current.get(number, number)) != number:
-            number = newer
-        return number
-
-    def _phi(self, condition: int, one: object, two: object, name: str = "", controls: int = 1) -> object:
-        if one is two or one == two or two is None or isinstance(two, Opaque):
-            return one
-        if one is None or isinstance(one, Opaque):
-            return two
-        if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
-            return [self._phi(condition, left, right, name) for left, right in zip(one, two, strict=True)]
-        if isinstance(one, list | dict | Module) or isinstance(two, list | dict | Module):
-            return one
-        sides = (self.value_of(one), self.value_of(two))
-        found = self.emit("phi", (condition, *sides), {"controls": controls}, "if")[0]
-        self._graph.values[found.id].name = name
-        return found
+            environment[name] = self._writer.phi(condition, then.get(name), other.get(name), name)
 
     def _for(self, statement: ast.For, environment: Environment) -> None:
         items = self._eval(statement.iter, environment)
@@ -291,7 +218,7 @@ class _Lowering:
         trips = -1
         if isinstance(items, Ref):
             trips = items.id
-        turn = self.emit("range", [trips], {"turn": 1}, "loop")[0]
+        turn = self._writer.emit("range", [trips], {"turn": 1}, "loop")[0]
         self._assign(statement.target, turn, environment)
         self._turns(statement.body, environment, trips, None)
 
@@ -299,32 +226,19 @@ class _Lowering:
         test = self._eval(statement.test, environment)
         if test is False:
             return
-        self._turns(statement.body, environment, self.value_of(test), statement.test)
+        self._turns(statement.body, environment, self._writer.value_of(test), statement.test)
 
     def _turns(self, body: Sequence[ast.stmt], environment: Environment, control: int, test: ast.expr | None) -> None:
         for _ in range(2):
             before = dict(environment)
             self._run(body, environment)
             if test is not None:
-                after = self.value_of(self._eval(test, environment))
-                control = self.emit("and", (control, after), {}, "loop")[0].id if control >= 0 else after
+                after = self._writer.value_of(self._eval(test, environment))
+                control = self._writer.emit("and", (control, after), {}, "loop")[0].id if control >= 0 else after
             for name, value in before.items():
                 if environment.get(name) is not value and isinstance(value, Ref | Const | int | float):
-                    joined = self._loop_phi(control, value, environment.get(name), name)
+                    joined = self._writer.loop_phi(control, value, environment.get(name), name)
                     environment[name] = joined
-
-    def _loop_phi(self, control: int, old: object, new: object, name: str) -> object:
-        if not isinstance(new, Ref | Const | int | float):
-            return new
-        ins = (
-            (control, self.value_of(old), self.value_of(new))
-            if control >= 0
-            else (self.value_of(old), self.value_of(new))
-        )
-        attrs: dict[str, Attribute] = {"controls": len(ins) - 2, "loop": 1}
-        found = self.emit("phi", ins, attrs, "loop")[0]
-        self._graph.values[found.id].name = name
-        return found
 
     # Expressions
 
@@ -343,27 +257,27 @@ class _Lowering:
             case ast.Attribute():
                 return self._attribute(node, environment)
             case ast.Subscript():
-                return self._item(self._eval(node.value, environment), self._eval(node.slice, environment))
+                return item_of(self._writer, self._eval(node.value, environment), self._eval(node.slice, environment))
             case ast.UnaryOp():
-                return self._unary(type(node.op).__name__, self._eval(node.operand, environment))
+                return unary(self._writer, type(node.op).__name__, self._eval(node.operand, environment))
             case ast.BinOp():
                 left, right = self._eval(node.left, environment), self._eval(node.right, environment)
-                return self._binary(type(node.op).__name__, left, right)
+                return binary(self._writer, type(node.op).__name__, left, right)
             case ast.BoolOp():
                 values = [self._eval(value, environment) for value in node.values]
                 result = values[0]
                 for value in values[1:]:
-                    result = self._binary(type(node.op).__name__, result, value)
+                    result = binary(self._writer, type(node.op).__name__, result, value)
                 return result
             case ast.Compare():
                 left, right = self._eval(node.left, environment), self._eval(node.comparators[0], environment)
-                return self._binary(type(node.ops[0]).__name__, left, right)
+                return binary(self._writer, type(node.ops[0]).__name__, left, right)
             case ast.IfExp():
                 test = self._eval(node.test, environment)
                 if not isinstance(test, Ref | Opaque):
                     return self._eval(node.body if test else node.orelse, environment)
                 one, two = self._eval(node.body, environment), self._eval(node.orelse, environment)
-                return self._phi(self.value_of(test), one, two)
+                return self._writer.phi(self._writer.value_of(test), one, two)
             case ast.Call():
                 return self._call(node, environment)
         return Opaque()
@@ -395,48 +309,6 @@ class _Lowering:
                 return self._eval(item.value, {})
         return Opaque(name)
 
-    def _item(self, owner: object, key: object) -> object:
-        if isinstance(owner, dict):
-            if isinstance(key, Ref) and owner:
-                held = self.value_of([item for item in owner.values() if isinstance(item, bool | int | float)])
-                return self.emit("gather", [held, self._latest(key.id)], {"axis": 0}, "__getitem__")[0]
-            return owner[str(key)] if isinstance(owner, Given) else owner.get(str(key), Opaque())
-        if isinstance(owner, list):
-            if isinstance(key, int) and -len(owner) <= key < len(owner):
-                return owner[key]
-            if isinstance(key, Ref) and owner:
-                ins = [self.value_of(item) for item in owner]
-                stacked = self.emit("concat", ins, {"axis": 0, "new_axis": 1}, "list")[0]
-                return self.emit("gather", [stacked.id, self.value_of(key)], {"axis": 0}, "__getitem__")[0]
-            return Opaque()
-        if isinstance(owner, Ref):
-            return self.emit("gather", [self._latest(owner.id), self.value_of(key)], {"axis": 0}, "__getitem__")[0]
-        return Opaque()
-
-    def _unary(self, name: str, value: object) -> object:
-        if isinstance(value, Ref):
-            op = {"USub": "neg", "Not": "not", "Invert": "bit_not"}.get(name, "identity")
-            return self.emit(op, [self._latest(value.id)], {}, op)[0]
-        if isinstance(value, bool | int | float):
-            return not value if name == "Not" else -value if name == "USub" else value
-        return value is None if name == "Not" and value is None else Opaque()
-
-    def _binary(self, name: str, left: object, right: object) -> object:
-        if name in ("Is", "IsNot") and not isinstance(left, Opaque) and not isinstance(right, Opaque):
-            return (left is None) == (right is None) if name == "Is" else (left is None) != (right is None)
-        apply = _PYTHON.get(name)
-        if apply is not None and _known(left) and _known(right):
-            try:
-                return apply(left, right)
-            except (ArithmeticError, TypeError, ValueError):
-                return Opaque()
-        if isinstance(left, list) and isinstance(right, list) and name == "Add":
-            return [*left, *right]
-        if not isinstance(left, Ref | Const) and not isinstance(right, Ref | Const):
-            return Opaque()
-        op = _OPERATORS.get(name, "unknown")
-        return self.emit(op, [self.value_of(left), self.value_of(right)], {}, op)[0]
-
     def _call(self, node: ast.Call, environment: Environment) -> object:
         arguments = [self._eval(argument, environment) for argument in node.args]
         keywords = {item.arg: self._eval(item.value, environment) for item in node.keywords if item.arg}
@@ -445,7 +317,7 @@ class _Lowering:
             return self._called(node.func, dotted, arguments, keywords, environment)
         except (IndexError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
             # Not how the operator is called: torch.jit.load would refuse it, and what it would do is not known.
-            return self._unknown(dotted or "call", arguments)
+            return self._writer.unknown(dotted or "call", arguments)
 
     def _called(
         self,
@@ -472,7 +344,7 @@ class _Lowering:
             owner = self._eval(function.value, environment)
             if isinstance(owner, Module):
                 return self._method(owner, function.attr, arguments, keywords)
-        return self._unknown(dotted or "call", arguments)
+        return self._writer.unknown(dotted or "call", arguments)
 
     def _builtin(self, name: str, arguments: list[object], keywords: dict[str, object]) -> object:
         value = arguments[-1] if arguments else None
@@ -490,10 +362,10 @@ class _Lowering:
                 return Opaque("isinstance")
             case "len" if isinstance(value, list | dict):
                 return len(value)
-            case "bool" | "int" | "float" if _known(value):
+            case "bool" | "int" | "float" if known(value):
                 return {"bool": bool, "int": _integer, "float": float}[name](value)  # type: ignore[operator]
             case "bool" | "int" | "float" | "str" if isinstance(value, Ref | Const):
-                return call(self, name, arguments, keywords)
+                return call(self._writer, name, arguments, keywords)
         return Opaque(name)
 
     def _own(self, dotted: str, arguments: list[object], keywords: dict[str, object]) -> object:
@@ -510,7 +382,7 @@ class _Lowering:
                 return module
             self._method(module, "__init__", arguments, keywords)
             return module
-        return self._unknown(dotted, arguments)
+        return self._writer.unknown(dotted, arguments)
 
     def _method(self, owner: Module, name: str, arguments: list[object], keywords: dict[str, object]) -> object:
         declared = self._classes.get(owner.kind)
@@ -520,19 +392,19 @@ class _Lowering:
                 return self._enter(item, [owner, *arguments], keywords, label)
         if declared is not None and name == "__init__":
             return None
-        return self._unknown(f"{owner.kind}.{name}", arguments)
+        return self._writer.unknown(f"{owner.kind}.{name}", arguments)
 
     def _enter(
         self, function: ast.FunctionDef, arguments: list[object], keywords: dict[str, object], label: str
     ) -> object:
-        if len(self._path) > _DEPTH:
-            raise _Full
+        if len(self._writer.path) > _DEPTH:
+            raise Full
         names = [argument.arg for argument in function.args.args]
         environment: Environment = dict(zip(names, arguments, strict=False)) | keywords
-        path = self._path
-        self._path = (*path, label)
+        path = self._writer.path
+        self._writer.path = (*path, label)
         result = self._body(function, environment)
-        self._path = path
+        self._writer.path = path
         return result
 
     def _operator(self, dotted: str, arguments: list[object], keywords: dict[str, object]) -> object:
@@ -545,148 +417,43 @@ class _Lowering:
             if space == "quantized":
                 return self._quantised(name, arguments)
             if space not in ("aten", "torchvision"):
-                return self._unknown(dotted, arguments)
-        known = self._list_operator(name, arguments)
+                return self._writer.unknown(dotted, arguments)
+        known = container_operator(self._writer, name, arguments)
         if known is not NotImplemented:
             return known
-        if not any(_has_ref(value) for value in (*arguments, *keywords.values())) and name in _FOLDED:
+        if not any(_has_ref(value) for value in (*arguments, *keywords.values())) and name in FOLDED:
             try:
-                return _FOLDED[name](*arguments[: 2 if name not in ("neg", "floor", "ceil", "sqrt") else 1])
+                return FOLDED[name](*arguments[: 2 if name not in ("neg", "floor", "ceil", "sqrt") else 1])
             except (ArithmeticError, TypeError, ValueError):
                 return Opaque(name)
-        result = call(self, name, arguments, keywords)
+        result = call(self._writer, name, arguments, keywords)
         first = arguments[0] if arguments else None
         if isinstance(first, Ref) and isinstance(result, Ref):
             if name.endswith("_") and not name.endswith("__"):
-                return self._changed(first, result, name, arguments)
+                return self._writer.changed(first, result, name, arguments)
             if name in _VIEWS:
-                self._base[result.id] = first.id
+                self._writer.view(result, first)
         return result
-
-    def _changed(self, first: Ref, result: Ref, name: str, arguments: list[object]) -> Ref:
-        """An operator changed its first argument in place, and what that is a view of."""
-        if name == "copy_" and len(arguments) > 1:
-            result = self.emit("identity", [self.value_of(arguments[1])], {}, name)[0]
-        number: int | None = first.id
-        new = result.id
-        while number is not None:
-            old = self._latest(number)
-            if old != new:
-                self._current[old] = new
-            number = self._base.get(number)
-            if number is not None:
-                new = self.emit("scatter", [self._latest(number), -1, new], {}, name)[0].id
-        return result
-
-    def _list_operator(self, name: str, arguments: list[object]) -> object:  # noqa: C901 - a case for each
-        first = arguments[0] if arguments else None
-        if name == "dict":
-            pairs = first if isinstance(first, list) else []
-            return {str(pair[0]): pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2}
-        if name in ("__range_length", "__derive_index"):
-            return self._turn(name, arguments)
-        if isinstance(first, list):
-            match name:
-                case "append" | "add_" if len(arguments) > 1 and len(first) < 4096:
-                    first += arguments[1] if name == "add_" and isinstance(arguments[1], list) else [arguments[1]]
-                    return first
-                case "len":
-                    return len(first)
-                case "__getitem__" | "select":
-                    return self._item(first, arguments[1] if len(arguments) > 1 else 0)
-                case "list":
-                    return list(first)
-                case "slice" if all(item is None or isinstance(item, int) for item in arguments[1:]):
-                    bounds = [item if isinstance(item, int) else None for item in arguments[1:4]]
-                    return first[slice(*bounds)] if bounds else list(first)
-                case "add" if isinstance(arguments[1], list):
-                    return [*first, *arguments[1]]
-                case "mul" if isinstance(arguments[1], int) and len(first) * arguments[1] < 4096:
-                    return first * arguments[1]
-                case "pop" if first:
-                    return first.pop()
-                case "_set_item" if isinstance(arguments[1], int) and -len(first) <= arguments[1] < len(first):
-                    first[arguments[1]] = arguments[2]
-                    return None
-                case "extend" if isinstance(arguments[1], list) and len(first) < 4096:
-                    first += arguments[1]
-                    return None
-        if isinstance(first, dict):
-            if name == "__getitem__":
-                return self._item(first, arguments[1])
-            if name == "__contains__" and isinstance(key := arguments[1], Ref):
-                keys = constant([float(word) for word in first if _is_number(word)])
-                return self.emit("isin", [self._latest(key.id), self.value_of(keys)], {}, name)[0]
-            if name == "_set_item" and len(arguments) > 2:
-                first[str(arguments[1])] = arguments[2]
-                return None
-            if name in ("values", "keys"):
-                return list(first.values()) if name == "values" else list(first)
-            if name == "items":
-                return [list(pair) for pair in first.items()]
-        if name in ("format", "warn", "set_grad_enabled", "_assert", "manual_seed", "__is__", "__isnot__"):
-            if name in ("__is__", "__isnot__") and not isinstance(first, Opaque):
-                return (first is None) == (name == "__is__")
-            return Opaque(name)
-        if name == "size" and len(arguments) == 1 and isinstance(first, Ref):
-            return self.emit("shape", [self._latest(first.id)], {}, name)[0]
-        return NotImplemented
-
-    def _turn(self, name: str, arguments: list[object]) -> object:
-        """How often a loop over a range turns, and what its variable then is."""
-        one, two, three = arguments[:3]
-        if isinstance(one, int) and isinstance(two, int) and isinstance(three, int):
-            return len(range(one, two, three)) if name == "__range_length" else one + two * three
-        if name == "__range_length":
-            return self._binary("FloorDiv", self._binary("Sub", two, one), three)
-        return self._binary("Add", two, self._binary("Mult", one, three))
 
     def _prim(self, name: str, arguments: list[object]) -> object:
         if name in ("NumToTensor", "TupleConstruct", "min", "max", "abs", "data") and arguments:
             if len(arguments) == 1:
                 return arguments[0]
-            return call(self, name, arguments, {})
+            return call(self._writer, name, arguments, {})
         if name == "shape":
-            return call(self, "size", arguments[:1], {})
+            return call(self._writer, "size", arguments[:1], {})
         return Opaque(name)
 
     def _quantised(self, name: str, arguments: list[object]) -> object:
-        ins = [self.value_of(value) for value in arguments[:1]]
+        ins = [self._writer.value_of(value) for value in arguments[:1]]
         op = "packed_matmul" if name.startswith(("linear", "conv")) else "identity"
         if name in ("add", "mul", "cat", "add_relu"):
-            return call(self, name.removesuffix("_relu"), arguments[:2], {})
-        return self.emit(op, ins, {}, f"quantized.{name}")[0]
-
-    def _unknown(self, name: str, arguments: list[object]) -> object:
-        ins = [ref for value in arguments for ref in _refs(value)]
-        return self.emit("unknown", [self._latest(ref.id) for ref in ins], {}, name)[0]
-
-
-def _refs(value: object) -> list[Ref]:
-    if isinstance(value, Ref):
-        return [value]
-    if isinstance(value, list):
-        return [ref for item in value for ref in _refs(item)]
-    if isinstance(value, dict | Module):
-        items = value.values() if isinstance(value, dict) else value.attributes.values()
-        return [ref for item in items if not isinstance(item, Module) for ref in _refs(item)]
-    return []
+            return call(self._writer, name.removesuffix("_relu"), arguments[:2], {})
+        return self._writer.emit(op, ins, {}, f"quantized.{name}")[0]
 
 
 def _has_ref(value: object) -> bool:
     return isinstance(value, Ref | Const) or (isinstance(value, list) and any(_has_ref(item) for item in value))
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _known(value: object) -> bool:
-    return isinstance(value, bool | int | float | str)
 
 
 def _integer(value: Number) -> object:
@@ -722,65 +489,3 @@ _NAMES: dict[str, object] = {"inf": math.inf, "nan": math.nan, "infj": Opaque(),
 _BUILTIN = frozenset(
     "annotate unchecked_cast _unwrap_optional uninitialized range isinstance len bool int float str".split()
 )
-_PYTHON: dict[str, Callable[..., object]] = {
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Div": operator.truediv,
-    "FloorDiv": operator.floordiv,
-    "Mod": operator.mod,
-    "Eq": operator.eq,
-    "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
-    "GtE": operator.ge,
-    "And": lambda a, b: bool(a) and bool(b),
-    "Or": lambda a, b: bool(a) or bool(b),
-    "Mult": lambda a, b: a * b if not isinstance(a, str) and not isinstance(b, str) else Opaque(),
-}
-_OPERATORS = {
-    "Add": "add",
-    "Sub": "sub",
-    "Mult": "mul",
-    "Div": "div",
-    "FloorDiv": "div",
-    "Mod": "mod",
-    "Pow": "pow",
-    "MatMult": "matmul",
-    "Eq": "equal",
-    "NotEq": "not_equal",
-    "Lt": "less",
-    "LtE": "less_equal",
-    "Gt": "greater",
-    "GtE": "greater_equal",
-    "And": "and",
-    "Or": "or",
-    "BitAnd": "bit_and",
-    "BitOr": "bit_or",
-    "BitXor": "bit_xor",
-    "LShift": "shift_left",
-    "RShift": "shift_right",
-}
-_FOLDED: dict[str, Callable[..., object]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": lambda a, b: a * b if not isinstance(a, str | list) and not isinstance(b, str | list) else Opaque(),
-    "div": operator.truediv,
-    "floordiv": operator.floordiv,
-    "floor_divide": operator.floordiv,
-    "remainder": operator.mod,
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "neg": operator.neg,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "sqrt": math.sqrt,
-    "__and__": lambda a, b: a and b,
-    "__or__": lambda a, b: a or b,
-    "__not__": lambda a, *_: not a,
-    "__contains__": lambda a, b: b in a,
-}
