@@ -247,7 +247,9 @@ def _along(array: Array, axis: int, function: Callable[[list[float]], list[float
 def softmax(node: Node, ins: Ins, first: Array) -> Array:
     """Softmax, its logarithm, and the largest alone."""
     axis = integer(node, "axis", -1)
-    if node.given not in ("Softmax", "LogSoftmax", "Hardmax", "softmax"):
+    # Without an axis, operator sets before 13 mean all from the second on, and later ones the last.
+    either = "axis" not in node.attrs and any(length != 1 for length in first.dims[1:-1])
+    if either or node.given not in ("Softmax", "LogSoftmax", "Hardmax", "softmax"):
         raise Unsupported
 
     def function(values: list[float]) -> list[float]:

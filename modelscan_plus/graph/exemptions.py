@@ -6,7 +6,7 @@ narrow; an index of the end token or a length is a count, no step; centring and 
 decoding do afterwards is as deep as what they change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from modelscan_plus.graph import awake, groups, marks, masks
 from modelscan_plus.graph.flow import Analysis
@@ -174,24 +174,28 @@ def own_input(analysis: Analysis, gate: Flow, content: Flow) -> bool:
 
 def masks_attention(analysis: Analysis, number: int) -> bool:
     """True when the result meets a softmax by way of weight-free operators, and that weights other network values."""
+    for reader in _readers_ahead(analysis, number, _STEPS, _WEIGHT_FREE.__contains__):
+        op = analysis.graph.nodes[reader].op
+        if analysis.classes[op] == "attention" or (op == "softmax" and _weights_values(analysis, reader)):
+            return True
+    return False
+
+
+def _readers_ahead(analysis: Analysis, number: int, steps: int, through: Callable[[str], bool]) -> Iterator[int]:
+    """Nodes that read a result, and what reads theirs where their class is one to look through; `steps` of them."""
     graph = analysis.graph
     seen: set[int] = set()
     ahead = [number]
-    while ahead and len(seen) < _STEPS:
+    while ahead and len(seen) < steps:
         current = ahead.pop(0)
         if current in seen:
             continue
         seen.add(current)
         for out in graph.nodes[current].outs:
             for reader in analysis.readers(out) if out >= 0 else ():
-                op = graph.nodes[reader].op
-                if op == "softmax" and _weights_values(analysis, reader):
-                    return True
-                if analysis.classes[op] == "attention":
-                    return True
-                if analysis.classes[op] in _WEIGHT_FREE:
+                yield reader
+                if through(analysis.classes[graph.nodes[reader].op]):
                     ahead.append(reader)
-    return False
 
 
 def _weights_values(analysis: Analysis, number: int) -> bool:
@@ -244,17 +248,6 @@ def fills_the_empty(analysis: Analysis, gate: Flow, sides: Sequence[tuple[int, F
 
 def goes_on(analysis: Analysis, number: int) -> bool:
     """True when a layer with weights follows: the network learned with it."""
-    graph = analysis.graph
-    seen: set[int] = set()
-    ahead = [number]
-    while ahead and len(seen) < _FAR:
-        current = ahead.pop(0)
-        if current in seen or analysis.classes[graph.nodes[current].op] == "shape":
-            continue
-        seen.add(current)
-        for out in graph.nodes[current].outs:
-            for reader in analysis.readers(out) if out >= 0 else ():
-                if analysis.classes[graph.nodes[reader].op] in ("trunk", "always_trunk"):
-                    return True
-                ahead.append(reader)
-    return False
+    classes = analysis.classes
+    ahead = _readers_ahead(analysis, number, _FAR, lambda name: name != "shape")
+    return any(classes[analysis.graph.nodes[reader].op] in ("trunk", "always_trunk") for reader in ahead)

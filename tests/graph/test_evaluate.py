@@ -121,6 +121,14 @@ def test_a_layer_gives_what_onnx_defines(name: str) -> None:
         assert np.allclose(one.reshape(-1), other.data, atol=1e-5)
 
 
+def test_a_softmax_without_an_axis_is_not_guessed() -> None:
+    wide, flat = normal(2, 5, 1), normal(2, 5)
+    with pytest.raises(Unsupported):
+        run(made("Softmax", [wide], {}).SerializeToString(), [wide])
+    [found] = run(made("Softmax", [flat], {}).SerializeToString(), [flat])
+    assert np.allclose(sum(found.data), 2)
+
+
 def test_runs_of_words_are_counted() -> None:
     attributes = {
         "mode": "TF",
