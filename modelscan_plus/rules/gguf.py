@@ -29,7 +29,8 @@ MALFORMED = Rule(
     why=(
         "Loaders refuse it. Most often the file is a download that broke off; readers in other languages check less. "
         "No accident are more dimensions than four, types out of every table and rows that are no multiple of their "
-        "block: loaders of 2023 and 2024 wrote behind their arrays and read behind their tables for these."
+        "block: loaders of 2023 and 2024 wrote behind their arrays and read behind their tables for these. Nor are "
+        "zero bytes inside of names, where one reader stops and another goes on."
     ),
     fix="Download the file again and compare its digest with the publisher's.",
     bad="version 9; a tensor of 7 dimensions; a value of type 77; a file that ends inside its header",
@@ -179,21 +180,60 @@ LAYERS = Rule(
     references=("https://github.com/ggml-org/llama.cpp/pull/25821", _FORMAT),
 )
 
+VOCABULARY = Rule(
+    id="MSP3031",
+    slug="gguf-vocabulary",
+    title="Lists of the GGUF vocabulary do not fit each other",
+    severity=Severity.HIGH,
+    why=(
+        "Loaders take one number for all: they read as many kinds and scores as there are tokens, and of the map of "
+        "characters as much as it says it has. Where there is less, versions before 2026 read memory behind the list. "
+        "No converter writes such a file. Ids that no token has are an index behind the end as well."
+    ),
+    fix=_FIX,
+    bad="tokenizer.ggml.tokens: 32,000 entries, tokenizer.ggml.token_type: 1 entry",
+    good="tokenizer.ggml.tokens: 32,000 entries, tokenizer.ggml.token_type: 32,000 entries",
+    cwe=("CWE-125", "CWE-1284"),
+    references=("https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp", _FORMAT),
+)
+NUMBERS = Rule(
+    id="MSP3032",
+    slug="gguf-impossible-model",
+    title="Numbers of the GGUF header describe no model",
+    severity=Severity.HIGH,
+    why=(
+        "Loaders divide by these numbers, take memory by them and read lists to the length that another key states. "
+        "Zero heads, more experts in use than there are, a list of two entries for thirty layers or a negative size "
+        "stop current versions and crash older ones."
+    ),
+    fix=_FIX,
+    bad="llama.attention.head_count = 0     llama.expert_used_count = 9 of llama.expert_count = 8",
+    good="llama.attention.head_count = 32, llama.attention.head_count_kv = 8",
+    cwe=("CWE-369", "CWE-1284"),
+    references=("https://github.com/ggml-org/llama.cpp/blob/master/src/llama-model.cpp", _FORMAT),
+)
+
 _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "length": (COUNT_OVERFLOW, None),
     "overflow": (TENSOR_OVERFLOW, None),
     "beyond-end": (BEYOND_END, None),
     "alignment": (ALIGNMENT, None),
-    "misaligned": (ALIGNMENT, Severity.MEDIUM),
+    "misaligned": (ALIGNMENT, None),
     "type": (TYPE, None),
     "type-range": (TYPE, Severity.HIGH),
     "layers": (LAYERS, None),
+    "vocabulary": (VOCABULARY, None),
+    "numbers": (NUMBERS, None),
+    "shapes": (NUMBERS, Severity.MEDIUM),
+    "zero": (MALFORMED, Severity.HIGH),
     "dimensions": (MALFORMED, Severity.HIGH),
     "value-type": (MALFORMED, Severity.HIGH),
     "key-type": (MALFORMED, Severity.HIGH),
     "block": (MALFORMED, Severity.HIGH),
 }
-_VITAL = ("tokenizer.", "general.alignment", "general.architecture")
+_RUNS = ("script", "template")
+"""Texts that run in the page or template that shows them; no name, licence or description is written so."""
+_VITAL = ("general.alignment", "general.architecture")
 
 
 @judges(GgufFacts)
@@ -208,7 +248,7 @@ def problems(facts: GgufFacts, context: Context) -> Iterator[Finding]:
 def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
     """What stands twice, shares bytes, belongs to nothing or speaks to an interpreter."""
     for item in facts.duplicates:
-        vital = item.what == "tensor" or item.name.startswith(_VITAL)
+        vital = item.what == "tensor" or item.name in _VITAL or not item.name.startswith("general.")
         yield of_problem(
             DUPLICATE,
             Problem(
@@ -232,6 +272,7 @@ def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
             METADATA,
             f'Under "{text.key}" stands text for an interpreter ({text.kind}).',
             TextEvidence(text.excerpt),
+            severity=Severity.HIGH if text.kind in _RUNS else None,
             subject=f"{text.key}\0{text.kind}",
             offset=text.offset,
         )

@@ -12,6 +12,7 @@ from fixtures.make.gguf import SAMPLES, gguf, texts
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import FileSource
 from modelscan_plus.core.coverage import CoverageState
+from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.formats.summaries import TemplateSummary, TensorNames
 from modelscan_plus.inspection import Inspector
@@ -99,3 +100,81 @@ def test_an_array_of_arrays_is_refused_as_loaders_do() -> None:
 def test_keys_that_every_loader_reads_have_their_types(key: str, value: int | tuple[int, bytes], wrong: bool) -> None:
     found = above_info(inspect(gguf([("general.architecture", "llama"), (key, value)]), "model.gguf"))
     assert any("where loaders read" in each.message for each in found) is wrong
+
+
+def _ints(*numbers: int) -> tuple[int, bytes]:
+    return 9, struct.pack(f"<IQ{len(numbers)}i", 5, len(numbers), *numbers)
+
+
+def _bytes(data: bytes) -> tuple[int, bytes]:
+    return 9, struct.pack("<IQ", 0, len(data)) + data
+
+
+_MODEL: dict[str, int | str | tuple[int, bytes]] = {
+    "general.architecture": "llama",
+    "llama.embedding_length": 64,
+    "llama.block_count": 3,
+    "llama.attention.head_count": 4,
+    "llama.attention.head_count_kv": 2,
+    "llama.rope.dimension_count": 16,
+    "tokenizer.ggml.tokens": texts(["<s>", "</s>", "a"]),
+    "tokenizer.ggml.token_type": _ints(3, 3, 1),
+    "tokenizer.ggml.padding_token_id": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({}, None),
+        ({"tokenizer.ggml.token_type": _ints(3, 3)}, "MSP3031"),
+        ({"tokenizer.ggml.token_type": _ints(3, 3, 1, 1)}, None),  # a longer list is passed over
+        ({"tokenizer.ggml.padding_token_id": 0xFFFFFFFF}, None),  # -1: there is none
+        ({"tokenizer.ggml.padding_token_id": 7_000_000}, "MSP3031"),
+        ({"tokenizer.ggml.precompiled_charsmap": _bytes(b"\x08\0\0\0tabletab" + b"a\0")}, None),
+        ({"tokenizer.ggml.precompiled_charsmap": _bytes(b"\xff\xff\xff\x7ftabletab" + b"a\0")}, "MSP3031"),
+        ({"tokenizer.ggml.precompiled_charsmap": _bytes(b"\x08\0\0\0tabletab" + b"ab")}, "MSP3031"),
+        ({"llama.attention.head_count": 0}, "MSP3032"),
+        ({"llama.attention.head_count": 0, "llama.ssm.conv_kernel": 4}, None),  # no attention at all
+        ({"llama.attention.head_count_kv": 3}, "MSP3032"),
+        ({"llama.attention.head_count_kv": _ints(2, 0, 2)}, None),
+        ({"llama.attention.head_count_kv": _ints(2, 2)}, "MSP3032"),
+        ({"llama.rope.dimension_count": 64}, "MSP3032"),
+        ({"llama.rope.dimension_count": 64, "llama.attention.key_length": 128}, None),
+        ({"llama.embedding_length": (5, struct.pack("<i", -64))}, "MSP3032"),
+        ({"llama.embedding_length": "64"}, "MSP3020"),
+        ({"llama.expert_count": 8, "llama.expert_used_count": 2}, None),
+        ({"llama.expert_count": 8, "llama.expert_used_count": 9}, "MSP3032"),
+        ({"clip.vision.image_mean": _ints(1)}, "MSP3032"),
+        ({"clip.vision.patch_size": 0}, "MSP3032"),
+        ({"general.name\0.more": "x"}, "MSP3020"),
+    ],
+)
+def test_what_the_keys_say_of_a_model_fits_together(
+    changed: dict[str, int | str | tuple[int, bytes]], rule: str | None
+) -> None:
+    data = gguf(list({**_MODEL, **changed}.items()), [("blk.0.attn_q.weight", (8,), 0, 0)], bytes(32))
+    found = above_info(inspect(data, "model.gguf"))
+    assert {each.rule for each in found if each.severity is Severity.HIGH} == ({rule} if rule else set())
+    assert rule or not found
+
+
+@pytest.mark.parametrize(
+    ("header", "lies"),
+    [
+        (struct.pack("<Q", 1 << 32) + b"blk", True),  # no tensor has a name of 4 GiB
+        (struct.pack("<Q", 20) + b"blk.0.attn", False),  # a download that broke off
+    ],
+)
+def test_lengths_that_nobody_writes_are_no_broken_download(header: bytes, lies: bool) -> None:
+    data = gguf([], counts=(1, 0), alignment=1) + header + bytes(17) * 2
+    result = inspect(data[:48] if not lies else data, "model.gguf")
+    assert any(each.severity is Severity.HIGH for each in result.findings) is lies
+    assert result.coverage.incomplete
+
+
+def test_a_value_or_item_out_of_the_table_of_types_is_told_as_such() -> None:
+    for kind in (13, 40):
+        for value in ((kind, bytes(8)), (9, struct.pack("<IQ", kind, 2) + bytes(16))):
+            found = above_info(inspect(gguf([("a", value)]), "model.gguf"))
+            assert [each.severity for each in found] == [Severity.HIGH]

@@ -28,18 +28,21 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import TensorNames
 from modelscan_plus.formats.tensors.embedded import source_kind, text_kind
 from modelscan_plus.formats.tensors.facts import EmbeddedText, Overlap, Problem
-from modelscan_plus.formats.tensors.gguf_reader import Cursor, GgufFault, Value, read_value
-from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, PLAUSIBLE, TENSOR_TYPES
+from modelscan_plus.formats.tensors.gguf_model import MOST_LAYERS, disagreements
+from modelscan_plus.formats.tensors.gguf_reader import LONGEST_NAME, Cursor, GgufFault, Value, read_value
+from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, NEVER, PLAUSIBLE, TENSOR_TYPES
 from modelscan_plus.formats.tensors.problems import Problems
 
 MAGIC = b"GGUF"
-_MOST_LAYERS = 512
-"""`LLAMA_MAX_LAYERS`: loaders keep arrays of this size for each layer."""
 _TEMPLATES = "tokenizer.chat_template"
 _KEPT_ITEMS = frozenset(("tokenizer.chat_templates",))
 _I63 = 1 << 63
 _KEPT = 50
 _NAMED = 20_000
+_MOST_PAIRS, _MOST_INFOS = 1 << 26, 1 << 30
+"""Bytes of pairs and infos: a header that promises more and ends before did not break off, it lies."""
+_COMPARED = 100_000
+"""Values that are held against each other; files have some dozens."""
 
 
 class HiddenRange(msgspec.Struct, frozen=True):
@@ -94,6 +97,8 @@ class _State(msgspec.Struct):
     problems: Problems = msgspec.field(default_factory=Problems)
     values: int = 0
     keys: set[str] = msgspec.field(default_factory=set)
+    held: dict[str, Value] = msgspec.field(default_factory=dict)
+    """Each value without its text."""
     duplicates: list[Duplicate] = msgspec.field(default_factory=list)
     tensors: list[_Tensor] = msgspec.field(default_factory=list)
     texts: list[EmbeddedText] = msgspec.field(default_factory=list)
@@ -113,8 +118,9 @@ class GgufFormat(Format):
     description = (
         "Versions 1 to 3, little- and big-endian. Counts, lengths, types, dimensions, offsets and alignment are held "
         "against the size of the file; keys and tensors that stand twice, overlaps, bytes between and behind the "
-        "tensors; what memory-corruption bugs of 2024 to 2026 need has rules of its own. Every chat template is handed "
-        "on and analysed. Vocabularies are stepped over, tensor data stays unread. Loaders: llama.cpp, "
+        "tensors; what memory-corruption bugs of 2024 to 2026 need has rules of its own. Lists of the vocabulary, ids "
+        "of tokens, heads, dimensions and experts are held against each other. Every chat template is handed on and "
+        "analysed. Vocabularies are stepped over, tensor data stays unread. Loaders: llama.cpp, "
         "llama-cpp-python, Ollama, LM Studio, transformers."
     )
 
@@ -130,6 +136,9 @@ class GgufFormat(Format):
         except GgufFault as found:
             fault = found
             state.problems.add(found.code, found.message, min(found.offset, max(0, artifact.source.size - 1)))
+        names = {tensor.name: tensor.shape for tensor in state.tensors[:_NAMED]}
+        for code, message, offset in disagreements(state.held, names, cursor.order):
+            state.problems.add(code, message, offset)
         regions: list[Region] = [Region(0, cursor.position if fault is None else artifact.source.size, "structure")]
         if fault is None:
             regions += _data(artifact, cursor.position, state, budget)
@@ -181,14 +190,14 @@ def _header(cursor: Cursor, state: _State, budget: Budget) -> None:
     tensors = cursor.count("the number of tensors")
     pairs = cursor.count("the number of pairs")
     width = 8 if cursor.wide else 4
-    cursor.need(pairs * (width + 5), f"the {pairs:,} pairs of the header")
+    cursor.need(pairs * (width + 5), f"the {pairs:,} pairs of the header", _MOST_PAIRS)
     for number in range(pairs):
         if not number & 0xFFF:
             budget.check_time()
         value = read_value(cursor, _KEPT_ITEMS)
         state.values += 1
         _note(value, state)
-    cursor.need(tensors * (2 * width + 12), f"the infos of {tensors:,} tensors")
+    cursor.need(tensors * (2 * width + 12), f"the infos of {tensors:,} tensors", _MOST_INFOS)
     names: set[str] = set()
     for number in range(tensors):
         if not number & 0xFFF:
@@ -205,18 +214,22 @@ def _note(value: Value, state: _State) -> None:
     if value.key in state.keys:
         state.duplicates.append(Duplicate("key", shorten(visible(value.key)), value.offset))
     state.keys.add(value.key)
+    if len(state.held) < _COMPARED:
+        state.held.setdefault(value.key, msgspec.structs.replace(value, text=None, texts=[]))
+    _ends(value, state)
     if len(value.key) > 65_535 or not value.key:
         state.problems.add("key", "A key is empty or longer than 65,535 bytes.", value.offset)
     if value.key == "general.alignment":
         _alignment(value, state)
     else:
         _type_of(value, state)
-    if value.number is not None and value.key.endswith(".block_count") and value.number > _MOST_LAYERS:
-        message = f"{visible(value.key)} is {value.number:,}; loaders keep room for {_MOST_LAYERS} layers."
+    if value.number is not None and value.key.endswith(".block_count") and value.number > MOST_LAYERS:
+        message = f"{visible(value.key)} is {value.number:,}; loaders keep room for {MOST_LAYERS} layers."
         state.problems.add("layers", message, value.offset)
     if value.key.startswith(_TEMPLATES):
         if value.text is not None:
-            state.templates.append((visible(value.key), value.at, len(value.text)))
+            trailing = len(value.text) - len(value.text.rstrip(b"\0"))
+            state.templates.append((visible(value.key), value.at, value.length - trailing))
         for number, (at, text) in enumerate(value.texts):
             if b"{%" in text or b"{{" in text:
                 state.templates.append((f"{visible(value.key)}[{number}]", at, len(text)))
@@ -225,6 +238,16 @@ def _note(value: Value, state: _State) -> None:
         if found := text_kind(spoken):
             excerpt = shorten(visible(spoken[max(0, found[1] - 40) :][:200]), 160)
             state.texts.append(EmbeddedText(shorten(visible(value.key)), found[0], excerpt, value.offset))
+
+
+def _ends(value: Value, state: _State) -> None:
+    """A zero ends a text in C and nowhere else: what stands behind it is seen by one reader and not by another."""
+    if "\0" in value.key:
+        state.problems.add("zero", f'The key "{shorten(visible(value.key))}" holds a zero byte.', value.offset)
+    vital = value.key in KEY_TYPES or value.key.startswith(_TEMPLATES)
+    if vital and value.text is not None and b"\0" in value.text.rstrip(b"\0"):
+        message = f"The text of {shorten(visible(value.key))} goes on behind a zero byte."
+        state.problems.add("zero", message, value.offset)
 
 
 def _type_of(value: Value, state: _State) -> None:
@@ -254,7 +277,9 @@ def _alignment(value: Value, state: _State) -> None:
 
 def _info(cursor: Cursor, state: _State) -> _Tensor:
     at = cursor.position
-    name = cursor.text("a tensor's name", 1 << 16).decode("utf-8", "surrogateescape")
+    name = cursor.text("a tensor's name", LONGEST_NAME, LONGEST_NAME).decode("utf-8", "surrogateescape")
+    if "\0" in name:
+        state.problems.add("zero", f'The name of the tensor "{shorten(visible(name))}" holds a zero byte.', at)
     if len(name) >= 64:
         state.problems.add("name", f'The name of the tensor "{shorten(visible(name))}" is longer than 63 bytes.', at)
     count = cursor.u32("the number of dimensions")
@@ -280,10 +305,13 @@ def _sizes(name: str, shape: tuple[int, ...], kind: int, at: int, state: _State)
         state.problems.add("overflow", message, at)
         return ()
     if known is None:
-        code = "type-range" if kind >= PLAUSIBLE else "type"
+        code = "type-range" if kind >= PLAUSIBLE or kind in NEVER else "type"
         state.problems.add(code, f'The tensor "{spoken}" has the type {kind}, which is not known here.', at)
         return ()
     _, block, bytes_ = known
+    if 0 in shape:
+        message = f'The tensor "{spoken}" has a dimension of 0, by which loaders before 2026 divided.'
+        state.problems.add("dimensions", message, at)
     if shape and shape[0] % block and kind != 42:
         message = f'The rows of the tensor "{spoken}" have {shape[0]:,} elements, no multiple of its block of {block}.'
         state.problems.add("block", message, at)

@@ -10,17 +10,26 @@ import msgspec
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.tensors.gguf_types import ARRAY, PLAUSIBLE_VALUE, STRING, UNSIGNED, VALUE_BYTES
+from modelscan_plus.formats.tensors.gguf_types import ARRAY, INTEGERS, STRING, VALUE_BYTES
 
 _FIRST_READ, _LARGEST_READ = 1 << 16, 1 << 20
 LONGEST_TEXT = 4 << 20
 """Bytes of one string value that are kept."""
 _MANY = 1 << 16
+_FEW = 2048
+"""Numbers of an array that are kept: one for each layer, and some more."""
+LONGEST_NAME = 1 << 16
+"""Bytes of a key or of the name of a tensor, by the specification of GGUF."""
+_LONGEST_WORD = 1 << 20
+_LONGEST_VALUE = 1 << 28
+_MOST_ITEMS = 1 << 30
+"""No converter writes words, values and arrays as long as these: a file that says so and ends before did not break off
+while it was downloaded, it lies."""
 
 
 class GgufFault(Exception):
     """The header cannot be read on. `code` is "cut-off", "length" (more than any file could hold), "dimensions",
-    "value-type" (a type out of every table) or "malformed"."""
+    "value-type" (a type out of every table: none was added since 2023) or "malformed"."""
 
     def __init__(self, code: str, message: str, offset: int) -> None:
         super().__init__(message)
@@ -38,9 +47,19 @@ class Value(msgspec.Struct):
     """Of the key's length field."""
     item: int | None = None
     """The type of an array's items."""
+    count: int | None = None
+    """How many items an array has."""
+    first: bytes = b""
+    """The first four bytes of an array of bytes."""
+    last: int = 0
+    """Its last byte."""
+    numbers: list[int] = msgspec.field(default_factory=list)
+    """The items of a short array of integers."""
     number: int | None = None
     text: bytes | None = None
     """A string's bytes."""
+    length: int = 0
+    """How many there are, with those that are not kept."""
     at: int = 0
     """Where the text begins."""
     texts: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
@@ -82,11 +101,11 @@ class Cursor:
         self._start = self.position
         self._buffer = self._source.pread(self.position, max(count, min(self._next_read, self.size - self.position)))
 
-    def need(self, count: int, what: str) -> None:
-        """Raise unless `count` more bytes are there."""
+    def need(self, count: int, what: str, most: int = 1 << 40) -> None:
+        """Raise unless `count` more bytes are there; more than `most` are no download that broke off."""
         left = self.size - self.position
         if count > left:
-            absurd = count > max(1 << 40, 1000 * self.size) or count >= 1 << 62
+            absurd = count > most or count >= 1 << 62
             message = f"{what} would take {count:,} bytes, but only {left:,} are left."
             raise GgufFault("length" if absurd else "cut-off", message[0].upper() + message[1:], self.position)
 
@@ -109,10 +128,10 @@ class Cursor:
         """A count or length, as wide as the version has it."""
         return self.u64(what) if self.wide else self.u32(what)
 
-    def text(self, what: str, limit: int) -> bytes:
+    def text(self, what: str, limit: int, most: int = _LONGEST_VALUE) -> bytes:
         """A string; the bytes beyond `limit` are stepped over."""
         length = self.count(f"the length of {what}")
-        self.need(length, what)
+        self.need(length, what, most)
         data = self.take(min(length, limit), what)
         self.position += max(0, length - limit)
         return data
@@ -120,7 +139,7 @@ class Cursor:
     def skip_texts(self, count: int, what: str) -> None:
         """Step over an array of strings, as fast as Python can."""
         width = 8 if self.wide else 4
-        self.need(count * width, what)
+        self.need(count * width, what, _MOST_ITEMS)
         unpack = struct.Struct(self.order + ("Q" if self.wide else "I")).unpack_from
         buffer, start, size = self._buffer, self._start, self.size
         position = self.position
@@ -137,14 +156,14 @@ class Cursor:
             position += width + length
             if position > size:
                 self.position = position - length
-                self.need(length, f"string {number} of {what}")
+                self.need(length, f"string {number} of {what}", _LONGEST_WORD)
         self.position = position
 
 
 def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
     """The next key and value."""
     offset = cursor.position
-    raw = cursor.text("a key", _MANY)
+    raw = cursor.text("a key", _MANY, LONGEST_NAME)
     key = raw.decode("utf-8", "surrogateescape")
     kind = cursor.u32(f"the type of {key[:60]}")
     value = Value(key, kind, offset)
@@ -152,22 +171,23 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
         length_at = cursor.position
         value.text = cursor.text(f"the value of {key[:60]}", LONGEST_TEXT)
         value.at = length_at + (8 if cursor.wide else 4)
+        value.length = cursor.position - value.at
     elif kind == ARRAY:
         _array(cursor, value, keep=key in keep_items)
     elif kind in VALUE_BYTES:
         data = cursor.take(VALUE_BYTES[kind], f"the value of {key[:60]}")
-        if kind in UNSIGNED:
-            value.number = int.from_bytes(data, "little" if cursor.order == "<" else "big")
+        if kind in INTEGERS:
+            (value.number,) = struct.unpack(cursor.order + INTEGERS[kind], data)
     else:
         message = f"The value of {key[:60]!r} has the type {kind}, which does not exist."
-        raise GgufFault(_type_code(kind), message, offset)
+        raise GgufFault("value-type", message, offset)
     return value
 
 
 def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
     what = f"the array {value.key[:60]}"
     kind = value.item = cursor.u32(f"the type of {what}")
-    count = cursor.count(f"the count of {what}")
+    count = value.count = cursor.count(f"the count of {what}")
     if kind == STRING:
         if keep and count <= 1000:
             for _ in range(count):
@@ -176,12 +196,16 @@ def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
         else:
             cursor.skip_texts(count, what)
     elif kind in VALUE_BYTES:
-        cursor.skip(count * VALUE_BYTES[kind], what)
+        size = count * VALUE_BYTES[kind]
+        cursor.need(size, what, _MOST_ITEMS)
+        if VALUE_BYTES[kind] == 1 and count > 4:
+            value.first = cursor.take(4, what)
+            cursor.skip(count - 5, what)
+            value.last = cursor.take(1, what)[0]
+        elif kind in INTEGERS and count <= _FEW:
+            value.numbers = list(struct.unpack(f"{cursor.order}{count}{INTEGERS[kind]}", cursor.take(size, what)))
+        else:
+            cursor.skip(size, what)
     else:
         message = f"The items of {what} have the type {kind}, which arrays cannot hold."
-        raise GgufFault(_type_code(kind), message, value.offset)
-
-
-def _type_code(kind: int) -> str:
-    """A number just above the known ones may be a newer type; one far away is an index out of a table."""
-    return "value-type" if kind >= PLAUSIBLE_VALUE or kind == ARRAY else "malformed"
+        raise GgufFault("value-type", message, value.offset)

@@ -6,7 +6,8 @@ Sources: ggml's `ggml.h`, `ggml-common.h` and `gguf.cpp`, and its description of
 VALUE_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of each scalar value type: u8 i8 u16 i16 u32 i32 f32 bool, and u64 i64 f64 since version 2."""
 STRING, ARRAY = 8, 9
-UNSIGNED = frozenset((0, 2, 4, 10))
+INTEGERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+"""How `struct` reads each integer type."""
 
 TENSOR_TYPES: dict[int, tuple[str, int, tuple[int, ...]]] = {
     0: ("F32", 1, (4,)), 1: ("F16", 1, (2,)), 2: ("Q4_0", 32, (18,)), 3: ("Q4_1", 32, (20,)), 6: ("Q5_0", 32, (22,)),
@@ -22,8 +23,8 @@ TENSOR_TYPES: dict[int, tuple[str, int, tuple[int, ...]]] = {
 """Name, elements of a block, bytes of a block; Q2_0 exists with blocks of 64 (18 bytes) and 128 (34, so 17 for 64)."""
 PLAUSIBLE = 100
 """Type numbers of tensors from here on are no future type but an index out of a table; ggml adds some three a year."""
-PLAUSIBLE_VALUE = 32
-"""The same for types of values, of which none was added since 2023."""
+NEVER = frozenset((4, 5))
+"""Q4_2 and Q4_3 were given up before there was a GGUF file: their blocks have no size, by which loaders divide."""
 
 KEY_TYPES: dict[str, tuple[int, ...]] = {
     "general.architecture": (8,), "general.name": (8,), "tokenizer.ggml.model": (8,), "tokenizer.ggml.pre": (8,),
