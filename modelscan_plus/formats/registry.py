@@ -6,6 +6,9 @@ from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
+from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
+from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
+from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
 from modelscan_plus.formats.hdf5.format import Hdf5Format
 from modelscan_plus.formats.interface import Format, View
 from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
@@ -27,6 +30,10 @@ FORMATS: tuple[Format, ...] = (
     GgufFormat(),
     NpyFormat(),
     OnnxFormat(),
+    TensorFlowFormat(),
+    KerasMetadataFormat(),
+    FingerprintFormat(),
+    CheckpointFormat(),
     Hdf5Format(),
     ZipFormat(),
     TarFormat(),

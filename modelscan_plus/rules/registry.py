@@ -40,6 +40,7 @@ from modelscan_plus.rules import (
     signatures,
     skops,
     templates,
+    tensorflow,
     tensors,
     tree_names,
     twins,
@@ -85,6 +86,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     skops,
     templates,
     graph_script,
+    tensorflow,
     probes,
 )
 

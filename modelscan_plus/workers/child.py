@@ -42,6 +42,8 @@ _PRELOAD = b"cbuiltins\nset\n)R0cposix\nsystem\n)R."
 opened."""
 _PRELOAD_GRAPH = b"\x08\x08\x3a\x09\x0a\x07\x0a\x01x\x12\x02\x20y"
 """An ONNX model of one node, for the same purpose."""
+_PRELOAD_NODE = b"\x0a\x06\x0a\x01x\x12\x01A"
+"""A graph of TensorFlow with one node."""
 
 
 @functools.cache
@@ -50,7 +52,7 @@ def preload() -> None:
     preload_codecs()
     optional.preload()
     operators()
-    for data in (_PRELOAD, _PRELOAD_GRAPH):
+    for data in (_PRELOAD, _PRELOAD_GRAPH, _PRELOAD_NODE):
         Inspector(Limits()).inspect(Artifact("preload", BytesSource(data)))
 
 

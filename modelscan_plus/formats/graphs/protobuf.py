@@ -149,7 +149,7 @@ class _Entry:
 class MessageType:
     """A compiled message type: its class, which is made without arguments, and its fields by tag."""
 
-    __slots__ = ("cost", "entries", "make", "name", "numbers", "placed")
+    __slots__ = ("cost", "entries", "finishes", "make", "name", "numbers", "placed")
 
     def __init__(self, name: str, make: type[Any], cost: int = _MESSAGE_COST) -> None:
         self.name = name
@@ -158,6 +158,8 @@ class MessageType:
         self.make = make
         self.placed = hasattr(make, "offset") and hasattr(make, "length")
         """True where objects take the place of their bytes, `offset` and `length`."""
+        self.finishes = hasattr(make, "finish")
+        """True where objects want to be told that all of their fields are in: they let go of what nobody asks for."""
         self.entries: dict[int, _Entry] = {}
         self.numbers: dict[int, str] = {}
 
@@ -190,7 +192,7 @@ class _Frame:
 
     __slots__ = ("end", "seen", "type", "value")
 
-    def __init__(self, value: object, kind: MessageType, end: int) -> None:
+    def __init__(self, value: Any, kind: MessageType, end: int) -> None:
         self.value = value
         self.type = kind
         self.end = end
@@ -369,6 +371,8 @@ class WireReader:
     def _leave(self, frame: _Frame) -> None:
         """The message ends; where its last field ran over its end, reading goes on at the end."""
         self._frames.pop()
+        if frame.type.finishes:
+            frame.value.finish()
         if not self._frames:
             return
         if self._base + self._at > frame.end:

@@ -1,0 +1,1 @@
+"""TensorFlow: SavedModel, MetaGraph, frozen graphs, checkpoints and the metadata that Keras puts beside them."""
