@@ -106,7 +106,6 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
-    Kind("tflite", "TensorFlow Lite", True, lambda head: head[4:8] == b"TFL3", (".tflite",)),
     Kind("executorch", "ExecuTorch program", True, lambda head: head[4:8] in (b"ET12", b"ET13"), (".pte",)),
     Kind("lz4-legacy", "LZ4, legacy frame", True, _starts(b"\x02\x21\x4c\x18"), (".lz4",)),
     Kind("lzip", "lzip", True, _starts(b"LZIP\1"), (".lz",)),

@@ -9,6 +9,7 @@ from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
 from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
 from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
+from modelscan_plus.formats.graphs.tflite import TFLiteFormat
 from modelscan_plus.formats.hdf5.format import Hdf5Format
 from modelscan_plus.formats.interface import Format, View
 from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
@@ -34,6 +35,7 @@ FORMATS: tuple[Format, ...] = (
     KerasMetadataFormat(),
     FingerprintFormat(),
     CheckpointFormat(),
+    TFLiteFormat(),
     Hdf5Format(),
     ZipFormat(),
     TarFormat(),

@@ -78,6 +78,8 @@ _HARMLESS = frozenset(
 """Endings that stand for content which runs nothing, or not in the way that the bytes do."""
 _PROGRAMS = frozenset({"elf", "pe", "mach-o", "webassembly", "python-bytecode", "python-bytecode-by-hash"})
 _NATIVE = frozenset({"elf", "pe", "mach-o"})
+_BY_DESIGN = ({"tflite", "zip"},)
+"""Formats that stand in one file on purpose: labels behind a model of TFLite. What is in the zip is judged there."""
 _SMALL = 64
 """Bytes below which leftovers are not worth a finding above info."""
 
@@ -117,7 +119,7 @@ def native_code(facts: IdentityFacts, context: Context) -> Iterator[Finding]:
 @judges(IdentityFacts)
 def polyglot(facts: IdentityFacts, context: Context) -> Iterator[Finding]:
     """Two readers, two files."""
-    if len(facts.claimed) < 2 or not facts.executable:
+    if len(facts.claimed) < 2 or not facts.executable or set(facts.claimed) in _BY_DESIGN:
         return
     yield context.finding(
         POLYGLOT,

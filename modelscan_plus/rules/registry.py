@@ -42,6 +42,7 @@ from modelscan_plus.rules import (
     templates,
     tensorflow,
     tensors,
+    tflite,
     tree_names,
     twins,
     verdicts,
@@ -87,6 +88,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     templates,
     graph_script,
     tensorflow,
+    tflite,
     probes,
 )
 

@@ -270,6 +270,20 @@ def touches_files(name: str) -> bool:
     return name in _PATHS or name in _PATH_ATTRIBUTES or name in _QUEUED or bool(_FILE_NAMES.match(name))
 
 
+def path_places(name: str) -> tuple[str, tuple[int, ...]] | None:
+    """What an operator does to files, and which of its inputs are paths (none where an attribute is); or None."""
+    if name in _PATHS:
+        return _PATHS[name]
+    if name in _PATH_ATTRIBUTES and name != "PrintV2":
+        return _PATH_ATTRIBUTES[name][0], ()
+    return ("read", ()) if name in _QUEUED else None
+
+
+def path_rule(deed: str) -> Rule:
+    """The rule that a deed breaks."""
+    return WRITES if deed in ("write", "cache", "log", "save") else READS
+
+
 def _files(origins: Origins, context: Context) -> Iterator[Finding]:
     found: dict[tuple[str, str, Severity], tuple[Rule, Node, str]] = {}
     for _, scope in origins.scopes():
@@ -277,8 +291,7 @@ def _files(origins: Origins, context: Context) -> Iterator[Finding]:
             for deed, origin in _opened(origins, scope, node):
                 severity, why = judged(deed, origin)
                 if severity is not None:
-                    rule = WRITES if deed in ("write", "cache", "log", "save") else READS
-                    found.setdefault((node.op, why, severity), (rule, node, _DEEDS[deed]))
+                    found.setdefault((node.op, why, severity), (path_rule(deed), node, _DEEDS[deed]))
             for address in origins.texts(node, "debug_urls") if node.op in _DEBUG else ():
                 if address and not address.startswith("memcbk:"):
                     rule = WRITES if address.startswith("file:") else NETWORK
