@@ -16,8 +16,19 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
+from modelscan_plus.formats.text.python.written import FETCHED
 from modelscan_plus.rules.credentials import at_home, leaked
 from modelscan_plus.rules.interface import Rule
+from modelscan_plus.rules.python_programs import (
+    GIVES,
+    INSTALLS,
+    NEXT,
+    fetches,
+    installs_foreign,
+    is_tool,
+    obeyed_by_git,
+    pushes_elsewhere,
+)
 from modelscan_plus.rules.python_rules import (
     CHANGES_SYSTEM,
     DISGUISED,
@@ -29,40 +40,6 @@ from modelscan_plus.rules.python_rules import (
     UNPICKLES,
 )
 
-_TOOLS = frozenset(
-    """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
-    lscpu ldconfig nproc free df lspci which where whereis pdftotext pdftoppm pdfinfo tesseract soffice libreoffice espeak
-    espeak-ng accelerate torchrun deepspeed huggingface-cli hf git-lfs tar unzip gunzip mkdir ls cp mv cat echo clear cls
-    tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
-)
-"""Programs that models, feature extractors and their scripts have reason to start."""
-_TOGETHER = frozenset(
-    """git git-lfs aria2c huggingface-cli hf make cmake ninja java cp mv accelerate torchrun deepspeed mpirun srun numactl
-    taskset""".split()
-)
-"""Those that fetch, that put something elsewhere, or that run what they find."""
-_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
-"""Programs with which servers and demos fetch weights."""
-_SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
-_GIVES = lazy(
-    r"^\s*(?:\S*/)?(?:(?:curl|wget)\b.*\s(?:-d|-F|-T|--data\S*|--form\S*|--upload-file|--post-\S+|--body-\S+)\b|(?:scp|sftp|rsync|rclone|nc|ncat)\b.*\S"
-    r"|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",
-    re.I | re.S,
-)
-"""A program that is told to send what it is given."""
-_SHELL = lazy(r"[|;&]|\$\(|`|>")
-_NEXT = lazy(r"\s*(?:&&|\|\||;)\s*")
-_PASSING = lazy(r"(?:/tmp/|/dev/shm/|(?:\./)?\w)[\w./*-]*$")
-_MODULE = lazy(r"\s*(?:\S*/)?python[\d.]*\s+-m\s+([\w.]+)(?:\s|$)")
-_MODULES = frozenset(
-    """spacy nltk.downloader unidic playwright build torch.distributed.run torch.distributed.launch grpc_tools.protoc
-    accelerate.commands.launch""".split()
-)
-"""Modules that fetch data for a library, build a package, or start what their arguments name in several processes."""
-_QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
-_INSTALLS = lazy(
-    r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
-)
 _ROOT = lazy(
     r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b",
     re.I,
@@ -88,7 +65,7 @@ _ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
 _TOLD = frozenset(("config", "file", "download", "decoded", "hub", "generated"))
 """Origins of what others than the caller decide."""
 _HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
-_SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|~")
+_SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|/proc/self/fd/|~")
 _DEBUGGERS = (
     "debugpy.", "ptvsd.", "rpdb.", "remote_pdb.", "IPython.", "ipykernel.", "manhole.", "rpyc.", "notebook.", "jupyter", "web_pdb.",
     "madbg.", "aiomonitor.", "pyngrok.", "asyncssh.", "telepythy.",
@@ -119,11 +96,13 @@ def _hostile(effect: Effect) -> str:
         return f"runs code that comes from {origins(flows & {'download', 'decoded', 'hub'})}"
     if effect.kind in ("module", "native") and "download" in flows:
         return "loads code that comes from the network"
+    if FETCHED in flows and _loads_file(effect):
+        return "loads a file that it has fetched"
     if effect.kind == "process" and "download" in flows and effect.when == "import":
         return "starts a program with what comes from the network"
-    if effect.kind == "process" and "decoded" in flows and not _is_tool(effect.argument):
+    if effect.kind == "process" and "decoded" in flows and not is_tool(effect.argument):
         return "starts a program that was written in encoded text"
-    if effect.kind == "process" and flows & {"secret", "user-files"} and _GIVES.search(effect.argument):
+    if effect.kind == "process" and flows & {"secret", "user-files"} and GIVES.search(effect.argument):
         return "gives files of credentials or of the user to a program that sends them"
     if leaked(effect):
         return "sends secrets, the environment or files of the user away"
@@ -140,16 +119,27 @@ def _hostile(effect: Effect) -> str:
     return ""
 
 
+def _loads_file(effect: Effect) -> bool:
+    """True where a file becomes code: a library, a module by its path, a text that is executed."""
+    if effect.kind == "module":
+        return effect.name in _BY_PATH or effect.name.endswith((".load_module", ".exec_module"))
+    return effect.kind == "native" or effect.name in ("builtins.exec", "builtins.execfile", "types.FunctionType")
+
+
 def _process(effect: Effect, reached: bool) -> Severity:
-    if "generated" in effect.flows and not _is_tool(effect.argument):
+    if "generated" in effect.flows and not is_tool(effect.argument):
         return _run_by_model(effect, reached)
-    if _INSTALLS.search(f"{effect.name} {effect.argument}"):
+    if INSTALLS.search(f"{effect.name} {effect.argument}"):
+        if installs_foreign(effect.argument):
+            return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
-    if _is_tool(effect.argument):
+    if obeyed_by_git(effect.argument) or pushes_elsewhere(effect.argument):
+        return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
+    if is_tool(effect.argument):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.LOW), entry=(Severity.INFO, Severity.INFO))
     if "config" in effect.flows and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
-    if _fetches(effect.argument):
+    if fetches(effect.argument):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     return _pick(
         effect,
@@ -206,12 +196,16 @@ def _is_unknown(argument: str) -> bool:
 
 def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
+    if effect.name == "runpy.run_module" and effect.argument.partition(".")[0] in ("pip", "conda", "ensurepip", "uv"):
+        return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
     if effect.name.endswith(".get_class_from_dynamic_module") and at_once and _is_foreign(effect.argument):
         return Severity.HIGH
     if effect.name == "torch.hub.load":
         return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
     if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
         return Severity.MEDIUM if effect.name in _BY_MODULE else Severity.HIGH
+    if effect.name in _BY_PATH and at_once and _is_scratch(effect):
+        return Severity.HIGH  # what was put there is not here
     if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
         return Severity.HIGH if at_once else Severity.MEDIUM  # Python under another name
     return _pick(
@@ -236,10 +230,15 @@ def _held(effect: Effect, reached: bool) -> Severity:
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 
+def _is_scratch(effect: Effect) -> bool:
+    """True for a place at which nothing of the repository lies, and something that is made at run time may."""
+    return "scratch" in effect.flows or _SCRATCH.match(effect.argument) is not None
+
+
 def _search_path(effect: Effect, reached: bool) -> Severity:
-    if {"hub", "download"} & set(effect.flows):
+    if {"hub", "download", FETCHED} & set(effect.flows):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
-    if _SCRATCH.match(effect.argument):
+    if _is_scratch(effect):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW  # what was put there is not here
     if effect.argument.lower().rstrip("/… ").endswith((".zip", ".egg", ".whl", ".bin", ".dat", ".png", ".pt")):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
@@ -316,7 +315,7 @@ def _native(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH
     if "hub" in effect.flows and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM  # a library of another repository
-    if _SCRATCH.match(effect.argument) and reached and effect.when in _ENTRY:
+    if _is_scratch(effect) and reached and effect.when in _ENTRY:
         return Severity.HIGH  # what was put there is not here
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:
@@ -338,6 +337,10 @@ def _drop(effect: Effect, reached: bool) -> Severity:
     return Severity.HIGH if reached else Severity.MEDIUM
 
 
+def _later(effect: Effect, reached: bool) -> Severity:
+    return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
+
+
 def is_named(effect: Effect) -> bool:
     """True where the place of a package by its name is all that is known of where a file is changed."""
     told = "others-code" in effect.flows or OTHERS_CODE.search(effect.argument)
@@ -347,10 +350,10 @@ def is_named(effect: Effect) -> bool:
 def is_of_server(effect: Effect) -> bool:
     """True for what the program of a server does for its owner: it installs packages, and opens the owner's storage."""
     if effect.kind == "process":
-        told = _NEXT.search(effect.argument) or re.search(
+        told = NEXT.search(effect.argument) or re.search(
             r"://|\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b", effect.argument
         )
-        return told is None and _INSTALLS.search(effect.argument) is not None
+        return told is None and INSTALLS.search(effect.argument) is not None
     if effect.kind == "upload":
         own = effect.name.endswith((".upload_fileobj", ".put_object")) and not re.search(r"\w", effect.argument)
         return own and not (_TOLD | {"secret", "user-files", "account"}) & set(effect.flows)
@@ -392,8 +395,16 @@ def _capture(effect: Effect, reached: bool) -> Severity:
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 
 
+_STARTS = frozenset(
+    """LD_PRELOAD DYLD_INSERT_LIBRARIES LD_AUDIT PYTHONSTARTUP PYTHONBREAKPOINT BASH_ENV PROMPT_COMMAND PERL5OPT RUBYOPT LESSOPEN
+    GIT_CONFIG_COUNT GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_PARAMETERS GIT_TEMPLATE_DIR GIT_EXTERNAL_DIFF GIT_EXEC_PATH
+    GIT_PROXY_COMMAND RAY_RUNTIME_ENV_HOOK""".split()
+)
+"""Variables that name what other programs start or load."""
+
+
 def _settings(effect: Effect, reached: bool) -> Severity:
-    if effect.name in ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV", "PROMPT_COMMAND"):
+    if effect.name in _STARTS:
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
     if effect.name.startswith("transformers.dynamic_module_utils"):
         return (
@@ -461,6 +472,9 @@ _GRADERS = {
     "start": (CHANGES_SYSTEM, _drop),
     "overwrite": (CHANGES_SYSTEM, _drop),
     "obeyed": (CHANGES_SYSTEM, _drop),
+    "later": (CHANGES_SYSTEM, _later),
+    "device": (CHANGES_SYSTEM, _drop),
+    "ends": (CHANGES_SYSTEM, _later),
     "patch": (CHANGES_SYSTEM, _patch),
     "registry": (CHANGES_SYSTEM, _registry),
     "clipboard": (CHANGES_SYSTEM, _clipboard),
@@ -484,51 +498,11 @@ def _pick(
     return by_time.get(effect.when, (Severity.INFO, Severity.INFO))[reached]
 
 
-def _is_tool(argument: str) -> bool:
-    """True for a command, or several of a shell, of which each starts a program of the table.
-
-    Together they must not do what none does alone, as `git clone` and `make` do."""
-    parts = _NEXT.split(_QUIET.sub("", argument))
-    if len(parts) > 1 and any(_program(part) in _TOGETHER for part in parts):
-        return False
-    return all(_program(part) in _TOOLS or _tidies(part) or _is_module(part) for part in parts) and not any(
-        map(_SHELL.search, parts)
-    )
-
-
-def _tidies(command: str) -> bool:
-    """True for a command that changes the folder, or removes things that lie below it or among temporary files."""
-    words = command.split()
-    if words[:1] == ["cd"]:
-        return True
-    places = [word for word in words[1:] if not word.startswith("-")]
-    return words[:1] == ["rm"] and bool(places) and all(_PASSING.match(place) and ".." not in place for place in places)
-
-
-def _is_module(command: str) -> bool:
-    """True for a module of a tool that Python is told to run."""
-    found = _MODULE.match(command)
-    return found is not None and found[1] in _MODULES
-
-
-def _fetches(argument: str) -> bool:
-    """True for a program that only fetches a file from a named host; what is done with the file is told by itself."""
-    return (
-        _program(argument) in _FETCHERS
-        and not _SHELL.search(_QUIET.sub("", argument))
-        and not _SENDS.search(argument)
-        and prose.odd_url(argument) is None
-    )
-
-
-def _program(argument: str) -> str:
-    first = re.split(r"[\s\"';|&]", argument.strip() or "…", maxsplit=1)[0].rpartition("/")[2].lower()
-    return first.removesuffix(".exe")
-
-
 _FROM = {
     "download": "the network",
     "hub": "another repository",
+    "fetched": "a file that it has fetched",
+    "scratch": "a temporary file",
     "decoded": "encoded text",
     "secret": "secrets or the environment",
     "host": "what names the machine or its user",

@@ -218,6 +218,8 @@ class Finder:
         told = deeds.kind_of_call(node, dotted, self._names)
         if told is not None and told[0] != "upload":
             return told
+        if deeds.ends_all(node, dotted or "") or (dotted is None and self._ends_others(node, block)):
+            return "ends", dotted or "….kill"
         dotted = None if dotted is not None and dotted.startswith("….") else dotted
         if accounts.tied(node, dotted, self._names):
             return "account", dotted or ""
@@ -226,6 +228,13 @@ class Finder:
         if dotted is None and accounts.connects(node, self._names):
             return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         return self._sent(node, dotted, block) or told
+
+    def _ends_others(self, node: ast.Call, block: Block) -> bool:
+        """True for `kill()` of what goes through all programs."""
+        ends = isinstance(node.func, ast.Attribute) and node.func.attr in ("kill", "terminate", "suspend")
+        return (
+            ends and isinstance(node.func, ast.Attribute) and "host" in self._flow.origins(node.func.value, block.name)
+        )
 
     def _sent(self, node: ast.Call, dotted: str | None, block: Block) -> tuple[str, str] | None:
         """Kind and name of a call that hands something telling to a client of another machine, or with its address."""
@@ -458,7 +467,7 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 _REPORTED = frozenset(
-    "hub download decoded secret host file input config generated stated user-files others-code any-object caller account".split()
+    "hub download decoded secret host file input config generated stated user-files others-code any-object caller account fetched scratch".split()
 )
 
 

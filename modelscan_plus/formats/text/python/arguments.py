@@ -5,6 +5,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python import accounts, deeds
+from modelscan_plus.formats.text.python.later import DEVICE, LATER
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import NAMED_FIRST, START_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
@@ -71,10 +72,14 @@ def file_kind(kind: str, path: str, flows: set[str], *, copies: bool) -> str:
     """Writing is told only where something else runs the file later; deleting where it is more than the own."""
     if kind == "delete":
         return "delete"
+    if DEVICE.match(path):
+        return "device"
     if deeds.OBEYED.search(path):
         return "obeyed"
     if START_PATH.search(path) and not (copies and _is_checkpoint(path)):
         return "start"
+    if LATER.search(path) or "program" in flows:
+        return "later"
     if deeds.changes_code(path, flows):
         return "patch"
     if "user-files" in flows:

@@ -149,6 +149,12 @@ def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.ex
     yield from ((item.arg, item.value) for item in node.keywords)
 
 
+def ends_all(node: ast.Call, dotted: str) -> bool:
+    """True for `os.kill(-1, …)`, which means every program of the user."""
+    first = node.args[0] if node.args else None
+    return dotted == "os.kill" and isinstance(first, ast.UnaryOp) and ast.unparse(first) == "-1"
+
+
 def _is_device(node: ast.Call, dotted: str) -> bool:
     """A camera has a number; a video has a path."""
     if dotted != "cv2.VideoCapture":
@@ -194,6 +200,10 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
+    if kind == "device":
+        return "writes over a whole disk"
+    if kind == "ends" and dotted.startswith("os."):
+        return "ends every program of the user"
     return ""
 
 

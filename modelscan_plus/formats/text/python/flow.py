@@ -3,7 +3,8 @@
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
 listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
-which a model is used), "elsewhere" (a client of another machine, accounts.py); more follow from places (places.py).
+which a model is used), "elsewhere" (a client of another machine, accounts.py), "fetched" (a file that was fetched, written.py), "scratch" (a temporary
+file), "program" (where a program lies); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
 """
@@ -26,6 +27,7 @@ from modelscan_plus.formats.text.python.sinks import (
     TAG_OF,
 )
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
+from modelscan_plus.formats.text.python.written import FETCHED, Places, is_fetched, moved
 
 SOURCE = "source:"
 """Begins the origin of what was read from a file of Python; its path follows, as far as it is known."""
@@ -45,6 +47,14 @@ class Flow:
         self._blocks = blocks
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
+        self._places = Places(names)
+        top = blocks[MODULE].nodes if MODULE in blocks else []
+        self._global = {
+            node.id
+            for each in top
+            for node in ast.walk(each)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
         for block in blocks.values():
             if block.owner and block.last in GIVEN_NAMES:
                 self.variables |= {(block.name, name): {"given"} for name in block.parameters[1:]}
@@ -147,6 +157,8 @@ class Flow:
 
     def _pass(self, block: Block) -> None:
         for node in (inner for top in block.nodes for inner in ast.walk(top)):
+            if isinstance(node, ast.Call):
+                self._write(node, block.name)
             match node:
                 case ast.Assign():
                     self._assign(block.name, node.targets, node.value)
@@ -168,14 +180,30 @@ class Flow:
                         self._hand_over(node, block.name, target, skip=1)
 
     def _hand_over(self, node: ast.Call, block: str, target: Block, skip: int = 0) -> None:
-        """Arguments become parameters."""
-        for parameter, argument in zip(target.parameters[skip:], node.args, strict=False):
-            self.variables.setdefault((target.name, parameter), set()).update(self.origins(argument, block))
-        for item in node.keywords:
-            if item.arg in target.parameters:
-                self.variables.setdefault((target.name, item.arg or ""), set()).update(self.origins(item.value, block))
+        """Arguments become parameters; what is written to a place that a function is given is written for its caller."""
+        given = [*zip(target.parameters[skip:], node.args, strict=False)]
+        given += [(item.arg, item.value) for item in node.keywords if item.arg in target.parameters]
+        for parameter, argument in given:
+            held = self.variables.setdefault((target.name, parameter), set())
+            found = self.origins(argument, block)
+            if FETCHED in held and FETCHED not in found:
+                self._mark(argument, block)
+            held.update(found)
+
+    def _write(self, node: ast.Call, block: str) -> None:
+        """Whatever leads to the place that fetched bytes are put into has their origin."""
+        for source, place in moved(node, self._names):
+            if source is None or is_fetched(self.origins(source, block)):
+                self._mark(place, block)
+
+    def _mark(self, place: ast.expr, block: str) -> None:
+        for name in self._places.led(place, block):
+            holder, _, attribute = name.rpartition(".")
+            at = "self" if holder else MODULE if attribute in self._global else block
+            self.variables.setdefault((at, attribute), set()).add(FETCHED)
 
     def _assign(self, block: str, targets: list[ast.expr], value: ast.expr, without: str = "") -> None:
+        self._places.note(block, targets, value)
         found = self.origins(value, block) - {without}
         if not found:
             return

@@ -8,7 +8,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 
-_PROCESS = """os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
+_PROCESS = """os.fork os.forkpty os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
 os.execve
 os.execvp os.execvpe os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe
 os.posix_spawn os.posix_spawnp os.startfile posix.system nt.system subprocess.run subprocess.call subprocess.check_call
@@ -105,6 +105,8 @@ transformers.utils.cached_file transformers.utils.hub.cached_file modelscope.sna
 torch.hub.load_state_dict_from_url"""
 OPENS = frozenset(("builtins.open", "io.open", "codecs.open"))
 """Functions that open a file by its path, with the mode second."""
+_TEMPORARY = """tempfile.NamedTemporaryFile tempfile.TemporaryFile tempfile.SpooledTemporaryFile tempfile.TemporaryDirectory
+tempfile.mkstemp tempfile.mkdtemp tempfile.mktemp tempfile.gettempdir os.memfd_create os.tmpfile os.tempnam"""
 _INPUT = "builtins.input sys.stdin.read"
 _DECODE = """base64.b64decode base64.b32decode base64.b16decode base64.b85decode base64.a85decode
 base64.urlsafe_b64decode base64.standard_b64decode base64.decodebytes codecs.decode binascii.unhexlify binascii.a2b_hex
@@ -130,6 +132,8 @@ TAG_OF: dict[str, str] = (
     | dict.fromkeys(_HOST.split(), "host")
     | dict.fromkeys(_INPUT.split(), "input")
     | dict.fromkeys(_HUB.split(), "hub")
+    | dict.fromkeys(_TEMPORARY.split(), "scratch")
+    | {"shutil.which": "program"}
 )
 """Where a call's result comes from."""
 
@@ -217,7 +221,9 @@ SECRET_VARIABLE = lazy(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDEN
 HOOK_VARIABLE = lazy(
     r"^(?:LD_PRELOAD|LD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PATH|BASH_ENV|PROMPT_COMMAND|"
     r"PYTHONHTTPSVERIFY|CURL_CA_BUNDLE|GIT_SSL_NO_VERIFY|NODE_TLS_REJECT_UNAUTHORIZED|TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD|"
-    r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|GIT_SSH_COMMAND)$",
+    r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_CONFIG_FILE|PIP_FIND_LINKS|UV_\w*INDEX\w*|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|"
+    r"GIT_SSH(?:_COMMAND)?|GIT_CONFIG(?:_\w+)?|GIT_TEMPLATE_DIR|GIT_EXTERNAL_DIFF|GIT_PROXY_COMMAND|GIT_EXEC_PATH|LD_AUDIT|"
+    r"PYTHONBREAKPOINT|PYTHONUSERBASE|PERL5OPT|RUBYOPT|LESSOPEN|RAY_RUNTIME_ENV_HOOK)$",
     re.I,
 )
 GIVEN_NAMES = frozenset(

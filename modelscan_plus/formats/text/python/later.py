@@ -1,0 +1,39 @@
+"""Places from which something else runs later what is written there: shells, editors, git, interpreters, the system.
+
+START_PATH of sinks.py has those that no honest program writes. Installers, generators of projects and their scripts write
+these here for good reasons; what a loader of a model reaches does not.
+"""
+
+from modelscan_plus.core.patterns import lazy
+
+_HOOKS = (
+    "applypatch-msg|pre-applypatch|post-applypatch|pre-commit|pre-merge-commit|prepare-commit-msg|commit-msg|post-commit|pre-rebase|post-checkout|"
+    "post-merge|pre-push|pre-receive|post-receive|post-update|push-to-checkout|pre-auto-gc|post-rewrite|sendemail-validate|fsmonitor-watchman"
+)
+_OF_SHELLS = r"(?:de)?activate\.d/|(?:bin|Scripts)/activate(?:\.\w+)?$|fish/(?:config\.fish$|conf\.d/|functions/)|[^/]*profile\.ps1$"
+_OF_EDITORS = (
+    r"(?:Code|Code - Insiders|VSCodium|Cursor|Windsurf)/User/|\.(?:vscode|cursor|windsurf)(?:-server|-insiders)?/extensions/|\.vscode/launch\.json$|"
+    r"n?vim/(?:init\.(?:lua|vim)$|plugin/|after/)|\.vim/(?:plugin|autoload|after|ftplugin)/|\.emacs\.d/|emacs/init\.el$|\.devcontainer/"
+)
+_OF_INTERPRETERS = r"profile_[\w-]+/startup/|jupyter_(?:\w+_)?config\.(?:py|json)$|kernels/[^/]+/kernel\.json$|julia/config/startup\.jl$|[^/]*\.(?:dist|egg)-info/"
+_FILES_OF_HOME = (
+    r"\.(?:g?vimrc|emacs(?:\.el)?|tmux\.conf|screenrc|gdbinit|lldbinit|pdbrc(?:\.py)?|pythonrc(?:\.py)?|Rprofile|Renviron|perlrc|irbrc|pryrc|ghci|"
+    r"sqliterc|psqlrc|mailcap|xinitrc|xsession(?:rc)?|xsessionrc|kshrc|mkshrc|t?cshrc|login|bash_aliases|bash_logout|zlogin|zlogout|envrc|hgrc|"
+    r"yarnrc(?:\.yml)?|curlrc|wgetrc|gemrc|ssh/rc|aws/config|docker/config\.json|kube/config)$|tmux/tmux\.conf$"
+)
+_OF_TOOLS = (
+    r"uv/uv\.toml$|\.cargo/config(?:\.toml)?$|\.m2/settings\.xml$|\.gradle/init|(?:\.config|…)/git/(?:config|attributes)$|\.git/config$|"
+    rf"hooks/(?:{_HOOKS})$|\.github/(?:workflows|actions)/|\.gitlab-ci\.yml$|\.pre-commit-config\.yaml$|conftest\.py$"
+)
+_OF_SYSTEM = (
+    r"etc/(?:update-motd\.d|udev|NetworkManager/dispatcher\.d|apt/apt\.conf\.d|dpkg|X11|xdg|bash\.bashrc|zsh|skel|inittab|modules-load\.d|"
+    r"modprobe\.d|logrotate\.d|anacrontab|gitconfig|fstab|supervisor)"
+)
+LATER = lazy(
+    rf"(?:^|[/\\])(?:{_OF_SHELLS}|{_OF_EDITORS}|{_OF_INTERPRETERS}|{_FILES_OF_HOME}|{_OF_TOOLS}|{_OF_SYSTEM})"
+    r"|^(?:~/(?:\.local/)?|/(?:usr/(?:local/)?)?|/opt/\w+/)s?bin/[^/\s]"
+)
+DEVICE = lazy(
+    r"^/dev/(?:sd[a-z]|hd[a-z]|vd[a-z]|xvd[a-z]|nvme\d|mmcblk\d|disk\d|mapper/|dm-\d)|^\\\\\.\\(?:PhysicalDrive|[A-Z]:)"
+)
+"""Disks as a whole."""

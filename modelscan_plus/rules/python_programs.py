@@ -1,0 +1,135 @@
+"""What a program that is started by a command comes to: a tool of a model's trade, an installer, git that obeys others later."""
+
+import re
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
+
+_TOOLS = frozenset(
+    """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
+    lscpu ldconfig nproc free df lspci which where whereis pdftotext pdftoppm pdfinfo tesseract soffice libreoffice espeak
+    espeak-ng accelerate torchrun deepspeed huggingface-cli hf git-lfs tar unzip gunzip mkdir ls cp mv cat echo clear cls
+    tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
+)
+"""Programs that models, feature extractors and their scripts have reason to start."""
+_TOGETHER = frozenset(
+    """git git-lfs aria2c huggingface-cli hf make cmake ninja java cp mv accelerate torchrun deepspeed mpirun srun numactl
+    taskset""".split()
+)
+"""Those that fetch, that put something elsewhere, or that run what they find."""
+_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
+"""Programs with which servers and demos fetch weights."""
+_SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+GIVES = lazy(
+    r"^\s*(?:\S*/)?(?:(?:curl|wget)\b.*\s(?:-d|-F|-T|--data\S*|--form\S*|--upload-file|--post-\S+|--body-\S+)\b|(?:scp|sftp|rsync|rclone|nc|ncat)\b.*\S"
+    r"|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",
+    re.I | re.S,
+)
+"""A program that is told to send what it is given."""
+_SHELL = lazy(r"[|;&]|\$\(|`|>")
+NEXT = lazy(r"\s*(?:&&|\|\||;)\s*")
+_PASSING = lazy(r"(?:/tmp/|/dev/shm/|(?:\./)?\w)[\w./*-]*$")
+_MODULE = lazy(r"\s*(?:\S*/)?python[\d.]*\s+-m\s+([\w.]+)(?:\s|$)")
+_MODULES = frozenset(
+    """spacy nltk.downloader unidic playwright build torch.distributed.run torch.distributed.launch grpc_tools.protoc
+    accelerate.commands.launch""".split()
+)
+"""Modules that fetch data for a library, build a package, or start what their arguments name in several processes."""
+_QUIET = lazy(r"\s(?:\d?>\s?/dev/null|2>&1|&>\s?/dev/null)")
+INSTALLS = lazy(
+    r"\b(?:pip3?|uv|conda|mamba|apt(?:-get)?|npm|poetry)\b.{0,60}\binstall\b|pip\._internal|pip\.main", re.I
+)
+
+
+_KNOWN_PLACES = lazy(
+    r"^(?:(?:[\w-]+\.)*(?:pytorch\.org|pyg\.org|nvidia\.com|anaconda\.(?:com|org)|"
+    r"tsinghua\.edu\.cn|aliyun\.com|ustc\.edu\.cn|tencent\.com|mirrors\.\w+\.edu\.cn|googleapis\.com|openmmlab\.com)(?:[:/]|$)"
+    r"|github\.com/(?:huggingface|pytorch|dao-ailab|nvidia|facebookresearch|openai|microsoft|google|vllm-project|state-spaces)/)",
+    re.I,
+)
+"""Indices of packages and their mirrors, and the accounts of libraries that models are made with."""
+_ADDRESS = lazy(r"(?:[a-z][a-z0-9+.]{1,12}://|\bgit@)(?:[^\s/@]{1,200}@)?+([^\s\"']+)", re.I)
+_LOCAL_PACKAGE = lazy(r"\binstall\b.{0,200}\s(?:/(?:var/)?tmp/|/dev/shm/)", re.I)
+_GIT = r"\bgit\s+(?:-C\s+\S+\s+)?"
+_GIT_KEYS = (
+    r"(?:core\.(?:hooksPath|fsmonitor|sshCommand|gitProxy|askPass|editor|pager|attributesFile|alternateRefsCommand)|init\.templateDir|"
+    r"include\.path|includeIf\.\S+\.path|diff\.(?:external|[\w.-]+\.(?:textconv|command))|(?:diff|merge)tool\.[\w.-]+\.cmd|"
+    r"merge\.[\w.-]+\.driver|gpg\.(?:\w+\.)?program|sequence\.editor|interactive\.diffFilter|pager\.\w+|browser\.\w+\.cmd|"
+    r"man\.\w+\.cmd|trailer\.\w+\.(?:command|cmd)|uploadpack\.packObjectsHook|protocol\.ext\.allow|remote\.\S+\.(?:uploadpack|receivepack|vcs)"
+    r"|filter\.[\w.-]+\.(?:smudge|clean|process)(?=[\s=]+[\"']?(?!git[- ]lfs\b))"
+    r"|credential\.(?:\S+\.)?helper(?=[\s=]+[\"']?(?!store\b|cache\b|manager|osxkeychain\b|libsecret\b|wincred\b|git-credential|gh\b|!gh\b|huggingface))"
+    r"|alias\.[\w-]+(?=[\s=]+[\"']?!)"
+    r"|url\.\S*?://(?:[^\s/@]*@)?+(?!(?:[\w-]+\.)*(?:github\.com|gitlab\.com|huggingface\.co|hf\.co|hf-mirror\.com|bitbucket\.org)\b)\S*\.(?:push)?insteadOf)"
+)
+GIT_KEY = lazy(rf"^{_GIT_KEYS}", re.I)
+_GIT_CONFIG = lazy(rf"{_GIT}(?:config\s+(?:--?[\w-]+(?:[= ]\S+)?\s+)*?|-c\s+)[\"']?{_GIT_KEYS}", re.I)
+"""Settings by which git starts a program, or goes elsewhere, whenever it is used later."""
+_OWN_HOOKS = lazy(r"core\.hooksPath[\s=]+[\"']?\.?[\w-][\w./-]*[\"']?\s*$", re.I)
+_WHOLE = lazy(r"\s--(?:global|system)\b")
+_PUSH = lazy(
+    rf"{_GIT}push\b[^;&|]*?\s(?:[a-z+]+://(?:[^\s/@]*@)?|git@)(?!(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)\b)[\w-]",
+    re.I,
+)
+
+
+def obeyed_by_git(argument: str) -> bool:
+    """True for a command that has git start something, or go elsewhere, when somebody uses it later.
+
+    A project that keeps the hooks of its own checkout in a folder of it is none."""
+    if _GIT_CONFIG.search(argument) is None:
+        return False
+    return _OWN_HOOKS.search(argument) is None or _WHOLE.search(argument) is not None
+
+
+def pushes_elsewhere(argument: str) -> bool:
+    """True for a command that has git give what is here to an address which stands in the code."""
+    return _PUSH.search(argument) is not None
+
+
+def installs_foreign(argument: str) -> bool:
+    """True for the installation of a package from an address that is no index of packages, or of a file made at run time."""
+    if _LOCAL_PACKAGE.search(argument):
+        return True
+    return any(_KNOWN_PLACES.match(found[1]) is None for found in _ADDRESS.finditer(argument))
+
+
+def is_tool(argument: str) -> bool:
+    """True for a command, or several of a shell, of which each starts a program of the table.
+
+    Together they must not do what none does alone, as `git clone` and `make` do."""
+    parts = NEXT.split(_QUIET.sub("", argument))
+    if len(parts) > 1 and any(_program(part) in _TOGETHER for part in parts):
+        return False
+    return all(_program(part) in _TOOLS or _tidies(part) or _is_module(part) for part in parts) and not any(
+        map(_SHELL.search, parts)
+    )
+
+
+def _tidies(command: str) -> bool:
+    """True for a command that changes the folder, or removes things that lie below it or among temporary files."""
+    words = command.split()
+    if words[:1] == ["cd"]:
+        return True
+    places = [word for word in words[1:] if not word.startswith("-")]
+    return words[:1] == ["rm"] and bool(places) and all(_PASSING.match(place) and ".." not in place for place in places)
+
+
+def _is_module(command: str) -> bool:
+    """True for a module of a tool that Python is told to run."""
+    found = _MODULE.match(command)
+    return found is not None and found[1] in _MODULES
+
+
+def fetches(argument: str) -> bool:
+    """True for a program that only fetches a file from a named host; what is done with the file is told by itself."""
+    return (
+        _program(argument) in _FETCHERS
+        and not _SHELL.search(_QUIET.sub("", argument))
+        and not _SENDS.search(argument)
+        and prose.odd_url(argument) is None
+    )
+
+
+def _program(argument: str) -> str:
+    first = re.split(r"[\s\"';|&]", argument.strip() or "…", maxsplit=1)[0].rpartition("/")[2].lower()
+    return first.removesuffix(".exe")
