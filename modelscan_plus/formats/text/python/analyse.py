@@ -42,6 +42,7 @@ from modelscan_plus.formats.text.python.sinks import (
     kind_of,
 )
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.walk import walk
 
 LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
@@ -130,7 +131,7 @@ class Finder:
             discarded = top.value if isinstance(top, ast.Expr) else None
             for value, dotted in held(top, self._names):
                 yield self._simple("held", dotted, block, value)
-            for node in ast.walk(top):
+            for node in walk(top):
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
                     yield from self.call(node, block, discarded=node is discarded)
@@ -421,7 +422,7 @@ class Finder:
             if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
             elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
-                for part in ast.walk(node.value):
+                for part in walk(node.value):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield from self._inner(part.value, self._simple("code", f"….{target.attr}", block, part))
             elif isinstance(target, ast.Attribute):

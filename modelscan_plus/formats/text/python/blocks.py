@@ -12,6 +12,7 @@ import msgspec
 
 from modelscan_plus.formats.text.python.commands import is_for_a_person, unstarted
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS, PUBLIC_ENTRIES
+from modelscan_plus.formats.text.python.walk import walk
 
 MODULE, MAIN = "", "<main>"
 _ORDER = ("import", "entry", "main", "call")
@@ -33,6 +34,13 @@ class Block(msgspec.Struct):
     """Statements and expressions, without those of nested functions."""
     parameters: tuple[str, ...] = ()
     when: str = "call"
+    _inner: list[ast.AST] = msgspec.field(default_factory=list)
+
+    def inner(self) -> list[ast.AST]:
+        """All nodes of the finished block, those inside of others too."""
+        if not self._inner:
+            self._inner = [node for top in self.nodes for node in walk(top)]
+        return self._inner
 
     @property
     def last(self) -> str:
@@ -45,7 +53,7 @@ def blocks_of(tree: ast.Module, file: str = "") -> dict[str, Block]:
     blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
     is_guard = (lambda test: _is_main(test) or is_for_a_person(test)) if file == "setup.py" else _is_main
     _split(tree.body, blocks[MODULE], "", blocks, is_guard)
-    metaclasses = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
+    metaclasses = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
     _time(blocks, metaclasses, _is_public(tree, file))
     return blocks
 
@@ -186,7 +194,7 @@ class _Index:
     def uses(self, block: Block) -> set[str]:
         """Functions of the file that the block calls or hands on."""
         used: set[str] = set()
-        for node in (inner for top in block.nodes for inner in ast.walk(top)):
+        for node in block.inner():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 used.update(self._makers.get(node.func.id, ()))
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):

@@ -22,7 +22,7 @@ class Callers:
         """By block, the names that it sets."""
         for block in blocks.values():
             stored = self._set[block.name] = set()
-            for node in (inner for top in block.nodes for inner in ast.walk(top)):
+            for node in block.inner():
                 if isinstance(node, ast.Call):
                     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                     self._calls.setdefault(called, []).append((node, block))

@@ -11,6 +11,7 @@ from modelscan_plus.formats.text.python.accounts import remote
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import KIND_OF
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.walk import walk
 
 COMMAND_KINDS = frozenset(("process", "code"))
 _NOT_HELD = ("subprocess.Popen", "types.", "code.", "webbrowser.", "timeit.", "typing.")
@@ -68,7 +69,7 @@ def held(top: ast.AST, names: Names) -> Iterator[tuple[ast.expr, str]]:
 def _kept(top: ast.AST) -> Iterator[ast.expr]:
     if isinstance(top, (ast.Name, ast.Attribute)):
         yield top  # a decorator or default value
-    for node in ast.walk(top):
+    for node in walk(top):
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 yield from items
@@ -85,13 +86,13 @@ def _kept(top: ast.AST) -> Iterator[ast.expr]:
 def _compared(top: ast.AST) -> set[int]:
     """Members of the tuples that isinstance and except look through."""
     found: set[int] = set()
-    for node in ast.walk(top):
+    for node in walk(top):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in ("isinstance", "issubclass")
         ):
-            found.update(id(inner) for argument in node.args for inner in ast.walk(argument))
+            found.update(id(inner) for argument in node.args for inner in walk(argument))
     return found
 
 
@@ -163,12 +164,10 @@ def makes_executable(node: ast.Call, dotted: str, names: Names) -> bool:
     if dotted != "mmap.mmap":
         return False
     for value in [*node.args[2:], *(item.value for item in node.keywords if item.arg in ("prot", "flags"))]:
-        if any(isinstance(part, ast.Attribute) and part.attr == "PROT_EXEC" for part in ast.walk(value)):
+        if any(isinstance(part, ast.Attribute) and part.attr == "PROT_EXEC" for part in walk(value)):
             return True
     rights = [item.value for item in node.keywords if item.arg == "prot"] or node.args[3:4]
-    return any(
-        isinstance(part, ast.Constant) and _executable(part.value) for value in rights for part in ast.walk(value)
-    )
+    return any(isinstance(part, ast.Constant) and _executable(part.value) for value in rights for part in walk(value))
 
 
 def _executable(value: object) -> bool:
@@ -198,7 +197,7 @@ def placed(node: ast.Call, names: Names, depth: int = 0) -> Iterator[tuple[ast.e
 
 def evaluated_annotations(tree: ast.Module) -> Iterator[ast.Constant]:
     """Annotations written as text that hold a call: whoever asks for the types of the class or function evaluates them."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.AnnAssign(annotation=ast.Constant() as found) | ast.arg(annotation=ast.Constant() as found):
                 pass

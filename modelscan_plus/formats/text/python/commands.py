@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterator
 
+from modelscan_plus.formats.text.python.walk import walk
+
 _OF_PIP = frozenset(
     """install develop build build_py build_ext build_clib build_scripts bdist bdist_wheel bdist_egg egg_info dist_info
     editable_wheel sdist install_lib install_scripts install_data install_headers install_egg_info alias rotate
@@ -24,7 +26,7 @@ def is_for_a_person(test: ast.expr) -> bool:
 def unstarted(tree: ast.Module) -> set[str]:
     """Classes of which the file speaks only as of commands that nobody but a person starts."""
     listed, counted = set[str](), dict[str, int]()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             counted[node.id] = counted.get(node.id, 0) + 1
     used = list[str]()
@@ -37,7 +39,7 @@ def unstarted(tree: ast.Module) -> set[str]:
 
 def _listed(tree: ast.Module) -> Iterator[tuple[object, str]]:
     """The commands and classes of `cmdclass`."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "cmdclass" and isinstance(node.value, ast.Dict):
             for key, value in zip(node.value.keys, node.value.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(value, ast.Name):

@@ -269,7 +269,7 @@ def written(kind: str, node: ast.Call, block: Block, names: Names) -> set[str]:
     """ "stated" where the part of a program that opens a file of Python writes only texts whose beginning it states."""
     if kind != "made":
         return set()
-    calls = [call for top in block.nodes for call in ast.walk(top) if isinstance(call, ast.Call)]
+    calls = [call for call in block.inner() if isinstance(call, ast.Call)]
     texts = [
         call.args[0]
         for call in (node, *calls)

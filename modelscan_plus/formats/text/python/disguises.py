@@ -7,6 +7,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Disguise
+from modelscan_plus.formats.text.python.walk import walk
 
 _CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset(
@@ -49,7 +50,7 @@ _CODE = lazy(
 
 def orders(tree: ast.Module) -> Iterator[Disguise]:
     """Descriptions of tools that speak to the model which reads them, behind the back of its user."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.decorator_list:
             continue
         if not any("tool" in ast.unparse(each)[:200].lower() for each in node.decorator_list):

@@ -27,6 +27,7 @@ from modelscan_plus.formats.text.python.sinks import (
     TAG_OF,
 )
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
+from modelscan_plus.formats.text.python.walk import walk
 from modelscan_plus.formats.text.python.written import FETCHED, Places, is_fetched, moved
 
 SOURCE = "source:"
@@ -156,7 +157,7 @@ class Flow:
         return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}
 
     def _pass(self, block: Block) -> None:
-        for node in (inner for top in block.nodes for inner in ast.walk(top)):
+        for node in block.inner():
             if isinstance(node, ast.Call):
                 self._write(node, block.name)
             match node:
@@ -208,7 +209,7 @@ class Flow:
         if not found:
             return
         for target in targets:
-            for node in ast.walk(target):
+            for node in walk(target):
                 if isinstance(node, ast.Name):
                     self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":

@@ -29,6 +29,7 @@ from modelscan_plus.formats.text.python.constants import (
 )
 from modelscan_plus.formats.text.python.inline import Inliner
 from modelscan_plus.formats.text.python.interpret import Interpreter
+from modelscan_plus.formats.text.python.walk import walk
 
 __all__ = ("Constant", "Folder", "NotConstant")
 _DEPTH = 120
@@ -50,10 +51,13 @@ class Folder:
         self.decoded = False
         """Set when a fold went through a decoder."""
         self._steps = 0
+        self._folding = False
 
     def fold(self, node: ast.expr | None) -> Constant:
         """The constant; raises `NotConstant`."""
-        self._steps = 0
+        outermost = not self._folding
+        if outermost:
+            self._steps, self._folding = 0, True
         try:
             return self._fold(node, {}, 0)
         except (
@@ -71,6 +75,9 @@ class Folder:
             RecursionError,
         ):
             raise NotConstant from None
+        finally:
+            if outermost:
+                self._folding = False
 
     def text(self, node: ast.expr | None) -> str | None:
         """The text that the expression stands for, bytes read as Latin letters; None when it is none."""
@@ -198,7 +205,7 @@ class Folder:
         if self.inliner is not None and (body := self.inliner.body(node)) is not None:
             variables = {name: self._fold(value, local, depth + 10) for name, value in body[1].items()}
             result = Interpreter(lambda part, known: self._fold(part, known, depth + 10)).result(body[0], variables)
-            loops = any(isinstance(part, ast.For) for statement in body[0] for part in ast.walk(statement))
+            loops = any(isinstance(part, ast.For) for statement in body[0] for part in walk(statement))
             self.decoded = self.decoded or loops  # a text that is put together character by character
             return result
         if isinstance(node.func, ast.Attribute):

@@ -6,6 +6,9 @@ arguments stand in it. Followed are lambdas and functions that consist of assign
 
 import ast
 import copy
+import itertools
+
+from modelscan_plus.formats.text.python.walk import walk
 
 _LARGEST = 60
 """Nodes of a body that is put in place of a call."""
@@ -19,7 +22,7 @@ class Inliner:
     def __init__(self, tree: ast.Module) -> None:
         self._bodies: dict[str, ast.FunctionDef | ast.Lambda | None] = {}
         self._done: dict[int, tuple[ast.Call, ast.expr | None]] = {}
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.FunctionDef):
                 self._bodies[node.name] = None if node.name in self._bodies else node
             elif (
@@ -43,7 +46,7 @@ class Inliner:
     def body(self, call: ast.Call) -> tuple[list[ast.stmt], dict[str, ast.expr]] | None:
         """The statements of the function that is called, and its parameters with what the call gives them."""
         function = self._bodies.get(call.func.id) if isinstance(call.func, ast.Name) else None
-        if not isinstance(function, ast.FunctionDef) or sum(1 for _ in ast.walk(function)) > 3 * _LARGEST:
+        if not isinstance(function, ast.FunctionDef) or _is_larger(function, 3 * _LARGEST):
             return None
         bound = _bound(function.args, call)
         return None if bound is None else (function.body, bound)
@@ -54,7 +57,7 @@ class Inliner:
             function = call.func
         elif isinstance(call.func, ast.Name):
             function = self._bodies.get(call.func.id)
-        if function is None or sum(1 for _ in ast.walk(function)) > _LARGEST + 20:
+        if function is None or _is_larger(function, _LARGEST + 20):
             return None
         bound = _bound(function.args, call)
         if bound is None:
@@ -72,6 +75,10 @@ class Inliner:
                 case _:
                     return None
         return None
+
+
+def _is_larger(function: ast.FunctionDef | ast.Lambda, most: int) -> bool:
+    return next(itertools.islice(walk(function), most, None), None) is not None
 
 
 def _bound(arguments: ast.arguments, call: ast.Call) -> dict[str, ast.expr] | None:

@@ -9,10 +9,12 @@ telling one.
 
 import ast
 import builtins
+from typing import NamedTuple
 
 from modelscan_plus.formats.text.python.fold import Constant, Folder, NotConstant
 from modelscan_plus.formats.text.python.inline import Inliner
 from modelscan_plus.formats.text.python.sinks import KIND_OF, OBJECTS
+from modelscan_plus.formats.text.python.walk import walk
 
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"__import__", "__builtins__"}
 _IMPORTERS = frozenset(("builtins.__import__", "importlib.import_module", "importlib.__import__"))
@@ -28,6 +30,18 @@ _TABLES = frozenset(("builtins.globals", "builtins.locals", "builtins.vars"))
 _DEPTH = 60
 
 
+class _Answer(NamedTuple):
+    """What an expression was found to stand for."""
+
+    node: ast.expr
+    """Kept, so that nothing else comes to stand at its address."""
+    depth: int
+    """How deep in others it stood; nearer to the outside, more of it may be looked at."""
+    found: str | None
+    disguised: bool
+    decoded: bool
+
+
 class Names:
     """The names of one source file."""
 
@@ -39,9 +53,7 @@ class Names:
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Module (with leading dots) and imported names of each import statement."""
         self.defined: set[str] = {
-            node.name
-            for node in ast.walk(tree)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            node.name for node in walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         }
         self.disguised = False
         """Set when the last resolution went through a name given as text."""
@@ -52,12 +64,15 @@ class Names:
         """What a variable that is assigned once is assigned."""
         self.inliner = Inliner(tree)
         self.folder = Folder(self.constants, self.plain, self.inliner)
+        self._asked: dict[int, _Answer] = {}
+        """By node, what one question and those inside of it came to so far."""
+        self._asking = False
         self._assigned: dict[str, list[ast.expr | None]] = {}
         self._collect(tree)
 
     def _collect(self, tree: ast.Module) -> None:
         assigned = self._assigned
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     self.imports.append((alias.name, ()))
@@ -115,21 +130,45 @@ class Names:
 
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""
-        return self._resolve(node, 0)
+        return self._question(node)
 
     def resolve(self, node: ast.expr) -> tuple[str | None, bool]:
         """The dotted name, and whether text was looked up on the way."""
         self.disguised = False
-        return self._resolve(node, 0), self.disguised
+        return self._question(node), self.disguised
+
+    def _question(self, node: ast.expr) -> str | None:
+        if self._asking:
+            return self._resolve(node, 0)
+        self._asking = True
+        try:
+            return self._resolve(node, 0)
+        finally:
+            self._asking = False
+            self._asked.clear()
 
     def _resolve(self, node: ast.expr | None, depth: int) -> str | None:
+        """As `_looked_at`, but each part of an expression once: a call asks for its function more than once, and so
+        does every call in that."""
         if node is None or depth > _DEPTH:
             return None
+        if isinstance(node, ast.Name):
+            if node.id in self.aliases:
+                return self.aliases[node.id]
+            return f"builtins.{node.id}" if node.id in _BUILTINS and node.id not in self.defined else None
+        known = self._asked.get(id(node))
+        if known is None or (known.found is None and depth < known.depth):
+            before = self.disguised, self.folder.decoded
+            self.disguised = self.folder.decoded = False
+            found = self._looked_at(node, depth)
+            known = self._asked[id(node)] = _Answer(node, depth, found, self.disguised, self.folder.decoded)
+            self.disguised, self.folder.decoded = before
+        self.disguised = self.disguised or known.disguised
+        self.folder.decoded = self.folder.decoded or known.decoded
+        return known.found
+
+    def _looked_at(self, node: ast.expr, depth: int) -> str | None:
         match node:
-            case ast.Name():
-                if node.id in self.aliases:
-                    return self.aliases[node.id]
-                return f"builtins.{node.id}" if node.id in _BUILTINS and node.id not in self.defined else None
             case ast.Attribute():
                 return self._attribute(node.value, node.attr, depth)
             case ast.Call():

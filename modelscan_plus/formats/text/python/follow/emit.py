@@ -36,6 +36,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     options,
 )
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.walk import walk
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 _VARIANTS = 8
 """Calls that one call stands for where its arguments are one of several."""
 _ITEMS = 40
+_HELD = 400
+"""Values inside of one argument that are written out: lists of lists of lists grow by powers."""
 _CHAIN = 4
 """Attributes of attributes of something unknown that are written out."""
 _KEPT = 3_000
@@ -61,6 +64,7 @@ class Emitter:
         self._finders: dict[str, Finder] = {}
         self._seen: dict[object, frozenset[str]] = {}
         self._found: dict[tuple[str, str, str], dict[Effect, None]] = {}
+        self._room = _HELD
         self.discarded: ast.expr | None = None
         """An expression that stands as a statement of its own."""
         self.outer: ast.expr | ast.stmt | None = None
@@ -97,8 +101,8 @@ class Emitter:
         place = self._place(node)
         call = ast.Call(
             self._expression(function, place),
-            [self._expression(value, place) for value in arguments[:_ITEMS]],
-            [ast.keyword(name, self._expression(value, place)) for name, value in keywords.items()],
+            [self._written(value, place) for value in arguments[:_ITEMS]],
+            [ast.keyword(name, self._written(value, place)) for name, value in keywords.items()],
         )
         self._locate(call, place)
         disguised = self.outer is not None or (isinstance(function, Outer) and function.disguised)
@@ -110,7 +114,7 @@ class Emitter:
     def origins(self, value: Value) -> frozenset[str]:
         """Where a value comes from, as the analysis of one file says it."""
         self._forget()
-        return frozenset(self._flow.origins(self._expression(value, _NOWHERE), MODULE))
+        return frozenset(self._flow.origins(self._written(value, _NOWHERE), MODULE))
 
     def variable(self, key: Value) -> Value:
         """`os.environ[key]`."""
@@ -135,7 +139,7 @@ class Emitter:
     def _assignment(
         self, machine: "Machine", target: ast.expr, given: Value, place: ast.expr | ast.stmt, scope: Scope
     ) -> None:
-        made = ast.Assign([target], self._expression(given, place))
+        made = ast.Assign([target], self._written(given, place))
         self._locate(made, place)
         for effect in self._finder(scope).assignment(made, Block(scope.function, when=machine.when)):
             self._keep(effect, scope, disguised=self.outer is not None)
@@ -167,12 +171,13 @@ class Emitter:
 
     @staticmethod
     def _locate(made: ast.AST, place: ast.expr | ast.stmt) -> None:
-        for part in ast.walk(made):
+        for part in walk(made):
             if isinstance(part, (ast.expr, ast.stmt, ast.keyword)):
                 part.lineno, part.col_offset = place.lineno, place.col_offset
                 part.end_lineno, part.end_col_offset = place.end_lineno, place.end_col_offset
 
     def _forget(self) -> None:
+        self._room = _HELD
         self._names.aliases.clear()
         self._names.aliases.update(self._aliases)
         self._names.constants.clear()
@@ -183,7 +188,15 @@ class Emitter:
         self._flow.variables[(MODULE, name)] = set(flows)
         return ast.Name(name, ast.Load())
 
+    def _written(self, value: Value, place: ast.expr | ast.stmt) -> ast.expr:
+        """An argument, with as much of what it holds as there is room for; of the rest only the origin."""
+        self._room = _HELD
+        return self._expression(value, place)
+
     def _expression(self, value: Value, place: ast.expr | ast.stmt, depth: int = 0) -> ast.expr:
+        self._room -= 1
+        if self._room < 0:
+            return self._named(flows_of(value))
         match value:
             case Known():
                 if not value.flows:

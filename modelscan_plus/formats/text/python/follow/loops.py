@@ -1,6 +1,7 @@
 """How long a loop is followed, and what is known behind one that was left early."""
 
 import ast
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.follow.values import (
@@ -13,6 +14,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     Value,
     identity,
 )
+from modelscan_plus.formats.text.python.walk import walk
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine
@@ -30,16 +32,15 @@ def room(machine: "Machine") -> int:
 
 def blur(scope: Scope, loop: ast.For | ast.AsyncFor | ast.While) -> None:
     """Forget the texts and numbers that the loop sets: it was left before its end, where they are others."""
-    for name in _names(loop, ast.Store) & scope.names.keys():
+    for name in names(loop, ast.Store) & scope.names.keys():
         value = scope.names[name]
         if isinstance(value, (Known, Patchwork)):
             scope.names[name] = Unknown(value.flows)
 
 
-def contents(scope: Scope, loop: ast.While) -> dict[str, object]:
-    """What the names stand for that the loop speaks of; equal where nothing of it changed."""
-    names = _names(loop, ast.expr_context) & scope.names.keys()
-    return {name: _content(scope.names[name]) for name in names}
+def contents(scope: Scope, spoken_of: Set[str]) -> dict[str, object]:
+    """What the names stand for that a loop speaks of; equal where nothing of it changed."""
+    return {name: _content(scope.names[name]) for name in spoken_of & scope.names.keys()}
 
 
 def _content(value: Value) -> object:
@@ -51,5 +52,6 @@ def _content(value: Value) -> object:
     return identity(value)
 
 
-def _names(loop: ast.For | ast.AsyncFor | ast.While, context: type[ast.expr_context]) -> set[str]:
-    return {node.id for node in ast.walk(loop) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+def names(loop: ast.For | ast.AsyncFor | ast.While, context: type[ast.expr_context]) -> set[str]:
+    """The names that a loop sets, or speaks of at all."""
+    return {node.id for node in walk(loop) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}

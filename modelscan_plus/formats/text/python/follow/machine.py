@@ -28,12 +28,15 @@ from modelscan_plus.formats.text.python.follow.values import (
     Table,
     Unknown,
     Value,
+    flows_of,
     identity,
     join,
     merged,
     options,
+    within,
 )
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
+from modelscan_plus.formats.text.python.walk import walk
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.program import Program
@@ -44,8 +47,12 @@ _DEEPEST = 60
 """Calls inside of calls."""
 _AGAIN = 4
 """Calls of a function inside of itself that are followed with the texts and numbers that they give."""
+_FAR = 12
+"""Calls of a function inside of itself behind which only the sort of what is given makes a difference."""
 _NESTED = 60
 """Expressions inside of expressions."""
+_HANDED = 300
+"""Values that somebody gets with one that holds them."""
 _WAYS, _FEW_WAYS = 25, 4
 """Calls of one function that are followed with the texts and numbers that they give, while there is much room and when
 half of it is gone; later ones without."""
@@ -255,9 +262,11 @@ class Machine:
             arguments = [_widened(value) for value in arguments]
             keywords = {name: _widened(value) for name, value in keywords.items()}
             kinds = (_kinds(arguments), _kinds(keywords.values()))
-            if again > _AGAIN:  # each round may write its functions anew
+            if again > _FAR:
+                kinds = (tuple(map(_sort, arguments)), tuple(map(_sort, keywords.values())))
+            elif again > _AGAIN:  # each round may write its functions anew
                 kinds = (_kinds(map(_written, arguments)), _kinds(map(_written, keywords.values())))
-            key = (id(function.node), id(function.scope), self.when, *kinds)
+            key = (id(function.node), id(function.scope) if again <= _FAR else 0, self.when, *kinds)
         else:
             key = (
                 id(function.node), id(function.scope), module.version, len(module.names), self.when,
@@ -291,7 +300,7 @@ class Machine:
         node = function.node
         if id(node) not in self._named:
             body = node.body if isinstance(node.body, list) else [node.body]
-            inner = (part for statement in body for part in ast.walk(statement))
+            inner = (part for statement in body for part in walk(statement))
             names = {part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
             self._named[id(node)] = tuple(sorted(names))[:60]
         around = function.scope.names
@@ -339,15 +348,15 @@ class Machine:
         finally:
             self.when = when
 
-    def hand_over(self, value: Value, node: ast.AST, scope: Scope, depth: int = 0, *, driven: bool = False) -> None:
+    def hand_over(self, value: Value, node: ast.AST, scope: Scope, *, driven: bool = False) -> None:
         """Somebody outside of the program gets the value, and may call it; `driven`: and all its methods.
 
         Deep inside of calls that waits: what is handed over there hands over more, and so on."""
         if len(self._stack) > _DEEPEST // 2:
             key = (identity(value), self.when, driven)
-            self._waiting.setdefault(key, partial(self.hand_over, value, node, scope, depth, driven=driven))
+            self._waiting.setdefault(key, partial(self.hand_over, value, node, scope, driven=driven))
             return
-        for option in options(value):
+        for option in within(value, _HANDED, listed=True):
             match option:
                 case Function() | Bound() | Partial():
                     self.call(option, *unknown_arguments(self.program, option), node, scope)
@@ -355,12 +364,6 @@ class Machine:
                     objects.expose(self, option, node, scope, driven=driven)
                 case Class():
                     classes.expose_class(self, option, node, scope)
-                case Items() if depth < 3:
-                    for item in option.items[: 50 >> 2 * depth]:
-                        self.hand_over(item, node, scope, depth + 1, driven=driven)
-                case Table() if depth < 3:
-                    for item in [*list(option.items.values()), *option.others][: 50 >> 2 * depth]:
-                        self.hand_over(item, node, scope, depth + 1, driven=driven)
 
 
 def _written(value: Value) -> Value:
@@ -397,8 +400,15 @@ def _kind(value: Value) -> object:
 
 
 def _widened(value: Value) -> Value:
-    """The value without the text or number that it is."""
+    """The value without the text or number that it is, or may be."""
+    if isinstance(value, Either):
+        return join(map(_widened, value.options))
     return Unknown(value.flows) if isinstance(value, (Known, Patchwork)) else value
+
+
+def _sort(value: Value) -> object:
+    """What is left of a value in calls that are far inside of themselves: names, objects and classes may be new in each."""
+    return (type(value), flows_of(value))
 
 
 def unknown_arguments(program: "Program", function: Value) -> tuple[list[Value], dict[str, Value]]:

@@ -187,18 +187,19 @@ def _while(machine: "Machine", node: ast.While, scope: Scope) -> bool:
     scope.names = dict(before)
     states = [before]
     begun, most = machine.steps, loops.room(machine)
+    spoken_of = loops.names(node, ast.expr_context)
     with machine.loop() as left:
         for number in range(_ROUNDS):
             truth = expressions.truth(machine, node.test, scope)
             if truth is False or (truth is None and number > 1):
                 break
-            start, seen = scope.names, loops.contents(scope, node)
+            start, seen = scope.names, loops.contents(scope, spoken_of)
             if machine.block(node.body, scope):
                 scope.names = dict(start)
                 break
             if truth is None:
                 states.append(dict(scope.names))
-            elif seen == loops.contents(scope, node):
+            elif seen == loops.contents(scope, spoken_of):
                 break  # what the next rounds do, this one did
             if machine.steps - begun > most:
                 loops.blur(scope, node)

@@ -10,8 +10,14 @@ from modelscan_plus.formats.text.python.constants import Constant, NotConstant
 NO_FLOWS: frozenset[str] = frozenset()
 _OPTIONS = 12
 """Values that one name may stand for; further ones are forgotten, constants first."""
-_ASKED = 64
-"""Items of a container that are asked for their origin; of those inside of it half as many, and so on."""
+_ASKED = 96
+"""Values that are asked for their origin, with those that they hold, and so on."""
+_DEEP = 4
+"""How deep inside of others."""
+_ATTRIBUTES = 8
+"""Attributes of an object that are asked with it: who gets an object does not get all that it knows."""
+_JOINED = 64
+"""Values that are told apart before one is made of them."""
 _LONGEST = 10_000
 """Items of a container that are told apart."""
 
@@ -243,11 +249,13 @@ def options(value: Value) -> tuple[Value, ...]:
 
 def join(values: Iterable[Value]) -> Value:
     """One value that may be any of them."""
-    found: dict[object, Value] = {}
     values = list(values)
-    if len(values) > _ASKED:
+    if values and all(value is values[0] for value in values):
+        return values[0]
+    found: dict[object, Value] = {}
+    if len(values) > _JOINED:
         told = [value for value in values if not isinstance(value, (Known, Unknown))]
-        values = [*told[:_ASKED], *values[:_ASKED]]
+        values = [*told[:_JOINED], *values[:_JOINED]]
     for value in values:
         for option in options(value):
             found.setdefault(identity(option), option)
@@ -291,35 +299,58 @@ def identity(value: Value, depth: int = 0) -> object:
     return ("i", id(value))
 
 
-def flows_of(value: Value, depth: int = 0) -> frozenset[str]:
+def flows_of(value: Value) -> frozenset[str]:
     """Where a value and what it holds come from."""
-    match value:
-        case Known() | Unknown() | Outer() | Patchwork():
-            return value.flows
-        case _ if depth > 3:
-            return NO_FLOWS
-        case Items():
-            return _all_flows(value.items, depth)
-        case Table():
-            return _all_flows([*value.items.values(), *value.others], depth)
-        case Instance():
-            return _all_flows(value.attributes.values(), depth + 1)
-        case Either():
-            return _all_flows(value.options, depth)
-        case Method() | Bound():
-            return flows_of(value.receiver, depth + 1)
-        case Partial():
-            return _all_flows((value.function, *value.arguments), depth)
-    return NO_FLOWS
-
-
-def _all_flows(values: Iterable[Value], depth: int) -> frozenset[str]:
-    found: frozenset[str] = NO_FLOWS
-    for value in itertools.islice(values, max(2, 24 >> 2 * depth)):
-        flows = flows_of(value, depth + 1)
-        if flows:
-            found |= flows
+    if isinstance(value, (Known, Unknown, Outer, Patchwork)):
+        return value.flows
+    found = NO_FLOWS
+    for each in within(value, _ASKED):
+        if isinstance(each, (Known, Unknown, Outer, Patchwork)) and each.flows:
+            found |= each.flows
     return found
+
+
+def within(value: Value, most: int, *, listed: bool = False) -> Iterator[Value]:
+    """A value and what it holds, nearest first and each container once; `most` of them at most. `listed`: only what
+    lists and dicts hold."""
+    into = _LISTS if listed else _HOLDERS
+    level: list[Value] = [value]
+    seen: set[int] = set()
+    for _ in range(_DEEP + 1):
+        below: list[Value] = []
+        for each in level:
+            most -= 1
+            if most < 0:
+                return
+            yield each
+            if isinstance(each, into) and id(each) not in seen and len(below) < most:
+                seen.add(id(each))
+                below += _held(each, most - len(below))
+        if not below:
+            return
+        level = below
+
+
+_LISTS = (Items, Table, Either)
+_HOLDERS = (*_LISTS, Instance, Method, Bound, Partial)
+
+
+def _held(value: Value, most: int) -> Iterable[Value]:
+    """What a value holds itself."""
+    match value:
+        case Items():
+            return value.items[:most]
+        case Table():
+            return itertools.islice(itertools.chain(value.items.values(), value.others), most)
+        case Instance():
+            return itertools.islice(value.attributes.values(), min(most, _ATTRIBUTES))
+        case Either():
+            return value.options
+        case Method() | Bound():
+            return (value.receiver,)
+        case Partial():
+            return (value.function, *value.arguments)
+    return ()
 
 
 def constant(value: Value, depth: int = 0) -> Constant:
