@@ -236,7 +236,9 @@ def config(shape: Shape) -> Any:
 def write(made: Any, state: dict[str, Tensor], world: TextWorld, folder: Path) -> None:
     """A model of transformers with these parameters, and the world's tokenizer beside it."""
     from transformers import PreTrainedTokenizerFast
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # it would stand between the figures of a benchmark
     names = text_world.SPECIAL if world.shape.kind == "bert" else ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
     roles = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     made.load_state_dict(state)
