@@ -2,20 +2,25 @@
 
 import hashlib
 import importlib.resources
+import re
 import tomllib
+
+from modelscan_plus.core.patterns import lazy
 
 _TABLE: dict[str, list[str]] = tomllib.loads(
     (importlib.resources.files("modelscan_plus.rules") / "data" / "hosts.toml").read_text("utf-8")
 )
 
 
+_INSTITUTION = lazy(r"\.(?:edu|gov|mil|int)(?:\.[a-z]{2})?$|\.ac\.[a-z]{2}$", re.I)
 _INDEXES = frozenset(_TABLE["indexes"])
 
 
 def listed(kind: str, host: str) -> bool:
-    """True when `host` ("name/first/parts" of an address) is one of `kind`: "installers", "code" or "indexes"."""
-    if host.startswith("http:"):
+    """True when `host` ("name/first/parts" of an address) is one of `kind`, a name of the table."""
+    if host.startswith("http:") and kind != "mirrors":
         return False
+    host = host.removeprefix("http:")
     name, _, rest = host.partition("/")
     labels = name.split(".")
     names = [".".join(labels[position:]) for position in range(len(labels) - 1)]
@@ -24,3 +29,8 @@ def listed(kind: str, host: str) -> bool:
         return any(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24] in _INDEXES for text in spelled)
     entries = _TABLE[kind]
     return any(entry in names or host == entry or host.startswith(f"{entry}/") for entry in entries)
+
+
+def institution(host: str) -> bool:
+    """True for hosts of universities and public offices, whose names nobody else gets."""
+    return not host.startswith("http:") and _INSTITUTION.search(host.partition("/")[0].partition(":")[0]) is not None

@@ -13,8 +13,9 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.remarks import POSES
+from modelscan_plus.formats.text.shell import told
 from modelscan_plus.rules.credentials import goes_elsewhere
-from modelscan_plus.rules.hosts import listed
+from modelscan_plus.rules.hosts import institution, listed
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
 from modelscan_plus.rules.python_rules import NATIVE
@@ -211,6 +212,8 @@ Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
 def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
+    if remark.what.startswith((told.RUNS, told.RUNS_PACKED, told.KEEPS, told.HANDS)):
+        return COMMAND, _fetched(remark, role)
     fetches = remark.what in ("runs what it downloads, unseen", "downloads a file and runs it at once")
     if remark.what == prose.STARTS_LATER and role == "markdown" and not remark.unseen:
         return COMMAND, Severity.HIGH if _CONCEALED.search(remark.text) else Severity.MEDIUM
@@ -235,6 +238,19 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
         )  # nobody types what settings run
         return COMMAND, Severity.HIGH if hidden else Severity.MEDIUM
     return COMMAND, Severity.HIGH
+
+
+def _fetched(remark: Remark, role: str) -> Severity:
+    """Of something that is run after it was fetched: by where it came from, and whether a person could look at it."""
+    if listed("installers", remark.host) or listed("mirrors", remark.host):
+        return Severity.INFO
+    known = listed("code", remark.host) or listed("indexes", remark.host) or institution(remark.host)
+    if known or told.CHECKED in remark.what:
+        return Severity.MEDIUM
+    odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
+    if remark.what == told.RUNS_PACKED and not odd and _OUT_OF_SIGHT.search(remark.text) is None:
+        return Severity.MEDIUM  # sources and tools are handed out in archives and clones
+    return Severity.HIGH
 
 
 def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:

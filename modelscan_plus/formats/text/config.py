@@ -37,6 +37,8 @@ from modelscan_plus.formats.text.configkeys import (
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.shell.cells import of_json
+from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 
 WHOLE = 4 << 20
@@ -46,6 +48,8 @@ SETTINGS = 32 << 20
 LARGEST = 256 << 20
 _NODES = 4_000_000
 _EVALUABLE = 5_000
+_WORDS = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"))
+"""Files of words, in which no program looks for commands."""
 _WORD_LISTS = frozenset(("vocab", "vocabulary", "merges"))
 _TEMPLATES = 1_000
 _DECIDES = lazy(r"(?:modules|schema|metadata)\.json$", re.I)
@@ -149,7 +153,7 @@ def _parsed(
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
-        remarks=(*_remarks(pairs, name), *agent_settings(artifact.name, value)),
+        remarks=(*_commands(value, pairs, name), *_remarks(pairs, name), *agent_settings(artifact.name, value)),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
         restored=tuple(restored(held)),
         skops=tuple(skops.names(held)) if skops.is_schema(value) else (),
@@ -181,11 +185,17 @@ def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
             yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
 
 
+def _commands(value: object, pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
+    """What the commands in the file do together."""
+    if name not in _WORDS and any(WORTH.search(text[:4000]) for _, key, text in pairs if key not in _TEMPLATE_KEYS):
+        yield from followed(of_json(value))
+
+
 _DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")
 
 
 def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
-    if name in ("tokenizer.json", "vocab.json", "added_tokens.json", "special_tokens_map.json"):
+    if name in _WORDS:
         return
     for place, key, text in pairs:
         if name == "package.json" and _DEPENDENCY.match(place):

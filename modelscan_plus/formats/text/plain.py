@@ -33,6 +33,7 @@ from modelscan_plus.formats.text.remarks import (
     script_remarks,
 )
 from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
 from modelscan_plus.formats.text.variables import expanded, starts
 
@@ -148,6 +149,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
+    yield from shell_remarks(role, name, with_secrets(text) if role == "settings" else text)
     if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
         yield Remark("agent", "tells the model to work against its user", order, 1)
     if role in ("markdown", "markup"):

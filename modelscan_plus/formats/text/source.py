@@ -22,6 +22,9 @@ from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.shell.cells import cell as shell_parts
+from modelscan_plus.formats.text.shell.pieces import Piece
+from modelscan_plus.formats.text.shell.told import WORTH, followed
 
 _NOTEBOOK = 32 << 20
 _MAGICS = ("%", "!", "?")
@@ -141,6 +144,7 @@ class NotebookFormat(Format):
         remarks: list[Remark] = []
         keys: dict[str, str] = {}
         sources: list[str] = []
+        parts: list[Piece] = []
         yield Parsed(regions=whole, summaries=(TextSummary("notebook"),))
         for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
             budget.check_time()
@@ -152,6 +156,7 @@ class NotebookFormat(Format):
                 keys |= {found["name"]: found["key"] for found in itertools.islice(_TAKES_KEY.finditer(code), 200)}
                 shell = _naming_keys(shell, keys)
                 remarks += [*script_remarks(shell), *requirement_remarks(shell, script=True)]
+                parts += shell_parts(_naming_keys(text, keys))
                 if not isinstance(parse(code), str):
                     sources.append(code)
                 remarks += _page(text)
@@ -159,6 +164,8 @@ class NotebookFormat(Format):
                     remarks += _output(output, number)
             elif cell.get("cell_type") == "markdown":
                 remarks += page_remarks(text)
+        if any(WORTH.search(part.text) for part in parts):
+            remarks = [*followed(parts), *remarks]
         yield Parsed((TextFacts("notebook", tuple(remarks[:300])),))
         whole_source = "\n".join(sources)  # the cells are one program: one imports what the next one uses
         tree = parse(whole_source)

@@ -1,0 +1,327 @@
+"""A script followed from command to command: what came from another machine and is run, and what is secret and leaves.
+
+Each value, variable and file carries marks (marks.py). A pipe hands them on, so do `>`, `cp`, `tar`, variables, loops,
+functions and substitutions. Branches are all taken, and the whole is gone through twice, because what a loop or a recipe
+uses may be made further down. What programs do with what they are given stands in deeds.py.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.shell import marks as m
+from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value
+from modelscan_plus.formats.text.shell.words import Command, Pipeline, Redirect, Script, Word, parse
+
+_STEPS = 20_000
+_TOLD = 60
+_FILES = 2000
+_CALLS = 12
+_USE = lazy(r"\$(?:\{(?P<braced>\w+|[@*])(?P<rest>[^{}]{0,200})\}|(?P<bare>[A-Za-z_]\w*|[\d@*]))")
+_NETWORK = lazy(r"^/dev/(?:tcp|udp)/(?P<host>[^/]+)/")
+_LATER = lazy(
+    r"(?:^|/)\.?(?:bashrc|zshrc|profile|bash_profile|zprofile|zshenv|xinitrc)$|\.git/hooks/|/etc/(?:cron|profile|init\.d|rc\.local|systemd)|"
+    r"systemd/(?:user|system)/|config/autostart/|Launch(?:Agents|Daemons)/|(?:site|dist)-packages/|sitecustomize\.py$|usercustomize\.py$|"
+    r"\.ipython/profile|(?:^|/)\.ssh/(?:authorized_keys|config)$|\\Startup\\|(?:^|/)ld\.so\.preload$",
+    re.I,
+)
+"""Files that something else runs or obeys."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One thing that the script does and no honest one needs."""
+
+    deed: str
+    """"runs", "keeps" (to be run later), "installs", "hands" (a secret to what it fetched) or "sends"."""
+    shown: str
+    line: int
+    host: str
+    mark: Mark
+
+
+class Held(msgspec.Struct):
+    """A file or folder."""
+
+    marks: Marks = NONE
+    text: str = ""
+    """What a script wrote into it, as far as that is known."""
+    program: bool = False
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One command that is started."""
+
+    machine: "Machine"
+    words: Sequence[Value]
+    """Its name and its arguments."""
+    given: Marks
+    """Marks of what it reads from its standard input."""
+    shown: str
+    line: int
+    body: str = ""
+    """The text that follows it (`<<`)."""
+
+    def of(self, words: Sequence[Value]) -> "Call":
+        """The same with other words."""
+        return msgspec.structs.replace(self, words=words)
+
+
+class Machine:
+    """The state of one script."""
+
+    def __init__(self, perform: "Callable[[Call], Marks]") -> None:
+        self._perform = perform
+        self.variables: dict[str, Value] = {}
+        self.files: dict[str, Held] = {}
+        self._by_name: dict[str, list[str]] = {}
+        self.functions: dict[str, Script] = {}
+        self.here: Marks = NONE
+        """Marks of the folder that the script is in."""
+        self.unpacked: Marks = NONE
+        """Of archives that were unpacked beside the script."""
+        self.sockets: dict[str, str] = {}
+        self.told: dict[tuple[str, str, str], Told] = {}
+        self._steps = 0
+        self._deep = 0
+
+    def run(self, script: Script, given: Marks = NONE) -> Marks:
+        """Go through the commands; the marks of what they print."""
+        out = NONE
+        for pipeline in script:
+            out |= self.pipeline(pipeline, given)
+        return out
+
+    def text(self, text: str, given: Marks = NONE, line: int = 1) -> Marks:
+        """Go through a script that stands in a text."""
+        if self._deep >= _CALLS or len(text) > 1 << 18:
+            return NONE
+        self._deep += 1
+        try:
+            return self.run(parse(text, line, min(self._deep, 6)), given)
+        finally:
+            self._deep -= 1
+
+    def pipeline(self, pipeline: Pipeline, given: Marks = NONE) -> Marks:
+        """Each command is given what the one before it prints."""
+        for command in pipeline:
+            given = self._command(command, given)
+        return given
+
+    def tell(self, deed: str, shown: str, line: int, mark: Mark, host: str = "") -> None:
+        """Note something that is to be judged."""
+        place = (deed, mark.what, host or mark.host)
+        if len(self.told) < _TOLD:
+            self.told.setdefault(place, Told(deed, shown, line, host or mark.host, mark))
+
+    def starts(self, marks: Marks, shown: str, line: int, *, given: Marks = NONE) -> None:
+        """Something with these marks is run, and `given` is handed to it."""
+        for mark in m.fetched(marks):
+            secrets = m.held(given)
+            self.tell("hands" if secrets else "runs", f"{mark.what} … {shown}", line, mark)
+
+    def sends(self, marks: Marks, host: str, shown: str, line: int) -> None:
+        """Something with these marks goes to another machine."""
+        if not host:
+            return
+        for mark in m.held(marks):
+            if not any(_below(host, service) for service in mark.home):
+                self.tell("sends", shown, line, mark, host)
+
+    # --- files
+
+    def file(self, path: str) -> Held | None:
+        """What is known of a file by this name, wherever the script stands."""
+        name = _plain(path)
+        if not name or name in (".", "-"):
+            return None
+        if name in self.files:
+            return self.files[name]
+        for known in self._by_name.get(name.rpartition("/")[2], ()):
+            if known.endswith("/" + name) or name.endswith("/" + known) or not (known[0] == name[0] == "/"):
+                return self.files[known]
+        return None
+
+    def marks(self, path: str) -> Marks:
+        """The marks of a file: its own, those of the folder that it lies in, and what its name says."""
+        found = self.file(path)
+        made = found.marks if found is not None else NONE
+        return made | m.of_path(path) | self._of_folder(path)
+
+    def _of_folder(self, path: str) -> Marks:
+        name = _plain(path)
+        while "/" in name:
+            name = name.rpartition("/")[0]
+            if (state := self.files.get(name)) is not None and (state.marks or state.text):
+                return state.marks
+            for known in self._by_name.get(name.rpartition("/")[2], ()):
+                if self.files[known].marks:
+                    return self.files[known].marks
+        top = _plain(path).partition("/")[0]
+        for mark in self.unpacked:
+            if top and len(top) > 2 and top[:4].lower() in mark.what.rpartition("/")[2].lower():
+                return self.unpacked
+        if not path.startswith(("/", "~", "$")):
+            return self.here
+        return NONE
+
+    def write(self, path: str, marks: Marks, shown: str, line: int, text: str = "") -> None:
+        """A file gets this content."""
+        name = _plain(path)
+        if not name or name == "/dev/null":
+            return
+        if network := _NETWORK.match(path):
+            self.sends(marks, m.named(network["host"]), shown, line)
+            return
+        if _LATER.search(path):
+            for mark in m.fetched(marks):
+                self.tell("keeps", f"{mark.what} … {shown}", line, mark)
+        if len(self.files) >= _FILES:
+            return
+        if name not in self.files:
+            self._by_name.setdefault(name.rpartition("/")[2], []).append(name)
+        state = self.files.setdefault(name, Held())
+        state.marks |= marks
+        state.text = text or state.text
+
+    def check(self, marks_of: Sequence[str]) -> None:
+        """The content of these files, or of all, was compared with what it should be."""
+        names = [name for name in marks_of if self.file(name) is not None]
+        for name, state in self.files.items():
+            if not names or any(_plain(each).rpartition("/")[2] == name.rpartition("/")[2] for each in names):
+                state.marks = m.changed(state.marks, checked=True)
+
+    # --- commands
+
+    def _command(self, command: Command, given: Marks) -> Marks:
+        self._steps += 1
+        if self._steps > _STEPS:
+            return NONE
+        if command.defines:
+            self.functions.setdefault(command.defines, command.group or ())
+            return NONE
+        shown = _shown(command)
+        given = self._input(command.redirects, given, command)
+        out = self._group(command, given) if command.group is not None else self._simple(command, given, shown)
+        return self._output(command, out, shown)
+
+    def _group(self, command: Command, given: Marks) -> Marks:
+        if command.loop is not None:
+            name, words = command.loop
+            values = [self.value(word) for word in words if word.text != "in" or word.quoted]
+            marks = frozenset(
+                mark for value in values for mark in value.marks | m.of_path(value.text) | self.marks(value.text)
+            )
+            self.variables[name] = Value(values[0].text if len(values) == 1 else f"${name}", marks)
+        return self.run(command.group or (), given)
+
+    def _simple(self, command: Command, given: Marks, shown: str) -> Marks:
+        preload = NONE
+        for name, word in command.sets:
+            value = self.value(word)
+            if not command.words:
+                self.variables[name] = value
+            if name in ("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "DYLD_INSERT_LIBRARIES", "ENV"):
+                preload |= self.marks(value.text)
+        self.starts(preload, shown, command.line)
+        words = [self.value(word) for word in command.words]
+        if not words:
+            inner = [redirect for redirect in command.redirects if redirect.operator == "<<" and not command.sets]
+            return self.text(inner[0].target.text, given, command.line) if inner else NONE
+        body = next((each.target for each in command.redirects if each.operator in ("<<", "<<<")), None)
+        return self._perform(Call(self, words, given, shown, command.line, body.text if body else ""))
+
+    def call(self, name: str, words: Sequence[Value], given: Marks) -> Marks | None:
+        """Go through the body of a function of the script; None when there is none of this name."""
+        body = self.functions.get(name)
+        if body is None or self._deep >= _CALLS:
+            return None
+        kept = {key: self.variables.get(key) for key in (*"123456789", "@", "*")}
+        for place in range(1, 10):
+            self.variables[str(place)] = words[place - 1] if place <= len(words) else Value("")
+        every = Value(" ".join(word.text for word in words), frozenset(mark for word in words for mark in word.marks))
+        self.variables["@"] = self.variables["*"] = every
+        self._deep += 1
+        out = self.run(body, given)
+        self._deep -= 1
+        for key, value in kept.items():
+            self.variables.pop(key, None)
+            if value is not None:
+                self.variables[key] = value
+        return out
+
+    def _input(self, redirects: Sequence[Redirect], given: Marks, command: Command) -> Marks:
+        for redirect in redirects:
+            value = self.value(redirect.target)
+            if redirect.operator == "<":
+                given |= self.marks(value.text) | value.marks
+            elif redirect.operator in ("<<", "<<<"):
+                given |= value.marks
+            elif redirect.operator == "<&" and value.text in self.sockets:
+                given |= frozenset((Mark("fetched", _shown(command), self.sockets[value.text]),))
+            elif redirect.operator == "<>" and (network := _NETWORK.match(value.text)):
+                fd = "".join(word.text for word in command.words[1:2]) or "3"
+                self.sockets[fd] = self.sockets["3"] = m.named(network["host"])
+        return given
+
+    def _output(self, command: Command, out: Marks, shown: str) -> Marks:
+        for redirect in command.redirects:
+            if redirect.operator not in (">", ">>", ">|", ">&", "&>", "&>>"):
+                continue
+            target = self.value(redirect.target).text
+            if redirect.operator == ">&" and target in self.sockets:
+                self.sends(out, self.sockets[target], shown, command.line)
+            elif not target.isdigit():
+                body = next((each.target for each in command.redirects if each.operator == "<<"), None)
+                text = body.text if body is not None else _printed(command)
+                self.write(target, out, shown, command.line, text)
+        return out
+
+    # --- values
+
+    def value(self, word: Word) -> Value:
+        """The word with its variables written out, and what is known of it."""
+        made = NONE
+        for script in word.inner:
+            made |= self.run(script)
+        if word.literal:
+            return Value(word.text, made)
+        marks = set(made)
+
+        def written(found: "re.Match[str]") -> str:
+            name = found["braced"] or found["bare"]
+            value = self.variables.get(name)
+            if value is None:
+                default = re.match(r":?[-=](.+)", found["rest"] or "")
+                return default[1] if default and "$" not in default[1] else found.group()
+            marks.update(value.marks)
+            return value.text if "$()" not in value.text else found.group()
+
+        text = _USE.sub(written, word.text) if "$" in word.text else word.text
+        marks |= m.keys(word.text)
+        return Value(text[:8000], frozenset(marks))
+
+
+def _below(host: str, service: str) -> bool:
+    name = host.removeprefix("http:").partition("/")[0]
+    return name == service or name.endswith("." + service)
+
+
+def _plain(path: str) -> str:
+    """A path in one spelling: without "./", doubled and last slashes, and quotes."""
+    path = path.strip("\"'").replace("\\", "/").replace("${HOME}", "~").replace("$HOME", "~").replace("$PWD/", "")
+    path = re.sub(r"/{2,}", "/", path)
+    while path.startswith("./"):
+        path = path[2:]
+    return path.rstrip("/") if path != "/" else path
+
+
+def _shown(command: Command) -> str:
+    return " ".join(word.text for word in command.words)[:160] + " &" * command.behind
+
+
+def _printed(command: Command) -> str:
+    """What `echo` or `printf` prints."""
+    words = [word.text for word in command.words]
+    return " ".join(words[1:]).replace("\\n", "\n") if words and words[0] in ("echo", "printf") else ""

@@ -1,0 +1,303 @@
+"""Which parts of a text a shell is given, by what the text is: recipes, layers, cells, steps, values of settings.
+
+All parts of one text are one program: what a layer fetches, a later one runs.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.shell.words import quoted
+
+LARGEST = 1 << 19
+"""Characters of a text that are gone through."""
+_MOST = 3000
+_FENCE = lazy(
+    r"^[ \t>]{0,8}(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+-]*)[^\n]*\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}(?P=mark)",
+    re.M,
+)
+_SHELL_NAMES = frozenset(
+    (
+        "",
+        "bash",
+        "sh",
+        "shell",
+        "console",
+        "zsh",
+        "terminal",
+        "cmd",
+        "bat",
+        "batch",
+        "text",
+        "txt",
+        "powershell",
+        "ps1",
+        "shell-session",
+        "dockerfile",
+    )
+)
+_SPAN = lazy(r"(?<!`)!?`(?P<code>[^`\n]{8,600})`(?!`)")
+_PROMPT = lazy(r"^[ \t]*(?:\$|>|%|!|PS[^>\n]*>|\([\w.-]+\)\s*\$|\w+@[\w.-]+[:~\w/ ]*[$#])[ \t]+(?=\S)", re.M)
+_INSTRUCTION = lazy(
+    r"^\s*(?:ONBUILD\s+)?(?P<name>RUN|ADD|COPY|ENV|ARG|CMD|ENTRYPOINT|WORKDIR|HEALTHCHECK|SHELL)\s+(?P<rest>[\s\S]*)$",
+    re.I,
+)
+_FLAGS = lazy(r"^(?:--[\w-]+(?:=\S+)?\s+)+")
+_KEYED = lazy(
+    r"^(?P<indent>\s*)(?P<dashes>(?:-\s+)*)(?:[\"']?(?P<key>[\w.$/ -]{1,60}?)[\"']?\s*(?P<sign>:(?=\s|$)|=(?![=~])))?\s*(?P<value>.*)$"
+)
+_BLOCK = lazy(r"^[|>][-+\d]*\s*(?:#.*)?$")
+_ARGUMENTS = frozenset(("command", "args", "entrypoint", "cmd", "arguments"))
+_FLOW = lazy(r"^\[\s*(?P<items>.*?)\s*\]?,?\s*$")
+_ITEM = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a text that a shell is given."""
+
+    text: str
+    line: int
+
+
+def pieces(role: str, name: str, text: str) -> Iterator[Piece]:
+    """The parts in their order, no more than are worth it."""
+    return itertools.islice(_pieces(role, name.lower().replace("\\", "/"), text[:LARGEST].replace("\r\n", "\n")), _MOST)
+
+
+def _pieces(role: str, name: str, text: str) -> Iterator[Piece]:
+    if role == "shell":
+        yield Piece(text, 1)
+    elif role == "batch":
+        yield Piece(batch(text), 1)
+    elif role == "dockerfile":
+        yield from _docker(text)
+    elif role == "makefile":
+        yield from _recipes(text)
+    elif role == "markdown" or (role in ("text", "modelfile") and "```" in text):
+        yield from page(text)
+    elif role in ("settings", "requirements", "shortcut"):
+        yield from settings(text)
+    elif role == "text":
+        yield from _lines(name, text)
+
+
+def batch(text: str) -> str:
+    """A batch file or lines of PowerShell, in the spelling of a POSIX shell."""
+    text = text.replace("^\n", " ").replace("`\n", " ").replace("\\", "\\\\")
+    lines = []
+    for line in text.split("\n"):
+        bare = line.strip().removeprefix("@")
+        if re.match(r"(?i)rem\b|::", bare):
+            lines.append("")
+            continue
+        found = re.match(r"(?i)set\s+\"?(\w+)=([^\"\n&|]*)\"?", bare)
+        bare = f'{found[1]}="{found[2].strip()}"' if found else bare
+        lines.append(
+            re.sub(
+                r"%~?(\w+)%?", lambda each: "${" + each[1] + "}" if each.group().endswith("%") else each.group(), bare
+            )
+        )
+    return "\n".join(lines).replace("'", "\\'")
+
+
+def _docker(text: str) -> Iterator[Piece]:
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        start, parts = at, [lines[at]]
+        while at + 1 < len(lines) and (
+            parts[-1].rstrip().endswith("\\") or (len(parts) > 1 and parts[-1].lstrip().startswith("#"))
+        ):
+            at += 1
+            parts.append(lines[at])
+        at += 1
+        found = _INSTRUCTION.match(
+            "\n".join(part for part in parts if not part.lstrip().startswith("#") or part is parts[0])
+        )
+        if found is None:
+            continue
+        name, rest = found["name"].upper(), found["rest"].strip()
+        if marker := re.search(r"<<-?\s*[\"']?(\w+)[\"']?", rest):
+            end = next((place for place in range(at, len(lines)) if lines[place].strip() == marker[1]), len(lines) - 1)
+            rest = "\n".join([rest, *lines[at : end + 1]])
+            at = end + 1
+        yield Piece(_instruction(name, rest), start + 1)
+
+
+def _instruction(name: str, rest: str) -> str:
+    if name in ("ADD", "WORKDIR"):
+        return f"{name} {rest}"
+    if name == "COPY":
+        return (
+            f"cp {' '.join(word for word in rest.split() if not word.startswith('--'))}" if "--from" not in rest else ""
+        )
+    if name in ("ENV", "ARG"):
+        return rest if "=" in rest.split(None, 1)[0] else "=".join(rest.split(None, 1))
+    if name == "HEALTHCHECK":
+        rest = rest.partition("CMD")[2].strip()
+    rest = _FLAGS.sub("", rest)
+    return _line(rest)
+
+
+def _line(value: str) -> str:
+    """A command that is written as a list of words, as one line; any other as it is."""
+    if value.startswith("["):
+        try:
+            words = json.loads(value)
+        except ValueError:
+            words = _items(value)
+        return quoted([str(word) for word in words]) if isinstance(words, list) else ""
+    return value
+
+
+def _items(value: str) -> list[str]:
+    found = _FLOW.match(value)
+    return [_unescaped(each) for each in _ITEM.finditer(found["items"])] if found else []
+
+
+def _unescaped(found: "re.Match[str]") -> str:
+    if found["double"] is not None:
+        try:
+            return str(json.loads(f'"{found["double"]}"'))
+        except ValueError:
+            return found["double"]
+    return found["single"] if found["single"] is not None else found["bare"].strip()
+
+
+def _recipes(text: str) -> Iterator[Piece]:
+    """Assignments and recipes of make and just: a recipe is what is indented."""
+    made = []
+    for line in text.replace("$$", "$").split("\n"):
+        bare = re.sub(r"\$\((\w+)\)", r"${\1}", line)
+        if line[:1] in " \t":
+            bare = re.sub(r"^\s*[@+-]*", "", bare)
+            bare = re.sub(r"\{\{\s*(\w+)\s*\}\}", r"${\1}", bare)
+        elif found := re.match(r"^(?:export\s+)?(\w+)\s*(?:[:?]{0,2}=)\s*(.+)$", bare):
+            value = found[2].strip().strip("\"'")
+            bare = f'{found[1]}="{value}"'
+        elif not bare.startswith("#"):
+            bare = bare.partition(";")[2]
+        made.append(bare)
+    yield Piece("\n".join(made), 1)
+
+
+def page(text: str) -> Iterator[Piece]:
+    """Blocks and words of code in a page."""
+    covered = []
+    for found in _FENCE.finditer(text):
+        covered.append((found.start(), found.end()))
+        if found["language"].lower() in _SHELL_NAMES:
+            code = _PROMPT.sub("", found["code"])
+            line = text.count("\n", 0, found.start("code")) + 1
+            if found["language"].lower() == "dockerfile":
+                yield from (Piece(each.text, each.line + line - 1) for each in _docker(code))
+            else:
+                yield Piece(
+                    batch(code) if re.search(r"%\w+%|\.exe\b|\\\w", code) and "\\\n" not in code else code, line
+                )
+    for found in _SPAN.finditer(text):
+        if not any(start <= found.start() < end for start, end in covered):
+            yield Piece(found["code"], text.count("\n", 0, found.start()) + 1)
+
+
+def settings(text: str) -> Iterator[Piece]:
+    """Values of YAML, TOML and INI files, line by line; lists of words as one command."""
+    lines = text.split("\n")
+    at = 0
+    listed: list[str] = []
+    begun = 0
+    collecting = False
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        found = _KEYED.match(line)
+        if not line.strip() or line.lstrip().startswith("#") or found is None:
+            continue
+        value = found["value"].strip()
+        if collecting and found["dashes"] and not found["key"]:
+            listed.append(_scalar(value))
+            continue
+        if listed:
+            yield from _listed(listed, begun)
+            listed = []
+        key = (found["key"] or "").strip().lower()
+        collecting, begun = key in _ARGUMENTS and not value, at
+        if _BLOCK.match(value):
+            block, at = _block(lines, at, len(found["indent"]) + len(found["dashes"]))
+            yield Piece(block, begun + 1)
+        elif value.startswith("[") and found["sign"]:
+            while "]" not in value and at < len(lines) and at - begun < 60:
+                value += " " + lines[at].strip()
+                at += 1
+            yield from _flow(value, begun)
+        elif value:
+            yield Piece(_systemd(_scalar(value)), begun)
+    if listed:
+        yield from _listed(listed, begun)
+
+
+def _listed(words: list[str], line: int) -> Iterator[Piece]:
+    """A list under `command` or the like: one command by its words, or several commands."""
+    if any(" " in word for word in words[:1]):
+        yield from (Piece(word, line) for word in words)
+    else:
+        yield Piece(quoted(words), line)
+
+
+def _flow(value: str, line: int) -> Iterator[Piece]:
+    items = _items(value)
+    if items and " " in items[0].strip():
+        yield from (Piece(item, line) for item in items)
+    else:
+        yield Piece(quoted(items), line)
+
+
+def _block(lines: list[str], at: int, level: int) -> tuple[str, int]:
+    start = at
+    while at < len(lines) and (not lines[at].strip() or len(lines[at]) - len(lines[at].lstrip()) > level):
+        at += 1
+    return "\n".join(line.strip() for line in lines[start:at]), at
+
+
+def _scalar(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value[1:-1]
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        return value[1:-1].replace("''", "'")
+    return value
+
+
+def _systemd(value: str) -> str:
+    return re.sub(r"^[-@:+!]+(?=/)", "", value)
+
+
+_CRON = lazy(
+    r"^\s*(?:(?:[\d*/,-]+\s+){5}|@(?:reboot|hourly|daily|weekly|monthly)\s+)(?:root\s+|www-data\s+)?(?=\S)", re.M
+)
+_WORDS_LIST = lazy(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tiktoken|tex|bib)$")
+
+
+def _lines(name: str, text: str) -> Iterator[Piece]:
+    """A text of no known kind: hooks, units of systemd, tables of cron, notes."""
+    if _WORDS_LIST.search(name):
+        return
+    if text.startswith("#!") or re.search(
+        r"(?:^|/)\.?(?:git|husky|githooks)?/?hooks?/|\.husky/|\.envrc$|(?:^|/)\.(?:bash|zsh)?(?:rc|profile|_profile|login)$|\.(?:sbatch|slurm|def|bats|job|pbs)$",
+        name,
+    ):
+        yield Piece(text, 1)
+        return
+    if re.search(r"^\s*(?:-\s+)?[\w. -]{1,40}\s*[:=]", text, re.M) and re.search(r"^\[[\w. -]+\]\s*$", text, re.M):
+        yield from settings(text)
+        return
+    text = _CRON.sub("", text)
+    for number, line in enumerate(text.split("\n"), 1):
+        yield Piece(line.strip(), number)
+    yield from page(text)

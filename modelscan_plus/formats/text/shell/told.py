@@ -1,0 +1,60 @@
+"""Remarks about what a text has a shell do, followed over all of its parts."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.shell.deeds import perform
+from modelscan_plus.formats.text.shell.machine import Machine, Told
+from modelscan_plus.formats.text.shell.marks import NONE, Marks
+from modelscan_plus.formats.text.shell.pieces import Piece, pieces
+
+WORTH = lazy(
+    r"curl|wget|aria2c|\baxel\b|\bhttps?\s|\bxh\s|\bnc\b|ncat|netcat|socat|s_client|telnet|/dev/(?:tcp|udp)|\bdig\b|nslookup|\bhost\s|\bssh\s|"
+    r"\bscp\s|\bsftp\s|rsync|rclone|\baws\s|gsutil|azcopy|s3cmd|\bgh\s|huggingface-cli|\bhf\s|croc|wormhole|\bmailx?\s|mutt|sendmail|\bl?ftp\s|"
+    r"\bgit\s+(?:clone|push)|\bADD\s|lynx|w3m|urlretrieve|getstore|source_url|fetchurl|\bnpx\b|\bnpm\b|\buvx?\b|pipx|bunx|pnpm|\bdeno\b|"
+    r"\bgo\s+(?:run|install)|cargo\s+install|\brpm\b|certutil|bitsadmin|\bping\b|lwp-|\bpip\s+download|urlopen",
+    re.I,
+)
+"""Texts without one of these words have nothing to do with other machines."""
+RUNS = "runs a program that it downloads"
+RUNS_PACKED = "runs something out of an archive or clone that it downloads"
+KEEPS = "puts what it downloads where something else runs it later"
+HANDS = "hands a secret to a program that it downloads"
+SENDS = "sends secrets or the environment away"
+CHECKED = ", whose digest it compares"
+
+
+def shell_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
+    """What the commands of a text do together."""
+    if WORTH.search(text):
+        yield from followed(pieces(role, name, text))
+
+
+def followed(parts: Iterable[Piece], given: Marks = NONE) -> Iterator[Remark]:
+    """What these parts do, one after the other; twice, for what a loop or recipe makes further down."""
+    machine = Machine(perform)
+    kept = [part for part in parts if part.text.strip()]
+    for _ in range(2):
+        for part in kept:
+            machine.here = NONE if part.line == 1 else machine.here
+            machine.text(part.text, given, part.line)
+    for told in machine.told.values():
+        yield _remark(told)
+
+
+def _remark(told: Told) -> Remark:
+    shown = shorten(visible(" ".join(told.shown.split())), 160)
+    host = visible(told.host)
+    if told.deed == "sends" and told.mark.kind == "key":
+        return Remark("key", f"sends {visible(told.mark.what)} along with a request", shown, told.line, host)
+    if told.deed == "sends":
+        return Remark("command", SENDS, shown, told.line, host)
+    if told.deed == "installs":
+        return Remark("requirement", "is installed from an address, not from an index", shown, told.line, host)
+    what = {"keeps": KEEPS, "hands": HANDS}.get(told.deed) or (RUNS_PACKED if told.mark.packed else RUNS)
+    if told.mark.checked:
+        what += CHECKED
+    return Remark("command", what, shown, told.line, host)
