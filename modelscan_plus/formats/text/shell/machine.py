@@ -15,7 +15,7 @@ from modelscan_plus.formats.text.shell import marks as m
 from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value
 from modelscan_plus.formats.text.shell.words import Command, Pipeline, Redirect, Script, Word, parse
 
-_STEPS = 20_000
+_STEPS = 40_000
 _TOLD = 60
 _FILES = 2000
 _CALLS = 12

@@ -13,7 +13,7 @@ import msgspec
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.shell.words import quoted
 
-LARGEST = 1 << 19
+LARGEST = 1 << 18
 """Characters of a text that are gone through."""
 _MOST = 3000
 _FENCE = lazy(
