@@ -16,6 +16,7 @@ from modelscan_plus.sources.interface import Source
 from modelscan_plus.sources.local import LocalSource
 
 _PLAIN = lazy(r"\.(?:bin|dat|raw|f32|f16|fp32|fp16|f64|emb|vec)$", re.I)
+_COMPILED = lazy(r"\.mlmodelc/(?:[\w.-]+/){0,3}(?:coremldata\.bin|model\.espresso\.(?:weights|shape))$")
 _EXPECTED = lazy(
     r"^(?:\w*(?:pytorch|adapter|diffusion|training_args|optimizer|scheduler|rng_state|random_states|checkpoint)\w*)",
     re.I,
@@ -47,7 +48,7 @@ def explained(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
         if all(reason.code == "unknown-format" for reason in there.coverage.reasons):
             reason = CoverageReason("tensor-data", f"raw numbers of tensors of {model.name}; left unread")
             found[path] = Coverage(CoverageState.ANALYSED, (reason,), there.coverage.bytes_read)
-    return found | _numbers(files)
+    return found | _numbers(files) | _compiled(files)
 
 
 def _numbers(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
@@ -67,6 +68,20 @@ def _numbers(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
         if there.name not in used:
             reason = CoverageReason("raw-numbers", f"numbers ({held[0].number}) without a header; left unread")
             found[path] = Coverage(CoverageState.ANALYSED, (reason,), there.coverage.bytes_read)
+    return found
+
+
+def _compiled(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
+    """By path, the coverage of descriptions in compiled models of Core ML, whose form is Apple's own.
+
+    They stay unread. Core ML runs no code from them, and nothing else opens them by their name.
+    """
+    found: dict[str, Coverage] = {}
+    for path, there in files.items():
+        unknown = there.coverage.state is CoverageState.NOT_ANALYSED and not there.formats
+        if unknown and _COMPILED.search(path) and there.name not in _used(files):
+            reason = CoverageReason("compiled-core-ml", "compiled for Core ML, which runs no code from it; not read")
+            found[path] = Coverage(CoverageState.NOT_ANALYSED, (reason,), there.coverage.bytes_read)
     return found
 
 

@@ -5,7 +5,10 @@ from modelscan_plus.formats.archives.sevenzip import SevenZipFormat
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
+from modelscan_plus.formats.graphs.coreml.format import CoreMLFormat
+from modelscan_plus.formats.graphs.coreml.weights import WeightsFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
+from modelscan_plus.formats.graphs.openvino import OpenVinoFormat
 from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
 from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
 from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
@@ -36,6 +39,9 @@ FORMATS: tuple[Format, ...] = (
     FingerprintFormat(),
     CheckpointFormat(),
     TFLiteFormat(),
+    CoreMLFormat(),
+    WeightsFormat(),
+    OpenVinoFormat(),
     Hdf5Format(),
     ZipFormat(),
     TarFormat(),

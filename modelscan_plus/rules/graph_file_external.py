@@ -378,6 +378,8 @@ def _file(
         return
     size = there.size if there is not None else looked.size if looked is not None and looked.kind == "file" else None
     if size is None:
+        if not named.tensors:
+            return
         yield finding(MISSING, f'"{name}", with {named.tensors:,} of the tensors, is not there.')
         return
     if named.end > size:
@@ -389,5 +391,5 @@ def _file(
         yield finding(OTHER_CONTENT, f'"{name}" is {", ".join(sorted(other))}.')
 
 
-_DATA = frozenset({"safetensors", "npy"})
+_DATA = frozenset({"safetensors", "npy", "coreml-weights"})
 """Formats whose raw numbers a model may name by their range."""

@@ -11,6 +11,7 @@ from modelscan_plus.rules import (
     archives,
     compiled,
     config,
+    coreml,
     engines,
     gguf,
     graph_file_bombs,
@@ -29,6 +30,7 @@ from modelscan_plus.rules import (
     identity,
     integrity,
     locked,
+    openvino,
     paths,
     pickle,
     probes,
@@ -89,6 +91,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     graph_script,
     tensorflow,
     tflite,
+    coreml,
+    openvino,
     probes,
 )
 

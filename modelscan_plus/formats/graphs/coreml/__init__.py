@@ -1,0 +1,1 @@
+"""Core ML: models, programs and their files of weights."""
