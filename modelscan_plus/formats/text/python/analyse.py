@@ -35,6 +35,7 @@ from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
+from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
     HOOK_VARIABLE,
     METHOD_KINDS,
@@ -203,6 +204,9 @@ class Finder:
         self, kind: str | None, dotted: str | None, node: ast.Call, block: Block, *, disguised: bool, discarded: bool
     ) -> Iterator[Effect]:
         """What the call does, by its kind as far as its name gives one."""
+        if dotted == "builtins.setattr" and self._names.folder.text((*node.args, None, None)[1]) == "__code__":
+            yield from self._recoded(node.args[-1], block)
+            return
         if dotted in deeds.SETS:
             for name, value in deeds.variables(node, self._names):
                 yield from self._set(name, value, block, node)
@@ -219,9 +223,11 @@ class Finder:
         told = deeds.kind_of_call(node, dotted, self._names)
         if told is not None and told[0] != "upload":
             return told
-        if deeds.ends_all(node, dotted or "") or (dotted is None and self._ends_others(node, block)):
-            return "ends", dotted or "….kill"
         dotted = None if dotted is not None and dotted.startswith("….") else dotted
+        if deeds.ends_all(node, dotted or ""):
+            return "ends", dotted or ""
+        if dotted is None and (found := self._nameless(node, block)):
+            return found
         if accounts.tied(node, dotted, self._names):
             return "account", dotted or ""
         if dotted is None and deeds.commands(node, self._names):
@@ -229,6 +235,15 @@ class Finder:
         if dotted is None and accounts.connects(node, self._names):
             return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         return self._sent(node, dotted, block) or told
+
+    def _nameless(self, node: ast.Call, block: Block) -> tuple[str, str] | None:
+        """Kind and name of a call of what was found by going through all modules, or through all that one has."""
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if method in STARTING and SEARCHED in self._flow.origins(node.func, block.name):
+            return "process", f"….{method}"
+        if OF_SYSTEM in self._flow.origins(node.func, block.name):
+            return "held", "os.…"
+        return ("ends", f"….{method}") if self._ends_others(node, block) else None
 
     def _ends_others(self, node: ast.Call, block: Block) -> bool:
         """True for `kill()` of what goes through all programs."""
@@ -421,6 +436,8 @@ class Finder:
         for target in targets:
             if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
+            elif isinstance(target, ast.Attribute) and target.attr == "__code__":
+                yield from self._recoded(node.value, block)
             elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
                 for part in walk(node.value):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
@@ -433,6 +450,13 @@ class Finder:
                 leads = dotted is not None and accounts.set_elsewhere(dotted, text)
                 if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
                     yield self._setting(dotted, text, block, node)
+
+    def _recoded(self, value: ast.expr, block: Block) -> Iterator[Effect]:
+        """A function is given other code than its own; the code of another function of the source is judged by itself."""
+        if not (isinstance(value, ast.Attribute) and value.attr == "__code__"):
+            flows = self._flow.origins(value, block.name) & _REPORTED
+            effect = self._simple("code", "types.FunctionType.__code__", block, value)
+            yield msgspec.structs.replace(effect, flows=tuple(sorted(flows)))
 
     def _set(
         self, variable: str | None, value: ast.expr | None, block: Block, node: ast.stmt | ast.expr

@@ -15,6 +15,7 @@ from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
+from modelscan_plus.formats.text.python.searched import SEARCHED, of_search
 from modelscan_plus.formats.text.python.sinks import (
     GIVEN_NAMES,
     HUB_TOKEN_PATH,
@@ -99,6 +100,8 @@ class Flow:
         dotted = self._names.plain(node)
         if dotted in ("os.environ", "os.environb"):
             return {"secret"}
+        if dotted in ("sys.modules",):
+            return {SEARCHED}
         if dotted in ("sys.argv",):
             return {"input"}
         found = self.origins(node.value, block, depth + 1) | of_attribute(node, self._names)
@@ -128,6 +131,7 @@ class Flow:
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             found |= self.origins(argument, block, depth + 1)
         found |= of_call(node, dotted, self._names)
+        found |= of_search(node, dotted, self._names)
         found |= client(node, dotted, self._names)
         if tag := TAG_OF.get(dotted):
             found = found | {tag}

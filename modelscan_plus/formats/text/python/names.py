@@ -17,10 +17,24 @@ from modelscan_plus.formats.text.python.sinks import KIND_OF, OBJECTS
 from modelscan_plus.formats.text.python.walk import walk
 
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"__import__", "__builtins__"}
-_IMPORTERS = frozenset(("builtins.__import__", "importlib.import_module", "importlib.__import__"))
+_IMPORTERS = frozenset(
+    """builtins.__import__ importlib.import_module importlib.__import__ importlib._bootstrap._gcd_import
+    importlib._bootstrap._find_and_load importlib._bootstrap.__import__ _frozen_importlib._gcd_import _frozen_importlib.__import__
+    unittest.mock._importer pydoc.safeimport""".split()
+)
+_TOPS = frozenset(
+    ("builtins.__import__", "importlib.__import__", "importlib._bootstrap.__import__", "_frozen_importlib.__import__")
+)
+"""Those that give the package that a dotted name begins with."""
+_OF_SPECS = frozenset(
+    ("importlib.util.module_from_spec", "_imp.create_builtin", "importlib._bootstrap.module_from_spec")
+)
+_SPECS = frozenset(("importlib.util.find_spec", "importlib.machinery.ModuleSpec", "importlib.util.spec_from_loader"))
+"""Functions that describe a module by its name, and those that make it from that."""
 _LOCATORS = frozenset(
     """pydoc.locate pkgutil.resolve_name hydra.utils.get_method hydra.utils.get_class hydra.utils.get_object
-    hydra._internal.utils._locate django.utils.module_loading.import_string werkzeug.utils.import_string""".split()
+    hydra._internal.utils._locate django.utils.module_loading.import_string werkzeug.utils.import_string
+    celery.utils.imports.symbol_by_name zope.dottedname.resolve.resolve twisted.python.reflect.namedAny""".split()
 )
 """Functions that import an object by its dotted name."""
 _GETTERS = frozenset(("builtins.getattr", "inspect.getattr_static"))
@@ -54,6 +68,9 @@ class Names:
         """Module (with leading dots) and imported names of each import statement."""
         self.defined: set[str] = {
             node.name for node in walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        }
+        self.functions: set[str] = {
+            node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         }
         self.disguised = False
         """Set when the last resolution went through a name given as text."""
@@ -186,6 +203,8 @@ class Names:
     def _attribute(self, value: ast.expr, name: str, depth: int) -> str | None:
         if name in ("__builtins__", "f_builtins"):
             return "builtins"
+        if name == "__class__" and (made := self._class_of(value, depth)):
+            return made
         if name == "__subclasses__" and self._is_object(value, depth):
             self.disguised = True
             return "builtins.object.__subclasses__"
@@ -212,7 +231,9 @@ class Names:
 
     def _call(self, node: ast.Call, depth: int) -> str | None:
         function = self._resolve(node.func, depth + 1)
-        if function and node.args and (found := self._found(function, node.args, depth)):
+        if function == "builtins.type" and len(node.args) == 1 and (made := self._class_of(node.args[0], depth)):
+            return made
+        if function and node.args and (found := self._found(function, node, depth)):
             return found
         if isinstance(node.func, ast.Attribute):
             if node.func.attr == "load_module" and (module := self._telling(node.args)):
@@ -224,13 +245,45 @@ class Names:
         inner = self.inliner.returned(node)
         return self._resolve(inner, depth + 10) if inner is not None else None
 
-    def _found(self, function: str, arguments: list[ast.expr], depth: int) -> str | None:
+    def _class_of(self, value: ast.expr, depth: int) -> str | None:
+        """The class of a function or of its code: `type(lambda: 0)`, `f.__class__`, `type(f.__code__)`."""
+        if isinstance(value, ast.Name) and isinstance(self.single.get(value.id), (ast.Lambda, ast.Attribute)):
+            value = self.single[value.id]
+        if isinstance(value, ast.Attribute) and value.attr in ("__code__", "gi_code", "cr_code", "f_code", "co_code"):
+            return "types.CodeType"
+        if isinstance(value, ast.Call) and self._resolve(value.func, depth + 1) == "builtins.compile":
+            return "types.CodeType"
+        plain = isinstance(value, ast.Name) and value.id in self.functions and value.id not in self._assigned
+        of_method = isinstance(value, ast.Attribute) and value.attr == "__func__"
+        return "types.FunctionType" if isinstance(value, ast.Lambda) or plain or of_method else None
+
+    def _module_of(self, spec: ast.expr, depth: int) -> str | None:
+        """The module that is made from its description: `module_from_spec(find_spec("subprocess"))`."""
+        if isinstance(spec, ast.Name):
+            spec = self.single.get(spec.id, spec)
+        if isinstance(spec, ast.Call) and self._resolve(spec.func, depth + 1) in _SPECS:
+            return self._telling(spec.args)
+        return None
+
+    def _imported(self, function: str, node: ast.Call) -> str | None:
+        modules = self.texts(node.args[0])
+        module = next((each for each in modules if each.partition(".")[0] in TELLING), next(iter(modules), None))
+        if module is None:
+            return None
+        if module.startswith(".") and len(node.args) > 1 and (package := self.folder.text(node.args[1])):
+            module = package + module
+        if function in _TOPS and len(node.args) < 4 and not any(item.arg == "fromlist" for item in node.keywords):
+            module = module.partition(".")[0]
+        self.disguised = self.disguised or module.partition(".")[0] in TELLING
+        return module or None
+
+    def _found(self, function: str, node: ast.Call, depth: int) -> str | None:
         """What a function gives that finds things by name, or hands on what it is given."""
+        arguments = node.args
         if function in _IMPORTERS:
-            modules = self.texts(arguments[0])
-            module = next((each for each in modules if each.partition(".")[0] in TELLING), next(iter(modules), None))
-            self.disguised = self.disguised or (module or "").partition(".")[0] in TELLING
-            return module or None
+            return self._imported(function, node)
+        if function in _OF_SPECS or function.endswith(".create_module"):
+            return self._module_of(arguments[0], depth)
         if function in _LOCATORS:
             self.disguised = True
             return (self.folder.text(arguments[0]) or "").replace(":", ".") or None

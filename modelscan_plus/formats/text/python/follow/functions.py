@@ -3,6 +3,7 @@
 from modelscan_plus.formats.text.python.follow import classes, elements, importing, iteration, objects, tables, texts
 from modelscan_plus.formats.text.python.follow.modelled import Call, Model
 from modelscan_plus.formats.text.python.follow.values import (
+    FUNCTION_TYPE,
     NONE,
     UNKNOWN,
     UNSPOKEN,
@@ -161,7 +162,9 @@ def _type(call: Call) -> Value | None:
                 value.owner = made
         classes.finish(call.machine, made, call.keywords, call.node, call.scope)
         return made
-    found = [option.cls for value in call.given[:1] for option in options(value) if isinstance(option, Instance)]
+    given = [option for value in call.given[:1] for option in options(value)]
+    found: list[Value] = [option.cls for option in given if isinstance(option, Instance)]
+    found += [FUNCTION_TYPE for option in given if isinstance(option, Function)]
     return join(found) if found else None
 
 

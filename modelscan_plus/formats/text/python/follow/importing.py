@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 def _import(call: Call) -> Value | None:
-    """`__import__(name)`, `importlib.import_module(name)`."""
+    """`importlib.import_module(name)`."""
+    return _imported(call, top=False)
+
+
+def _import_top(call: Call) -> Value | None:
+    """`__import__(name)`, which gives the package that a dotted name begins with, if nothing is taken from it."""
+    return _imported(call, top=len(call.given) < 4 and "fromlist" not in call.keywords)
+
+
+def _imported(call: Call, *, top: bool) -> Value | None:
     found: list[Value] = []
     values = call.given[:1] or [call.keywords[name] for name in ("name",) if name in call.keywords]
     for value in values:
@@ -32,8 +41,12 @@ def _import(call: Call) -> Value | None:
                 found += _partly_known(call.machine, option.text, call.scope)
         for name in texts(value):
             level = len(name) - len(name.lstrip("."))
+            first = name.partition(".")[0]
             module = call.machine.program.imported(call.scope.module, name.lstrip("."), level)
-            found.append(module or Outer(name, disguised=name.partition(".")[0] in TELLING))
+            if top and first and first != name:
+                module = call.machine.program.imported(call.scope.module, first, 0)
+                name = first
+            found.append(module or Outer(name, disguised=first in TELLING))
     return join(found) if found else None
 
 
@@ -92,7 +105,8 @@ def _loader(call: Call) -> Value | None:
 
 
 MODELS = {
-    "builtins.__import__": _import, "importlib.import_module": _import, "importlib.__import__": _import,
+    "builtins.__import__": _import_top, "importlib.import_module": _import, "importlib.__import__": _import_top,
+    "importlib._bootstrap._gcd_import": _import, "importlib._bootstrap._find_and_load": _import, "unittest.mock._importer": _import,
     "importlib.reload": _of_spec, "importlib.util.spec_from_file_location": _by_path,
     "importlib.machinery.SourceFileLoader": _by_path, "imp.load_source": _by_path, "runpy.run_path": _by_path,
     "distutils.core.run_setup": _by_path, "setuptools.sandbox.run_setup": _by_path, "runpy.run_module": _named, "importlib.util.module_from_spec": _of_spec, "pydoc.locate": _located,

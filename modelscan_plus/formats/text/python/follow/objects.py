@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.follow import paths, tables
 from modelscan_plus.formats.text.python.follow.values import (
+    FUNCTION_TYPE,
     NONE,
     UNKNOWN,
     Bound,
@@ -247,6 +248,8 @@ def _of_function(value: Function, name: str) -> Value:
     match name:
         case "__name__" | "__qualname__":
             return Known(value.name)
+        case "__class__":
+            return FUNCTION_TYPE
         case "__globals__":
             return Table(dict(value.scope.module.names.items()))
         case "__call__" | "__wrapped__" | "__func__":

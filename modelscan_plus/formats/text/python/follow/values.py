@@ -239,6 +239,7 @@ Value = (
     | Either
 )
 UNKNOWN = Unknown()
+FUNCTION_TYPE = Outer("types.FunctionType")
 NONE = Known(None)
 
 
