@@ -241,7 +241,7 @@ class Finder:
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if method in STARTING and SEARCHED in self._flow.origins(node.func, block.name):
             return "process", f"….{method}"
-        if OF_SYSTEM in self._flow.origins(node.func, block.name):
+        if not method and OF_SYSTEM in self._flow.origins(node.func, block.name):
             return "held", "os.…"
         return ("ends", f"….{method}") if self._ends_others(node, block) else None
 
