@@ -12,6 +12,7 @@ from modelscan_plus.formats.graphs.openvino import OpenVinoFormat
 from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
 from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
 from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
+from modelscan_plus.formats.graphs.tensorflow.text import TensorFlowTextFormat
 from modelscan_plus.formats.graphs.tflite import TFLiteFormat
 from modelscan_plus.formats.hdf5.format import Hdf5Format
 from modelscan_plus.formats.interface import Format, View
@@ -35,6 +36,7 @@ FORMATS: tuple[Format, ...] = (
     NpyFormat(),
     OnnxFormat(),
     TensorFlowFormat(),
+    TensorFlowTextFormat(),
     KerasMetadataFormat(),
     FingerprintFormat(),
     CheckpointFormat(),

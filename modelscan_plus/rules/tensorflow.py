@@ -22,7 +22,7 @@ _RAW = "https://www.tensorflow.org/api_docs/python/tf/raw_ops"
 
 WRITES = Rule(
     id="MSP4101",
-    slug="tensorflow-writes-file",
+    slug="graph-writes-file",
     title="The graph writes files",
     severity=Severity.HIGH,
     why=(
@@ -38,7 +38,7 @@ WRITES = Rule(
 )
 READS = Rule(
     id="MSP4102",
-    slug="tensorflow-reads-file",
+    slug="graph-reads-file",
     title="The graph reads files",
     severity=Severity.HIGH,
     why=(
@@ -54,7 +54,7 @@ READS = Rule(
 )
 RUNS_CODE = Rule(
     id="MSP4103",
-    slug="tensorflow-runs-code",
+    slug="graph-calls-python",
     title="An operator of the graph calls Python",
     severity=Severity.HIGH,
     why=(
@@ -69,7 +69,7 @@ RUNS_CODE = Rule(
 )
 NETWORK = Rule(
     id="MSP4104",
-    slug="tensorflow-operator-network",
+    slug="graph-operator-network",
     title="An operator of the graph talks to other machines",
     severity=Severity.HIGH,
     why=(
@@ -84,7 +84,7 @@ NETWORK = Rule(
 )
 UNREGISTERED = Rule(
     id="MSP4105",
-    slug="tensorflow-operator-unregistered",
+    slug="graph-operator-unregistered",
     title="An operator that TensorFlow does not have",
     severity=Severity.MEDIUM,
     why=(
@@ -99,7 +99,7 @@ UNREGISTERED = Rule(
 )
 COMPILED = Rule(
     id="MSP4106",
-    slug="tensorflow-compiled-part",
+    slug="graph-compiled-part",
     title="A part of the graph is a compiled engine or a call into native code",
     severity=Severity.MEDIUM,
     why=(

