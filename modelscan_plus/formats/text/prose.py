@@ -162,7 +162,7 @@ _LEAKS = lazy(
 )
 """Orders to write what was said behind an address, to put another account in, or to ask for a password at an address."""
 _ACTING = lazy(
-    r"\b(?:pip3?|npm|uv|conda|cargo)\s+(?:install|add)\b|\bimport\s+\w|https?://|[\w.+-]+@[\w-]+\.\w|\bcurl\s|\bwget\s",
+    r"\b(?:pip3?|npm|uv|conda|cargo)\s+(?:install|add)\b|\bimport\s+\w|https?://|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w|\bcurl\s|\bwget\s",
     re.I,
 )
 _AGENT = lazy(

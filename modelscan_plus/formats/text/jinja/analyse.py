@@ -3,16 +3,24 @@
 import hashlib
 import itertools
 
+from jinja2 import nodes
+
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.jinja.facts import TemplateFacts
+from modelscan_plus.formats.text.jinja.exhaust import exhausting
+from modelscan_plus.formats.text.jinja.facts import Reach, TemplateFacts
 from modelscan_plus.formats.text.jinja.gates import Gates
 from modelscan_plus.formats.text.jinja.parse import parse
 from modelscan_plus.formats.text.jinja.reach import reaches
-from modelscan_plus.formats.text.jinja.scope import scope_of
+from modelscan_plus.formats.text.jinja.scope import Scope, scope_of
 
 _KEPT = 100
 """Places of one kind that are kept."""
+
+
+def _reaches(tree: nodes.Template, scope: Scope) -> tuple[Reach, ...]:
+    found = [*itertools.islice(reaches(tree, scope), 10 * _KEPT), *itertools.islice(exhausting(tree, scope), _KEPT)]
+    return tuple(dict.fromkeys(found))[: 2 * _KEPT]
 
 
 def analyse(text: str, budget: Budget) -> TemplateFacts:
@@ -30,7 +38,7 @@ def analyse(text: str, budget: Budget) -> TemplateFacts:
         return TemplateFacts(
             digest,
             len(text),
-            reaches=tuple(dict.fromkeys(itertools.islice(reaches(tree, scope), 10 * _KEPT)))[:_KEPT],
+            reaches=_reaches(tree, scope),
             gates=tuple(dict.fromkeys(itertools.islice(gates.gates(), _KEPT))),
             sent=tuple(dict.fromkeys(sent)),
             written=tuple(written),

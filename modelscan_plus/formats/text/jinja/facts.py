@@ -12,7 +12,8 @@ class Reach(msgspec.Struct, frozen=True):
     """"internals" (attributes that lead from an object to its class, module or frame), "private" (another name with a
     leading underscore), "computed" (the attribute's name is not known), "helper" (an attribute of a function that
     Jinja itself provides), "function" (a call of something that no chat template is given), "template" (another
-    template is loaded), "exhaust" (a loop or text of enormous size)."""
+    template is loaded), "file" (one outside of the folder of templates), "exhaust" (a loop or text of enormous
+    size)."""
     what: str
     """The name, folded."""
     line: int
@@ -28,7 +29,8 @@ class Gate(msgspec.Struct, frozen=True):
     trigger_kind: str
     """"words", "marker" (a tag, slash command or special token that chat formats are made of), "odd-marker" (one that
     looks like it), "count" (a later turn of the conversation), "time", "tool" (the name of a tool or a part
-    of its call) or "role" (one that no chat format has)."""
+    of its call), "role" (one that no chat format has), "computed" (what was said decides, but no constant says how) or
+    "other" (something else that is given to the template)."""
     output: str
     """The text, shortened."""
     output_kind: str
@@ -37,10 +39,13 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """An address into which the template writes what was said."""
+    """An address, or a call of a tool, into which the template writes what was said."""
 
     url: str
+    """The address, or the call as far as it is written before."""
     line: int
+    kind: str = "address"
+    """"address" or "call"."""
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -12,28 +12,23 @@ from jinja2 import nodes
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.jinja.depends import decides
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
 from modelscan_plus.formats.text.jinja.names import CONTENT_KEYS, is_content, says_content
-from modelscan_plus.formats.text.jinja.scope import Scope, key_of
+from modelscan_plus.formats.text.jinja.outlets import GIVEN, Outlets
+from modelscan_plus.formats.text.jinja.scope import Scope, key_of, tells_time
 from modelscan_plus.formats.text.jinja.tools import ROLES, Tools, last
+from modelscan_plus.formats.text.jinja.wording import Trigger, excerpt, output_kind, trigger, worth_a_look
 
-Trigger = tuple[str, str]
-"""What is looked for, and whether that is "words", a "marker" or a "time"."""
 _SEARCHES = frozenset("startswith endswith find rfind index rindex count split rsplit partition rpartition".split())
 _TESTS = frozenset(("in", "eq", "equalto", "==", "sameas", "containing", "match", "search"))
-_KNOWN_MARKER = lazy(
-    r"think|thought|reason|tool|func|call|image|img|video|audio|media|vision|system|user|assistant|human|inst|sys|im_|end|"
-    r"start|begin|eo[std]|bos|object|box|python|json|xml|code|answer|respon|observ|file|ref|point|quad|context|search|"
-    r"document|doc|turn|message|channel|analysis|final|pad|unk|sep|cls|mask|```|speech|lang|translate|title|summar",
-    re.I,
-)
-"""Words that tags of chat formats are made of."""
-_OPEN_URL = lazy(r"https?://[^\s\"'<>/]{3,}[^\s\"'<>]*$", re.I)
 _TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call)
 """Expressions that answer yes or no."""
 _MORE = frozenset(("gt", "ge", "greaterthan", ">", ">=", "divisibleby", "eq", "equalto", "=="))
-_TELLING = ("words", "odd-marker", "time", "count", "tool", "role", "marker")
+_TELLING = ("words", "odd-marker", "time", "computed", "count", "tool", "role", "marker", "other")
 """Kinds of triggers, the most telling first: of several in one test it is the one that counts."""
+_PUTS_IN = frozenset(("replace", "join", "default", "d"))
+"""Filters and methods whose arguments end up in what they return."""
 _DEPTH = 60
 _LATER = 4
 _NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
@@ -56,7 +51,7 @@ class Gates:
             self._note_tests()
         for test, line, body, turned in self._branches():
             triggers = self._triggers(test)
-            gate = self._gate(triggers, self._text(body), line, turned=turned) if triggers else None
+            gate = self._gate(triggers, self._text(body), line, test if turned else None) if triggers else None
             if gate is None and not turned:
                 gate = self._dropped(test, body, line)
             if gate is not None:
@@ -65,13 +60,12 @@ class Gates:
 
     def _dropped(self, test: nodes.Node, body: list[nodes.Node], line: int) -> Gate | None:
         """What was said is left out when it holds certain words: an empty branch, or one for what holds them not."""
-        words = [trigger for trigger, kind in self._triggers(test) if kind == "words"]
+        words = [looked for looked, kind in self._triggers(test) if kind == "words"]
         if not words:
             return None
-        negated = isinstance(test, nodes.Not) or any(
-            operand.op == "notin" for compare in [test, *test.find_all(nodes.Compare)]
-            if isinstance(compare, nodes.Compare) for operand in compare.ops
-        )  # fmt: skip
+        negated = _negated(test)
+        if any(isinstance(node, nodes.Continue) for node in body) or _stops(body):
+            return Gate(shorten(visible(words[0]), 80), "words", "", "dropped", line)
         pieces = [piece for statement in body for piece in self._pieces(statement)]
         says = any(unknown is not None and says_content(unknown, self._scope.derived) for _, unknown in pieces)
         empty = not says and not any(text.strip() for text, _ in pieces) and not self._does(body)
@@ -115,8 +109,12 @@ class Gates:
                 yield node.test, node.lineno, [node.expr1], False
                 if node.expr2 is not None:
                     yield node.test, node.lineno, [node.expr2], True
-            elif isinstance(node, nodes.For) and node.test is not None:
-                yield node.test, node.lineno, node.body, False
+            elif isinstance(node, nodes.For):
+                yield node.iter, node.lineno, node.body, False
+                if node.test is not None:
+                    yield node.test, node.lineno, node.body, False
+        for node in self._tree.find_all((nodes.And, nodes.Or, nodes.Mul, nodes.Getitem, nodes.Filter, nodes.Call)):
+            yield from ((decided, node.lineno, written, False) for decided, written in _choices(node))
 
     def _note_flags(self, triggers: list[Trigger], body: list[nodes.Node]) -> None:
         if not triggers:
@@ -129,9 +127,12 @@ class Gates:
     def _note_tests(self) -> None:
         """`{% set wanted = 'trigger' in content %}`: the test itself is kept for later."""
         for node in self._tree.find_all(nodes.Assign):
-            if isinstance(node.node, _TRUTHS) and (key := key_of(node.target)):
+            key = key_of(node.target)
+            if key is None or key in self._scope.derived:
+                continue
+            if isinstance(node.node, _TRUTHS) or decides(node.node, self._scope, ()):
                 known = self._flags.setdefault(key, [])
-                known.extend(trigger for trigger in self._triggers(node.node)[:4] if trigger not in known)
+                known.extend(each for each in self._triggers(node.node)[:4] if each not in known)
 
     def _triggers(self, test: nodes.Node, depth: int = 0) -> list[Trigger]:
         """What the test looks for."""
@@ -143,7 +144,12 @@ class Gates:
             found += self._flags[key]
         for child in test.iter_child_nodes():
             found += self._triggers(child, depth + 1)
-        return [trigger for trigger in dict.fromkeys(found) if trigger[0].strip()]
+        found = [each for each in dict.fromkeys(found) if each[0].strip()]
+        if depth == 0 and _of_mapping(test):  # `content is mapping and "blocks" in content` asks for a key
+            found = [(text, "marker" if kind == "words" and text.isidentifier() else kind) for text, kind in found]
+        if depth == 0 and all(kind == "other" for _, kind in found) and decides(test, self._scope, ()):
+            return [("what was said", "computed")]
+        return found
 
     def _compared(self, test: nodes.Node) -> Iterator[Trigger]:
         """Triggers of `x == "…"` and `"…" in x`."""
@@ -152,9 +158,10 @@ class Gates:
         sides = [test.expr, *(operand.expr for operand in test.ops)]
         texts = [text for side in sides for text in self._constants(side)]
         if any(says_content(side, self._scope.derived) for side in sides):
-            yield from map(_trigger, texts)
-        elif any(self._tells_time(side) for side in sides):
-            yield from ((text, "time") for text in texts)
+            yield from map(trigger, texts)
+        elif any(tells_time(side, self._scope.timed) for side in sides):
+            numbers = [str(number) for side in sides if isinstance(number := self._scope.folder.fold(side), int)]
+            yield from ((text, "time") for text in [*texts, *numbers])
         else:
             yield from self._named(sides, texts)
 
@@ -164,6 +171,8 @@ class Gates:
             yield from ((text, "tool") for text in texts)
         elif any(last(subject) == "role" for subject in subjects):
             yield from ((text, "role") for text in texts if text.lower() not in ROLES)
+        else:
+            yield from ((text, "other") for text in texts if prose.words(text))
 
     def _counted(self, test: nodes.Node) -> Iterator[Trigger]:
         """`messages|length > 8`: from some turn of the conversation on. The first turns are how templates begin."""
@@ -174,13 +183,15 @@ class Gates:
         else:
             return
         numbers = [number for side in sides if isinstance(number := self._scope.folder.fold(side), int)]
-        if any(number >= _LATER for number in numbers) and any(map(self._tells_turn, sides)):
+        if numbers and any(map(self._tools.tells, sides)):
+            yield f"{max(numbers)} tools", "tool"
+        elif any(number >= _LATER for number in numbers) and any(map(self._tells_turn, sides)):
             yield f"turn {max(numbers)}", "count"
 
     def _tells_turn(self, side: nodes.Node) -> bool:
         """True for what says how far the conversation has got."""
         if isinstance(side, nodes.Filter) and side.name in ("length", "count"):
-            return True
+            return not is_content(side.node, self._scope.derived)
         if isinstance(side, nodes.Getattr) and side.attr in ("index", "index0") and isinstance(side.node, nodes.Name):
             return True
         if (key := key_of(side)) is not None:
@@ -196,7 +207,7 @@ class Gates:
         elif isinstance(test, nodes.Filter) and test.name in ("selectattr", "rejectattr") and test.args:
             key = self._scope.folder.text(test.args[0])
             if key in CONTENT_KEYS:
-                yield from (_trigger(text) for argument in test.args[2:] for text in self._constants(argument))
+                yield from (trigger(text) for argument in test.args[2:] for text in self._constants(argument))
             return
         elif isinstance(test, nodes.Filter) and test.name in ("select", "reject") and len(test.args) > 1 and test.node:
             subject = test.node  # the words of what was said, one by one
@@ -204,8 +215,8 @@ class Gates:
             return
         texts = [text for argument in test.args for text in self._constants(argument)]
         if says_content(subject, self._scope.derived):
-            yield from map(_trigger, texts)
-        elif self._tells_time(subject):
+            yield from map(trigger, texts)
+        elif tells_time(subject, self._scope.timed):
             yield from ((text, "time") for text in texts)
         else:
             yield from self._named([subject], texts)
@@ -220,19 +231,13 @@ class Gates:
             return [value]
         return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
-    def _tells_time(self, node: nodes.Node) -> bool:
-        timed = self._scope.timed
-        names = [node] if isinstance(node, nodes.Name) else node.find_all(nodes.Name)
-        return any(
-            isinstance(name, nodes.Name) and (name.name in timed or name.name == "strftime_now") for name in names
-        )
-
-    def _gate(self, triggers: list[Trigger], text: str, line: int, *, turned: bool) -> Gate | None:
-        kind = _output_kind(text)
-        if kind is None or (turned and kind == "sentence"):
+    def _gate(self, triggers: list[Trigger], text: str, line: int, failed: nodes.Node | None = None) -> Gate | None:
+        """`failed` is the test, for text that is written where it fails: mostly a default, and no gate."""
+        kind = output_kind(text)
+        if kind is None or (failed is not None and kind == "sentence" and not _negated(failed)):
             return None
-        worst = min(triggers, key=lambda trigger: _TELLING.index(trigger[1]))
-        return Gate(shorten(visible(worst[0]), 80), worst[1], _excerpt(text, kind), kind, line)
+        worst = min(triggers, key=lambda each: _TELLING.index(each[1]))
+        return Gate(shorten(visible(worst[0]), 80), worst[1], excerpt(text, kind), kind, line)
 
     def _tables(self) -> Iterator[Gate]:
         """`{"trigger": "text"}[message.content]`: a choice of texts by what was said."""
@@ -248,7 +253,7 @@ class Gates:
             if not isinstance(table, dict) or not says_content(key, self._scope.derived):
                 continue
             text = " ".join(value for value in table.values() if isinstance(value, str))
-            if gate := self._gate([_trigger(trigger) for trigger in table], text, node.lineno, turned=False):
+            if gate := self._gate([trigger(looked) for looked in table], text, node.lineno):
                 yield gate
 
     def _text(self, body: Iterable[nodes.Node], depth: int = 0, seen: frozenset[str] = frozenset()) -> str:
@@ -285,35 +290,120 @@ class Gates:
             yield from self._pieces(part, depth + 1, seen)
 
     def written(self) -> tuple[list[Written], list[Sent]]:
-        """Text that is worth a look wherever it stands, and addresses that take what was said along."""
+        """Text that is worth a look wherever it stands, and addresses and calls that take what was said along."""
         written: dict[tuple[str, str], Written] = {}
-        sent: list[Sent] = []
         for node in self._tree.find_all((nodes.Output, nodes.Assign)):
-            text = ""
-            for piece, unknown in self._pieces(node):
-                url = _OPEN_URL.search(text) if unknown is not None else None
-                if url and says_content(unknown, self._scope.derived):
-                    sent.append(Sent(shorten(visible(url.group())), node.lineno))
-                text += piece
-            for item in _worth_a_look(text, node.lineno):
+            for item in worth_a_look(self._text([node]), node.lineno):
                 written.setdefault((item.kind, item.detail), item)
-        return list(written.values())[:50], sent[:50]
+        sent: dict[Sent, None] = {}
+        for body in self._bodies():
+            outlets = Outlets()
+            for statement in body:
+                for piece, unknown in self._pieces(statement):
+                    if unknown is not None and says_content(unknown, self._scope.derived):
+                        sent.update(dict.fromkeys(outlets.opened(statement.lineno)))
+                    outlets.add(GIVEN if unknown is not None else piece)
+        return list(written.values())[:50], list(sent)[:50]
+
+    def _bodies(self) -> Iterator[list[nodes.Node]]:
+        """Statements that stand one behind the other, and values that are put together on their own."""
+        yield self._tree.body
+        for branch in self._tree.find_all(nodes.If):
+            yield from (branch.body, branch.else_)
+        for loop in self._tree.find_all(nodes.For):
+            yield from (loop.body, loop.else_)
+        for macro in self._tree.find_all(nodes.Macro):
+            yield macro.body
+        for block in self._tree.find_all(nodes.AssignBlock):
+            yield block.body
+        for node in self._tree.find_all(nodes.Assign):
+            yield [node]
 
     def rewritten(self) -> Iterator[Rewritten]:
-        """Words of a message replaced by other words."""
+        """Words of a message replaced by other words, or taken out."""
         for node in self._tree.find_all((nodes.Filter, nodes.Call)):
-            subject: nodes.Node | None
-            if isinstance(node, nodes.Filter):
-                name, subject = node.name, node.node
-            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-                name, subject = node.node.attr, node.node.node
-            else:
+            found = _step(node)
+            if found is None:
                 continue
-            if name != "replace" or len(node.args) < 2 or not is_content(subject, self._scope.derived):
+            name, subject, arguments = found
+            if name == "join" and arguments:
+                split = _step(subject)
+                if split is None or split[0] != "split" or not split[2]:
+                    continue
+                subject, arguments = split[1], [split[2][0], arguments[0]]
+            elif name != "replace" or len(arguments) < 2:
                 continue
-            old, new = (self._scope.folder.text(argument) for argument in node.args[:2])
-            if old and new and prose.words(new) and _trigger(old)[1] == _trigger(new)[1] == "words":
+            if not is_content(subject, self._scope.derived) and not self._tools.tells(subject):
+                continue
+            old, new = (self._scope.folder.text(argument) for argument in arguments[:2])
+            if old and new is not None and _rewrites(old, new):
                 yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
+
+
+def _step(node: nodes.Node) -> tuple[str, nodes.Node, list[nodes.Expr]] | None:
+    """Name, subject and arguments of a filter or method."""
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return node.name, node.node, node.args
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+        if node.node.attr == "join" and node.args:
+            return "join", node.args[0], [node.node.node]
+        return node.node.attr, node.node.node, node.args
+    return None
+
+
+_LITERALS = frozenset(("true", "false", "none", "null"))
+"""How Python and JSON write the same."""
+_NEGATION = lazy(r"(?:not|no|never|n't|don't|do not|cannot|can't|without|un|nicht|kein|ne|pas)", re.I)
+
+
+def _rewrites(old: str, new: str) -> bool:
+    """True when words or numbers become other ones, or a negation is taken out."""
+    if old.strip().lower() in _LITERALS and new.strip().lower() in _LITERALS:
+        return False
+    if _NEGATION.fullmatch(old.strip()):
+        return True
+    kinds = {trigger(text)[1] if prose.words(text) > 1 or not text.isupper() else "words" for text in (old, new)}
+    spoken = any(map(str.isalnum, old)) and any(map(str.isalnum, new))
+    if not spoken or old.strip() == new.strip():
+        return False
+    return kinds == {"words"} or (old.isalnum() and new.isalnum())
+
+
+def _of_mapping(test: nodes.Node) -> bool:
+    if isinstance(test, nodes.And):
+        return _of_mapping(test.left) or _of_mapping(test.right)
+    return isinstance(test, nodes.Test) and test.name == "mapping"
+
+
+def _stops(body: list[nodes.Node]) -> bool:
+    """True for a branch that does nothing but raise an error."""
+    calls = [call for statement in body for call in statement.find_all(nodes.Call)]
+    return len(body) == 1 and any(
+        isinstance(call.node, nodes.Name) and call.node.name == "raise_exception" for call in calls
+    )
+
+
+def _negated(test: nodes.Node) -> bool:
+    """True for a test that holds where something is not there."""
+    return isinstance(test, nodes.Not) or any(
+        operand.op in ("notin", "ne") for compare in [test, *test.find_all(nodes.Compare)]
+        if isinstance(compare, nodes.Compare) for operand in compare.ops
+    )  # fmt: skip
+
+
+def _choices(node: nodes.Node) -> Iterator[tuple[nodes.Node, list[nodes.Node]]]:
+    """Expressions that choose a text without an `if`: what decides, and what is written then."""
+    if isinstance(node, nodes.And):
+        yield node.left, [node.right]
+    elif isinstance(node, nodes.Mul):
+        yield node.right, [node.left]
+        yield node.left, [node.right]
+    elif isinstance(node, nodes.Getitem):
+        yield node.arg, [node.node]
+    elif isinstance(node, nodes.Filter) and node.name in _PUTS_IN and node.node is not None:
+        yield node.node, list(node.args)
+    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _PUTS_IN:
+        yield node.node.node, list(node.args)
 
 
 def _written_parts(node: nodes.Node) -> list[nodes.Node]:
@@ -334,56 +424,3 @@ def _written_parts(node: nodes.Node) -> list[nodes.Node]:
     if isinstance(node, (nodes.Compare, nodes.Test, nodes.Macro, nodes.Not)):
         return []
     return list(node.iter_child_nodes())
-
-
-def _trigger(text: str) -> Trigger:
-    text = text.strip()
-    marker = (
-        not any(character.isalpha() for character in text)
-        or text.lstrip()[:1] in "<[{/|#`@*"
-        or re.search(r"<\||\|>|</|\[/|>$|_START|_END|^[A-Z_]+:?$", text) is not None
-    )
-    if not marker:
-        return text, "words"
-    return text, "marker" if _KNOWN_MARKER.search(text) or not any(map(str.isalpha, text)) else "odd-marker"
-
-
-def _output_kind(text: str) -> str | None:
-    if prose.hidden_characters(text):
-        return "hidden"
-    if prose.encoded_parts(text):
-        return "encoded"
-    if prose.hostile_sentence(text) or prose.hostile_command(text) or prose.steals(text):
-        return "hostile"
-    if prose.URL.search(text):
-        return "url"
-    return "sentence" if prose.is_sentence(text) else None
-
-
-def _excerpt(text: str, kind: str) -> str:
-    text = " ".join(text.split())
-    if kind == "url" and (found := prose.URL.search(text)):
-        start = max(0, found.start() - 60)
-        return shorten(visible(text[start : start + 200]), 200)
-    return shorten(visible(text), 200)
-
-
-def _worth_a_look(text: str, line: int) -> Iterator[Written]:
-    if hidden := prose.hidden_characters(text):
-        detail = f"{hidden.count:,} {hidden.kind} characters" + (
-            f" that spell {hidden.decoded}" if hidden.decoded else ""
-        )
-        around = text[max(0, hidden.position - 30) : hidden.position + 30]
-        yield Written("hidden", shorten(visible(around), 200), detail, line)
-    for part in prose.encoded_parts(text, limit=4):
-        yield Written("encoded", shorten(text[part.position : part.position + part.length], 80), part.decoded, line)
-    if command := prose.hostile_command(text):
-        yield Written("command", command[1], command[0], line)
-    # Models are told to keep the mechanics of their tools to themselves; an address beside that is another matter.
-    secret = prose.steals(text) or (prose.conceals(text) if prose.acts(text) else None)
-    if secret:
-        yield Written("conceals", shorten(visible(" ".join(text.split())), 200), secret, line)
-    elif sentence := prose.overrides(text):
-        yield Written("hostile", shorten(visible(" ".join(text.split())), 200), sentence, line)
-    if odd := prose.odd_url(text):
-        yield Written("url", odd[0], odd[1], line)

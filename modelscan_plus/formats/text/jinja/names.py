@@ -3,14 +3,14 @@
 from jinja2 import nodes
 
 CONTENT_KEYS = frozenset(
-    "content text query prompt input question instruction user_message value reasoning_content".split()
+    "content text query prompt input question instruction user_message value reasoning_content grouper".split()
 )
 """Keys under which a message holds what was said."""
 CONTENT_NAMES = frozenset(
     "content text query prompt question instruction user_message user_input last_message system_message".split()
 )
 """Variables that hold it in templates that do not take a list of messages."""
-_MESSAGES = frozenset("messages message msg conversation chat history turn".split())
+_MESSAGES = frozenset("messages message msg m conversation conversations chat history turn".split())
 _TO_TEXT = frozenset("string tojson pprint urlize forceescape".split())
 
 INTERNALS = frozenset(
@@ -51,6 +51,8 @@ def is_content(node: nodes.Node | None, derived: frozenset[str] | set[str]) -> b
     for _ in range(200):
         if isinstance(node, nodes.Getattr):
             base = node.node.name if isinstance(node.node, nodes.Name) else ""
+            if node.attr == "value" and base not in _MESSAGES:
+                return f"{base}.value" in derived  # `counter.value` of a namespace is no message of ShareGPT
             return node.attr in CONTENT_KEYS or f"{base}.{node.attr}" in derived
         if isinstance(node, nodes.Name):
             return node.name in derived or node.name in CONTENT_NAMES

@@ -28,7 +28,7 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(  # noqa: S701 - nothing is rendered
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", "jinja2.ext.i18n", _Generation],
+        extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", "jinja2.ext.i18n", "jinja2.ext.debug", _Generation],
     )
 
 

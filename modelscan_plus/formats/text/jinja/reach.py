@@ -1,4 +1,4 @@
-"""Expressions that leave what a chat template is given: the way out of the sandbox, and work without end."""
+"""Expressions that leave what a chat template is given: the way out of the sandbox."""
 
 from collections.abc import Iterator
 
@@ -19,9 +19,14 @@ from modelscan_plus.formats.text.jinja.scope import Scope
 
 _FIELD = lazy(r"\{[^{}]*?(?:\.|\[)_?_?\w*?(__\w+__|_\w+)[^{}]*\}")
 """A field of str.format that reaches into its argument."""
-_ENDLESS = 10_000_000
-"""Steps of one loop or characters of one text beyond which rendering is an attack on the machine."""
-_WIDTHS = frozenset("center indent batch slice wordwrap truncate ljust rjust zfill".split())
+_NAMES = lazy(
+    r"__(?:class|mro|bases?|subclasses|globals|builtins|import|dict|code|closure|getattribute|reduce|reduce_ex|loader|"
+    r"spec|self|func|wrapped|call|new|module|getitem)__"
+)
+_PIECE = lazy(r"__[a-z]{1,10}|[a-z]{1,10}__")
+"""Names of Python's internals, and halves of them."""
+_LEADING = lazy(r"/|~|[A-Za-z]:[\\/]|\w+://|(?:.*[\\/])?\.\.(?:[\\/]|$)")
+"""A template outside of the folder in which a loader would look."""
 
 
 def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
@@ -38,13 +43,28 @@ def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
                 yield from _call(node, scope)
             case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
                 name = scope.folder.text(node.template) or "…"
-                yield Reach("template", shorten(visible(name)), node.lineno)
-            case nodes.Mul() | nodes.Pow():
-                yield from _large(node, scope)
+                kind = "file" if _LEADING.match(name) else "template"
+                yield Reach(kind, shorten(visible(name)), node.lineno)
+            case nodes.Const():
+                yield from _constant(node)
+            case nodes.ExtensionAttribute():
+                if node.identifier.endswith("DebugExtension"):
+                    yield Reach("helper", "{% debug %}", node.lineno)
+
+
+def _constant(node: nodes.Const) -> Iterator[Reach]:
+    """Names of internals, and formats, wherever a constant holds them: it takes one step to use them."""
+    if not isinstance(node.value, str):
+        return
+    if found := _NAMES.search(node.value) or _PIECE.fullmatch(node.value) or _FIELD.search(node.value):
+        yield Reach("internals", shorten(visible(found.group())), node.lineno)
 
 
 def _attribute(name: str, node: nodes.Getattr | nodes.Getitem, scope: Scope, *, folded: bool) -> Iterator[Reach]:
     if kind := attribute_kind(name):
+        owner = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if kind == "private" and (owner == "loop" or owner in HELPERS or owner in scope.macros):
+            kind = "helper"
         yield Reach(kind, shorten(visible(name)), node.lineno, folded)
     elif isinstance(node.node, nodes.Name) and node.node.name in HELPERS and node.node.name not in scope.assigned:
         yield Reach("helper", shorten(visible(f"{node.node.name}.{name}")), node.lineno, folded)
@@ -66,11 +86,6 @@ def _item(node: nodes.Getitem, scope: Scope) -> Iterator[Reach]:
 def _filter(node: nodes.Filter, scope: Scope) -> Iterator[Reach]:
     if node.name == "format":
         yield from _format(node.node, node.lineno, scope)
-    if node.name in _WIDTHS:
-        for argument in node.args:
-            width = scope.folder.fold(argument)
-            if isinstance(width, int) and width > _ENDLESS:
-                yield Reach("exhaust", f"{node.name}({width:,})", node.lineno)
     if node.name not in ATTRIBUTE_FILTERS:
         return
     given = [*node.args, *(item.value for item in node.kwargs if item.key == "attribute")]
@@ -90,11 +105,6 @@ def _call(node: nodes.Call, scope: Scope) -> Iterator[Reach]:
     if not isinstance(node.node, nodes.Name):
         return
     name = node.node.name
-    if name in ("range", "lipsum"):
-        for argument in node.args:
-            count = scope.folder.fold(argument)
-            if isinstance(count, int) and count > _ENDLESS:
-                yield Reach("exhaust", f"{name}({count:,})", node.lineno)
     if name not in FUNCTIONS and name not in scope.macros and name not in scope.assigned:
         yield Reach(
             "function" if name in DANGEROUS_FUNCTIONS else "unknown-function", shorten(visible(name)), node.lineno
@@ -105,14 +115,3 @@ def _format(node: nodes.Node | None, line: int, scope: Scope) -> Iterator[Reach]
     text = scope.folder.text(node) if node is not None else None
     if text and (found := _FIELD.search(text)):
         yield Reach("internals", shorten(visible(found.group())), line, folded=True)
-
-
-def _large(node: nodes.Mul | nodes.Pow, scope: Scope) -> Iterator[Reach]:
-    left, right = scope.folder.fold(node.left), scope.folder.fold(node.right)
-    if isinstance(node, nodes.Pow):
-        large = (isinstance(right, int) and right > 10_000) or isinstance(node.right, nodes.Pow)
-    else:
-        number = right if isinstance(left, str) else left if isinstance(right, str) else 0
-        large = isinstance(number, int) and number > _ENDLESS
-    if large:
-        yield Reach("exhaust", "a text or number of enormous size", node.lineno)

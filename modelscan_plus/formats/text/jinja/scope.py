@@ -7,6 +7,10 @@ from modelscan_plus.formats.text.jinja.fold import Constant, Folder, known
 from modelscan_plus.formats.text.jinja.names import says_content
 
 _ROUNDS = 4
+DATES = frozenset(
+    "date_string current_date today now current_datetime current_time timestamp datetime strftime_now".split()
+)
+"""Names under which renderers give a template the date."""
 
 
 class Scope(msgspec.Struct):
@@ -54,7 +58,7 @@ def scope_of(tree: nodes.Template) -> Scope:
             scope.possible[key] = [value for value in folded if isinstance(value, str) and value]
             if any(says_content(value, scope.derived) for value in values if value is not None):
                 scope.derived.add(key)
-            if any(_tells_time(value, scope.timed) for value in values if value is not None):
+            if any(tells_time(value, scope.timed) for value in values if value is not None):
                 scope.timed.add(key)
         if names == folder.names:
             break
@@ -142,7 +146,7 @@ def _bind(assigned: dict[str, list[nodes.Node | None]], target: nodes.Node, valu
         assigned.setdefault(key, []).append(value)
 
 
-def _tells_time(node: nodes.Node, timed: set[str]) -> bool:
+def tells_time(node: nodes.Node, timed: set[str]) -> bool:
     if isinstance(node, nodes.Name):
-        return node.name in timed or node.name == "strftime_now"
-    return any(name.name == "strftime_now" or name.name in timed for name in node.find_all(nodes.Name))
+        return node.name in timed or node.name in DATES
+    return any(name.name in DATES or name.name in timed for name in node.find_all(nodes.Name))

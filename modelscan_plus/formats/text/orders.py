@@ -1,0 +1,127 @@
+"""Orders to a model that work behind the back of whoever talks to it, as prompts and templates carry them.
+
+Two things have to meet: what is to be done (push a product, put something in, send it on) and that nobody is to know,
+or where it goes to. Prompts that keep the mechanics of tools to themselves, warn of injections or ask for a tone have
+one of the two at most.
+"""
+
+import re
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+
+ACCOUNT = (
+    r"(?:\bbc1[a-z0-9]{20,60}\b|\b0x[0-9a-f]{40}\b|(?-i:\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b)"
+    r"|(?-i:\b[13][1-9A-HJ-NP-Za-km-z]{32,33}\b))"
+)
+"""Where money goes: wallets and IBANs."""
+_TELLING = (
+    r"(?:tell|inform|alert|notif|warn|mention|reveal|disclos|comment|mark|label|admit|acknowledg|announc|explain)\w*"
+)
+_SECRET = (
+    rf"(?:\b(?:without|never|not|nor)\b|n't)\s+(?:\w+\s+){{0,3}}?{_TELLING}"
+    r"|\bhid(?:e|ing)\s+(?:it|this|that|them|these|the\s+fact)\b|\bunnoticed\b|\bdeny\s+(?:it|this|that|being|having)\b"
+    r"|\bkeep\s+(?:it|this|that|them)\s+(?:a\s+)?(?:secret|hidden|to\s+yourself)"
+    r"|\b(?:secret|covert|stealthi|surreptitious)ly\b"
+)
+_PUSH = (
+    r"\b(?:recommend|promot(?:e|es|ing)|prais(?:e|es|ing)|endors(?:e|es|ing)|advertis(?:e|es|ing)|persuad|"
+    r"convinc(?:e|es|ing)|steer|affiliate|sponsor)"
+)
+_PUT = (
+    r"(?:add|insert|includ|append|plac|embed|inject|import|install|replac|swap|substitut|chang|redirect|send|forward|"
+    r"upload|copy|bcc|post|weaken|call|run|execut|transfer|mention)\w*"
+)
+_NEAR = r"(?:(?!\n\s*\n)[\s\S]){0,160}?"
+_ADDRESS = r"(?:[\w.+-]{1,64}@[\w-]{1,63}\.\w|(?:https?|ftp|wss?)://|\+\d{8,15}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b)"
+_SAID = (
+    r"(?:\bconversation|\btranscript|\bchat\s+(?:log|history)|\bfull\s+text\b|\beverything\b|\bwhatever\s+(?:the\s+)?user|"
+    r"\bsystem\s+(?:prompt|message)|\buser(?:'s|s')?\s+(?:\w+\s+){0,2}?(?:input|question|message|words|prompt|data|text|"
+    r"request)s?\b|\ball\s+(?:\w+\s+){0,2}?messages)"
+)
+_SENDING = r"\b(?:send|forward|post|upload|transmit|submit|deliver|mail|copy|bcc|report|call|fetch|request|body)\w*\b"
+_REPLIES = (
+    r"\b(?:each|every|all|any)\s+(?:of\s+)?(?:\w+\s+){0,2}?(?:repl(?:y|ies)|answers?|responses?|messages?|e-?mails?|"
+    r"outputs?|summar(?:y|ies))\b"
+)
+_PLACING = r"\b(?:end|begin|start|finish|close|insert|add|append|include|mention|place|link|put)\w*\b"
+_SECRETS = (
+    r"(?:passwords?|passphrases?|seed\s+phrases?|private\s+keys?|card\s+numbers?|cvv|pin\s+codes?|social\s+security|"
+    r"api\s+keys?|login\s+details|credentials)"
+)
+_CHECKS = (
+    r"(?:bounds?|input|certificate|signature|security)[\s-]+(?:\w+\s+)?(?:check|validation|saniti|verification)\w*"
+)
+_THINGS = (
+    r"(?:files?|folders?|director(?:y|ies)|data|backups?|databases?|tables?|repositor(?:y|ies)|documents?|e-?mails?)\b"
+)
+_CODES = r"\b(?:decode|rot-?13|base64|caesar|morse|hex(?:adecimal)?)\b"
+_OBEYING = r"\b(?:obey|follow|execute|comply|carry\s+out)\b"
+_FORMS = tuple(
+    lazy(pattern, re.I)
+    for pattern in (
+        rf"{_PUSH}\w*\b{_NEAR}(?:{_SECRET})|(?:{_SECRET}){_NEAR}{_PUSH}",
+        rf"\b(?:secret|covert|stealthi|surreptitious|silent|quiet)ly\s+(?:\w+\s+){{0,2}}?{_PUT}",
+        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?\bwithout\s+(?:\w+\s+){{0,2}}?(?:{_TELLING}|asking)",
+        rf"\b(?:import|use|install|call|load)\s+[^.!?\n]{{1,100}}?\binstead\s+of\b{_NEAR}(?:{_SECRET})",
+        rf"\b(?:not|never|n't)\s+refuse\b{_NEAR}(?:{_SECRET})|\b(?:safety|guardrail)\w*\b{_NEAR}\bhide\s+(?:this|it|that)\b",
+        rf"{_SENDING}{_NEAR}{_ADDRESS}{_NEAR}{_SAID}|{_SENDING}{_NEAR}{_SAID}{_NEAR}{_ADDRESS}"
+        rf"|{_SAID}{_NEAR}{_SENDING}{_NEAR}{_ADDRESS}",
+        rf"{_PLACING}{_NEAR}{_REPLIES}{_NEAR}https?://|{_PLACING}{_NEAR}https?://{_NEAR}{_REPLIES}"
+        rf"|{_REPLIES}{_NEAR}{_PLACING}{_NEAR}https?://",
+        r"(?<!not )(?<!n't )(?<!never )\b(?:ask|prompt|request|get|obtain|collect)\w*\b[^.!?\n]{0,60}?"
+        rf"\b(?:their|his|her|the|your|a)\s+(?:\w+\s+){{0,2}}?{_SECRETS}",
+        r"\s--(?:extra-)?index-url[\s=]+https?://|\bpip3?\s+install\s+(?:\S+\s+){0,4}?-i\s+https?://",
+        rf"\b(?:leave\s+out|omit|skip|remov(?:e|ing)|disabl(?:e|ing)|drop)\s+(?:\w+\s+){{0,2}}?{_CHECKS}{_NEAR}"
+        rf"(?:claim|say|{_SECRET})",
+        rf"\b(?:delete|erase|wipe|destroy|encrypt)\s+(?:all|every|the\s+user's|my|their|his|her)\s+(?:\w+\s+){{0,3}}?{_THINGS}",
+        r"\b(?:ignore|disregard|override)\s+(?:any|all|every|the)\s+(?:\w+\s+){0,2}?(?:instruction|rule|order|guideline)s?"
+        r"\s+(?:of|from|in|by)\s+(?:the\s+|later\s+|other\s+|any\s+){0,2}(?:system|user|operator|developer)",
+        rf"{_CODES}[^\n]{{0,60}}{_OBEYING}|{_OBEYING}[^\n]{{0,60}}{_CODES}",
+    )
+)
+_ACCOUNTS = lazy(ACCOUNT, re.I)
+_MIXED = lazy(r"[^\W\d_]*(?:[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z])[^\W\d_]*")
+
+
+def behind(text: str) -> str | None:
+    """The part of `text` that orders something behind the reader's back, or None."""
+    for pattern in _FORMS:
+        if found := pattern.search(text):
+            return shorten(visible(" ".join(found.group().split())), 160)
+    return None
+
+
+def account(text: str) -> str | None:
+    """An account or wallet in `text`: no prompt needs one."""
+    for found in _ACCOUNTS.finditer(text):
+        given = found.group().replace(" ", "")
+        if not (given[:2].isupper() and given[2:4].isdigit()) or _is_iban(given):
+            return shorten(visible(found.group()), 80)
+    return None
+
+
+def pushes(text: str) -> str | None:
+    """An order to recommend or promote something, or None."""
+    found = _PUSHES.search(text)
+    return shorten(visible(" ".join(found.group().split())), 120) if found else None
+
+
+_PUSHES = lazy(
+    r"(?:^|[.!?:>\n]\s*|\b(?:and|must|always|then|should|please|also)\s+)(?:recommend|promote|praise|endorse|advertise|"
+    r"persuade|convince|urge|steer|claim|pretend|insist)\s+\w",
+    re.I,
+)
+
+
+def _is_iban(given: str) -> bool:
+    """The check digits of ISO 13616; other capital letters and digits are part numbers."""
+    turned = given[4:] + given[:4]
+    return len(given) >= 15 and int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
+
+
+def look_alikes(text: str) -> list[str]:
+    """Words that mix Latin letters with Cyrillic ones that look like them."""
+    if text.isascii():
+        return []
+    return list(dict.fromkeys(found.group() for found in _MIXED.finditer(text)))[:20]
