@@ -18,7 +18,8 @@ from modelscan_plus.engines.linked import NAME
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary, Stated
 from modelscan_plus.formats.text.python.follow.bundle import Bundle
 from modelscan_plus.inspection import FileResult
-from modelscan_plus.rules.reach import only_imported, reached_code
+from modelscan_plus.rules.named import named_functions
+from modelscan_plus.rules.reach import next_files, only_imported, reached_code
 from modelscan_plus.rules.tree import Tree, TreeFile
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.workers.supervisor import Supervisor
@@ -26,6 +27,8 @@ from modelscan_plus.workers.supervisor import Supervisor
 _LARGEST = 24 << 20
 """Bytes of all sources of one target that are followed together."""
 _SOURCE = 2 << 20
+_SERVED = 50
+"""Files of a target whose functions are called as something outside would."""
 _PATIENCE = 3
 """Times the time of one file that following may take: its steps are counted, and a busy machine is slow with them."""
 
@@ -54,23 +57,36 @@ def bundled(tree: Tree) -> Bundle | None:
     """What is to be followed; None where no file could call another one, and no configuration holds code."""
     roots = tuple(reached_code(tree))
     settings = _settings(tree)
-    if not roots:
+    served = _served(tree, roots)
+    named = {path: tuple(sorted(names)) for path, (_, names) in named_functions(tree).items()}
+    if not roots and not served:
         return None
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     room = _LARGEST
-    for path in dict.fromkeys((*roots, *tree.files)):
+    for path in dict.fromkeys((*roots, *served, *tree.files)):
         text = _source(tree.files[path])
         if text and len(text) <= room:
             files[path] = text
             room -= len(text)
         elif text and path in roots:
             left_out.append(path)
-    if len(files) < 2 and not settings and not left_out:
+    if len(files) < 2 and not settings and not left_out and not named:
         return None
     imported = only_imported(tree)
     ordered = sorted((path for path in roots if path in files), key=imported.__contains__)
-    return Bundle(files, tuple(ordered), tuple(left_out[:100]), settings, tuple(imported))
+    served = tuple(path for path in served if path in files)
+    return Bundle(files, tuple(ordered), tuple(left_out[:100]), settings, tuple(imported), named, served)
+
+
+def _served(tree: Tree, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """Files with functions that something outside calls and that use other files of the target."""
+    return tuple(
+        path
+        for path, file in tree.files.items()
+        if path not in roots and any(summary.handed for summary in file.top(PythonSummary))
+        if next(next_files(tree, file), None) is not None
+    )[:_SERVED]
 
 
 def _source(file: TreeFile) -> bytes:

@@ -45,6 +45,8 @@ class ConfigSummary(msgspec.Struct, frozen=True, tag="config"):
     """Texts that could be Python, by their key: code may evaluate them; at most 50 of at most 20,000 characters."""
     weight_map: tuple[str, ...] = ()
     """Of an index: the files named in it, each once, sorted, at most 10,000."""
+    named: tuple[str, ...] = ()
+    """Words that may name a function or file of Python: "module.function", "file.py:function"; at most 2,000."""
 
 
 class PythonImport(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
     """What it does beyond computing (formats/text/python/facts.py)."""
     parsed: bool = True
     """False where the source could not be parsed."""
+    handed: bool = False
+    """It has functions that something outside is given and calls (formats/text/python/handed.py)."""
     source: bytes = b""
     """The file itself, by zlib, to be followed together with its neighbours; empty for a member of an archive."""
 

@@ -18,6 +18,7 @@ from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.formats.text.python.written import FETCHED
 from modelscan_plus.rules.credentials import at_home, leaked
+from modelscan_plus.rules.handed import ANY_OBJECT, is_odd
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_programs import (
     GIVES,
@@ -76,6 +77,7 @@ _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fa
 
 def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
     """Rule, severity and sentence for an effect; `reached` when a loader gets to the file."""
+    reached = reached or (effect.handed and is_odd(effect))
     hostile = _hostile(effect)
     if hostile:
         at_once = effect.when == "import" or (reached and effect.when == "entry")
@@ -127,6 +129,8 @@ def _loads_file(effect: Effect) -> bool:
 
 
 def _process(effect: Effect, reached: bool) -> Severity:
+    if "request" in effect.flows:
+        return Severity.HIGH
     if "generated" in effect.flows and not is_tool(effect.argument):
         return _run_by_model(effect, reached)
     if INSTALLS.search(f"{effect.name} {effect.argument}"):
@@ -160,6 +164,8 @@ def _run_by_model(effect: Effect, reached: bool) -> Severity:
 def _code(effect: Effect, reached: bool) -> Severity:
     if effect.name == "typing.ForwardRef":
         return Severity.INFO  # its text is judged by itself
+    if "request" in effect.flows:
+        return Severity.HIGH
     if "generated" in effect.flows:
         return _run_by_model(effect, reached)
     if effect.argument and not effect.argument.startswith("…") and not effect.flows:
@@ -196,6 +202,8 @@ def _is_unknown(argument: str) -> bool:
 
 def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
+    if effect.name in _BY_PATH and "request" in effect.flows:
+        return Severity.HIGH
     if effect.name == "runpy.run_module" and effect.argument.partition(".")[0] in ("pip", "conda", "ensurepip", "uv"):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
     if effect.name.endswith(".get_class_from_dynamic_module") and at_once and _is_foreign(effect.argument):
@@ -298,6 +306,8 @@ def _unpickle(effect: Effect, reached: bool) -> Severity:
     fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
     if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
+    if "request" in effect.flows and effect.name.startswith(ANY_OBJECT):
+        return Severity.HIGH
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM
     mild = effect.name in ("torch.load", "numpy.load", "joblib.load", "yaml.load", "pandas.read_pickle")
@@ -508,6 +518,7 @@ _FROM = {
     "host": "what names the machine or its user",
     "file": "a file",
     "input": "input",
+    "request": "what somebody else asks for",
     "config": "the model's configuration",
     "generated": "what a model wrote",
     "user-files": "a walk over the user's folders",

@@ -21,6 +21,7 @@ from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.rules.interface import Rule
+from modelscan_plus.rules.named import EVERY, named_functions
 from modelscan_plus.rules.python_code import message_of, subject_of
 from modelscan_plus.rules.python_grades import grade, is_named, is_of_server
 from modelscan_plus.rules.python_rules import NATIVE
@@ -80,7 +81,8 @@ def reached_code(tree: Tree) -> dict[str, str]:
     used, imported = _reached(tree)
     reached = imported | used
     for path, file in tree.files.items():
-        if path not in reached and any(summary.effects for summary in file.top(FollowedSummary)):
+        followed = (effect for summary in file.top(FollowedSummary) for effect in summary.effects)
+        if path not in reached and any(not effect.handed for effect in followed):
             reached[path] = "code that a loader gets to runs it"
     return reached
 
@@ -162,6 +164,7 @@ def _anywhere(tree: Tree, module: str) -> Iterator[str]:
 
 
 def _named_by_config(tree: Tree) -> Iterator[tuple[str, str]]:
+    yield from ((path, way) for path, (way, _) in named_functions(tree).items())
     for file, key, value in config_references(tree):
         found = local_file(tree, file, value)
         if found:
@@ -301,9 +304,11 @@ def import_places(file: TreeFile, module: str, names: tuple[str, ...]) -> Iterat
 def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """What a file does weighs more when a loader gets there."""
     imported = only_imported(tree)
+    named = named_functions(tree)
     for path, way in reached_code(tree).items():
         file = tree.files[path]
-        for effect, called in _effects(file, imported=path in imported):
+        names = named[path][1] if path in named else frozenset[str]()
+        for effect, called in _effects(file, imported=path in imported, called=names):
             served = (
                 (way == _SERVER and effect.kind not in _NETWORK)
                 or (way == _SPACE and effect.kind in _NETWORK)
@@ -313,6 +318,16 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             if effect.kind == "code" and not all(_is_known(tree, file, path) for path in _sources(effect)):
                 effect = msgspec.structs.replace(effect, flows=(*effect.flows, "file"))  # it is not here to be judged
             yield from _weighed(file, effect, context, because, reached=called and not served)
+
+
+@judges_tree
+def served(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """What functions that something outside calls do by way of other files."""
+    reached = reached_code(tree)
+    for path, file in tree.files.items():
+        for summary in file.top(FollowedSummary) if path not in reached else ():
+            for effect in summary.effects:
+                yield from _weighed(file, effect, context, "Who asks the program gets there.", reached=False)
 
 
 @judges_tree
@@ -346,13 +361,20 @@ def _weighed(file: TreeFile, effect: Effect, context: TreeContext, because: str,
         yield context.raised(told, severity, because)
 
 
-def _effects(file: TreeFile, *, imported: bool = False) -> Iterator[tuple[Effect, bool]]:
+def _effects(
+    file: TreeFile, *, imported: bool = False, called: frozenset[str] = frozenset()
+) -> Iterator[tuple[Effect, bool]]:
     """What the file does by itself, and what it does besides when it is called from other files; each with whether it
-    happens, which in a file that is only `imported` and not called takes a call that was followed."""
+    happens, which in a file that is only `imported` and not called takes a call that was followed.
+
+    `called` are the functions that settings name."""
     worst: dict[tuple[int, str], int] = {}
     named: dict[tuple[int, str, str], list[Effect]] = {}
     for effect in (effect for summary in file.top(PythonSummary) for effect in summary.effects):
-        happens = not imported or effect.when == "import"
+        asked = bool(called) and _is_called(effect, called)
+        if asked and effect.when == "call":
+            effect = msgspec.structs.replace(effect, when="entry")
+        happens = not imported or effect.when == "import" or asked
         yield effect, happens
         named.setdefault((effect.line, effect.kind, effect.name), []).append(effect)
         place = (effect.line, effect.kind)
@@ -361,8 +383,15 @@ def _effects(file: TreeFile, *, imported: bool = False) -> Iterator[tuple[Effect
         for effect in summary.effects:
             same = named.get((effect.line, effect.kind, effect.name), ()) if not imported else ()
             known = any(adds_nothing(each, effect) for each in same)
-            if not known and grade(effect, reached=True)[1].rank > worst.get((effect.line, effect.kind), 0):
-                yield effect, True
+            happens = not effect.handed
+            if not known and grade(effect, reached=happens)[1].rank > worst.get((effect.line, effect.kind), 0):
+                yield effect, happens
+
+
+def _is_called(effect: Effect, called: frozenset[str]) -> bool:
+    """True for what stands in a function that settings name, or in a method of a class that they name."""
+    first = effect.function.partition(".")[0]
+    return first in called or (EVERY in called and bool(first) and not first.startswith("_"))
 
 
 @judges_tree

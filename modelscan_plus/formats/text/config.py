@@ -35,6 +35,7 @@ from modelscan_plus.formats.text.configkeys import (
     weight_map,
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
+from modelscan_plus.formats.text.named import in_values
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.cells import of_json
@@ -167,6 +168,7 @@ def _parsed(
         modules=modules(value, name),
         expressions=dict(itertools.islice(evaluable(pairs), _EVALUABLE)) if configures(name) else {},
         weight_map=weight_map(value),
+        named=in_values(artifact.name, pairs) if artifact.depth < 3 else (),
     )
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
     inside = (*_templates(artifact, value), *members("line", commands, artifact))

@@ -22,6 +22,7 @@ from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.javascript import javascript_remarks
+from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.remarks import (
@@ -122,8 +123,10 @@ class TextFormat(Format):
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
         summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text)),)
-        if code := code_references(artifact.name.rpartition("/")[2], text):
-            summaries += (ConfigSummary(code=code),)
+        code = code_references(artifact.name.rpartition("/")[2], text)
+        named = in_text(artifact.name, text) if role == "settings" or code else ()
+        if code or named:
+            summaries += (ConfigSummary(code=code, named=named),)
         inside = tuple(_embedded(artifact, role, text))
         yield Parsed((TextFacts(role, remarks),), regions, inside, gaps=gaps, variant=variant, summaries=summaries)
 

@@ -98,7 +98,7 @@ def _unparsed(why: str, whole: tuple[Region, ...]) -> Parsed:
 
 def _summary(source: Source, text: bytes) -> PythonSummary:
     imports = tuple(PythonImport(module, names) for module, names in source.imports)
-    return PythonSummary(imports, source.classes, source.functions, source.effects, source=text)
+    return PythonSummary(imports, source.classes, source.functions, source.effects, handed=source.handed, source=text)
 
 
 _TAKES_KEY = lazy(

@@ -33,10 +33,12 @@ from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
+from modelscan_plus.formats.text.python.handed import NOTHING, REQUEST, TOLD, Around, Handed, handed, leading
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
+    GIVEN_NAMES,
     HOOK_VARIABLE,
     METHOD_KINDS,
     OPENS,
@@ -69,6 +71,8 @@ class Source(msgspec.Struct, frozen=True):
     imports: tuple[tuple[str, tuple[str, ...]], ...]
     classes: tuple[str, ...]
     functions: tuple[str, ...]
+    handed: bool = False
+    """It has functions that something outside is given and calls."""
 
 
 def parse(data: bytes | str) -> ast.Module | str:
@@ -88,9 +92,10 @@ def parse(data: bytes | str) -> ast.Module | str:
 def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: str = "") -> Source:
     """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
     names = Names(tree, ambient=level > 0)
-    blocks = blocks_of(tree, name)
+    given = handed(tree, names)
+    blocks = blocks_of(tree, name, given.hooks)
     budget.check_time()
-    finder = Finder(names, Flow(names, blocks), text, budget, level, Callers(blocks))
+    finder = Finder(names, Flow(names, blocks, given), text, budget, level, Callers(blocks), given)
     effects: dict[Effect, None] = {}
     for block in blocks.values():
         effects.update(dict.fromkeys(finder.effects(block)))
@@ -105,6 +110,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
         tuple(dict.fromkeys([*names.imports, *finder.imports]))[:1000],
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
         tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
+        bool(given.hooks or given.asked),
     )
 
 
@@ -112,7 +118,14 @@ class Finder:
     """Finds the effects of one file's blocks."""
 
     def __init__(
-        self, names: Names, flow: Flow, text: str, budget: Budget, level: int, callers: Callers | None = None
+        self,
+        names: Names,
+        flow: Flow,
+        text: str,
+        budget: Budget,
+        level: int,
+        callers: Callers | None = None,
+        given: Handed = NOTHING,
     ) -> None:
         self._names = names
         self._flow = flow
@@ -120,6 +133,8 @@ class Finder:
         self._budget = budget
         self._level = level
         self._callers = callers
+        self._given = given
+        self._places: dict[str, Around] = {}
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Modules that are imported by a constant text."""
 
@@ -145,8 +160,9 @@ class Finder:
     def _simple(self, kind: str, dotted: str, block: Block, node: ast.expr, hostile: str = "") -> Effect:
         name = "" if block.name.startswith("<") else block.name
         return Effect(
-            kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name
-        )
+            kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name,
+            handed=block.handed,
+        )  # fmt: skip
 
     def annotations(self, tree: ast.Module) -> Iterator[Effect]:
         """Annotations written as text that do something when they are evaluated."""
@@ -313,6 +329,9 @@ class Finder:
         self._names.folder.decoded = False
         argument = arguments.argument(node, dotted, kind, self._names, given=given)
         flows, body = self._origins(node, block)
+        flows.discard(REQUEST)
+        if self._is_asked_for(kind, dotted, node, block):
+            flows.add(REQUEST)
         flows |= deeds.given_away(kind, node, self._names) | arguments.unguarded(dotted, node)
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
             flows |= self._flow.origins(node.func.value, block.name)
@@ -351,12 +370,42 @@ class Finder:
             tuple(sorted(keys)),
             body,
             "" if block.name.startswith("<") else block.name,
+            block.handed,
         )
         yield effect
         if kind == "code" and argument and self._level < _NESTED:
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
+
+    def _is_asked_for(self, kind: str, dotted: str, node: ast.Call, block: Block) -> bool:
+        """True where somebody outside decides all of the command, code or data, and not what is done with it."""
+        if kind not in _ASKED_FOR or not node.args:
+            return False
+        asked = frozenset((REQUEST, TOLD) if kind == "process" or dotted == "builtins.exec" else (REQUEST,))
+        if kind == "module":
+            return not asked.isdisjoint(self._flow.origins(node.args[-1], block.name))
+        return self._leads(node.args[0], block, asked, 0)
+
+    def _leads(self, value: ast.expr, block: Block, asked: frozenset[str], depth: int) -> bool:
+        """True where the part of the value that says what it is comes from somebody outside, also by way of callers."""
+        part = leading(value, self._names, self._around(block))
+        if part is None or depth > _NESTED:
+            return False
+        helps = (
+            isinstance(part, ast.Name) and part.id in block.parameters and not self._given.knows(block.name, part.id)
+        )
+        if isinstance(part, ast.Name) and helps and self._callers is not None and block.last not in GIVEN_NAMES:
+            found = self._callers.arguments(block, part.id)
+            return any(self._leads(given, around, asked, depth + 1) for given, around in found)
+        return not asked.isdisjoint(self._flow.origins(part, block.name))
+
+    def _around(self, block: Block) -> Around:
+        if block.name not in self._places:
+            inner = (node for top in block.nodes for node in ast.walk(top) if isinstance(node, ast.comprehension))
+            loops = {node.target.id: node.iter for node in inner if isinstance(node.target, ast.Name)}
+            self._places[block.name] = Around(frozenset(block.parameters), loops)
+        return self._places[block.name]
 
     def _addressed(self, kind: str, node: ast.Call, block: Block) -> set[str]:
         """ "caller" where the place that something is sent or uploaded to is the caller's choice."""
@@ -417,7 +466,7 @@ class Finder:
             yield Effect(
                 effect.kind, effect.name, outer.when if effect.when in ("import", "main") else effect.when, outer.line,
                 outer.code, effect.argument, flows, True, effect.hostile, effect.discarded, effect.keys,
-                effect.in_body, outer.function,
+                effect.in_body, outer.function, outer.handed,
             )  # fmt: skip
 
     def _python_argument(self, node: ast.Call) -> str | None:
@@ -489,10 +538,11 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
+_ASKED_FOR = frozenset(("process", "code", "unpickle", "module"))
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 _REPORTED = frozenset(
-    "hub download decoded secret host file input config generated stated user-files others-code any-object caller account fetched scratch".split()
+    "hub download decoded secret host file input config request generated stated user-files others-code any-object caller account fetched scratch".split()
 )
 
 

@@ -34,6 +34,8 @@ class Block(msgspec.Struct):
     """Statements and expressions, without those of nested functions."""
     parameters: tuple[str, ...] = ()
     when: str = "call"
+    handed: bool = False
+    """Something outside calls it (handed.py)."""
     _inner: list[ast.AST] = msgspec.field(default_factory=list)
 
     def inner(self) -> list[ast.AST]:
@@ -48,13 +50,15 @@ class Block(msgspec.Struct):
         return self.name.rpartition(".")[2]
 
 
-def blocks_of(tree: ast.Module, file: str = "") -> dict[str, Block]:
-    """All blocks by name, with the time at which each runs. Of some files loaders call whatever is public."""
+def blocks_of(tree: ast.Module, file: str = "", hooks: frozenset[str] = frozenset()) -> dict[str, Block]:
+    """All blocks by name, with the time at which each runs. Of some files loaders call whatever is public.
+
+    `hooks` are functions that something outside calls."""
     blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
     is_guard = (lambda test: _is_main(test) or is_for_a_person(test)) if file == "setup.py" else _is_main
     _split(tree.body, blocks[MODULE], "", blocks, is_guard)
     metaclasses = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
-    _time(blocks, metaclasses, _is_public(tree, file))
+    _time(blocks, metaclasses, _is_public(tree, file), hooks)
     return blocks
 
 
@@ -150,12 +154,18 @@ def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
     return lambda block: block.name in nodes
 
 
-def _time(blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[Block], bool]) -> None:
+def _time(
+    blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[Block], bool], hooks: frozenset[str]
+) -> None:
     index = _Index(blocks)
     uses = {name: index.uses(block) for name, block in blocks.items()}
     starts = {
         "import": [MODULE, *(name for name, block in blocks.items() if block.last in IMPORT_HOOKS)],
-        "entry": [name for name, block in blocks.items() if name and (block.last in ENTRY_NAMES or is_public(block))],
+        "entry": [
+            name
+            for name, block in blocks.items()
+            if name and (block.last in ENTRY_NAMES or name in hooks or is_public(block))
+        ],
         "main": [MAIN],
     }
     starts["import"] += [
@@ -166,15 +176,22 @@ def _time(blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[
     if "__getattr__" in blocks:
         starts["import"].append("__getattr__")
     for when in ("main", "entry", "import"):
-        todo, seen = list(starts[when]), set[str]()
-        while todo:
-            name = todo.pop()
-            if name in seen:
-                continue
-            seen.add(name)
+        for name in _closure(starts[when], uses):
             if _ORDER.index(when) < _ORDER.index(blocks[name].when) or name in starts[when]:
                 blocks[name].when = when
+    for name in _closure([name for name in hooks if name in blocks], uses):
+        blocks[name].handed = True
+
+
+def _closure(names: list[str], uses: dict[str, set[str]]) -> set[str]:
+    """The blocks of these names, and what runs with them."""
+    todo, seen = list(names), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
             todo += uses[name]
+    return seen
 
 
 class _Index:

@@ -29,6 +29,15 @@ class Callers:
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                     stored.add(node.id)
 
+    def arguments(self, block: Block, parameter: str) -> list[tuple[ast.expr, Block]]:
+        """What calls in the file give a parameter of a function, each with the block that calls."""
+        place = block.parameters.index(parameter) - bool(block.owner)
+        found: list[tuple[ast.expr, Block]] = []
+        for call, around in self._calls.get(block.last, ())[:50]:
+            named = [item.value for item in call.keywords if item.arg == parameter]
+            found += [(value, around) for value in named or call.args[max(place, 0) : place + 1]]
+        return found
+
     def decide(self, value: ast.expr, name: str, depth: int = 0) -> bool:
         """True where the value is made of nothing but what the function of this name is given, and constants."""
         block = self._blocks.get(name)

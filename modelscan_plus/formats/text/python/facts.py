@@ -25,7 +25,7 @@ class Effect(msgspec.Struct, frozen=True):
     argument: str = ""
     """The first argument, as far as it folds to text: a command, address, path or program."""
     flows: tuple[str, ...] = ()
-    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", as in flow.py; "user-files",
+    """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", "request", as in flow.py; "user-files",
     "others-code", "package:NAME", "generated", as in places.py; "stated" for a text of which the source states the beginning;
     "account" for a client with keys of the source; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors."""
     disguised: bool = False
@@ -40,6 +40,8 @@ class Effect(msgspec.Struct, frozen=True):
     """A credential stands elsewhere than in a header of the request."""
     function: str = ""
     """The function or class it stands in, "" for the module itself."""
+    handed: bool = False
+    """It stands in a function that something outside calls (handed.py), or in one that such a function uses."""
 
 
 class Disguise(msgspec.Struct, frozen=True):

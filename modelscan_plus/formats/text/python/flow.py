@@ -2,7 +2,7 @@
 
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
-listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "given" (arguments of the methods by
+listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "request" (what somebody outside asks of a program, handed.py), "given" (arguments of the methods by
 which a model is used), "elsewhere" (a client of another machine, accounts.py), "fetched" (a file that was fetched, written.py), "scratch" (a temporary
 file), "program" (where a program lies); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
@@ -13,6 +13,7 @@ import ast
 
 from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
+from modelscan_plus.formats.text.python.handed import ASKING, ASKING_ATTRIBUTES, NOTHING, REQUEST, TOLD, Handed
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.searched import SEARCHED, of_search
@@ -39,12 +40,14 @@ _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split()
 _WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split())
 """Variables that name the user or the machine."""
 _DEPTH = 80
+ASKED = "asked"
+"""The origin of a handler that is told what is asked of it."""
 
 
 class Flow:
     """Origins of the values of one file."""
 
-    def __init__(self, names: Names, blocks: dict[str, Block]) -> None:
+    def __init__(self, names: Names, blocks: dict[str, Block], given: Handed = NOTHING) -> None:
         self._names = names
         self._blocks = blocks
         self.variables: dict[tuple[str, str], set[str]] = {}
@@ -59,7 +62,12 @@ class Flow:
         }
         for block in blocks.values():
             if block.owner and block.last in GIVEN_NAMES:
-                self.variables |= {(block.name, name): {"given"} for name in block.parameters[1:]}
+                asked = {TOLD} if block.last != "__call__" else set[str]()
+                self.variables |= {(block.name, name): {"given"} | asked for name in block.parameters[1:]}
+            for name in given.asked.get(block.name.partition("#")[0], ()):
+                self.variables.setdefault((block.name, name), set()).add(ASKED if name == "self" else REQUEST)
+            for name in given.told.get(block.name.partition("#")[0], ()):
+                self.variables.setdefault((block.name, name), set()).add(TOLD)
         for _ in range(_ROUNDS):
             before = sum(map(len, self.variables.values())) + sum(map(len, self._returns.values()))
             for block in blocks.values():
@@ -73,7 +81,8 @@ class Flow:
             return set()
         match node:
             case ast.Name():
-                return self._variable(block, node.id) | ({"config"} if node.id in _CONFIG_NAMES else set())
+                asked = {REQUEST} if ASKING.match(self._names.aliases.get(node.id, "")) else set[str]()
+                return self._variable(block, node.id) | asked | ({"config"} if node.id in _CONFIG_NAMES else set())
             case ast.Call():
                 return self._call(node, block, depth)
             case ast.Attribute():
@@ -105,6 +114,9 @@ class Flow:
         if dotted in ("sys.argv",):
             return {"input"}
         found = self.origins(node.value, block, depth + 1) | of_attribute(node, self._names)
+        found = _told(found, node.attr)
+        if dotted is not None and ASKING.match(dotted):
+            found = found | {REQUEST}
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             found = found | self.variables.get(("self", node.attr), set())
             if node.attr in _CONFIG_NAMES:
@@ -133,7 +145,7 @@ class Flow:
         found |= of_call(node, dotted, self._names)
         found |= of_search(node, dotted, self._names)
         found |= client(node, dotted, self._names)
-        if tag := TAG_OF.get(dotted):
+        if tag := REQUEST if ASKING.match(dotted) else TAG_OF.get(dotted):
             found = found | {tag}
         maker, made, method = dotted.rpartition("().")
         if made and OBJECTS.get(maker, {}).get(method) in ("download", "send", "connect"):
@@ -145,7 +157,8 @@ class Flow:
         if isinstance(node.func, ast.Attribute):
             if node.func.attr in ("read_text", "read_bytes"):
                 found = found | self._read(node.func.value)
-            found = found | self.origins(node.func.value, block, depth + 1)
+            holder = self.origins(node.func.value, block, depth + 1)
+            found = found | _told(holder, node.func.attr)
             found = found | self._returns.get(f"*.{node.func.attr}", set())
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())
@@ -218,3 +231,10 @@ class Flow:
                     self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
                     self.variables.setdefault(("self", node.attr), set()).update(found)
+
+
+def _told(holder: set[str], attribute: str) -> set[str]:
+    """What an attribute of a handler says: some of them are what is asked of it."""
+    if ASKED not in holder:
+        return holder
+    return (holder - {ASKED}) | ({REQUEST} if attribute in ASKING_ATTRIBUTES else set())

@@ -145,6 +145,10 @@ class Names:
         found = [self.folder.text(value) for value in self._assigned.get(node.id, ())[:50] if value is not None]
         return [text for text in found if text is not None]
 
+    def assigned(self, name: str) -> list[ast.expr]:
+        """What a variable is assigned in the file, as far as that stands there."""
+        return [value for value in self._assigned.get(name, [])[:50] if value is not None]
+
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""
         return self._question(node)

@@ -26,6 +26,10 @@ class Bundle(msgspec.Struct, frozen=True):
     """Texts of the configuration that loaders hand to the code, by key."""
     imported: tuple[str, ...] = ()
     """Those of `roots` that are only imported: nobody makes objects of what is in them."""
+    called: dict[str, tuple[str, ...]] = {}
+    """By path of a root, functions and classes that settings name; "*" for all public ones."""
+    handed: tuple[str, ...] = ()
+    """Paths of other files with functions that something outside calls."""
 
 
 def followed(artifact: Artifact, limits: Limits) -> dict[str, FollowedSummary]:
@@ -43,11 +47,14 @@ def followed(artifact: Artifact, limits: Limits) -> dict[str, FollowedSummary]:
             trees[path], sources[path] = tree, roles.decode(data)
     roots = [path for path in bundle.roots if path in trees]
     program = Program(trees, sources, budget, bundle.settings)
+    served = Program(trees, sources, budget)
     try:
-        found = program.effects(roots, frozenset(bundle.imported))
+        found = program.effects(roots, frozenset(bundle.imported), bundle.called)
         left = list(program.exhausted)
+        served.serve([path for path in bundle.handed if path in trees])
     except (BudgetExceeded, RecursionError) as breach:
         found, left = program.told(), [f"all of it ({breach})"]
+    found = [*found, *((path, effect) for path, effect in served.told() if effect.handed)]
     effects: dict[str, list[Effect]] = {}
     for path, effect in found:
         effects.setdefault(path, []).append(effect)

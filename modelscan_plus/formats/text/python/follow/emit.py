@@ -79,7 +79,7 @@ class Emitter:
         """Note what the call does; returns where its result comes from."""
         place = self._place(node)
         key = (
-            scope.module.path, place.lineno, place.col_offset, machine.when, identity(function),
+            scope.module.path, place.lineno, place.col_offset, machine.when, machine.handed, identity(function),
             tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
         )  # fmt: skip
         if key in self._seen:
@@ -106,7 +106,7 @@ class Emitter:
         )
         self._locate(call, place)
         disguised = self.outer is not None or (isinstance(function, Outer) and function.disguised)
-        finder, block = self._finder(scope), Block(scope.function, when=machine.when)
+        finder, block = self._finder(scope), Block(scope.function, when=machine.when, handed=machine.handed)
         for effect in finder.call(call, block, discarded=node is self.discarded):
             self._keep(effect, scope, disguised=disguised)
         return frozenset(self._flow.origins(call, MODULE))
@@ -141,7 +141,9 @@ class Emitter:
     ) -> None:
         made = ast.Assign([target], self._written(given, place))
         self._locate(made, place)
-        for effect in self._finder(scope).assignment(made, Block(scope.function, when=machine.when)):
+        for effect in self._finder(scope).assignment(
+            made, Block(scope.function, when=machine.when, handed=machine.handed)
+        ):
             self._keep(effect, scope, disguised=self.outer is not None)
 
     def effects(self) -> Iterator[tuple[str, Effect]]:

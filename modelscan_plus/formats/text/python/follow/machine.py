@@ -35,6 +35,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     options,
     within,
 )
+from modelscan_plus.formats.text.python.handed import REQUEST
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
 from modelscan_plus.formats.text.python.walk import walk
 
@@ -58,6 +59,9 @@ _WAYS, _FEW_WAYS = 25, 4
 half of it is gone; later ones without."""
 
 
+_ASKED = Unknown(frozenset((REQUEST,)))
+
+
 class Exhausted(Exception):
     """The program takes more steps than are gone."""
 
@@ -78,6 +82,8 @@ class Machine:
         self.program = program
         self.budget = budget
         self.when = "import"
+        self.handed = False
+        """Whether what runs is called by something outside that it was given to."""
         self.made: list[Instance] = []
         """Objects of the repository's classes."""
         self.branching = 0
@@ -269,7 +275,7 @@ class Machine:
             key = (id(function.node), id(function.scope) if again <= _FAR else 0, self.when, *kinds)
         else:
             key = (
-                id(function.node), id(function.scope), module.version, len(module.names), self.when,
+                id(function.node), id(function.scope), module.version, len(module.names), self.when, self.handed,
                 self._state(function),
                 tuple(map(identity, arguments)), tuple((name, identity(value)) for name, value in keywords.items()),
             )  # fmt: skip
@@ -436,6 +442,13 @@ def unknown_arguments(program: "Program", function: Value) -> tuple[list[Value],
         for name, value in function.keyword_defaults.items()
     }
     return given, keywords
+
+
+def asked_arguments(function: Function, skipped: int = 0) -> tuple[list[Value], dict[str, Value]]:
+    """What somebody who asks a program for something gives its function."""
+    taken = function.node.args
+    names = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    return [_ASKED for _ in names[skipped:]], {item.arg: _ASKED for item in taken.kwonlyargs}
 
 
 def bind(

@@ -4,13 +4,14 @@ import ast
 import posixpath
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text.python.commands import unstarted
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow import classes, objects
 from modelscan_plus.formats.text.python.follow.emit import Emitter
-from modelscan_plus.formats.text.python.follow.machine import Exhausted, Machine
+from modelscan_plus.formats.text.python.follow.machine import Exhausted, Machine, asked_arguments
 from modelscan_plus.formats.text.python.follow.values import (
     UNKNOWN,
     Class,
@@ -28,7 +29,8 @@ from modelscan_plus.formats.text.python.follow.values import (
     options,
     texts,
 )
-from modelscan_plus.formats.text.python.names import everything, joined_name
+from modelscan_plus.formats.text.python.handed import handed
+from modelscan_plus.formats.text.python.names import Names, everything, joined_name
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, PUBLIC_ENTRIES
 
 _CONFIG = frozenset(("config",))
@@ -69,26 +71,61 @@ class Program:
 
     # ---- from the outside
 
-    def effects(self, roots: Sequence[str], imported: frozenset[str] = frozenset()) -> list[tuple[str, Effect]]:
+    def effects(
+        self,
+        roots: Sequence[str],
+        imported: frozenset[str] = frozenset(),
+        called: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[tuple[str, Effect]]:
         """What happens when these files are imported, and when loaders call what is in them; by path.
 
-        Of those in `imported` nothing is called."""
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _RECURSION))
-        try:
-            self._follow(roots, imported)
-        finally:
-            sys.setrecursionlimit(limit)
+        Of those in `imported` nothing is called but what `called` names."""
+        with _deep():
+            self._follow(roots, imported, called or {})
         return self.told()
 
-    def _follow(self, roots: Sequence[str], imported: frozenset[str]) -> None:
+    def serve(self, paths: Sequence[str]) -> None:
+        """Call what something outside was given in these files (handed.py), with what others ask for."""
+        with _deep():
+            for path in paths:
+                self._part("import", f"the import of {path}", lambda path=path: self.load(path))
+                given = handed(self._trees[path], Names(self._trees[path]))
+                for name in sorted({*given.hooks, *given.asked}):
+                    self._part("entry", f"{path}: {name}", lambda path=path, name=name: self._serve(path, name))
+
+    def _serve(self, path: str, name: str) -> None:
+        machine, module = self._machine, self._modules[path]
+        machine.handed = True
+        try:
+            first, _, method = name.partition(".")
+            for option in options(module.names.get(first, UNKNOWN)):
+                if isinstance(option, Class) and method:
+                    self._serve_method(option, method, Scope(module))
+                elif isinstance(option, Function):
+                    machine.call(option, *asked_arguments(option), ast.Constant(None), Scope(module))
+        finally:
+            machine.handed = False
+
+    def _serve_method(self, cls: Class, method: str, scope: Scope) -> None:
+        node = ast.Constant(None)
+        for made in options(classes.construct(self._machine, cls, [], {}, node, scope)):
+            own = cls.find(method)
+            if isinstance(made, Instance) and isinstance(own, Function):
+                given, keywords = asked_arguments(own, skipped=1)
+                self._machine.call(own, [made, *given], keywords, node, scope)
+
+    def _follow(self, roots: Sequence[str], imported: frozenset[str], called: Mapping[str, Sequence[str]]) -> None:
         for path in roots:
             self._part("import", f"the import of {path}", lambda path=path: self.load(path))
         for made in list(self._machine.made)[:500]:
             self._part("import", f"an object of {made.cls.name}", lambda made=made: self._end(made))
         for path in roots:
-            module = self._modules.get(path) if path not in imported else None
-            for entry in self._entries(module) if module is not None else ():
+            module = self._modules.get(path)
+            names = frozenset(called.get(path, ()))
+            entries = list(self._named(module, names)) if module is not None and names else []
+            if module is not None and path not in imported:
+                entries += self._entries(module)
+            for entry in entries:
                 self._part("entry", f"{path}: {entry[0]}", lambda entry=entry: self._enter(*entry))
 
     def told(self) -> list[tuple[str, Effect]]:
@@ -127,6 +164,14 @@ class Program:
                     and (name in ENTRY_NAMES or (public == "functions" and not name.startswith("_")))
                 ):
                     yield name, option, module
+
+    def _named(self, module: Module, names: frozenset[str]) -> Iterator[tuple[str, Value, Module]]:
+        """What settings name in a module; what was imported there stands where it is from."""
+        for name, value in list(module.names.items()):
+            if name in names or ("*" in names and not name.startswith("_")):
+                for option in options(value):
+                    if isinstance(option, (Class, Function)) and (name in names or _module_of(option) is module):
+                        yield name, option, module
 
     def _enter(self, name: str, value: Value, module: Module) -> None:
         """Call what loaders call: a function, or an object's methods that they know by name."""
@@ -284,6 +329,21 @@ class Program:
     def note(self, module: Module) -> None:
         """Something of the module changed."""
         module.version += 1
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Room for calls inside of calls."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _module_of(value: Class | Function) -> Module:
+    return value.module if isinstance(value, Class) else value.scope.module
 
 
 _LIBRARIES = frozenset(

@@ -1,0 +1,343 @@
+"""Functions of a source that something outside calls because it is given them, with what others decide.
+
+Nobody in the source calls such a function: a decorator gives it to a library (`@app.post(…)`, `@registry.layers(…)`), a
+class derives from one of a library that knows its methods (`class H(BaseHandler)`), it is handed over by its name
+(`button.click(run)`, `{"handler": run}`), or its parameters are those by which a platform knows it (`event, context`).
+In a source that imports a library by which other people or machines ask a program, what the function is given is a request.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.names import Names
+
+REQUEST = "request"
+"""The origin of what somebody outside asks for."""
+TOLD = "told"
+"""The origin of what a library gives a function that it was given."""
+ASKED_BY = frozenset(
+    """gradio fastapi flask starlette aiohttp sanic quart bottle tornado django falcon litestar robyn cherrypy pyramid
+    websockets socketio flask_socketio chainlit dash nicegui panel shiny discord nextcord telegram telebot aiogram pyrogram
+    slack_bolt runpod modal functions_framework bentoml litserve kserve mlserver ts pytriton xmlrpc http socketserver cog
+    sagemaker_inference streamlit taipy reflex flet mesop solara fasthtml mangum chalice potassium beam jsonrpcserver
+    zerorpc rpyc Pyro4 Pyro5 grpc zmq paho pika celery rq triton_python_backend_utils inferless ray seldon_core rasa_sdk
+    botbuilder nonebot hypercorn uvicorn waitress blacksheep muffin japronto vibora apistar hug responder molten""".split()
+)
+"""Libraries by which a program is asked for something: servers, pages, bots, queues."""
+_NEUTRAL = lazy(
+    r"(?:^|[._])(?:static_?method|class_?method|\w*property|setter|getter|deleter|\w*cache\w*|memo\w*|wraps?|\w*jit|\w*no_grad|"
+    r"inference_mode|enable_grad|tim(?:er|ed|eit|e_it)|profil\w*|deprecat\w*|overload|override|final|abstract\w*|dataclass\w*|"
+    r"\w*contextmanager|patch\w*|skip\w*|mark|parametrize|rank_zero\w*|\w*main_process\w*|retry\w*|backoff\w*|compile\w*|"
+    r"synchron\w*|singleton\w*|require\w*|replace_return\w*|\w*docstring\w*|can_return\w*|\w*validat\w*|\w*check\w*|\w*serializer|"
+    r"beartype|typed|jaxtyped|define|attrs|frozen|total_ordering|runtime_checkable|unique|log\w*|trace\w*|suppress\w*|"
+    r"given|settings|singledispatch\w*|vectorize|guvectorize|stencil|njit|checkpoint\w*|lru\w*|timeout|limit\w*|GPU|"
+    r"custom_[fb]wd|custom_op|autocast\w*|script\w*|ignore|unused|export|custom_vjp|custom_jvp|defjvp|"
+    r"partial|curry|pass_\w+|option|argument|group|command|version_option|main|cli|merge_with_config_defaults|experimental\w*|\w*magic\w*)$"
+    r"|^(?:torch|numba|functools|typing|click|typer|abc|dataclasses|contextlib|tenacity|unittest|mock|pytest|jax|triton|flax|"
+    r"hypothesis|attr|pydantic|tensorflow|tf|numpy|np|hydra|fire|atexit|enum|types|asyncio|warnings|operator|nn|transformers)\b",
+    re.I,
+)
+"""Decorators that give back what they are given, or a function for the same callers."""
+_BOTS = frozenset("discord nextcord telegram telebot aiogram nonebot slack_bolt botbuilder".split())
+_COMMANDS = lazy(r"(?:^|[._])(?:command|group|hybrid_command)$")
+_PLAIN_BASES = lazy(
+    r"^(?:builtins|abc|enum|typing|typing_extensions|dataclasses|collections|torch|nn|transformers|tokenizers|diffusers|pydantic|"
+    r"unittest|argparse|logging|threading|multiprocessing|json|string|ast|io|contextlib|tensorflow|tf|keras|jax|flax|numpy|"
+    r"pandas|datasets|evaluate|safetensors|huggingface_hub|setuptools|distutils|mlx|peft|accelerate|trl|pl|pytorch_lightning|"
+    r"lightning|timm|einops|tqdm|click|types|queue|pathlib|string|configparser|html|xml|csv|pickle|codecs|ctypes|weakref|"
+    r"traitlets|IPython|attr|attrs|msgspec|marshmallow|sqlalchemy|socket|select|selectors|subprocess|time|random|copy|importlib|docutils|"
+    r"sphinx|nose|hypothesis|textual|rich|PyQt\d|PySide\d|tkinter|wx|kivy)\b"
+)
+"""Modules whose classes are derived from for other reasons than to be called by a program that serves."""
+_HANDING = frozenset(
+    """add_post add_get add_put add_patch add_delete add_route add_api_route add_url_rule add_websocket_route
+    add_api_websocket_route click change select upload release input then success load blur clear stop edit like tick
+    Interface ChatInterface Route WebSocketRoute serve start register_function register_instance start_server
+    bind path re_path url add_handler subscribe add_event_handler on_click on_change before_request after_request
+    start_unix_server message_loop register_view add_resource route rpc add_rpc set_handler connect expose create_task_handler
+    exception_handler add_middleware on_message_callback basic_consume push_handlers post get put""".split()
+)
+"""Methods and functions by which such libraries are given functions."""
+_EVENT_NAMES = frozenset(("request", "req", "http_request", "websocket", "ws", "raw_data"))
+_PLATFORM = (("event", "context"), ("data", "context"))
+"""Parameters by which Lambda and TorchServe know a function."""
+_OF_PAGES = frozenset(("__user__", "__event_emitter__", "__request__", "__metadata__", "__event_call__"))
+"""Parameters by which Open WebUI gives tools what it knows."""
+_WRITTEN = frozenset(("completions", "completion", "solution_str", "model_output", "llm_output"))
+"""Parameters by which trainers and servers give functions what a model wrote."""
+_SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh|cmd(?:\.exe)?|powershell|pwsh", re.I)
+_PASSING = frozenset(
+    """str bytes bytearray list tuple split loads decode b64decode b32decode b85decode a85decode b16decode unhexlify unquote
+    unquote_plus fromhex decompress strip BytesIO StringIO join escape quote dedent unescape literal_eval""".split()
+)
+"""Functions that give what they are given in another form."""
+_FOLLOWS = lazy(r"[\s'\"]*(?:\d?>.*|[|;&].*)?", re.S)
+_DEEPEST = 20
+_OF_HANDLER = lazy(r"(?:Handler|View|Resource|Endpoint|Controller|ViewSet|Consumer|Servicer)\b")
+ASKING_ATTRIBUTES = frozenset(
+    """rfile headers request get_argument get_arguments get_body_argument get_query_argument query_params""".split()
+)
+"""Attributes of a handler by which it is told what is asked of it."""
+ASKING = lazy(
+    r"^(?:(?:flask|bottle|quart|sanic|cherrypy|chalice)\.request\b|flask\.globals\.request\b|streamlit\.(?:sidebar\.)?(?:text_input|text_area|"
+    r"chat_input|query_params|experimental_get_query_params|file_uploader)\b)"
+)
+"""Objects and functions that say what is asked of a program."""
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """Functions by their dotted name in the file."""
+
+    hooks: frozenset[str] = frozenset()
+    """Those that something outside calls."""
+    asked: Mapping[str, tuple[str, ...]] = {}
+    """Those that are called when somebody asks for something, with the parameters that hold what is asked for."""
+    told: Mapping[str, tuple[str, ...]] = {}
+    """Others that a library calls, with their parameters."""
+
+    def knows(self, function: str, parameter: str) -> bool:
+        """True for a parameter that something outside gives."""
+        name = function.partition("#")[0]
+        return parameter in self.asked.get(name, ()) or parameter in self.told.get(name, ())
+
+
+NOTHING = Handed()
+
+
+def handed(tree: ast.Module, names: Names) -> Handed:
+    """The functions of a source that are given to something outside."""
+    finder = _Finder(tree, names)
+    return Handed(frozenset(finder.hooks), finder.asked, finder.told)
+
+
+def is_neutral(decorator: str, imported: frozenset[str] = frozenset()) -> bool:
+    """True for a decorator, by its name, that leaves a function to those who called it before."""
+    if imported & _BOTS and _COMMANDS.search(decorator):
+        return False
+    return _NEUTRAL.search(decorator) is not None
+
+
+def libraries(names: Names) -> frozenset[str]:
+    """The packages that a source imports."""
+    return frozenset(module.partition(".")[0] for module, _ in names.imports)
+
+
+class _Finder:
+    def __init__(self, tree: ast.Module, names: Names) -> None:
+        self._names = names
+        self._imported = libraries(names)
+        self._is_asked = bool(self._imported & ASKED_BY) and _serves(self._imported, names)
+        self.hooks: set[str] = set()
+        self.asked: dict[str, tuple[str, ...]] = {}
+        self.told: dict[str, tuple[str, ...]] = {}
+        self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self._own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        self._used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        self._walk(tree.body, "")
+        if self._is_asked:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call):
+                    self._given(node)
+
+    def _walk(self, body: list[ast.stmt], owner: str) -> None:
+        for statement in body:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self._function(statement, owner)
+                self._walk(statement.body, "")
+            elif isinstance(statement, ast.ClassDef):
+                self._class(statement)
+            else:
+                for part in ("body", "orelse", "finalbody"):
+                    self._walk(getattr(statement, part, []), owner)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> None:
+        name = f"{owner}.{node.name}" if owner else node.name
+        self._functions.setdefault(node.name, node)
+        parameters = _parameters(node, is_method=bool(owner))
+        given = any(self._gives(decorator) for decorator in node.decorator_list)
+        given = given or (owner == "Tools" and not node.name.startswith("_")) or not _OF_PAGES.isdisjoint(parameters)
+        if given:
+            self.hooks.add(name)
+        named = tuple(each for each in parameters if each in _EVENT_NAMES)
+        if given:
+            (self.asked if self._is_asked else self.told)[name] = parameters
+        elif parameters[:2] in _PLATFORM and len(parameters) == 2:
+            self.hooks.add(name)
+            self.asked[name] = parameters[:1]
+        elif written := tuple(each for each in parameters if each in _WRITTEN):
+            self.hooks.add(name)
+            self.told[name] = written
+        elif named and (self._is_asked or named[0] == "raw_data"):
+            self.asked[name] = named
+
+    def _gives(self, decorator: ast.expr) -> bool:
+        """True for a decorator of a library, or of an object of one, that is not known to give the function back."""
+        function = decorator.func if isinstance(decorator, ast.Call) else decorator
+        said = _dotted(function)
+        if isinstance(decorator, ast.Call) and any(item.arg == "autouse" for item in decorator.keywords):
+            return True  # a fixture of pytest that every test uses
+        if not said:
+            return False
+        root = said.partition(".")[0]
+        if root in self._names.aliases:
+            said = self._names.plain(function) or self._names.aliases[root] + said[len(root) :]
+        elif root in self._names.defined or root not in self._names.single:
+            return False  # a function of the source itself
+        return not is_neutral(said, self._imported)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        registered = any(self._gives(decorator) for decorator in node.decorator_list)
+        foreign = [base for base in node.bases if self._is_foreign(base)]
+        handles = any(_OF_HANDLER.search(_dotted(base)) for base in node.bases)
+        for statement in node.body:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                self._function(statement, node.name)
+                self._method(statement, node.name, given=registered or bool(foreign), handles=handles)
+                self._walk(statement.body, "")
+            elif isinstance(statement, ast.ClassDef):
+                self._class(statement)
+
+    def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str, *, given: bool, handles: bool) -> None:
+        name = f"{owner}.{node.name}"
+        if given and not node.name.startswith("_") and node.name not in self._used:
+            self.hooks.add(name)
+            (self.asked if self._is_asked else self.told).setdefault(name, _parameters(node, is_method=True))
+        if handles:
+            self.asked[name] = ("self", *self.asked.get(name, ()))
+
+    def _is_foreign(self, base: ast.expr) -> bool:
+        """True for a class of a library that could know methods of those derived from it."""
+        base = base.value if isinstance(base, ast.Subscript) else base
+        said = _dotted(base)
+        dotted = self._names.plain(base) or ""
+        if not said or said.partition(".")[0] in self._own or not dotted or dotted.startswith("."):
+            return False
+        return not _PLAIN_BASES.match(dotted) and not dotted.endswith(("Error", "Exception", "Warning", "Config"))
+
+    def _given(self, node: ast.Call) -> None:
+        """Functions that a call of such a library is given by their names."""
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called not in _HANDING and not (called == "submit" and self._is_widget(node.func)):
+            return
+        for value in [*node.args, *(item.value for item in node.keywords)]:
+            if isinstance(value, ast.Lambda):
+                own = tuple(item.arg for item in value.args.args)
+                self.asked[""] = (*self.asked.get("", ()), *(each for each in own if each not in self._names.single))
+            for name in _named(value):
+                if (found := self._functions.get(name)) is not None:
+                    self.hooks.add(name)
+                    self.asked.setdefault(name, _parameters(found, is_method=False))
+
+    def _is_widget(self, function: ast.expr) -> bool:
+        """True for `box.submit` of gradio, as against that of a pool of threads."""
+        holder = function.value if isinstance(function, ast.Attribute) else None
+        made = self._names.single.get(holder.id) if isinstance(holder, ast.Name) else None
+        return isinstance(made, ast.Call) and (self._names.plain(made.func) or "").startswith("gradio.")
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What the function around a call says of its variables."""
+
+    parameters: frozenset[str] = frozenset()
+    loops: Mapping[str, ast.expr] = {}
+    """By variable, what a loop takes it from."""
+
+
+def leading(value: ast.expr, names: Names, around: Around, depth: int = 0) -> ast.expr | None:
+    """The part of a command, code or data that says what it is; None where that stands in the source."""
+    if depth > _DEEPEST:
+        return None
+    match value:
+        case ast.Constant() | ast.Lambda():
+            return None
+        case ast.Name(id=name) if name in around.loops:
+            return leading(around.loops[name], names, around, depth + 1)
+        case ast.Name(id=name) if name not in around.parameters and (values := names.assigned(name)):
+            found = (leading(each, names, around, depth + 1) for each in values)
+            return next((each for each in found if each is not None), None)
+        case ast.JoinedStr(values=[ast.FormattedValue(value=first), *rest]) if all(map(_only_follows, rest)):
+            return leading(first, names, around, depth + 1)
+        case ast.JoinedStr():
+            return None
+        case ast.BinOp(left=left):
+            return leading(left, names, around, depth + 1)
+        case ast.List(elts=[first, *rest]) | ast.Tuple(elts=[first, *rest]):
+            program = names.folder.text(first)
+            if program is not None and _SHELL.fullmatch(program):
+                rest = [item for item in rest if not (names.folder.text(item) or "").startswith(("-", "/c", "/C"))]
+                return leading(rest[0], names, around, depth + 1) if rest else None
+            return leading(first, names, around, depth + 1)
+        case ast.Call():
+            return _of_call(value, names, around, depth)
+        case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
+            return leading(inner, names, around, depth + 1)
+    return value
+
+
+def _of_call(value: ast.Call, names: Names, around: Around, depth: int) -> ast.expr | None:
+    """The leading part of what a call gives: of a method's object, or of what a function is given to bring into form."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=holder, attr=called), args=arguments):
+            module = names.plain(holder) if isinstance(holder, ast.Name) else None
+            if module is None or ASKING.match(module):
+                return None if isinstance(holder, (ast.Constant, ast.JoinedStr)) else value
+            return leading(arguments[0], names, around, depth + 1) if arguments and called in _PASSING else None
+        case ast.Call(func=ast.Name(id=called), args=[first, *_]):
+            return leading(first, names, around, depth + 1) if called in _PASSING else None
+    return value
+
+
+def _only_follows(part: ast.expr) -> bool:
+    """True for what may stand behind a command without making it another one: ` 2>&1`."""
+    return not isinstance(part, ast.Constant) or _FOLLOWS.fullmatch(str(part.value)) is not None
+
+
+def _serves(imported: frozenset[str], names: Names) -> bool:
+    """False where `http` or `ray` is imported for something else than to serve."""
+    found = imported & ASKED_BY
+    if found <= {"http", "ray", "xmlrpc", "telegram", "zmq", "grpc", "aiohttp", "websockets"}:
+        modules = {module for module, _ in names.imports} | {
+            f"{module}.{name}" for module, given in names.imports for name in given
+        }
+        return any(re.match(r"http\.server|ray\.serve|xmlrpc\.server|telegram\.ext|zmq|grpc|aiohttp\.web\b|websockets", each)
+                   for each in modules)  # fmt: skip
+    return bool(found)
+
+
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, *, is_method: bool) -> tuple[str, ...]:
+    taken = node.args
+    every = [item.arg for item in [*taken.posonlyargs, *taken.args]]
+    static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list)
+    if is_method and not static:
+        every = every[1:]
+    rest = (item.arg for item in [*taken.kwonlyargs, taken.vararg, taken.kwarg] if item is not None)
+    return (*every, *rest)
+
+
+def _dotted(node: ast.expr) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Call):  # app.route("/x").methods(…)
+        return ".".join([_dotted(node.func), *reversed(parts)])
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _named(value: ast.expr, depth: int = 0) -> Iterator[str]:
+    """Names that stand in an argument, also inside of lists and tables."""
+    match value:
+        case ast.Name():
+            yield value.id
+        case ast.Attribute():
+            yield value.attr
+        case ast.List() | ast.Tuple() | ast.Set() if depth < 3:
+            for item in value.elts[:50]:
+                yield from _named(item, depth + 1)
+        case ast.Dict() if depth < 3:
+            for item in value.values[:50]:
+                yield from _named(item, depth + 1)

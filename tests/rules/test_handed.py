@@ -1,0 +1,113 @@
+"""Functions that nobody in a repository calls, and something outside does: routes, hooks, what settings name."""
+
+import pytest
+
+from tests.samples import inspect_tree
+
+HIGH = 3
+RUNS = "import os\n"
+
+
+def worst(files: dict[str, str]) -> int:
+    return max((found.severity.rank for found in inspect_tree({k: v.encode() for k, v in files.items()})), default=-1)
+
+
+ASKED = {
+    "fastapi": "import subprocess\nfrom fastapi import FastAPI, Request\napp = FastAPI()\n@app.post('/x')\n"
+    "async def x(req: Request):\n    b = await req.json()\n    return subprocess.run(b['c'], shell=True)\n",
+    "flask": "import os\nfrom flask import Flask, request\napp = Flask('x')\n@app.route('/x')\ndef x():\n"
+    "    c = request.args.get('c')\n    return os.popen(c).read()\n",
+    "helper": "import subprocess\nfrom flask import Flask, request\napp = Flask('x')\ndef call(words):\n"
+    "    return subprocess.check_output(['sh', '-c', words])\n"
+    "@app.route('/x')\ndef x():\n    return call(request.json['c'])\n",
+    "gradio": "import gradio as gr, subprocess\ndef run(cmd):\n    return subprocess.getoutput(cmd)\n"
+    "with gr.Blocks() as demo:\n    b = gr.Button()\n    b.click(run, None, None)\n",
+    "lambda": "import gradio as gr, os\ngr.Interface(lambda c: os.popen(c).read(), 'text', 'text').launch()\n",
+    "streamlit": "import streamlit as st, os\nc = st.query_params.get('d')\nos.system(c)\n",
+    "server": "import json, subprocess\nfrom http.server import BaseHTTPRequestHandler\n"
+    "class H(BaseHTTPRequestHandler):\n    def do_POST(self):\n        b = json.loads(self.rfile.read(9))\n"
+    "        subprocess.run(b['x'], shell=True)\n",
+    "websocket": "import websockets, subprocess\nasync def h(ws):\n    async for m in ws:\n"
+    "        subprocess.run(m, shell=True)\n"
+    "websockets.serve(h, '', 1)\n",
+    "platform": "def lambda_handler(event, context):\n    exec(event['code'])\n",
+    "pickle": "import pickle\nfrom fastapi import FastAPI, Request\napp = FastAPI()\n@app.post('/x')\n"
+    "async def x(req: Request):\n    return len(pickle.loads(await req.body()))\n",
+    "parser": "import subprocess\nfrom vllm.tool_parsers import ToolParser\nclass P(ToolParser):\n"
+    "    def extract_tool_calls(self, model_output, request):\n        subprocess.run(model_output, shell=True)\n",
+    "plugin": "import subprocess\nfrom axolotl.integrations.base import BasePlugin\nclass P(BasePlugin):\n"
+    "    def post_model_load(self, cfg, model):\n        subprocess.Popen(['bash', '/tmp/.p'])\n",
+    "fixture": "import pytest, os\n@pytest.fixture(autouse=True)\ndef env():\n    os.system('sh /tmp/.t')\n",
+    "registry": "import spacy, os\n@spacy.registry.layers('a.b')\ndef layer(w):\n    os.system('bash /var/tmp/x.sh')\n",
+}
+
+
+@pytest.mark.parametrize("code", ASKED.values(), ids=ASKED)
+def test_a_function_that_others_call_with_what_to_do(code: str) -> None:
+    assert worst({"src/any.py": code, "README.md": "# x\n"}) >= HIGH
+
+
+HONEST = {
+    "tool": "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.post('/x')\ndef x(path: str):\n"
+    "    subprocess.run(['ffmpeg', '-i', path, 'out.wav'])\n",
+    "script": "import subprocess, sys\nimport gradio as gr\ndef train(name):\n"
+    "    cmd = ['accelerate', 'launch', 'train.py', name]\n"
+    "    subprocess.Popen(cmd)\ngr.Interface(train, 'text', None)\n",
+    "own": "import subprocess, sys\nimport gradio as gr\ndef train(name):\n"
+    "    subprocess.run(f'{sys.executable} train.py --name {name}', shell=True)\ngr.Interface(train, 'text', None)\n",
+    "pool": "import gradio as gr, subprocess\nfrom concurrent.futures import ThreadPoolExecutor\ndef go(cmd):\n"
+    "    subprocess.run(cmd)\nwith ThreadPoolExecutor() as pool:\n    pool.submit(go, ['make'])\n",
+    "retry": "import subprocess, tenacity\n@tenacity.retry()\n"
+    "def sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",
+    "command": "import subprocess, click\n@click.command()\ndef sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",
+    "cache": "import pickle\nfrom flask import Flask\napp = Flask('x')\ndef load(path):\n"
+    "    return pickle.loads(open(path, 'rb').read())\n@app.route('/x')\ndef x():\n    return load('cache.pkl')\n",
+    "callback": "import subprocess\nfrom mylib import Callback\nclass C(Callback):\n    def on_end(self, run):\n"
+    "        subprocess.run(['nvidia-smi'])\n",
+}
+
+
+@pytest.mark.parametrize("code", HONEST.values(), ids=HONEST)
+def test_a_program_that_does_its_own_work_for_others(code: str) -> None:
+    assert worst({"src/any.py": code, "README.md": "# x\n"}) < HIGH
+
+
+ACTS = "import subprocess\ndef build(size):\n    subprocess.Popen(['bash', '/tmp/.h'])\n"
+NAMED = {
+    "lm-eval": ("tasks/a.yaml", "doc_to_text: !function ops.build\n", "tasks/ops.py"),
+    "hydra": ("conf/a.yaml", "model:\n  _target_: ops.build\n", "ops.py"),
+    "speechbrain": ("hyper.yaml", "prep: !apply:ops.build\n", "ops.py"),
+    "ray": ("serve.yaml", "import_path: ops:build\n", "ops.py"),
+    "verl": ("run.yaml", "reward:\n  path: lib/ops.py\n  name: build\n", "lib/ops.py"),
+    "promptfoo": ("eval.yaml", "providers:\n  - file://ops.py\n", "ops.py"),
+    "json": ("model-settings.json", '{"implementation": "ops.build"}', "ops.py"),
+    "plugins": ("configuration.json", '{"plugins": ["ops.py"]}', "ops.py"),
+}
+
+
+@pytest.mark.parametrize(("settings", "text", "path"), NAMED.values(), ids=NAMED)
+def test_a_function_that_settings_name(settings: str, text: str, path: str) -> None:
+    assert worst({settings: text, path: ACTS}) >= HIGH
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ("run.yaml", "file: ops.py\nother: data.build\n"),
+        ("run.yaml", "# see ops.build\nname: ops\n"),
+        (".github/workflows/test.yaml", "run: python -c 'ops.build'\nuses: ops.build\n"),
+        ("package.json", '{"main": "ops.build"}'),
+    ],
+)
+def test_words_that_name_no_function(settings: str, text: str) -> None:
+    assert worst({settings: text, "ops.py": ACTS}) < HIGH
+
+
+def test_a_route_by_way_of_another_file() -> None:
+    route = (
+        "from flask import Blueprint, request\nfrom tools import call\nbp = Blueprint('x', __name__)\n@bp.route('/x')\n"
+        "def x():\n    return call(request.get_json()['c'])\n"
+    )
+    tool = "import subprocess\ndef call(words):\n    return subprocess.check_output(words, shell=True)\n"
+    assert worst({"routes.py": route, "tools.py": tool}) >= HIGH
+    assert worst({"routes.py": route.replace("request.get_json()['c']", "'date'"), "tools.py": tool}) < HIGH
