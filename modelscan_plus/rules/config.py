@@ -9,7 +9,7 @@ from modelscan_plus.formats import kinds
 from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
-from modelscan_plus.rules.scripts import of_remark
+from modelscan_plus.rules.scripts import of_remark, tells
 
 _REMOTE = "https://huggingface.co/docs/transformers/main/en/models#custom-models"
 _DIFFUSERS = "https://huggingface.co/docs/diffusers/main/en/using-diffusers/custom_pipeline_overview"
@@ -337,4 +337,5 @@ def _replace_severity(step: ReplaceRule) -> Severity | None:
 def remarks(facts: JsonFacts, context: Context) -> Iterator[Finding]:
     """Commands, odd addresses and hidden characters in values."""
     for remark in facts.remarks:
-        yield of_remark(remark, "settings", context)
+        if tells(remark):
+            yield of_remark(remark, "settings", context)

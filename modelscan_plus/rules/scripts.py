@@ -208,6 +208,8 @@ _OUT_OF_SIGHT = lazy(
     re.I,
 )
 """Places and ways by which nobody sees what was fetched before it runs."""
+_BARE = lazy(r"(?:curl|wget)(?:\s+-\w+)*\s*\|\s*(?:sudo\s+)?(?:ba)?sh\b", re.I)
+"""The form of a command, spoken of: nothing in it could be run."""
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
@@ -227,7 +229,7 @@ def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
         return COMMAND, Severity.LOW  # a container's user is nobody on the machine
     if remark.unseen or not fetches:
         return COMMAND, Severity.HIGH
-    if listed("installers", remark.host):
+    if listed("installers", remark.host) or (role in ("markdown", "text") and _BARE.fullmatch(remark.text)):
         return COMMAND, Severity.INFO
     if listed("code", remark.host):
         return COMMAND, Severity.MEDIUM
@@ -332,11 +334,15 @@ _GRADERS: dict[str, Grader] = {
 def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
     """One finding for each remark."""
     for remark in facts.remarks:
-        if remark.kind == "calls" and not acts(remark.host):
-            continue
-        if remark.kind == "key" and not goes_elsewhere(remark.what.split()[1], remark.host):
-            continue
-        yield of_remark(remark, facts.role, context)
+        if tells(remark):
+            yield of_remark(remark, facts.role, context)
+
+
+def tells(remark: Remark) -> bool:
+    """False for a call of a function that only builds something, and for a key that is shown to its own service."""
+    if remark.kind == "calls":
+        return acts(remark.host)
+    return remark.kind != "key" or goes_elsewhere(remark.what.split()[1], remark.host)
 
 
 def of_remark(remark: Remark, role: str, context: Context) -> Finding:

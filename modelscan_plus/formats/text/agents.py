@@ -4,6 +4,7 @@ Sources: the documentation of Claude Code, Codex, Cursor, Gemini CLI and of chat
 and CVE-2026-21852 for settings that approve every tool or send each request to another machine.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -11,34 +12,29 @@ from collections.abc import Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.commands import PRIVATE
+from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.python.accounts import remote
+from modelscan_plus.formats.text.requirements import requirement_remarks
 
 _INSTRUCTIONS = lazy(
-    r"(?:^|/)(?:CLAUDE|AGENTS?|GEMINI|WARP|copilot-instructions)(?:\.local)?\.md$|(?:^|/)\.(?:cursor|windsurf|cline|roo)rules$|"
-    r"(?:^|/)\.(?:claude|codex|gemini|cursor|windsurf|roo|clinerules|github/(?:instructions|prompts))/.*\.(?:md|mdc|txt)$",
+    r"(?:^|/)(?:CLAUDE|AGENTS?|GEMINI|QWEN|WARP|CODEX|COPILOT|CONVENTIONS|JULES|CRUSH|OPENCODE|SKILL|DROID|copilot-instructions|airules)"
+    r"(?:\.\w+)?\.md$|(?:^|/)llms(?:-\w+)?\.txt$|(?:^|/)\.(?:[\w-]*(?:rules|hints|guidelines|instructions))$"
+    r"|(?:^|/)\.(?!git/|cache/|venv/|ipynb_checkpoints/)[\w-]+/(?:.*/)?[^/]+\.(?:md|mdc|txt|prompt|markdown)$|(?:^|/)\.(?:clinerules|roorules)[^/]*/"
+    r"|(?:^|/)(?:skills|prompts|agents|rules|memory-bank|commands|system_prompts?)/(?:.*/)?[^/]+\.(?:md|mdc|txt|prompt)$"
+    r"|(?:^|/)(?:system_?prompt|agent_?prompt|instructions?)(?:\.\w+)?\.(?:md|txt)$",
     re.I,
 )
+"""Files that an agent reads as orders: by the names that agents look for, and any text below a folder of settings."""
 _SETTINGS = lazy(
-    r"(?:^|/)\.(?:claude|codex|gemini|cursor|windsurf|roo|vscode|continue)/[^/]+\.(?:json|toml|ya?ml)$|(?:^|/)\.?mcp\.json$|"
+    r"(?:^|/)\.(?:claude|codex|gemini|cursor|windsurf|roo|vscode|continue|kiro|qwen|amazonq|junie|opencode|factory|trae|zed|github|copilot)/"
+    r"(?:[\w-]+/)?[^/]+\.(?:jsonc?|toml|ya?ml|hook)$|(?:^|/)\.?mcp(?:_\w+)?\.json$|(?:^|/)hooks/hooks\.json$|"
     r"claude_desktop_config\.json$|(?:^|/)(?:opencode\.jsonc?|\.aider\.conf\.ya?ml)$|\.code-workspace$",
     re.I,
 )
-_SILENT = (
-    r"(?:do\s+not|don't|never|without)\s+(?:\w+\s+){0,2}?(?:mention|tell|reveal|disclose|inform|notify|report)\w*\s+"
-    r"(?:about\s+)?(?:it|this|that|these|them|anyone|anybody|users?|the\s+(?:user|human|developer|reviewer|maintainer)s?)\b"
-)
-_ACTS = (
-    r"(?:\b(?:curl|wget|iwr|irm)\s|requests\.(?:post|get)|urlopen|fetch\s*\(|os\.environ|process\.env|printenv|\bbase64\b|"
-    rf"\|\s*(?:ba)?sh\b|{PRIVATE})"
-)
-_SECRETLY = lazy(
-    rf"{_ACTS}(?:(?!\n\s*\n)[\s\S]){{0,400}}?\b{_SILENT}|\b{_SILENT}(?:(?!\n\s*\n)[\s\S]){{0,400}}?{_ACTS}", re.I
-)
-"""An order to do something with secrets or the network, and to keep quiet about it."""
 _VENDORS = lazy(r"//(?:[\w-]+\.)*(?:anthropic|openai|azure|googleapis|amazonaws)\.com")
 _LONGEST = 1 << 20
+_KEY = lazy(r"\$\{?(?:env:)?(?P<name>\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY)\w*)", re.I)
 _UNASKED = {
     "defaultMode": ("bypassPermissions",),
     "enableAllProjectMcpServers": ("true",),
@@ -62,7 +58,8 @@ def agent_remarks(name: str, text: str) -> Iterator[Remark]:
     """What the file has a coding agent do that nobody would want it to; nothing for other files."""
     name = name.replace("\\", "/")
     if _INSTRUCTIONS.search(name):
-        yield from _orders(text)
+        yield from orders(text)
+        yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if _SETTINGS.search(name):
         yield from _settings(text)
 
@@ -71,14 +68,30 @@ def agent_settings(name: str, value: object) -> Iterator[Remark]:
     """The same for settings that were parsed already."""
     if _SETTINGS.search(name.replace("\\", "/")):
         yield from _settings(json.dumps(value)[:_LONGEST])
+        yield from _shown_keys(value)
 
 
-def _orders(text: str) -> Iterator[Remark]:
-    if found := prose.steals(text) or prose.overrides(text):
-        yield Remark("agent", "orders a coding agent to work against its user", found, 1)
-    elif secret := _SECRETLY.search(text):
-        what = "orders a coding agent to do something and to keep quiet about it"
-        yield Remark("agent", what, _shown(secret), text.count("\n", 0, secret.start()) + 1)
+def hears(name: str, value: object) -> bool:
+    """True for settings whose commands are given what the user and the agent say to each other."""
+    return _SETTINGS.search(name.replace("\\", "/")) is not None and isinstance(value, dict) and "hooks" in value
+
+
+def _shown_keys(value: object, depth: int = 0) -> Iterator[Remark]:
+    """Credentials that a server of tools is shown, by the name of the variable."""
+    if isinstance(value, list) and depth < 20:
+        for item in value[:500]:
+            yield from _shown_keys(item, depth + 1)
+    if not isinstance(value, dict) or depth > 20:
+        return
+    address = next((value[key] for key in ("url", "serverUrl", "httpUrl") if isinstance(value.get(key), str)), "")
+    found = prose.URL.match(address)
+    for key in _KEY.finditer(json.dumps(value)[:_LONGEST]) if found else ():
+        host = visible(found.group(1).lower()) if found else ""
+        yield Remark(
+            "key", f"sends {visible(key['name'])} along with a request", shorten(visible(address), 160), 1, host
+        )
+    for item in itertools.islice(value.values(), 500):
+        yield from _shown_keys(item, depth + 1)
 
 
 def _settings(text: str) -> Iterator[Remark]:

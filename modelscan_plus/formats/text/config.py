@@ -21,7 +21,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.formats.text import roles, skops
-from modelscan_plus.formats.text.agents import agent_settings
+from modelscan_plus.formats.text.agents import agent_settings, hears
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
@@ -39,6 +39,7 @@ from modelscan_plus.formats.text.named import in_values
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.cells import of_json
+from modelscan_plus.formats.text.shell.marks import NONE, secret
 from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 
@@ -154,7 +155,11 @@ def _parsed(
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
-        remarks=(*_commands(value, pairs, name), *_remarks(pairs, name), *agent_settings(artifact.name, value)),
+        remarks=(
+            *_commands(artifact.name, value, pairs),
+            *_remarks(pairs, name),
+            *agent_settings(artifact.name, value),
+        ),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
         restored=tuple(restored(held)),
         skops=tuple(skops.names(held)) if skops.is_schema(value) else (),
@@ -187,10 +192,12 @@ def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
             yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
 
 
-def _commands(value: object, pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
+def _commands(path: str, value: object, pairs: list[tuple[str, str, str]]) -> Iterator[Remark]:
     """What the commands in the file do together."""
-    if name not in _WORDS and any(WORTH.search(text[:4000]) for _, key, text in pairs if key not in _TEMPLATE_KEYS):
-        yield from followed(of_json(value))
+    if path.rpartition("/")[2] not in _WORDS and any(
+        WORTH.search(text[:4000]) for _, key, text in pairs if key not in _TEMPLATE_KEYS
+    ):
+        yield from followed(of_json(value), secret("what the agent is told") if hears(path, value) else NONE)
 
 
 _DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")

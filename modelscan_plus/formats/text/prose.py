@@ -153,7 +153,7 @@ _PLACE = r"https?://[^\s\"'<>]{3,200}[?&][\w.-]{1,40}=(?=[\s\"'.,)]|$|(?-i:[A-Z_
 _ACCOUNT = r"(?:bc1[a-z0-9]{20,60}|0x[0-9a-f]{40}|(?-i:\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b))"
 _ASKED = r"(?:password|passphrase|seed\s+phrase|private\s+key|card\s+number|\bpin\b|credentials)"
 _LEAKS = lazy(
-    rf"!\[[^\]\n]{{0,80}}\]\(\s*{_PLACE}|!\[[^\]\n]{{0,80}}\]\(\s*https?://[^\s)]{{3,200}}/(?:[A-Z_]{{4,40}}|<[^>\s]{{1,40}}>|\{{[^}}\s]{{1,40}}\}})"
+    rf"!\[[^\]\n]{{0,80}}\]\(\s*{_PLACE}|!\[[^\]\n]{{0,80}}\]\(\s*https?://[^\s)]{{3,200}}/(?:(?-i:[A-Z_]{{4,40}})|<[^>\s]{{1,40}}>|\{{[^}}\s]{{1,40}}\}})"
     rf"|\b(?:replace|substitute|change|swap|pay|send|transfer|instead)\b[^\n]{{0,160}}?{_ACCOUNT}"
     rf"|https?://[^\s\"'<>]{{3,200}}[^\n]{{0,60}}?\b(?:enter|type|provide|submit|confirm)\s+(?:\w+\s+){{0,3}}?{_ASKED}"
     rf"|\b(?:enter|type|provide|submit|confirm)\s+(?:\w+\s+){{0,3}}?{_ASKED}[^\n]{{0,60}}?https?://"
