@@ -106,7 +106,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
-    Kind("executorch", "ExecuTorch program", True, lambda head: head[4:8] in (b"ET12", b"ET13"), (".pte",)),
+    Kind("rknn", "RKNN model, compiled for an NPU of Rockchip", False, _starts(b"RKNN\0", b"CYPTRKNN"), (".rknn",)),
     Kind("lz4-legacy", "LZ4, legacy frame", True, _starts(b"\x02\x21\x4c\x18"), (".lz4",)),
     Kind("lzip", "lzip", True, _starts(b"LZIP\1"), (".lz",)),
     Kind("lzop", "lzop", True, _starts(b"\x89LZO\0\r\n\x1a\n"), (".lzo",)),

@@ -7,8 +7,11 @@ from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.coreml.format import CoreMLFormat
 from modelscan_plus.formats.graphs.coreml.weights import WeightsFormat
+from modelscan_plus.formats.graphs.executorch import ExecuTorchFormat
+from modelscan_plus.formats.graphs.ncnn import NcnnFormat
 from modelscan_plus.formats.graphs.onnx.format import OnnxFormat
 from modelscan_plus.formats.graphs.openvino import OpenVinoFormat
+from modelscan_plus.formats.graphs.paddle import PaddleFormat, PaddleJsonFormat, PaddleParametersFormat
 from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
 from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
 from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
@@ -44,6 +47,11 @@ FORMATS: tuple[Format, ...] = (
     CoreMLFormat(),
     WeightsFormat(),
     OpenVinoFormat(),
+    ExecuTorchFormat(),
+    PaddleFormat(),
+    PaddleJsonFormat(),
+    PaddleParametersFormat(),
+    NcnnFormat(),
     Hdf5Format(),
     ZipFormat(),
     TarFormat(),

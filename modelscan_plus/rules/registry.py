@@ -13,6 +13,7 @@ from modelscan_plus.rules import (
     config,
     coreml,
     engines,
+    executorch,
     gguf,
     graph_file_bombs,
     graph_file_dead,
@@ -31,6 +32,7 @@ from modelscan_plus.rules import (
     integrity,
     locked,
     openvino,
+    paddle,
     paths,
     pickle,
     probes,
@@ -93,6 +95,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     tflite,
     coreml,
     openvino,
+    executorch,
+    paddle,
     probes,
 )
 
