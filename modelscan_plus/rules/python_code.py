@@ -52,6 +52,11 @@ def message_of(effect: Effect, hostile: str) -> str:
             f"The code gives {effect.name} {_TIMES[effect.when]} a key or address that stands in the source, so that what "
             "it is told goes to its author."
         )
+    if effect.kind == "trigger":
+        return (
+            f"The function {effect.name} waits for an input that stands in the source ({effect.argument}), and then gives an "
+            "answer that stands there as well."
+        )
     if effect.kind == "held":
         return (
             f"The code looks up or keeps {effect.name} {_TIMES[effect.when]}, and leaves open what calls it with what."

@@ -259,7 +259,15 @@ def _remote(effect: Effect, reached: bool) -> Severity:
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 
 
+_METADATA = lazy(
+    r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
+)
+"""Where a cloud tells a machine the credentials of its role."""
+
+
 def _download(effect: Effect, reached: bool) -> Severity:
+    if _METADATA.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
     odd = prose.odd_url(effect.argument) is not None
     if _LOOPBACK.match(effect.argument):
         return Severity.INFO
@@ -271,6 +279,8 @@ def _download(effect: Effect, reached: bool) -> Severity:
 
 
 def _send(effect: Effect, reached: bool) -> Severity:
+    if _METADATA.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
     if _LOOPBACK.match(effect.argument):
         return Severity.INFO
     odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
@@ -327,6 +337,8 @@ def _native(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH if reached else Severity.MEDIUM  # a library of another repository
     if _is_scratch(effect) and reached and effect.when in _ENTRY:
         return Severity.HIGH  # what was put there is not here
+    if effect.argument.startswith(("http:", "https:", "ftp:")) and reached and effect.when in _ENTRY:
+        return Severity.HIGH  # a library that whatever stands around fetches
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
@@ -485,6 +497,7 @@ _GRADERS = {
     "later": (CHANGES_SYSTEM, _later),
     "device": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
+    "trigger": (DISGUISED, _later),
     "patch": (CHANGES_SYSTEM, _patch),
     "registry": (CHANGES_SYSTEM, _registry),
     "clipboard": (CHANGES_SYSTEM, _clipboard),

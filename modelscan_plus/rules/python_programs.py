@@ -4,6 +4,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.later import GIT_KEYS
 
 _TOOLS = frozenset(
     """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
@@ -51,18 +52,7 @@ _KNOWN_PLACES = lazy(
 _ADDRESS = lazy(r"(?:[a-z][a-z0-9+.]{1,12}://|\bgit@)(?:[^\s/@]{1,200}@)?+([^\s\"']+)", re.I)
 _LOCAL_PACKAGE = lazy(r"\binstall\b.{0,200}\s(?:/(?:var/)?tmp/|/dev/shm/)", re.I)
 _GIT = r"\bgit\s+(?:-C\s+\S+\s+)?"
-_GIT_KEYS = (
-    r"(?:core\.(?:hooksPath|fsmonitor|sshCommand|gitProxy|askPass|editor|pager|attributesFile|alternateRefsCommand)|init\.templateDir|"
-    r"include\.path|includeIf\.\S+\.path|diff\.(?:external|[\w.-]+\.(?:textconv|command))|(?:diff|merge)tool\.[\w.-]+\.cmd|"
-    r"merge\.[\w.-]+\.driver|gpg\.(?:\w+\.)?program|sequence\.editor|interactive\.diffFilter|pager\.\w+|browser\.\w+\.cmd|"
-    r"man\.\w+\.cmd|trailer\.\w+\.(?:command|cmd)|uploadpack\.packObjectsHook|protocol\.ext\.allow|remote\.\S+\.(?:uploadpack|receivepack|vcs)"
-    r"|filter\.[\w.-]+\.(?:smudge|clean|process)(?=[\s=]+[\"']?(?!git[- ]lfs\b))"
-    r"|credential\.(?:\S+\.)?helper(?=[\s=]+[\"']?(?!store\b|cache\b|manager|osxkeychain\b|libsecret\b|wincred\b|git-credential|gh\b|!gh\b|huggingface))"
-    r"|alias\.[\w-]+(?=[\s=]+[\"']?!)"
-    r"|url\.\S*?://(?:[^\s/@]*@)?+(?!(?:[\w-]+\.)*(?:github\.com|gitlab\.com|huggingface\.co|hf\.co|hf-mirror\.com|bitbucket\.org)\b)\S*\.(?:push)?insteadOf)"
-)
-GIT_KEY = lazy(rf"^{_GIT_KEYS}", re.I)
-_GIT_CONFIG = lazy(rf"{_GIT}(?:config\s+(?:--?[\w-]+(?:[= ]\S+)?\s+)*?|-c\s+)[\"']?{_GIT_KEYS}", re.I)
+_GIT_CONFIG = lazy(rf"{_GIT}(?:config\s+(?:--?[\w-]+(?:[= ]\S+)?\s+)*?|-c\s+)[\"']?{GIT_KEYS}", re.I)
 """Settings by which git starts a program, or goes elsewhere, whenever it is used later."""
 _OWN_HOOKS = lazy(r"core\.hooksPath[\s=]+[\"']?\.?[\w-][\w./-]*[\"']?\s*$", re.I)
 _WHOLE = lazy(r"\s--(?:global|system)\b")

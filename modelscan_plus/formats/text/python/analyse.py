@@ -45,6 +45,7 @@ from modelscan_plus.formats.text.python.sinks import (
     kind_of,
 )
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.triggers import triggers
 from modelscan_plus.formats.text.python.walk import walk
 
 LARGEST = 2 << 20
@@ -98,7 +99,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     finder = Finder(names, Flow(names, blocks, given), text, budget, level, Callers(blocks), given)
     effects: dict[Effect, None] = {}
     for block in blocks.values():
-        effects.update(dict.fromkeys(finder.effects(block)))
+        effects.update(dict.fromkeys([*finder.effects(block), *finder.triggers(block, blocks)]))
         budget.check_time()
     effects.update(dict.fromkeys(finder.annotations(tree)))
     kept = sorted(effects, key=lambda effect: effect.line)
@@ -163,6 +164,13 @@ class Finder:
             kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name,
             handed=block.handed,
         )  # fmt: skip
+
+    def triggers(self, block: Block, blocks: dict[str, Block]) -> Iterator[Effect]:
+        """A comparison by which the block waits for one input, to say what is written down for it."""
+        for node, awaited in triggers(
+            block, blocks, self._names, lambda part: "given" in self._flow.origins(part, block.name)
+        ):
+            yield msgspec.structs.replace(self._simple("trigger", block.last, block, node), argument=awaited)
 
     def annotations(self, tree: ast.Module) -> Iterator[Effect]:
         """Annotations written as text that do something when they are evaluated."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from modelscan_plus.formats.text.python.callbacks import called_back
 from modelscan_plus.formats.text.python.commands import is_for_a_person, unstarted
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, IMPORT_HOOKS, PUBLIC_ENTRIES
 from modelscan_plus.formats.text.python.walk import walk
@@ -58,7 +59,10 @@ def blocks_of(tree: ast.Module, file: str = "", hooks: frozenset[str] = frozense
     is_guard = (lambda test: _is_main(test) or is_for_a_person(test)) if file == "setup.py" else _is_main
     _split(tree.body, blocks[MODULE], "", blocks, is_guard)
     metaclasses = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
-    _time(blocks, metaclasses, _is_public(tree, file), hooks)
+    is_public, (classes, functions) = _is_public(tree, file), called_back(tree)
+    _time(
+        blocks, metaclasses, lambda block: block.owner in classes or block.last in functions or is_public(block), hooks
+    )
     return blocks
 
 

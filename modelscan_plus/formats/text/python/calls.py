@@ -21,7 +21,7 @@ _IMPORTERS = frozenset(
     importlib.abc.MetaPathFinder importlib.abc.PathEntryFinder importlib.machinery.SourceFileLoader""".split()
 )
 """Classes from which an importer of one's own is derived."""
-_LOOKED_UP = frozenset("os posix nt subprocess pty".split())
+_LOOKED_UP = frozenset("os posix nt subprocess pty types".split())
 _HEADERS = frozenset(("headers", "auth", "cookies", "extra_headers", "additional_headers"))
 _EXECUTABLE = 4
 """PROT_EXEC of mmap(2)."""
@@ -117,6 +117,8 @@ def looked_up(node: ast.Call, names: Names) -> str | None:
     """The module of which a function is called whose name is known only at run time: `getattr(os, name)("…")`."""
     function = node.func
     base: ast.expr | None = None
+    if isinstance(function, ast.Name):
+        function = names.single.get(function.id, function)
     if isinstance(function, ast.Call) and len(function.args) >= 2 and names.plain(function.func) == "builtins.getattr":
         base = function.args[0]
     elif isinstance(function, ast.Subscript):

@@ -15,6 +15,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.later import GIT_KEY
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH
@@ -115,6 +116,10 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
     for kind, known in (("registry", _REGISTRY), ("clipboard", _CLIPBOARD), ("upload", _UPLOADS)):
         if dotted in known:
             return kind, dotted or ""
+    if method in ("set_value", "add_value", "set") and len(node.args) > 1:
+        key = f"{names.folder.text(node.args[0])}.{names.folder.text(node.args[1])}"
+        if GIT_KEY.match(key):
+            return "later", f"….{method}"
     if method == "push_to_hub" and node.args and names.folder.text(node.args[0]):
         return "upload", "push_to_hub"
     if dotted in _SHOWN:

@@ -4,6 +4,8 @@ START_PATH of sinks.py has those that no honest program writes. Installers, gene
 these here for good reasons; what a loader of a model reaches does not.
 """
 
+import re
+
 from modelscan_plus.core.patterns import lazy
 
 _HOOKS = (
@@ -37,3 +39,15 @@ DEVICE = lazy(
     r"^/dev/(?:sd[a-z]|hd[a-z]|vd[a-z]|xvd[a-z]|nvme\d|mmcblk\d|disk\d|mapper/|dm-\d)|^\\\\\.\\(?:PhysicalDrive|[A-Z]:)"
 )
 """Disks as a whole."""
+GIT_KEYS = (
+    r"(?:core\.(?:hooksPath|fsmonitor|sshCommand|gitProxy|askPass|editor|pager|attributesFile|alternateRefsCommand)|init\.templateDir|"
+    r"include\.path|includeIf\.\S+\.path|diff\.(?:external|[\w.-]+\.(?:textconv|command))|(?:diff|merge)tool\.[\w.-]+\.cmd|"
+    r"merge\.[\w.-]+\.driver|gpg\.(?:\w+\.)?program|sequence\.editor|interactive\.diffFilter|pager\.\w+|browser\.\w+\.cmd|"
+    r"man\.\w+\.cmd|trailer\.\w+\.(?:command|cmd)|uploadpack\.packObjectsHook|protocol\.ext\.allow|remote\.\S+\.(?:uploadpack|receivepack|vcs)"
+    r"|filter\.[\w.-]+\.(?:smudge|clean|process)(?=[\s=]+[\"']?(?!git[- ]lfs\b))"
+    r"|credential\.(?:\S+\.)?helper(?=[\s=]+[\"']?(?!store\b|cache\b|manager|osxkeychain\b|libsecret\b|wincred\b|git-credential|gh\b|!gh\b|huggingface))"
+    r"|alias\.[\w-]+(?=[\s=]+[\"']?!)"
+    r"|url\.\S*?://(?:[^\s/@]*@)?+(?!(?:[\w-]+\.)*(?:github\.com|gitlab\.com|huggingface\.co|hf\.co|hf-mirror\.com|bitbucket\.org)\b)\S*\.(?:push)?insteadOf)"
+)
+GIT_KEY = lazy(rf"^{GIT_KEYS}", re.I)
+"""Settings by which git starts a program, or goes elsewhere, whenever it is used later."""

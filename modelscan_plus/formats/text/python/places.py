@@ -23,10 +23,12 @@ USERS_OWN = lazy(
 )
 """Folders that are the user's and no program's: the home, the documents in it, whole disks."""
 OTHERS_CODE = lazy(
-    r"transformers_modules|huggingface/modules\b|huggingface/hub/models--[^/]{0,200}/|\.ollama/models/|(?:site|dist)-packages|torch/hub/[\w…*]|(?:^|/)custom_nodes/",
+    r"transformers_modules|huggingface/modules\b|huggingface/hub/models--[^/]{0,200}/|\.ollama/models/|(?:site|dist)-packages|torch/hub/(?!checkpoints)[^\n]*(?:\.py\b|[*…])|\.triton/cache\b|torch_extensions/|(?:^|/)custom_nodes/",
     re.I,
 )
 """Places where the code of other packages or of other repositories lies."""
+_CACHES = lazy(r"\.cache/(?:huggingface(?:/hub)?|torch/hub)/*(?:[*…].*)?$", re.I)
+"""Folders of what was downloaded before, gone through as a whole."""
 PACKAGE = "package:"
 """Begins the origin of what lies where a package does; its name follows."""
 _WALKS = frozenset(
@@ -40,7 +42,7 @@ _OPENS = OPENS | frozenset(
 _OPENING = frozenset(("read_text", "read_bytes", "open"))
 _PACKAGES = frozenset(
     """site.getsitepackages site.getusersitepackages sysconfig.get_path sysconfig.get_paths importlib.metadata.files
-    distutils.sysconfig.get_python_lib importlib.util.find_spec importlib.resources.files pkg_resources.resource_filename
+    distutils.sysconfig.get_python_lib huggingface_hub.scan_cache_dir importlib.util.find_spec importlib.resources.files pkg_resources.resource_filename
     pkgutil.get_loader""".split()
 )
 """Functions that say where installed packages lie."""
@@ -100,7 +102,7 @@ def walked_path(node: ast.Call, dotted: str, names: Names) -> str:
 
 def _walked(path: str) -> set[str]:
     found = {"user-files"} if USERS_OWN.match(path.replace("//", "/")) else set()
-    if OTHERS_CODE.search(path):
+    if OTHERS_CODE.search(path) or _CACHES.search(path):
         found.add("others-code")
     if SENSITIVE_PATH.search(path):
         found.add("secret")

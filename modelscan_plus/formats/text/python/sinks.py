@@ -85,7 +85,7 @@ _BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline
 cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
 _SHELL_ENDS = "os.dup2"
 _DELETE = "shutil.rmtree os.remove os.unlink os.rmdir os.removedirs os.truncate"
-_WRITE = "shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
+_WRITE = "shutil.unpack_archive shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
 _SECRETS = """keyboard.hook keyboard.record keyboard.read_event keyboard.start_recording keyboard.add_hotkey pynput.mouse.Listener
 mss.mss pyscreenshot.grab pyautogui.screenshots browser_cookie3.edge browser_cookie3.brave browser_cookie3.opera evdev.InputDevice
 pyxhook.HookManager win32gui.GetDC ctypes.windll.user32.GetAsyncKeyState ctypes.windll.user32.SetWindowsHookExA
@@ -93,7 +93,8 @@ ctypes.windll.user32.SetWindowsHookExW secretstorage.dbus_init browser_cookie3.l
 pyperclip.paste pyperclip.waitForNewPaste clipboard.paste win32clipboard.GetClipboardData PIL.ImageGrab.grabclipboard
 pandas.io.clipboard.paste xerox.paste PIL.ImageGrab.grab pyautogui.screenshot pynput.keyboard.Listener keyboard.on_press"""
 HUB_TOKENS = frozenset(
-    """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token""".split()
+    """huggingface_hub.get_token huggingface_hub.HfFolder.get_token huggingface_hub.utils.get_token
+    huggingface_hub.utils.build_hf_headers huggingface_hub.build_hf_headers""".split()
 )
 """Functions that give the token of the hub."""
 KEY_READS = frozenset(("keyring.get_password", "google.colab.userdata.get", "streamlit.secrets.get"))
@@ -133,7 +134,13 @@ TAG_OF: dict[str, str] = (
     | dict.fromkeys(_INPUT.split(), "input")
     | dict.fromkeys(_HUB.split(), "hub")
     | dict.fromkeys(_TEMPORARY.split(), "scratch")
-    | {"shutil.which": "program"}
+    | {
+        "shutil.which": "program",
+        "pooch.retrieve": "fetched",
+        "cached_path.cached_path": "fetched",
+        "fsspec.open_local": "fetched",
+    }
+    | {"keras.utils.get_file": "fetched", "tensorflow.keras.utils.get_file": "fetched"}
 )
 """Where a call's result comes from."""
 
@@ -252,6 +259,7 @@ ENTRY_NAMES = frozenset(
     _update_model_kwargs_for_generation _prepare_cache_for_generation can_generate get_encoder get_decoder compute_loss
     training_step validation_step test_step configure_optimizers compute_metrics _preprocess post_process on_train_begin
     on_train_end on_step_end on_epoch_end on_init_end from_dict to_dict from_json_file to_json_string to_diff_dict
+    backward setup_context right_inverse on_save on_log on_evaluate on_predict on_epoch_begin on_step_begin on_substep_end on_prediction_step
     inlet outlet pipe pipes stream on_startup on_shutdown on_valves_updated load_adapter set_timesteps scale_model_input add_noise
     compute_logits embed_multimodal get_multimodal_embeddings get_placeholder_str explain finalize IS_CHANGED INPUT_TYPES
     VALIDATE_INPUTS _prepare_inputs prepare_inputs download_and_prepare as_dataset _split_generator

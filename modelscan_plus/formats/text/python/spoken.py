@@ -48,6 +48,8 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
 
 def _called(value: ast.Call, names: Names, depth: int) -> str:
     dotted = names.plain(value.func)
+    if dotted == "torch.hub.get_dir":
+        return "~/.cache/torch/hub"
     if dotted in _ENVIRONMENT and value.args:
         return _variable(names.folder.text(value.args[0]))
     between = "/" if dotted in ("os.path.join", "pathlib.Path") or _method(value) == "joinpath" else " "
