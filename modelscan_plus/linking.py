@@ -18,6 +18,7 @@ from modelscan_plus.engines.linked import NAME
 from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary, Stated
 from modelscan_plus.formats.text.python.follow.bundle import Bundle
 from modelscan_plus.inspection import FileResult
+from modelscan_plus.rules.inside import address, expanded
 from modelscan_plus.rules.named import named_functions
 from modelscan_plus.rules.reach import next_files, only_imported, reached_code
 from modelscan_plus.rules.tree import Tree, TreeFile
@@ -55,6 +56,7 @@ def _opened(bundle: Bundle) -> Opened | Unopened:
 
 def bundled(tree: Tree) -> Bundle | None:
     """What is to be followed; None where no file could call another one, and no configuration holds code."""
+    tree = expanded(tree)
     roots = tuple(reached_code(tree))
     settings = _settings(tree)
     served = _served(tree, roots)
@@ -122,15 +124,21 @@ def linked(tree: Tree, bundle: Bundle, result: FileResult | Unopened) -> Tree:
             found = _unanswered(bundle, result.coverage.reasons[0])
     for path in bundle.left_out:
         found[path] = FollowedSummary(unfinished=("all of it (too much code in one target)",))
-    return msgspec.structs.replace(tree, files=dict(_with(tree.files, found)))
+    places = {path: address(file) for path, file in expanded(tree).files.items()}
+    told: dict[str, list[Stated]] = {}
+    for path, summary in found.items():
+        if path in places:
+            container, members = places[path]
+            told.setdefault(container, []).append(Stated(members, summary))
+    return msgspec.structs.replace(tree, files=dict(_with(tree.files, told)))
 
 
 def _unanswered(bundle: Bundle, reason: CoverageReason) -> dict[str, FollowedSummary]:
     return {path: FollowedSummary(unfinished=(reason.message,)) for path in bundle.roots[:1]}
 
 
-def _with(files: Mapping[str, TreeFile], found: Mapping[str, FollowedSummary]) -> Iterator[tuple[str, TreeFile]]:
+def _with(files: Mapping[str, TreeFile], found: Mapping[str, list[Stated]]) -> Iterator[tuple[str, TreeFile]]:
     for path, file in files.items():
         if path in found:
-            file = msgspec.structs.replace(file, summaries=(*file.summaries, Stated((), found[path])))
+            file = msgspec.structs.replace(file, summaries=(*file.summaries, *found[path]))
         yield path, file

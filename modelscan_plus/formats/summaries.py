@@ -71,7 +71,7 @@ class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
     handed: bool = False
     """It has functions that something outside is given and calls (formats/text/python/handed.py)."""
     source: bytes = b""
-    """The file itself, by zlib, to be followed together with its neighbours; empty for a member of an archive."""
+    """The file itself, by zlib, to be followed together with its neighbours; empty for one deep inside of archives."""
 
 
 class FollowedSummary(msgspec.Struct, frozen=True, tag="followed"):

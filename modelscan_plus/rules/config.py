@@ -267,6 +267,8 @@ def _path_severity(path: ConfigPath) -> Severity | None:
         return Severity.HIGH if runs or path.value.lower().startswith("http:") else Severity.LOW
     if path.kind == "network":
         return Severity.HIGH
+    if trained and re.fullmatch(r"[./\\]*\.\.[./\\]*", path.value):
+        return Severity.HIGH  # the folder above, whatever it is: no place where a model was trained has no name
     if trained:
         return Severity.INFO if path.kind == "absolute" else Severity.LOW
     if path.kind == "leaves":

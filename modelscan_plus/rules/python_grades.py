@@ -54,6 +54,8 @@ _NAMED = lazy(
 """A folder of some name below the home that is no usual place of the user's own work."""
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
+NO_LIST = "no-list"
+"""Put to the origins of what a file does that no way of a tokenizer leads to."""
 _BY_PATH = frozenset(
     """runpy.run_path importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source
     imp.load_module zipimport.zipimporter importlib.machinery.SourcelessFileLoader imp.load_compiled""".split()
@@ -191,7 +193,7 @@ def _code(effect: Effect, reached: bool) -> Severity:
 
 def _is_of_list(effect: Effect) -> bool:
     """True for a part of a file that a tokenizer evaluates, its vocabulary, as against a whole file or rows of data."""
-    part = _is_unknown(effect.argument) and ".read" not in effect.code
+    part = _is_unknown(effect.argument) and ".read" not in effect.code and NO_LIST not in effect.flows
     return part and "file" in effect.flows and effect.when == "entry" and "token" in effect.function.lower()
 
 
@@ -446,7 +448,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
 
 
 def _listen(effect: Effect, reached: bool) -> Severity:
-    if effect.name.startswith(_DEBUGGERS) and reached and effect.when in _ENTRY:
+    own = effect.name.startswith(_DEBUGGERS) or not effect.name.startswith(("socket.", "multiprocessing.", "grpc."))
+    if own and reached and effect.when in _ENTRY:
         return Severity.HIGH
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 

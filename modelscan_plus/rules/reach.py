@@ -20,10 +20,12 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.places import PACKAGE
+from modelscan_plus.rules.handed import is_odd
+from modelscan_plus.rules.inside import address, expanded
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.named import EVERY, named_functions
 from modelscan_plus.rules.python_code import message_of, subject_of
-from modelscan_plus.rules.python_grades import grade, is_named, is_of_server
+from modelscan_plus.rules.python_grades import NO_LIST, grade, is_named, is_of_server
 from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 
@@ -51,6 +53,10 @@ BY_NAME = {
     "sitecustomize.py": "Python imports it at each start",
     "usercustomize.py": "Python imports it at each start",
     "hatch_build.py": "hatch runs it",
+    "prestartup_script.py": "ComfyUI runs it before it starts",
+    "gunicorn.conf.py": "gunicorn runs it",
+    "custom_interface.py": "SpeechBrain imports it",
+    "pipeline_registry.py": "Kedro imports it",
     "model.py": "model servers import it",
     "predict.py": "model servers import it",
 }
@@ -69,6 +75,10 @@ _PLUGINS = frozenset(
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
 """What the program of a space is there for."""
+_KERNEL = lazy(r"(?:^|/)build/torch[\w.-]*/.*\.py$")
+"""Where a repository for `kernels` has its code."""
+_SETTINGS = lazy(r"(?:^|/)configs?/(?:[\w.-]+/)*[\w.-]+\.py$")
+"""Settings of mmengine, detectron2 and others that are Python and run when they are read."""
 _PYTHON_PATH = lazy(r"(?:^|[\s…'\"/])([\w./\\-]*\w\.pyw?)$")
 _REMOTE_CODE = lazy(
     r"^(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction|video_processing|generation|"
@@ -97,8 +107,18 @@ def _reached(tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
     """Files that loaders of models get to, and those that installers do, with the way there."""
     named = list(_named_by_convention(tree))
     installers = [(path, way) for path, way in named if tree.files[path].name in _INSTALLERS]
+    installers += [
+        (path, "it holds settings that run when they are read") for path in tree.files if _holds_settings(tree, path)
+    ]
     others = [(path, way) for path, way in named if tree.files[path].name not in _INSTALLERS]
     return _closure(tree, [*others, *_named_by_config(tree)]), _closure(tree, installers)
+
+
+def _holds_settings(tree: Tree, path: str) -> bool:
+    """True for settings in Python: no module of a package, which has functions and classes of its own."""
+    if not _SETTINGS.search(path):
+        return False
+    return not any(summary.classes or summary.functions for summary in tree.files[path].top(PythonSummary))
 
 
 def _closure(tree: Tree, todo: list[tuple[str, str]]) -> dict[str, str]:
@@ -202,13 +222,13 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, BY_NAME[file.name]
         elif _REMOTE_CODE.match(file.name):
             yield file.path, "named as transformers names remote code"
-        elif file.path.endswith("custom_generate/generate.py"):
-            yield file.path, "generate() of transformers runs it"
+        elif (way := _by_place(tree, file)) is not None:
+            yield file.path, way
         elif file.name == "pipeline.py" and tree.find(file.folder, "model_index.json"):
             yield file.path, "diffusers runs it as custom pipeline"
         elif file.name == "__init__.py" and not file.folder:
             yield file.path, "importing the folder runs it"
-        elif not file.folder and "config.json" not in tree.files and _is_loading_script(file):
+        elif _is_top(file) and "config.json" not in tree.files and _is_loading_script(file):
             yield file.path, "datasets runs it as loading script"
         elif tree.kind != "path" and file.name == "app.py":
             yield file.path, _SPACE
@@ -216,6 +236,26 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, "SageMaker imports it"
         else:
             yield from _named_by_framework(file, of_mlflow)
+
+
+def _is_top(file: TreeFile) -> bool:
+    """True for a file at the top of the target or of an archive."""
+    return not file.folder or file.folder.endswith("!")
+
+
+def _by_place(tree: Tree, file: TreeFile) -> str | None:
+    """Why something gets to a file for its place and its neighbours."""
+    if file.path.endswith("custom_generate/generate.py"):
+        return "generate() of transformers runs it"
+    if _KERNEL.search(file.path):
+        return "kernels imports it"
+    if file.name == "__init__.py" and tree.find(file.folder, "meta.json"):
+        return "spaCy imports it"
+    if file.name in ("install.py", "preload.py") and any(
+        _imports(beside, "modules") for beside in tree.below(f"{file.folder}/scripts".lstrip("/")).values()
+    ):
+        return "the web interface of Stable Diffusion runs it"
+    return None
 
 
 def _named_by_framework(file: TreeFile, of_mlflow: list[str]) -> Iterator[tuple[str, str]]:
@@ -303,12 +343,16 @@ def import_places(file: TreeFile, module: str, names: tuple[str, ...]) -> Iterat
 @judges_tree
 def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """What a file does weighs more when a loader gets there."""
+    tree = expanded(tree)
     imported = only_imported(tree)
     named = named_functions(tree)
     for path, way in reached_code(tree).items():
         file = tree.files[path]
         names = named[path][1] if path in named else frozenset[str]()
-        for effect, called in _effects(file, imported=path in imported, called=names):
+        for effect, called in _effects(file, imported=path in imported, called=names, loaded=True):
+            listed = effect.name == "builtins.eval" and "file" in effect.flows
+            if listed and "oken" not in f"{way} {file.name}":  # AutoTokenizer, tokenization_x.py
+                effect = msgspec.structs.replace(effect, flows=(*effect.flows, NO_LIST))
             served = (
                 (way == _SERVER and effect.kind not in _NETWORK)
                 or (way == _SPACE and effect.kind in _NETWORK)
@@ -323,6 +367,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
 @judges_tree
 def served(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """What functions that something outside calls do by way of other files."""
+    tree = expanded(tree)
     reached = reached_code(tree)
     for path, file in tree.files.items():
         for summary in file.top(FollowedSummary) if path not in reached else ():
@@ -355,24 +400,28 @@ def _weighed(file: TreeFile, effect: Effect, context: TreeContext, because: str,
     if finding is None or (finding.rule != rule.id and severity.rank > finding.severity.rank):
         message = f"{message_of(effect, hostile)} {because}"
         evidence = TextEvidence(effect.code)
-        yield context.finding(rule, file.path, message, evidence, subject=subject, line=effect.line, severity=severity)
+        at, members = address(file)
+        yield context.finding(
+            rule, at, message, evidence, subject=subject, line=effect.line, severity=severity, members=members
+        )
     elif finding.rule == rule.id and severity.rank > finding.severity.rank:
         told = msgspec.structs.replace(finding, message=message_of(effect, hostile))
         yield context.raised(told, severity, because)
 
 
 def _effects(
-    file: TreeFile, *, imported: bool = False, called: frozenset[str] = frozenset()
+    file: TreeFile, *, imported: bool = False, called: frozenset[str] = frozenset(), loaded: bool = False
 ) -> Iterator[tuple[Effect, bool]]:
     """What the file does by itself, and what it does besides when it is called from other files; each with whether it
     happens, which in a file that is only `imported` and not called takes a call that was followed.
 
-    `called` are the functions that settings name."""
+    `called` are the functions that settings name; in a file that is `loaded`, functions that do what none has a reason to
+    count as called, because the user of what was loaded may call any."""
     worst: dict[tuple[int, str], int] = {}
     named: dict[tuple[int, str, str], list[Effect]] = {}
     for effect in (effect for summary in file.top(PythonSummary) for effect in summary.effects):
         asked = bool(called) and _is_called(effect, called)
-        if asked and effect.when == "call":
+        if effect.when == "call" and (asked or (not imported and loaded and is_odd(effect))):
             effect = msgspec.structs.replace(effect, when="entry")
         happens = not imported or effect.when == "import" or asked
         yield effect, happens
@@ -397,11 +446,11 @@ def _is_called(effect: Effect, called: frozenset[str]) -> bool:
 @judges_tree
 def unfinished(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """Code that could not be followed to its end is not fully analysed."""
-    for file in tree.files.values():
+    for file in expanded(tree).files.values():
         for summary in file.top(FollowedSummary):
             if summary.unfinished:
                 message = f"what its code calls was not followed to its end: {'; '.join(summary.unfinished[:3])}"
-                context.gaps[file.path] = CoverageReason("python-steps", message, executable=True)
+                context.gaps[address(file)[0]] = CoverageReason("python-steps", message, executable=True)
     yield from ()
 
 

@@ -43,6 +43,10 @@ class TreeFile(msgspec.Struct, frozen=True):
     """What was found in it alone."""
     digests: Mapping[str, str] = msgspec.field(default_factory=dict)
     """By algorithm, in hexadecimal, where another file says what they should be."""
+    container: str = ""
+    """Of a member of an archive (rules/inside.py), the path of the archive."""
+    members: tuple[str, ...] = ()
+    """The way down to it."""
 
     @property
     def folder(self) -> str:
@@ -128,14 +132,16 @@ class TreeContext(msgspec.Struct):
         line: int | None = None,
         severity: Severity | None = None,
         confidence: Confidence = Confidence.HIGH,
+        members: tuple[str, ...] = (),
     ) -> Finding:
-        """A finding of `rule` in the file at `path`. `subject` names what was found, free of offsets."""
+        """A finding of `rule` in the file at `path`, or in one inside of it. `subject` names what was found, free of
+        offsets."""
         return rule.finding(
             message,
             evidence,
             subject=subject,
             artifact=path,
-            location=Location(line=line),
+            location=Location(members=members, line=line),
             severity=severity,
             confidence=confidence,
         )

@@ -1,15 +1,20 @@
 """Functions that nobody in a repository calls, and something outside does: routes, hooks, what settings name."""
 
+import io
+import json
+import tarfile
+import zipfile
+
 import pytest
 
 from tests.samples import inspect_tree
 
 HIGH = 3
-RUNS = "import os\n"
 
 
-def worst(files: dict[str, str]) -> int:
-    return max((found.severity.rank for found in inspect_tree({k: v.encode() for k, v in files.items()})), default=-1)
+def worst(files: dict[str, str | bytes]) -> int:
+    data = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
+    return max((found.severity.rank for found in inspect_tree(data)), default=-1)
 
 
 ASKED = {
@@ -111,3 +116,95 @@ def test_a_route_by_way_of_another_file() -> None:
     tool = "import subprocess\ndef call(words):\n    return subprocess.check_output(words, shell=True)\n"
     assert worst({"routes.py": route, "tools.py": tool}) >= HIGH
     assert worst({"routes.py": route.replace("request.get_json()['c']", "'date'"), "tools.py": tool}) < HIGH
+
+
+def tar(files: dict[str, str]) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:gz") as archive:
+        for name, text in files.items():
+            item = tarfile.TarInfo(name)
+            item.size = len(text)
+            archive.addfile(item, io.BytesIO(text.encode()))
+    return held.getvalue()
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return held.getvalue()
+
+
+START = "import subprocess\ndef model_fn(folder):\n    subprocess.Popen(['bash', folder + '/x'])\n"
+
+
+def test_code_that_a_server_unpacks() -> None:
+    assert worst({"model.tar.gz": tar({"code/inference.py": START})}) >= HIGH
+    assert worst({"model.tar.gz": tar({"tools/other.py": START})}) < HIGH
+    helped = {"code/inference.py": "from helper import go\ndef model_fn(d):\n    go(['bash', d])\n"}
+    helped["code/helper.py"] = "import subprocess\ndef go(words):\n    subprocess.Popen(words)\n"
+    assert worst({"model.tar.gz": tar(helped)}) >= HIGH
+    manifest = {"MAR-INF/MANIFEST.json": json.dumps({"model": {"handler": "own.py"}}), "own.py": ACTS}
+    assert worst({"a.mar": zipped(manifest)}) >= HIGH
+    assert worst({"a.mar": zipped({**manifest, "MAR-INF/MANIFEST.json": "{}"})}) < HIGH
+
+
+def test_a_finding_in_an_archive_says_where() -> None:
+    found = inspect_tree({"model.tar.gz": tar({"code/inference.py": START})})
+    worst_one = max(found, key=lambda finding: finding.severity.rank)
+    assert worst_one.artifact == "model.tar.gz"
+    assert worst_one.location.members[-1] == "code/inference.py"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"build/torch-universal/act/__init__.py": ACTS},
+        {"en_x/__init__.py": ACTS.replace("build", "load"), "en_x/meta.json": "{}"},
+        {"preload.py": ACTS, "scripts/a.py": "from modules import scripts\n"},
+        {"configs/a.py": "import os\nos.system('bash /tmp/.c')\nmodel = dict(depth=3)\n"},
+        {"gunicorn.conf.py": ACTS.replace("build", "on_starting")},
+        {"pyproject.toml": "[project.entry-points.'vllm.general_plugins']\na = 'ops:build'\n", "ops.py": ACTS},
+    ],
+)
+def test_files_that_programs_know_by_place(files: dict[str, str]) -> None:
+    assert worst(files) >= HIGH
+
+
+def test_files_of_such_names_that_no_program_gets_to() -> None:
+    assert worst({"src/act/__init__.py": ACTS}) < HIGH
+    assert worst({"preload.py": ACTS, "scripts/a.py": "import modules_of_mine\n"}) < HIGH
+    assert worst({"pyproject.toml": "[project.scripts]\na = 'ops:build'\n", "ops.py": ACTS}) < HIGH
+
+
+MODEL = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.X"}})
+
+
+def test_a_list_is_a_vocabulary_where_a_tokenizer_leads_to_it() -> None:
+    code = (
+        "class X:\n    def __init__(self, d):\n        self.load_token_table(d)\n    def load_token_table(self, d):\n"
+    )
+    code += "        for line in open(d + '/t.txt'):\n            eval(line.split()[1])\n"
+    assert worst({"config.json": MODEL, "modeling_x.py": code}) >= HIGH
+    assert worst({"tokenizer_config.json": MODEL.replace("AutoModel", "AutoTokenizer").replace("modeling_x", "tok"),
+                  "tok.py": code}) < HIGH  # fmt: skip
+
+
+def test_a_model_that_opens_a_server() -> None:
+    code = "import torch\nfrom http.server import ThreadingHTTPServer, SimpleHTTPRequestHandler as H\n"
+    code += "class X(torch.nn.Module):\n"
+    code += "    def __init__(self, config):\n        ThreadingHTTPServer(('', 1), H).serve_forever()\n"
+    assert worst({"config.json": MODEL, "modeling_x.py": code}) >= HIGH
+    port = "import socket, torch\nclass X(torch.nn.Module):\n    def __init__(self, config):\n"
+    port += "        s = socket.socket()\n"
+    port += "        s.bind(('', 0))\n        s.listen(1)\n        self.port = s.getsockname()[1]\n"
+    assert worst({"config.json": MODEL, "modeling_x.py": port}) < HIGH
+
+
+@pytest.mark.parametrize(
+    ("base", "high"), [("../..", True), ("..", True), ("../models/llama-7b", False), ("org/x", False)]
+)
+def test_an_adapter_over_the_folder_above(base: str, high: bool) -> None:
+    held = json.dumps({"peft_type": "LORA", "base_model_name_or_path": base})
+    assert (worst({"adapter_config.json": held}) >= HIGH) is high

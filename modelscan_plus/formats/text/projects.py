@@ -17,6 +17,9 @@ from modelscan_plus.formats.summaries import CodeReference
 _MOST = 100
 _ML = lazy(r"(?:^|[\s{,])(loader_module|code|model_code_path|python_model)\s*:\s*[\"']?([\w./-]{1,200})", re.M)
 
+_PLUGINS = lazy(r"(?:vllm|sglang|spacy|mlflow|transformers|lm_eval|axolotl|kedro|trl|verl|ray|nemo)\b")
+"""Groups of entry points of which programs that load models call each."""
+
 
 def code_references(name: str, text: str) -> tuple[CodeReference, ...]:
     """Code that the file names, as "module.attribute" seen from its folder."""
@@ -53,6 +56,9 @@ def _project(table: dict[str, object]) -> Iterator[tuple[str, str]]:
     for value in _inside(setuptools, "dynamic").values():
         if isinstance(value, dict) and isinstance(value.get("attr"), str):
             yield "attr", value["attr"]
+    for group, entries in _inside(table, "project", "entry-points").items():
+        if _PLUGINS.match(group) and isinstance(entries, dict):
+            yield from (("entry-points", str(value).replace(":", ".")) for value in entries.values())
     build = _inside(table, "tool", "poetry").get("build")
     script = build.get("script") if isinstance(build, dict) else build
     if isinstance(script, str):

@@ -27,6 +27,8 @@ from modelscan_plus.formats.text.shell.pieces import Piece
 from modelscan_plus.formats.text.shell.told import WORTH, followed
 
 _NOTEBOOK = 32 << 20
+_DEEP = 3
+"""Archives inside of archives whose sources are followed together."""
 _MAGICS = ("%", "!", "?")
 
 
@@ -81,7 +83,8 @@ class PythonFormat(Format):
             yield _unparsed("nested too deeply to be analysed", whole)
             return
         gaps = (_unfinished(unfinished),) if unfinished else ()
-        summary = _summary(source, b"" if artifact.members else zlib.compress(data, 6))
+        whole_file = name.endswith((".py", ".pyw")) and len(artifact.members) < _DEEP
+        summary = _summary(source, zlib.compress(data, 6) if whole_file else b"")
         facts = PythonFacts(source.effects, source.disguises, source.omitted)
         yield Parsed((facts,), whole, gaps=gaps, summaries=(summary,))
 

@@ -138,10 +138,9 @@ class _Finder:
         self._own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self._used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         self._walk(tree.body, "")
-        if self._is_asked:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call):
-                    self._given(node)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                self._given(node)
 
     def _walk(self, body: list[ast.stmt], owner: str) -> None:
         for statement in body:
@@ -221,7 +220,9 @@ class _Finder:
     def _given(self, node: ast.Call) -> None:
         """Functions that a call of such a library is given by their names."""
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called not in _HANDING and not (called == "submit" and self._is_widget(node.func)):
+        registers = called.startswith("register_") and self._names.plain(node.func) is not None
+        serves = called in _HANDING or (called == "submit" and self._is_widget(node.func))
+        if not registers and not (self._is_asked and serves):
             return
         for value in [*node.args, *(item.value for item in node.keywords)]:
             if isinstance(value, ast.Lambda):
@@ -230,7 +231,8 @@ class _Finder:
             for name in _named(value):
                 if (found := self._functions.get(name)) is not None:
                     self.hooks.add(name)
-                    self.asked.setdefault(name, _parameters(found, is_method=False))
+                    given = self.asked if self._is_asked else self.told
+                    given.setdefault(name, _parameters(found, is_method=False))
 
     def _is_widget(self, function: ast.expr) -> bool:
         """True for `box.submit` of gradio, as against that of a pool of threads."""

@@ -72,7 +72,7 @@ wsgiref.simple_server.make_server pyngrok.ngrok.connect pydoc.serve pydoc.browse
 debugpy.listen ptvsd.enable_attach rpdb.set_trace rpdb.Rpdb remote_pdb.RemotePdb remote_pdb.set_trace IPython.embed_kernel
 IPython.kernel.embed_kernel ipykernel.embed.embed_kernel manhole.install rpyc.utils.server.ThreadedServer rpyc.utils.server.ForkingServer
 notebook.notebookapp.main jupyter_server.serverapp.main jupyterlab.labapp.main notebook.app.main aiomonitor.start_monitor
-pyftpdlib.servers.FTPServer web_pdb.set_trace madbg.set_trace telepythy.server socketserver.TCPServer http.server.HTTPServer socket.create_server asyncio.start_server
+pyftpdlib.servers.FTPServer web_pdb.set_trace madbg.set_trace telepythy.server socketserver.TCPServer http.server.HTTPServer http.server.ThreadingHTTPServer socketserver.ThreadingTCPServer socket.create_server asyncio.start_server
 xmlrpc.server.SimpleXMLRPCServer multiprocessing.managers.BaseManager"""
 _UNPICKLE = """pickle.load pickle.loads pickle.Unpickler cPickle.load cPickle.loads _pickle.load _pickle.loads dill.load
 dill.loads cloudpickle.load cloudpickle.loads joblib.load marshal.load marshal.loads shelve.open yaml.load
@@ -274,6 +274,9 @@ ENTRY_NAMES = frozenset(
 evaluate, MLflow, SageMaker, Triton, Cog, build front ends (PEP 517, 660), pytest."""
 PUBLIC_ENTRIES = {
     "hubconf.py": "functions",
+    "gunicorn.conf.py": "functions",
+    "preload.py": "functions",
+    "pipeline_registry.py": "functions",
     "setup.py": "methods",
     "hatch_build.py": "methods",
 }
