@@ -6,6 +6,7 @@ from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
 from modelscan_plus.formats.archives.zip import ZipFormat
 from modelscan_plus.formats.graphs.coreml.format import CoreMLFormat
+from modelscan_plus.formats.graphs.coreml.program import MilFormat
 from modelscan_plus.formats.graphs.coreml.weights import WeightsFormat
 from modelscan_plus.formats.graphs.executorch import ExecuTorchFormat
 from modelscan_plus.formats.graphs.ncnn import NcnnFormat
@@ -46,6 +47,7 @@ FORMATS: tuple[Format, ...] = (
     TFLiteFormat(),
     CoreMLFormat(),
     WeightsFormat(),
+    MilFormat(),
     OpenVinoFormat(),
     ExecuTorchFormat(),
     PaddleFormat(),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.coreml.facts import CoreMLFacts, WeightsFacts
 from modelscan_plus.rules.graph_file_external import LEAVES, RANGE, way_out
 from modelscan_plus.rules.graph_limits import shown, some
@@ -38,14 +39,19 @@ LINKED = Rule(
     cwe=("CWE-426", "CWE-22"),
     references=("https://apple.github.io/coremltools/mlmodel/Format/LinkedModel.html",),
 )
+_SYSTEM = lazy(r"^(?:NS|CF|JS|WK|OSA|XPC|_NS|LS|SM|SF)[A-Z]\w*$|^(?:Process|Foundation\.\w+)$")
+"""Classes of the system: a model that names one wants something else than a layer made."""
 
 
 @judges(CoreMLFacts)
 def classes(facts: CoreMLFacts, context: Context) -> Iterator[Finding]:
     """Custom layers, operations and models, each class once."""
     for (what, name), more in some(facts.classes):
-        message = f'A custom {what} needs the class "{shown(name)}".{more}'
-        yield context.finding(CUSTOM, message, TextEvidence(shown(name)), subject=f"{what}\0{name}")
+        severity = Severity.HIGH if _SYSTEM.match(name) else None
+        tail = ", which is the system's own and no layer" if severity is not None else ""
+        message = f'A custom {what} needs the class "{shown(name)}"{tail}.{more}'
+        subject = f"{what}\0{name}"
+        yield context.finding(CUSTOM, message, TextEvidence(shown(name)), subject=subject, severity=severity)
 
 
 @judges(CoreMLFacts)

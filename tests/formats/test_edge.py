@@ -70,6 +70,13 @@ def test_a_file_behind_a_program_is_found() -> None:
     assert "MSP2007" in rules(executorch(segments=[(0, 16)], data=bytes(16) + b"\x7fELF" + bytes(200)), "a.pte")
 
 
+def test_compilers_for_some_backends_write_elf() -> None:
+    program = b"\x7fELF\2\1\1" + bytes(45) + b"\x40\0\x38\0" + bytes(100)
+    for backend, found in (("QnnBackend", False), ("XnnpackBackend", True)):
+        data = executorch(delegates=[backend], segments=[(0, len(program))], data=program)
+        assert ("MSP4025" in rules(data, "a.pte")) is found
+
+
 def test_weights_of_ncnn_are_numbers_only_beside_their_graph() -> None:
     graph = b"7767517\n1 1\nInput in0 0 1 in0\n"
     data = bytes(range(150, 250))

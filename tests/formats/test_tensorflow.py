@@ -57,6 +57,7 @@ def call(op: str, inputs: list[str], **functions: str) -> bytes:
         (number(1, 1) + message(2, message(2, graph([], [function("f", ["x"], [])]))), "saved-model"),
         (keras_metadata(("root", "_tf_keras_layer", "{}")), "keras-metadata"),
         (checkpoint({"w": (0, 4)}), "tensorflow-checkpoint"),
+        (b"\x08\x03", "saved-model-fingerprint"),
     ],
 )
 def test_what_a_file_is_is_told_by_its_fields(data: bytes, kind: str) -> None:
@@ -136,6 +137,21 @@ def test_a_broken_text_is_no_complete_one(end: str) -> None:
 def test_other_text_protos_stay_text() -> None:
     assert inspect(b'name: "bert"\nplatform: "onnxruntime_onnx"\n', "config.pbtxt").formats == ("text",)
     assert inspect(b'node { calculator: "PassThroughCalculator" }\n', "graph.pbtxt").formats == ("text",)
+
+
+def test_a_program_inside_that_calls_back_into_python_is_found() -> None:
+    def inside(program: bytes) -> bytes:
+        return saved_model(graph([node("call", "XlaCallModule", ["x"], {"module": a_text(program)})]))
+
+    result = inspect(inside(b"ML\xefR" + bytes(40) + b"stablehlo.add"), "saved_model.pb")
+    assert not result.findings
+    assert [reason.executable for reason in result.coverage.reasons] == [False]
+    assert severity(inside(b"ML\xefR" + bytes(400) + b"xla_ffi_python_cpu_callback"), "MSP4103") is Severity.HIGH
+
+
+def test_unknown_fields_before_the_model_hide_nothing() -> None:
+    data = b"".join(text(15 + at, "x" * 40) for at in range(100)) + saved_model(graph([SHADOW, READ]))
+    assert severity(data) is Severity.HIGH
 
 
 def test_a_circle_of_functions_ends() -> None:

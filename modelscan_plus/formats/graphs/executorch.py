@@ -10,21 +10,24 @@ Operators are kernels by name; delegates are parts of the graph that were compil
 backend's own. Source: program.fbs of ExecuTorch.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget, BudgetExceeded
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.flatbuffers import Flat, Malformed, Table
+from modelscan_plus.formats.graphs.onnx.contents import ContentFacts
+from modelscan_plus.formats.graphs.parts import embedded
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _KEPT = 50
-_PARTS = 5_000
 _NAMES = 5_000
+_NATIVE = lazy(r"^(?:Qnn|Neuropilot|Samsung|Enn|Mediatek|Cuda|Aoti|Vgf)", re.I)
 
 
 class ExecuTorchFacts(Facts, frozen=True):
@@ -74,18 +77,12 @@ class ExecuTorchFormat(Format):
         whole = walk.broken or breach is not None or not walk.extended
         end = artifact.source.size if whole else max(walk.size, *walk.ends)
         facts = ExecuTorchFacts(walk.operators, tuple(walk.delegates), tuple(walk.wrong[:_KEPT]), walk.broken)
-        yield Parsed((facts,), (Region(0, end, "structure"),), _parts(artifact, walk), tuple(left))
+        held, parts = embedded(artifact, ((f"data {number}", *place) for number, place in enumerate(walk.data)))
+        if any(_NATIVE.match(name) for name in walk.delegates):  # their compilers write ELF
+            held = ContentFacts(payloads=tuple(item for item in held.payloads if item.kind != "elf"))
+        yield Parsed((facts, held), (Region(0, end, "structure"),), parts, tuple(left))
         if breach is not None:
             raise breach
-
-
-def _parts(artifact: Artifact, walk: "_Walk") -> Iterator[Artifact]:
-    """Data, which is looked into for other files; of a remote file it stays unread."""
-    if artifact.source.remote:
-        return
-    for number, (start, length) in enumerate(walk.data[:_PARTS]):
-        if length >= 16:
-            yield artifact.member(f"data {number}", SliceSource(artifact.source, start, length), payload=True)
 
 
 class _Walk:

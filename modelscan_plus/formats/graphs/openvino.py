@@ -66,7 +66,7 @@ class OpenVinoFacts(Facts, frozen=True):
     wrong: tuple[str, ...] = ()
     """Constants that cannot be where they are said to be, in words."""
     declared: str = ""
-    """What a document type declares: "entities" or "document type"; "" for none."""
+    """What leads out of the XML: "entities", "inclusions", a bare "document type"; "" for none."""
 
 
 class _Stop(Exception):
@@ -191,6 +191,8 @@ class _Walk:
             self._constant(attributes)
         elif inside in ("blobs", "layer") and name in ("weights", "biases", "custom") and "offset" in attributes:
             self._place(attributes)
+        elif name.endswith(":include") and "href" in attributes:
+            self.declared = "inclusions"
         elif name == "Source" and "filename" in attributes:
             self.kernels.append(attributes["filename"][:300])
 

@@ -23,6 +23,7 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.graphs.parts import embedded
 from modelscan_plus.formats.graphs.protobuf import Field, Kind, WireReader, compile_schema, unpack
 from modelscan_plus.formats.graphs.wire import fields, gaps, regions
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
@@ -269,7 +270,9 @@ class PaddleParametersFormat(Format):
             at = end
         if wrong:
             parts.append(Region(at, source.size - at, "structure"))
-        yield Parsed((ParametersFacts(wrong),), tuple(parts))
+        tensors = ((f"tensor at {part.start}", part.start, part.length) for part in parts if part.kind == "inert")
+        held, files = embedded(artifact, tensors)
+        yield Parsed((ParametersFacts(wrong), held), tuple(parts), files)
 
 
 def _tensor(source: ByteSource, at: int) -> tuple[int, int] | None:

@@ -11,17 +11,18 @@ one of TFLite's own by number, or "custom" by name, for which the host registers
 of TensorFlow that the options name. Source: schema.fbs of LiteRT.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import BytesSource, SliceSource
+from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.formats.graphs.flatbuffers import Flat, Malformed, Table, flexible_texts
+from modelscan_plus.formats.graphs.parts import embedded
 from modelscan_plus.formats.graphs.protobuf import WireReader
 from modelscan_plus.formats.graphs.tensorflow.model import Node
 from modelscan_plus.formats.graphs.tensorflow.schema import TYPES
@@ -39,7 +40,7 @@ _BITS = (
 """Bits of one element by type of tensor; 0 for those of no fixed size."""
 _STRING = 5
 _KEPT = 50
-_PARTS = 20_000
+_FLEX = 20_000
 _TEXTS = 64
 _OPTIONS = 1 << 20
 
@@ -103,19 +104,11 @@ class TFLiteFormat(Format):
         end = artifact.source.size if walk.broken or breach is not None else max(flat.end, *walk.ends)
         facts = TFLiteFacts(walk.custom, tuple(walk.flex), tuple(walk.wrong[:_KEPT]), walk.broken, tuple(walk.external))
         summary = (ExternalFiles(tuple(walk.external.values())),) if walk.external and not artifact.members else ()
-        yield Parsed((facts,), (Region(0, end, "structure"),), _parts(artifact, walk), gaps, summary)
+        named = ((f"buffer {number}", *place) for number, place in enumerate(walk.buffers))
+        held, parts = embedded(artifact, named)
+        yield Parsed((facts, held), (Region(0, end, "structure"),), parts, gaps, summary)
         if breach is not None:
             raise breach
-
-
-def _parts(artifact: Artifact, walk: "_Walk") -> Iterator[Artifact]:
-    """Buffers, which loaders take for numbers; of a remote file they stay unread."""
-    if artifact.source.remote:
-        return
-    for number, (start, length) in enumerate(walk.buffers[:_PARTS]):
-        if length >= 16:
-            source = SliceSource(artifact.source, start, length)
-            yield artifact.member(f"buffer {number}", source, payload=True)
 
 
 class _Tensor(NamedTuple):
@@ -251,13 +244,14 @@ class _Walk:
             start, count = offset, size
         texts = flexible_texts(self._flat.read(start, count)) if count <= _OPTIONS else []
         node = Node()
-        node.op = name.removeprefix("Flex")
         if len(texts) > 1:
             WireReader(BytesSource(texts[1]), self._budget).read(TYPES["NodeDef"], node)
-        elif texts:
-            node.op = texts[0].decode("utf-8", "replace")
+        # The node decides; where the three names differ, each is looked at.
+        names = [node.op, *(text.decode("utf-8", "replace") for text in texts[:1]), name.removeprefix("Flex")]
         origins = tuple(self._origin(place, tensors, inputs) for place in given[:16])
-        self.flex.append(FlexOperator(node.op, node, origins))
+        for op in dict.fromkeys(name for name in names if name):
+            if len(self.flex) < _FLEX:
+                self.flex.append(FlexOperator(op, node, origins))
 
     def _origin(self, place: int, tensors: list[_Tensor], inputs: set[int]) -> tuple[str, tuple[str, ...]]:
         if not 0 <= place < len(tensors):

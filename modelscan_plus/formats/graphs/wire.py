@@ -75,7 +75,8 @@ def gaps(anomalies: list[Anomaly], what: str = "model") -> tuple[CoverageReason,
     if broken is None:
         return ()
     how = "ends early" if broken.code == "truncated" else "is malformed"
-    return (CoverageReason("malformed", f"the {what} {how} at byte {broken.offset:,}; no library loads it"),)
+    message = f"the {what} {how} at byte {broken.offset:,}; no library loads it"
+    return (CoverageReason("malformed", message, executable=True),)
 
 
 def regions(data: list[tuple[int, int]], end: int) -> Iterable[Region]:

@@ -8,12 +8,12 @@ A package (.mlpackage) is a folder: Manifest.json names the model and the folder
 class that the program which loads them has to bring. Sources: the .proto files of coremltools.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from modelscan_plus.core.artifact import Artifact
-from modelscan_plus.core.bytesource import ByteSource
+from modelscan_plus.core.bytesource import ByteSource, BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.formats.graphs.coreml.facts import CoreMLFacts
@@ -75,10 +75,22 @@ class CoreMLFormat(Format):
         facts = CoreMLFacts(tuple(walk.classes), tuple(walk.linked), tuple(walk.files), tuple(walk.wrong[:_KEPT]))
         summary = _files(artifact, walk)
         yield Parsed(
-            (facts,), tuple(regions(reader.data, end)), gaps=tuple(left), summaries=(summary,) if summary else ()
+            (facts,),
+            tuple(regions(reader.data, end)),
+            tuple(_words(artifact, made)),
+            tuple(left),
+            (summary,) if summary else (),
         )
         if breach is not None:
             raise breach
+
+
+def _words(artifact: Artifact, made: Model) -> Iterator[Artifact]:
+    """What the publisher says about the model, as a text."""
+    if made.description is not None and made.description.metadata is not None:
+        text = "\n".join(word for word in made.description.metadata.words() if word)
+        if text:
+            yield artifact.member("metadata.txt", BytesSource(text.encode("utf-8", "replace")))
 
 
 def _is_model(source: ByteSource) -> bool:

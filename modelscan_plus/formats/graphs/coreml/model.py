@@ -230,17 +230,43 @@ class Serialized:
         self.model: Span | None = None
 
 
+class Metadata:
+    """What the publisher says about the model."""
+
+    __slots__ = ("author", "license", "shortDescription", "userDefined", "versionString")
+
+    def __init__(self) -> None:
+        self.shortDescription = self.versionString = self.author = self.license = ""
+        self.userDefined: Sequence[Entry] = ()
+
+    def words(self) -> Iterator[str]:
+        """All of it, text by text."""
+        yield from (self.shortDescription, self.versionString, self.author, self.license)
+        for entry in self.userDefined:
+            yield f"{entry.key}: {entry.value or ''}"
+
+
+class Description:
+    """Of a model: inputs, outputs (which nothing asks for) and metadata."""
+
+    __slots__ = ("metadata",)
+
+    def __init__(self) -> None:
+        self.metadata: Metadata | None = None
+
+
 class Model:
     """A model."""
 
     __slots__ = (
-        "customModel", "linkedModel", "mlProgram", "neuralNetwork", "neuralNetworkClassifier",
+        "customModel", "description", "linkedModel", "mlProgram", "neuralNetwork", "neuralNetworkClassifier",
         "neuralNetworkRegressor", "pipeline", "pipelineClassifier", "pipelineRegressor", "serializedModel",
         "specificationVersion",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.specificationVersion = 0
+        self.description: Description | None = None
         self.pipelineClassifier: PipelineHolder | None = None
         self.pipelineRegressor: PipelineHolder | None = None
         self.pipeline: Pipeline | None = None

@@ -27,6 +27,7 @@ SCHEMA: dict[str, tuple[type[Any], tuple[Field, ...]]] = {
         model.Model,
         (
             Field(1, "specificationVersion", Kind.INT64),
+            _one(2, "description", "ModelDescription"),
             _one(200, "pipelineClassifier", "PipelineHolder"),
             _one(201, "pipelineRegressor", "PipelineHolder"),
             _one(202, "pipeline", "Pipeline"),
@@ -39,6 +40,18 @@ SCHEMA: dict[str, tuple[type[Any], tuple[Field, ...]]] = {
             _one(3000, "serializedModel", "SerializedModel"),
         ),
     ),
+    "ModelDescription": (model.Description, (_one(100, "metadata", "Metadata"),)),
+    "Metadata": (
+        model.Metadata,
+        (
+            _text(1, "shortDescription"),
+            _text(2, "versionString"),
+            _text(3, "author"),
+            _text(4, "license"),
+            _many(100, "userDefined", "UserDefinedEntry"),
+        ),
+    ),
+    "UserDefinedEntry": (model.Entry, (_text(1, "key"), _text(2, "value"))),
     "PipelineHolder": (model.PipelineHolder, (_one(1, "pipeline", "Pipeline"),)),
     "Pipeline": (model.Pipeline, (_many(1, "models", "Model"),)),
     "NeuralNetwork": (model.Network, (_many(1, "layers", "Layer"),)),

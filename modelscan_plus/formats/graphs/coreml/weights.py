@@ -13,6 +13,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.graphs.coreml.facts import WeightsFacts
+from modelscan_plus.formats.graphs.parts import embedded
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _HEADER = 64
@@ -65,7 +66,9 @@ class WeightsFormat(Format):
                 parts += [Region(at, _HEADER, "structure"), Region(start, size, "inert")]
             at = start + size + -(start + size) % _HEADER
         parts.append(Region(min(at, source.size), 0, "structure"))
-        yield Parsed((WeightsFacts(tuple(wrong)),), tuple(_with_padding(parts, source.size)))
+        blobs = ((f"blob at {part.start}", part.start, part.length) for part in parts if part.kind == "inert")
+        held, files = embedded(artifact, blobs)
+        yield Parsed((WeightsFacts(tuple(wrong)), held), tuple(_with_padding(parts, source.size)), files)
 
 
 def _with_padding(parts: list[Region], size: int) -> Iterator[Region]:

@@ -35,6 +35,9 @@ _KINDS = {
     "meta-graph": ("MetaGraphDef", model.MetaGraph),
     "graph-def": ("GraphDef", model.Graph),
 }
+_FIRST = (0x08, 0x0A, 0x12)
+_OUTER = 512
+"""Fields of the file that the content test looks at."""
 _LOOKED = 12
 """Fields of a message that the content test looks at."""
 _METADATA = 20_000
@@ -62,9 +65,11 @@ class TensorFlowFormat(Format):
     )
 
     def claims(self, view: View) -> bool:
-        if view.artifact.payload or not view.head or view.head[0] not in (0x08, 0x0A, 0x12):
+        if view.artifact.payload or not view.head:
             return False
-        return _kind(view.artifact.source) is not None
+        # Others begin with one of the fields that a loader wants; fields that nobody knows are stepped over by it.
+        named = view.artifact.name.lower().endswith(self.extensions)
+        return (named or view.head[0] in _FIRST) and _kind(view.artifact.source) is not None
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         kind = _kind(artifact.source) or "graph-def"
@@ -164,7 +169,7 @@ def _opaque(graphs: Iterable[model.MetaGraph]) -> tuple[CoverageReason, ...]:
 
 
 def _kind(source: ByteSource) -> str | None:
-    walked = fields(source, 0, source.size, _LOOKED)
+    walked = fields(source, 0, source.size, _OUTER)
     if walked is None:
         return None
     if _begins_with_node(source, walked):

@@ -19,6 +19,8 @@ from modelscan_plus.formats.graphs.wire import fields, gaps
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _OBJECTS = 20_000
+_HUB = b"\x08\x03"
+"""All of tfhub_module.pb: the version of the form of a module."""
 
 
 class KerasMetadataFormat(Format):
@@ -77,11 +79,13 @@ class FingerprintFormat(Format):
     executable = False
     description = (
         "Five numbers that name the parts of a SavedModel, and a version; nothing acts on them. They are not compared "
-        "with the model."
+        "with the model. The two bytes of a tfhub_module.pb are taken for one, too."
     )
 
     def claims(self, view: View) -> bool:
         source = view.artifact.source
+        if view.head == _HUB and not view.artifact.payload:
+            return True
         if view.artifact.payload or not 10 <= source.size <= 512 or view.head[:1] != b"\x08":
             return False
         walked = fields(source, 0, source.size, 16)
