@@ -16,23 +16,23 @@ from modelscan_plus.formats.graphs.tensorflow.values import constant, functions_
 
 _STEPS = 50_000
 _DEPTH = 60
-_TEXTS = 64
+_TEXTS = 1_000
 """Constants of one origin that are kept."""
+_INPUTS = 64
+"""Inputs of one operator, and calls of one function, that are followed."""
 _JOINED = 64
 """Combinations of constants that are put together."""
-_SAME = frozenset(
+_EITHER = frozenset(
     """Identity IdentityN StopGradient Snapshot Reshape ExpandDims Squeeze Enter RefEnter Exit NextIteration RefIdentity
     EnsureShape PreventGradient Fill Tile BroadcastTo CheckNumerics DebugIdentity DebugIdentityV2 Unpack Slice
     StridedSlice Gather GatherV2 GatherNd Split SplitV TensorSliceDataset TensorDataset ReadVariableOp
-    Cast Copy CopyHost RandomShuffle Unique UniqueV2 StringStrip ShardedFilename ShardedFilespec Bitcast""".split()
+    Cast Copy CopyHost RandomShuffle Unique UniqueV2 StringStrip ShardedFilename ShardedFilespec Bitcast
+    Switch RefSwitch Merge RefMerge Select SelectV2 Pack Concat ConcatV2 ParallelConcat PlaceholderWithDefault
+    DynamicStitch Where IteratorGetNext IteratorGetNextSync RepeatDataset BatchDataset BatchDatasetV2 ShuffleDataset
+    PrefetchDataset""".split()
 )
-"""Operators that hand on their first input, or a part of it."""
-_EITHER = frozenset(
-    """Switch RefSwitch Merge RefMerge Select SelectV2 Pack Concat ConcatV2 ParallelConcat PlaceholderWithDefault
-    DynamicStitch Where Case""".split()
-)
-"""Operators that hand on one of their inputs."""
-_CALLER = frozenset("Placeholder PlaceholderV2 _Arg _Recv Recv IteratorGetNext IteratorGetNextSync _HostRecv".split())
+"""Operators that hand on one of their inputs, or a part of it; numbers among the inputs are no texts."""
+_CALLER = frozenset("Placeholder PlaceholderV2 _Arg _Recv Recv _HostRecv".split())
 _VARIABLE = frozenset("VarHandleOp VariableV2 Variable TemporaryVariable RestoreV2 Restore RestoreSlice".split())
 _FILE = frozenset("ReadFile ReaderRead ReaderReadV2 MatchingFiles".split())
 _WRITTEN = {"StaticRegexReplace": ("rewrite",), "StringFormat": ("template",), "AsString": ("fill",)}
@@ -65,9 +65,17 @@ def _kind(name: str) -> Origin:
 
 def either(origins: Sequence[Origin]) -> Origin:
     """One of them."""
-    texts = frozenset(list(dict.fromkeys(text for item in origins for text in sorted(item.texts)))[:_TEXTS])
-    parts = frozenset(list(dict.fromkeys(text for item in origins for text in sorted(item.parts)))[:_TEXTS])
-    return Origin(texts, parts, frozenset(kind for item in origins for kind in item.kinds))
+    texts = dict.fromkeys(text for item in origins for text in sorted(item.texts))
+    parts = dict.fromkeys(text for item in origins for text in sorted(item.parts))
+    kinds = {kind for item in origins for kind in item.kinds}
+    if len(texts) > _TEXTS or len(parts) > _TEXTS:
+        kinds.add("computed")
+    return Origin(frozenset(list(texts)[:_TEXTS]), frozenset(list(parts)[:_TEXTS]), frozenset(kinds))
+
+
+def _rest(followed: Sequence[object]) -> list[Origin]:
+    """What stands for those of a list that are not followed."""
+    return [_kind("computed")] if len(followed) > _INPUTS else []
 
 
 def mixed(origins: Sequence[Origin]) -> Origin:
@@ -82,6 +90,7 @@ class Scope:
 
     def __init__(self, nodes: Sequence[Node], function: Function | None) -> None:
         self.function = function
+        self.all = nodes
         self.nodes = {node.name: node for node in nodes}
         self.arguments = (
             {argument.name: place for place, argument in enumerate(function.signature.input_arg)}
@@ -100,9 +109,12 @@ class Origins:
         definition = graph.graph_def
         self.main = Scope(definition.node if definition else (), None)
         functions = definition.functions if definition else ()
-        self.functions = {function.name: Scope(function.node_def, function) for function in functions}
+        self._scopes = [Scope(function.node_def, function) for function in functions]
+        self.functions = {scope.function.name: scope for scope in self._scopes if scope.function is not None}
         self._known: dict[tuple[int, str], Origin] = {}
         self._open: set[tuple[int, str]] = set()
+        self._circle = False
+        """True once the walk came back to something that it is still following: what it then says is not all."""
         self._calls: dict[str, list[tuple[Scope, Node]]] | None = None
         self._bound = dict(_bound(graph))
         self._objects = graph.object_graph_def.nodes if graph.object_graph_def else ()
@@ -110,10 +122,10 @@ class Origins:
             asset.tensor_info.name.partition(":")[0] for asset in graph.asset_file_def if asset.tensor_info is not None
         }
 
-    def scopes(self) -> Iterator[tuple[str, Scope]]:
-        """The graph, as "", and every function by name."""
-        yield "", self.main
-        yield from self.functions.items()
+    def scopes(self) -> Iterator[Scope]:
+        """The graph and every function."""
+        yield self.main
+        yield from self._scopes
 
     def input(self, scope: Scope, node: Node, place: int) -> Origin:
         """Where the input at a place comes from."""
@@ -124,8 +136,8 @@ class Origins:
         """Where what is put into queues comes from: readers of files take their paths from there."""
         put = [
             self._value(scope, name, 0)
-            for _, scope in self.scopes()
-            for node in scope.nodes.values()
+            for scope in self.scopes()
+            for node in scope.all
             if node.op.startswith(_ENQUEUE)
             for name in node.input[1:2]
         ]
@@ -142,12 +154,14 @@ class Origins:
         if key in self._known:
             return self._known[key]
         if key in self._open:
+            self._circle = True
             return NOTHING
         if depth > _DEPTH or self._steps < 0:
             return _kind("computed")
         if self._steps % 1_000 == 0:
             self._budget.check_time()
         self._open.add(key)
+        before, self._circle = self._circle, False
         node = scope.nodes.get(name)
         if node is None:
             found = self._argument(scope, scope.arguments[name], depth) if name in scope.arguments else _kind("caller")
@@ -156,14 +170,16 @@ class Origins:
         else:
             found = self._node(scope, node, rest.rpartition(":")[2], depth)
         self._open.discard(key)
-        self._known[key] = found
+        if not self._circle or not self._open:
+            self._known[key] = found
+        self._circle = bool(self._open) and (self._circle or before)
         return found
 
     def _node(self, scope: Scope, node: Node, output: str, depth: int) -> Origin:
         inputs = [name for name in node.input if not name.startswith("^")]
         if node.op in ("Const", "HostConst"):
             texts = constant(node, self._source, self._budget)
-            return Origin(frozenset(texts[:_TEXTS])) if texts is not None else NOTHING
+            return either([Origin(frozenset(texts))]) if texts is not None else NOTHING
         if node.op in _CALLER:
             return _kind("caller")
         if node.op in _VARIABLE:
@@ -172,16 +188,15 @@ class Origins:
             return _kind("file")
         if node.op == "IdentityN" and output.isdigit() and int(output) < len(inputs):
             inputs = [inputs[int(output)]]
-        if node.op in _SAME:
-            return self._value(scope, inputs[0], depth + 1) if inputs else NOTHING
-        if node.op in _EITHER:
-            return either([self._value(scope, name, depth + 1) for name in inputs])
+        if node.op in _EITHER and inputs:
+            return either([*(self._value(scope, name, depth + 1) for name in inputs[:_INPUTS]), *_rest(inputs)])
         if node.op in ("StringJoin", "ReduceJoin", "Add", "AddV2"):
             return self._joined(scope, node, inputs, depth)
         called = [name for name in (node.op, *functions_of(node, self._source, self._budget)) if name in self.functions]
         if called:
-            return either([self._result(self.functions[name], output, depth) for name in called[:8]])
-        made = [self._value(scope, name, depth + 1) for name in inputs[:32]]
+            made = [self._result(self.functions[name], output, depth) for name in called[:_INPUTS]]
+            return either([*made, *_rest(called)])
+        made = [*(self._value(scope, name, depth + 1) for name in inputs[:_INPUTS]), *_rest(inputs)]
         written = [text for key in _WRITTEN.get(node.op, ()) for text in self.texts(node, key)]
         return mixed([*made, Origin(parts=frozenset(written))] if written else made)
 
@@ -212,7 +227,8 @@ class Origins:
     def _argument(self, scope: Scope, place: int, depth: int) -> Origin:
         function = scope.function
         name = function.name if function is not None else ""
-        found = [self._passed(caller, node, place, scope, depth) for caller, node in self._callers().get(name, ())[:32]]
+        calls = self._callers().get(name, ())
+        found = [self._passed(caller, node, place, scope, depth) for caller, node in calls[:_INPUTS]] + _rest(calls)
         captured = self._captured(name, place, len(scope.arguments))
         if captured is not None:
             found.append(captured)
@@ -234,8 +250,8 @@ class Origins:
     def _callers(self) -> Mapping[str, Sequence[tuple[Scope, Node]]]:
         if self._calls is None:
             self._calls = {}
-            for _, scope in self.scopes():
-                for node in scope.nodes.values():
+            for scope in self.scopes():
+                for node in scope.all:
                     names = (node.op, *functions_of(node, self._source, self._budget))
                     for name in dict.fromkeys(names):
                         if name in self.functions:

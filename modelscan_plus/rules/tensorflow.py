@@ -12,8 +12,8 @@ from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.tensorflow.facts import CheckpointFacts, TensorFlowFacts
 from modelscan_plus.formats.graphs.tensorflow.model import MetaGraph, Node
-from modelscan_plus.formats.graphs.tensorflow.values import value_of
-from modelscan_plus.graph.origins import NOTHING, Origin, Origins, Scope
+from modelscan_plus.formats.graphs.tensorflow.values import defaults, value_of
+from modelscan_plus.graph.origins import NOTHING, Origin, Origins, Scope, either
 from modelscan_plus.rules.graph_file_external import RANGE, way_out
 from modelscan_plus.rules.graph_limits import shown, some
 from modelscan_plus.rules.interface import Context, Rule, judges
@@ -192,6 +192,8 @@ _DEEDS = {
     "cache": "writes its data to files", "log": "writes a log to a folder", "save": "saves to a checkpoint",
     "restore": "restores from a checkpoint",
 }  # fmt: skip
+_FROM_GRAPH = "DatasetFromGraph"
+_HIDDEN = frozenset(("computed", "variable", "file"))
 _SECONDS = 20.0
 _PROGRAM_BYTES = 8 << 20
 _CALLBACK = lazy(rb"xla_(?:ffi_)?(?:partitioned_)?python_(?:[cg]pu_)?callback")
@@ -272,14 +274,15 @@ def files(facts: TensorFlowFacts, context: Context) -> Iterator[Finding]:
     """Operators on files, by where their path comes from."""
     budget = Budget(Limits(seconds=_SECONDS))
     for graph in facts.graphs:
-        if not any(touches_files(node.op) or node.op in _DEBUG for node in _nodes(graph)):
+        if not any(touches_files(node.op) or node.op in _DEBUG or node.op == _FROM_GRAPH for node in _nodes(graph)):
             continue
+        given = Origin(frozenset(defaults(graph)))
         try:
-            yield from _files(Origins(graph, facts.source, budget), context)
+            origins = Origins(graph, facts.source, budget)
+            yield from _files(origins, given, context, training=facts.kind == "meta-graph")
         except BudgetExceeded as breach:
-            context.gaps.append(
-                CoverageReason(breach.code, f"paths in the graph were not all followed: {breach}", True)
-            )
+            message = f"paths in the graph were not all followed: {breach}"
+            context.gaps.append(CoverageReason(breach.code, message, executable=True))
 
 
 def touches_files(name: str) -> bool:
@@ -301,24 +304,37 @@ def path_rule(deed: str) -> Rule:
     return WRITES if deed in ("write", "cache", "log", "save") else READS
 
 
-def _files(origins: Origins, context: Context) -> Iterator[Finding]:
-    found: dict[tuple[str, str, Severity], tuple[Rule, Node, str]] = {}
-    for _, scope in origins.scopes():
-        for node in scope.nodes.values():
+_Found = dict[tuple[str, str, Severity], tuple[Rule, Node, str]]
+
+
+def _files(origins: Origins, given: Origin, context: Context, *, training: bool) -> Iterator[Finding]:
+    """`given` is what callers give who give nothing; graphs for training name the files that they were trained on."""
+    found: _Found = {}
+    for scope in origins.scopes():
+        for node in scope.all:
             for deed, origin in _opened(origins, scope, node):
-                severity, why = judged(deed, origin)
+                if "caller" in origin.kinds:
+                    origin = either([origin, given])
+                severity, why = judged("table" if training and deed == "read" else deed, origin)
                 if severity is not None:
                     found.setdefault((node.op, why, severity), (path_rule(deed), node, _DEEDS[deed]))
-            for address in origins.texts(node, "debug_urls") if node.op in _DEBUG else ():
-                if address and not address.startswith("memcbk:"):
-                    rule = WRITES if address.startswith("file:") else NETWORK
-                    found.setdefault(
-                        (node.op, f'to "{shown(address)}"', Severity.HIGH), (rule, node, "sends what it sees")
-                    )
+            if node.op in _DEBUG:
+                _taps(origins, node, found)
+            elif node.op == _FROM_GRAPH and origins.input(scope, node, 0).kinds & _HIDDEN:
+                why = "from what does not stand in the model as such"
+                found.setdefault((node.op, why, Severity.HIGH), (COMPILED, node, "builds a graph"))
     ordered = sorted(found.items(), key=lambda item: -item[0][2].rank)
     for ((name, why, severity), (rule, node, deed)), more in some(ordered):
         message = f'{shown(node.name)} (operator "{shown(name)}") {deed} {why}.{more}'
         yield _about(rule, node, message, context, severity=severity, subject=f"{name}\0{why}")
+
+
+def _taps(origins: Origins, node: Node, found: _Found) -> None:
+    for address in origins.texts(node, "debug_urls"):
+        if address and not address.startswith("memcbk:"):
+            rule = WRITES if address.startswith("file:") else NETWORK
+            key = (node.op, f'to "{shown(address)}"', Severity.HIGH)
+            found.setdefault(key, (rule, node, "sends what it sees"))
 
 
 def _opened(origins: Origins, scope: Scope, node: Node) -> Iterator[tuple[str, Origin]]:
@@ -377,7 +393,7 @@ def _fixed(deed: str, text: str) -> Severity | None:
 
 def _unfixed(deed: str, kinds: frozenset[str]) -> tuple[Severity | None, str]:
     """Of a path that the model's constants do not tell."""
-    hidden = kinds & {"computed", "variable", "file"}
+    hidden = kinds & _HIDDEN
     if hidden:
         how = {"computed": "is computed", "variable": "stands among the weights", "file": "stands in another file"}
         why = "at a path that " + " or ".join(how[name] for name in sorted(hidden))

@@ -97,6 +97,54 @@ def test_a_path_that_the_model_decides_is_followed_to_where_it_stands(data: byte
     assert severity(data) is Severity.HIGH
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [SHADOW, node("d", "DecodeBase64", ["p"]), node("g", "DatasetFromGraph", ["d"])],
+        [node("v", "VarHandleOp"), node("g", "DatasetFromGraph", ["v"])],
+    ],
+)
+def test_a_graph_that_is_made_from_hidden_data_is_found(nodes: list[bytes]) -> None:
+    assert severity(saved_model(graph(nodes)), "MSP4106") is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [floats("n", 2), SHADOW, node("f", "Fill", ["n", "p"])],
+        [floats("n", 2), SHADOW, node("f", "Split", ["n", "p"])],
+        [const("p", *(f"a{at}" for at in range(300)), "/etc/shadow"), node("f", "StridedSlice", ["p"])],
+        [const("p", *(f"a{at}" for at in range(3000))), node("f", "StridedSlice", ["p"])],
+        [node("p", "Const", (), {"value": a_tensor(7, text(4, b"\1\x0ba/etc/shadow"))}), node("f", "Unpack", ["p"])],
+        [*(node(f"i{at}", "Placeholder") for at in range(80)), SHADOW,
+         node("f", "Merge", [*(f"i{at}" for at in range(80)), "p"])],
+        [SHADOW, node("a", "Merge", ["p", "f"]), node("s", "RestoreV2", ["a"]), node("f", "NextIteration", ["a"])],
+        [SHADOW, node("d", "TensorSliceDataset", ["p"]), node("f", "IteratorGetNext", ["d"])],
+    ],
+)  # fmt: skip
+def test_ways_around_the_walk_lead_to_the_path_all_the_same(nodes: list[bytes]) -> None:
+    data = saved_model(graph([*nodes, node("read", "ReadFile", ["f"])]))
+    found = [finding for finding in inspect(data).findings if "ReadFile" in finding.message]
+    assert [finding.severity for finding in found] == [Severity.HIGH]
+
+
+def test_what_a_signature_gives_by_default_is_the_path() -> None:
+    default = message(4, text(1, "path"), message(2, number(1, 7), text(8, "/etc/passwd")))
+    signature = message(5, text(1, "serving_default"), message(2, default))
+    inner = graph([X, node("r", "ReadFile", ["x"])])
+    assert severity(number(1, 1) + message(2, message(2, inner), signature)) is Severity.HIGH
+    harmless = signature.replace(b"/etc/passwd", b"example.png")
+    assert severity(number(1, 1) + message(2, message(2, inner), harmless)) is Severity.MEDIUM
+
+
+def test_a_graph_for_training_names_what_it_was_trained_on() -> None:
+    def trained(path: str) -> bytes:
+        return message(1, text(4, "train")) + message(2, graph([const("p", path), READ]))
+
+    assert severity(trained("/home/someone/images/1.png")) is Severity.MEDIUM
+    assert severity(trained("/home/someone/.ssh/id_rsa")) is Severity.HIGH
+
+
 def test_a_path_from_the_caller_is_milder() -> None:
     assert severity(reads(path="x")) is Severity.MEDIUM
     assert severity(saved_model(graph([X, node("w", "WriteFile", ["x", "x"])])), "MSP4101") is Severity.HIGH

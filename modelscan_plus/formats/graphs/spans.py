@@ -29,6 +29,10 @@ class Span:
             return self.head[start : start + limit]
         return self._source.pread(self.offset + start, limit)
 
+    def part(self, start: int, length: int) -> "Span":
+        """`length` bytes from byte `start` on."""
+        return Span(self._source, self.offset + start, length, self.read(min(length, INLINE), start))
+
     def text(self, limit: int = 1 << 20) -> str:
         """The first `limit` bytes as text; what is no UTF-8 becomes surrogate escapes."""
         return self.read(limit).decode("utf-8", "surrogateescape")

@@ -13,6 +13,8 @@ class TensorFlowFacts(Facts, frozen=True):
     graphs: tuple[MetaGraph, ...]
     source: ByteSource
     """Where the values of attributes are read from."""
+    kind: str = ""
+    """"saved-model", "meta-graph" or "graph-def"."""
     assets: tuple[AssetFile, ...] = ()
     complete: bool = True
     """False when a budget ended the reading."""

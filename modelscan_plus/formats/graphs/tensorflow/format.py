@@ -24,7 +24,7 @@ from modelscan_plus.formats.graphs.spans import Span
 from modelscan_plus.formats.graphs.tensorflow import model
 from modelscan_plus.formats.graphs.tensorflow.facts import TensorFlowFacts
 from modelscan_plus.formats.graphs.tensorflow.schema import TYPES
-from modelscan_plus.formats.graphs.tensorflow.values import value_of
+from modelscan_plus.formats.graphs.tensorflow.values import strings, value_of
 from modelscan_plus.formats.graphs.wire import Walked, fields, gaps, regions
 from modelscan_plus.formats.interface import Format, Parsed, View
 
@@ -83,7 +83,7 @@ class TensorFlowFormat(Format):
             breach = error
         graphs = _graphs(made)
         assets = tuple(asset for graph in graphs for asset in graph.asset_file_def)
-        facts = TensorFlowFacts(graphs, artifact.source, assets, complete=breach is None)
+        facts = TensorFlowFacts(graphs, artifact.source, kind, assets, complete=breach is None)
         end = reader.end if breach is None else artifact.source.size
         nested = itertools.chain(_metadata(artifact, graphs), _inner(artifact, graphs, budget))
         yield Parsed(
@@ -139,7 +139,7 @@ def _inner(artifact: Artifact, graphs: Iterable[model.MetaGraph], budget: Budget
             if not _TEXTS.search(span.head):
                 continue
             tensor = value_of(span, artifact.source, budget).tensor
-            for held in tensor.string_val[:_LOOKED] if tensor is not None else ():
+            for held in strings(tensor)[:_LOOKED] if tensor is not None else ():
                 name = f"{node.name.replace('/', '_')[:80]}.bin"
                 if held.length >= _SMALLEST:
                     source = BytesSource(held.read(_LARGEST))

@@ -228,14 +228,43 @@ class ObjectGraph:
         self.concrete_functions: Sequence[ConcreteEntry] = ()
 
 
+class Default:
+    """What an input of a signature is where the caller gives nothing."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self) -> None:
+        self.key = ""
+        self.value: Tensor | None = None
+
+
+class SignatureDef:
+    """A signature that is served."""
+
+    __slots__ = ("defaults",)
+
+    def __init__(self) -> None:
+        self.defaults: Sequence[Default] = ()
+
+
+class SignatureEntry:
+    """A signature by name."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: SignatureDef | None = None
+
+
 class MetaGraph:
     """A graph with what belongs to it."""
 
-    __slots__ = ("asset_file_def", "graph_def", "meta_info_def", "object_graph_def")
+    __slots__ = ("asset_file_def", "graph_def", "meta_info_def", "object_graph_def", "signature_def")
 
     def __init__(self) -> None:
         self.meta_info_def: MetaInfo | None = None
         self.graph_def: Graph | None = None
+        self.signature_def: Sequence[SignatureEntry] = ()
         self.asset_file_def: Sequence[AssetFile] = ()
         self.object_graph_def: ObjectGraph | None = None
 

@@ -6,14 +6,16 @@ from modelscan_plus.core.bytesource import ByteSource, BytesSource
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.graphs.protobuf import WireReader
 from modelscan_plus.formats.graphs.spans import Span
-from modelscan_plus.formats.graphs.tensorflow.model import AttrValue, Node, Tensor
+from modelscan_plus.formats.graphs.tensorflow.model import AttrValue, MetaGraph, Node, Tensor
 from modelscan_plus.formats.graphs.tensorflow.schema import TYPES
+from modelscan_plus.formats.graphs.wire import varint
 
 _STRING = 7
 """DT_STRING."""
 _ITEMS = 1_000
-"""Strings of one constant that are read."""
+"""Strings of one constant that are read; one more tells that there are more."""
 _TEXT = 4 << 10
+_LENGTHS = 1 << 20
 _VALUE = TYPES["AttrValue"]
 
 
@@ -67,9 +69,37 @@ def constant(node: Node, source: ByteSource, budget: Budget) -> list[str] | None
     return _strings(tensor) if tensor is not None and tensor.dtype == _STRING else None
 
 
+def defaults(graph: MetaGraph) -> list[str]:
+    """What inputs of the signatures are where the caller gives nothing."""
+    return [
+        text
+        for entry in graph.signature_def[:_ITEMS]
+        for default in (entry.value.defaults[:_ITEMS] if entry.value is not None else ())
+        if default.value is not None and default.value.dtype == _STRING
+        for text in _strings(default.value)
+    ]
+
+
 def _strings(tensor: Tensor) -> list[str]:
-    if tensor.string_val:
-        return [span.text(_TEXT) for span in tensor.string_val[:_ITEMS]]
-    if tensor.tensor_content is None:
-        return []
-    return [tensor.tensor_content.text(_TEXT)]  # lengths, then the texts; enough to be looked through
+    return [span.read(_TEXT).decode("utf-8", "surrogateescape") for span in strings(tensor)[: _ITEMS + 1]]
+
+
+def strings(tensor: Tensor) -> list[Span]:
+    """The texts of a tensor, which stand one by one, or as one: the lengths of all, then all of them."""
+    if tensor.string_val or tensor.tensor_content is None:
+        return list(tensor.string_val)
+    held = tensor.tensor_content
+    data = held.read(_LENGTHS)
+    lengths: list[int] = []
+    at = total = 0
+    while at < len(data) and at + total < held.length:
+        length, at = varint(data, at)
+        lengths.append(length)
+        total += length
+    if at + total != held.length:
+        return [held]
+    found = []
+    for length in lengths:
+        found.append(held.part(at, length))
+        at += length
+    return found
