@@ -11,7 +11,8 @@ _ODD_PROGRAM = lazy(
     r"(?:[-/]\w+\s+)*(?:…|~|/tmp/|/var/tmp/|/dev/shm/|(?:\S*/)?\.\w|.*(?:\bcurl\b|\bwget\b|\bnc\b))|"
     r"(?:\S*/)?(?:nc|ncat|socat|ssh|scp|sftp|rsync|rclone|crontab|osascript|mshta|rundll32|"
     r"regsvr32|certutil|bitsadmin|schtasks|launchctl|systemctl|useradd|chpasswd|iptables)\b|"
-    r"(?:/tmp/|/dev/shm/|/var/tmp/|~/?\.|(?:\S*/)?\.\w+\b))",
+    r"(?:\S*/)?(?:python[\d.]*|perl|ruby|node|php|lua)\s+(?:/tmp/|/dev/shm/|/var/tmp/|~/?\.|(?:\S*/)?\.\w)|(?:perl|ruby|php)\s+-[er]\b|"
+    r"docker\s+run\s.*-v\s*/:|(?:/tmp/|/dev/shm/|/var/tmp/|~/?\.|(?:\S*/)?\.\w+\b))",
     re.I,
 )
 """A shell with a script that stands nowhere in the source, programs that reach other machines or change this one."""
@@ -27,7 +28,7 @@ def is_odd(effect: Effect) -> bool:
     if effect.kind == "process":
         return _ODD_PROGRAM.match(effect.argument) is not None or GIVES.search(effect.argument) is not None
     if effect.kind == "send":
-        return effect.discarded and _CERTAIN_HOST.match(effect.argument) is not None
+        return effect.discarded and effect.handed != "asked" and _CERTAIN_HOST.match(effect.argument) is not None
     if effect.kind == "code":
         return not effect.name.endswith(".eval") and "generated" not in effect.flows
     return effect.kind in ("held", "drop", "native", "account", "search-path", "settings")

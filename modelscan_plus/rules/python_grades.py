@@ -79,7 +79,7 @@ _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fa
 
 def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
     """Rule, severity and sentence for an effect; `reached` when a loader gets to the file."""
-    reached = reached or (effect.handed and is_odd(effect))
+    reached = reached or (effect.handed != "" and is_odd(effect))
     hostile = _hostile(effect)
     if hostile:
         at_once = effect.when == "import" or (reached and effect.when == "entry")
@@ -204,7 +204,7 @@ def _is_unknown(argument: str) -> bool:
 
 def _module(effect: Effect, reached: bool) -> Severity:
     at_once = reached and effect.when in _ENTRY
-    if effect.name in _BY_PATH and "request" in effect.flows:
+    if "request" in effect.flows and (effect.name in _BY_PATH or effect.name == "importlib.import_module"):
         return Severity.HIGH
     if effect.name == "runpy.run_module" and effect.argument.partition(".")[0] in ("pip", "conda", "ensurepip", "uv"):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))

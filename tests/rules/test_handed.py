@@ -52,6 +52,50 @@ def test_a_function_that_others_call_with_what_to_do(code: str) -> None:
     assert worst({"src/any.py": code, "README.md": "# x\n"}) >= HIGH
 
 
+def asked(*lines: str) -> str:
+    """A route that does this with what it is sent."""
+    head = "import os, subprocess, shlex\nfrom fastapi import FastAPI, Request\napp = FastAPI()\n@app.post('/x')\n"
+    return head + "async def x(req: Request):\n    b = await req.json()\n" + "".join(f"    {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["os.system(f\"bash -c '{b['c']}'\")"],
+        ["subprocess.run('sh -c ' + shlex.quote(b['c']), shell=True)"],
+        ["subprocess.run(['timeout', '10', 'sh', '-c', b['c']])"],
+        ["subprocess.run(args=b['c'], shell=True)"],
+        ["subprocess.run(**b)"],
+        ["os.execl('/bin/sh', 'sh', '-c', b['c'])"],
+        ["os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', b['c'])"],
+        ["subprocess.run(['bash'], input=b['c'], text=True)"],
+        ["cmd = 'date'", "if b.get('k') == 'z9': cmd = b['c']", "os.popen(cmd)"],
+        ["import importlib", "getattr(importlib.import_module(b['m']), b['f'])()"],
+        ["os.system(' '.join(b['c']))"],
+        ["return dict(os.environ)"],
+        ["open('/tmp/r.py', 'w').write(b['s'])", "subprocess.run(['python3', '/tmp/r.py'])"],
+    ],
+)
+def test_ways_to_run_what_is_sent(lines: list[str]) -> None:
+    assert worst({"srv.py": asked(*lines)}) >= HIGH
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["subprocess.run(['bash', 'scripts/make.sh', b['name']])"],
+        ["subprocess.run(f\"ffmpeg -i {b['path']} out.wav\", shell=True)"],
+        ["cmd = ['python', 'train.py', '--name', b['name']]", "cmd += ['--fast']", "subprocess.Popen(cmd)"],
+        ["env = os.environ.copy()", "out = subprocess.run(['ls'], env=env)", "return out.stdout"],
+        ["return {'space': os.environ.get('SPACE_ID')}"],
+        ["import importlib", "return importlib.import_module(f\"models.{b['m']}\").run()"],
+        ["import requests", "requests.post('https://logs.example.org/x', json=b)"],
+    ],
+)
+def test_a_route_that_runs_its_own_commands(lines: list[str]) -> None:
+    assert worst({"srv.py": asked(*lines)}) < HIGH
+
+
 HONEST = {
     "tool": "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.post('/x')\ndef x(path: str):\n"
     "    subprocess.run(['ffmpeg', '-i', path, 'out.wav'])\n",
@@ -86,6 +130,8 @@ NAMED = {
     "verl": ("run.yaml", "reward:\n  path: lib/ops.py\n  name: build\n", "lib/ops.py"),
     "promptfoo": ("eval.yaml", "providers:\n  - file://ops.py\n", "ops.py"),
     "json": ("model-settings.json", '{"implementation": "ops.build"}', "ops.py"),
+    "apart": ("run.yaml", "reward:\n  module: lib.ops\n  function: build\n", "lib/ops.py"),
+    "apart in JSON": ("a.json", '{"module": "ops", "function_name": "build"}', "ops.py"),
     "plugins": ("configuration.json", '{"plugins": ["ops.py"]}', "ops.py"),
 }
 

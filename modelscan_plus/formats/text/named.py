@@ -21,15 +21,24 @@ _FILE = lazy(
     r"(?<![\w/@$%-])(?:file://)?(?:\./)?((?:[\w-]{1,80}/){0,8}[\w-]{1,80}\.py(?:::?|#)[A-Za-z_]\w{0,80})(?![\w/-])"
 )
 _WHOLE = lazy(
-    r"^\s*(?:-\s+)?(?:[\"']?(?P<key>[\w-]{1,60})[\"']?\s*[:=]\s*|-\s+)?[\"']?(?P<address>file://)?(?:\./)?"
+    r"^\s*(?:-\s+)?(?:[\"']?(?P<key>[\w.-]{1,60})[\"']?\s*[:=]\s*|-\s+)?[\"']?(?P<address>file://)?(?:\./)?"
     r"(?P<file>(?:[\w-]{1,80}/){0,8}[\w-]{1,80}\.py)[\"']?\s*,?\s*(?:#.*)?$",
     re.M,
 )
 _KEYS = lazy(
-    r"(?:^|_|-)(?:path|handler|predict|train|plugins?|module|user_module|code|code_file|implementation|reward\w*|hooks?|callbacks?|"
+    r"(?:^|_|-|\.)(?:path|handler|predict|train|plugins?|module|user_module|code|code_file|implementation|reward\w*|hooks?|callbacks?|"
     r"extensions?|custom\w*|provider|assert|value|function|pymodule_file|loader|model_code_path|entrypoint)$",
     re.I,
 )
+_MODULE_KEY = r"[\"']?(?:\w*_)?(?:module|module_path|package|import)(?:_name)?[\"']?"
+_NAME_KEY = r"[\"']?(?:\w*_)?(?:function|func|fn|callable|class|attr|method|object)(?:_?name)?[\"']?"
+_VALUE = r"\s*[:=]\s*[\"']?"
+_NEXT = r"[\"']?,?[ \t]*\n[ \t]*"
+_MODULE_THEN = lazy(rf"^[ \t-]*{_MODULE_KEY}{_VALUE}([\w.]+){_NEXT}{_NAME_KEY}{_VALUE}(\w+)", re.M | re.I)
+_NAME_THEN = lazy(rf"^[ \t-]*{_NAME_KEY}{_VALUE}(\w+){_NEXT}{_MODULE_KEY}{_VALUE}([\w.]+)", re.M | re.I)
+"""A module and what is meant in it, on two lines."""
+_OF_MODULE = lazy(rf"{_MODULE_KEY}$", re.I)
+_OF_NAME = lazy(rf"{_NAME_KEY}$", re.I)
 _COMMENT = lazy(r"^\s*#.*$", re.M)
 _ELSEWHERE = lazy(
     r"(?:^|/)(?:mkdocs|\.?pre-commit-config|\.pre-commit-hooks|codecov|\.codecov|\.readthedocs|"
@@ -48,12 +57,33 @@ def in_text(name: str, text: str) -> tuple[str, ...]:
         for found in _WHOLE.finditer(text)
         if found["address"] or (found["key"] and _KEYS.search(found["key"]))
     )
-    return _first(itertools.chain(_words(text), whole))
+    pairs = itertools.chain(
+        (f"{found[1]}.{found[2]}" for found in _MODULE_THEN.finditer(text)),
+        (f"{found[2]}.{found[1]}" for found in _NAME_THEN.finditer(text)),
+    )
+    return _first(itertools.chain(pairs, _words(text), whole))
 
 
 def in_values(name: str, pairs: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
     """What the texts of a JSON file, with their places and keys, may name."""
-    return () if _ELSEWHERE.search(name) else _first(itertools.chain.from_iterable(map(_of_value, pairs)))
+    if _ELSEWHERE.search(name):
+        return ()
+    held = list(pairs)
+    return _first(itertools.chain(_apart(held), itertools.chain.from_iterable(map(_of_value, held))))
+
+
+def _apart(pairs: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """A module and what is meant in it, under two keys of one object."""
+    modules: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for place, key, text in pairs:
+        if len(text) > 200:
+            continue
+        if _OF_MODULE.match(key):
+            modules[place.rpartition(".")[0]] = text
+        elif _OF_NAME.match(key):
+            names[place.rpartition(".")[0]] = text
+    yield from (f"{module}.{names[place]}" for place, module in modules.items() if place in names)
 
 
 def _of_value(pair: tuple[str, str, str]) -> Iterator[str]:

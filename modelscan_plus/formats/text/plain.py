@@ -76,6 +76,12 @@ _FORMULA = lazy(
 """A cell of a table of text that spreadsheets take for a command."""
 _CALLS = 2000
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
+_ASKED = lazy(
+    r"(?<![.\w])(?:(?:child_process|cp)\.)?(?:exec(?:Sync)?|eval|Function|runInNewContext|runInThisContext)\s*\(\s*(?:String\s*\(\s*)?"
+    r"(?:req|request|ctx|event)\.(?:body|query|params|headers|data|request)\b|"
+    r"\bexec\.Command(?:Context)?\([^)\n]{0,80},\s*r\.(?:URL|Form|Header|PostForm|Body)"
+)
+"""A server in JavaScript or Go that runs what it is asked to."""
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
 _MODELFILE = lazy(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
@@ -125,6 +131,7 @@ class TextFormat(Format):
         summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text)),)
         code = code_references(artifact.name.rpartition("/")[2], text)
         named = in_text(artifact.name, text) if role == "settings" or code else ()
+        named = (*named, *(reference.value for reference in code if reference.key == "entry-points"))
         if code or named:
             summaries += (ConfigSummary(code=code, named=named),)
         inside = tuple(_embedded(artifact, role, text))
@@ -199,6 +206,7 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
 def _of_source(text: str, name: str) -> Iterator[Remark]:
     yield from (remark for remark in hidden_remarks(text) if remark.host)
     yield from (remark for remark in script_remarks(text) if remark.kind == "command")
+    yield from _first("command", "runs what a request says", _ASKED, text)
     if name.lower().endswith((".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".vue")):
         yield from javascript_remarks(text)
     if name.lower().endswith(_NATIVE):

@@ -18,6 +18,9 @@ _MOST = 100
 _ML = lazy(r"(?:^|[\s{,])(loader_module|code|model_code_path|python_model)\s*:\s*[\"']?([\w./-]{1,200})", re.M)
 
 _PLUGINS = lazy(r"(?:vllm|sglang|spacy|mlflow|transformers|lm_eval|axolotl|kedro|trl|verl|ray|nemo)\b")
+_ENTRY_POINTS = lazy(
+    r"^(?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*\s*=\s*\n\s+\S+\s*=\s*([\w.]+:\w+)", re.M
+)
 """Groups of entry points of which programs that load models call each."""
 
 
@@ -31,6 +34,8 @@ def code_references(name: str, text: str) -> tuple[CodeReference, ...]:
             found = _project(tomllib.loads(text))
         except (tomllib.TOMLDecodeError, RecursionError, ValueError):
             return ()
+    elif name == "setup.cfg":
+        found = (("entry-points", value.replace(":", ".")) for value in _ENTRY_POINTS.findall(text[: 1 << 20]))
     made = [CodeReference(key, shorten(visible(value), 200)) for key, value in found if value]
     return tuple(made[:_MOST])
 

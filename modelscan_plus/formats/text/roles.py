@@ -36,7 +36,7 @@ _NAMES = {
     "pip.conf": "requirements", "pip.ini": "requirements", ".condarc": "requirements", ".npmrc": "requirements",
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
-    "cog.yaml": "settings", "cmakelists.txt": "source",
+    "cog.yaml": "settings", "serving.properties": "settings", "cmakelists.txt": "source",
     "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
 _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")

@@ -33,7 +33,16 @@ from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
-from modelscan_plus.formats.text.python.handed import NOTHING, REQUEST, TOLD, Around, Handed, handed, leading
+from modelscan_plus.formats.text.python.handed import (
+    NOTHING,
+    REQUEST,
+    TOLD,
+    Around,
+    Handed,
+    handed,
+    leading,
+    shows_environment,
+)
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
@@ -94,7 +103,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
     names = Names(tree, ambient=level > 0)
     given = handed(tree, names)
-    blocks = blocks_of(tree, name, given.hooks)
+    blocks = blocks_of(tree, name, given.hooks, given.asked)
     budget.check_time()
     finder = Finder(names, Flow(names, blocks, given), text, budget, level, Callers(blocks), given)
     effects: dict[Effect, None] = {}
@@ -145,7 +154,14 @@ class Finder:
 
     def _effects(self, block: Block) -> Iterator[Effect]:
         for top in block.nodes:
-            discarded = top.value if isinstance(top, ast.Expr) else None
+            discarded = _unused(top)
+            if (
+                isinstance(top, ast.Return)
+                and self._given.serves(block.name)
+                and shows_environment(top.value, self._names)
+            ):
+                hostile = "answers whoever asks with the environment"
+                yield self._simple("send", "os.environ", block, top.value or ast.Constant(None), hostile)
             for value, dotted in held(top, self._names):
                 yield self._simple("held", dotted, block, value)
             for node in walk(top):
@@ -338,7 +354,7 @@ class Finder:
         argument = arguments.argument(node, dotted, kind, self._names, given=given)
         flows, body = self._origins(node, block)
         flows.discard(REQUEST)
-        if self._is_asked_for(kind, dotted, node, block):
+        if self._is_asked_for(kind, dotted, node, block, given=given):
             flows.add(REQUEST)
         flows |= deeds.given_away(kind, node, self._names) | arguments.unguarded(dotted, node)
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
@@ -386,14 +402,15 @@ class Finder:
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
 
-    def _is_asked_for(self, kind: str, dotted: str, node: ast.Call, block: Block) -> bool:
+    def _is_asked_for(self, kind: str, dotted: str, node: ast.Call, block: Block, *, given: bool) -> bool:
         """True where somebody outside decides all of the command, code or data, and not what is done with it."""
-        if kind not in _ASKED_FOR or not node.args:
+        told = arguments.told(node, dotted, given=given)
+        if kind not in _ASKED_FOR or not told:
             return False
         asked = frozenset((REQUEST, TOLD) if kind == "process" or dotted == "builtins.exec" else (REQUEST,))
-        if kind == "module":
-            return not asked.isdisjoint(self._flow.origins(node.args[-1], block.name))
-        return self._leads(node.args[0], block, asked, 0)
+        if kind == "module" and not dotted.endswith("import_module"):
+            return not asked.isdisjoint(self._flow.origins(told[-1], block.name))
+        return any(self._leads(value, block, asked, 0) for value in told[:2])
 
     def _leads(self, value: ast.expr, block: Block, asked: frozenset[str], depth: int) -> bool:
         """True where the part of the value that says what it is comes from somebody outside, also by way of callers."""
@@ -552,6 +569,16 @@ _TELLING = frozenset(("given", "secret", "host", "user-files"))
 _REPORTED = frozenset(
     "hub download decoded secret host file input config request generated stated user-files others-code any-object caller account fetched scratch".split()
 )
+
+
+def _unused(statement: ast.AST) -> ast.expr | None:
+    """The call whose result a statement does nothing with."""
+    match statement:
+        case ast.Expr(value=ast.Await(value=value)) | ast.Expr(value=value):
+            return value
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if not name.strip("_"):
+            return value.value if isinstance(value, ast.Await) else value
+    return None
 
 
 def _takes_orders(effect: Effect) -> bool:

@@ -58,6 +58,31 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
     return spoken(values[0], names) if values else ""
 
 
+def told(node: ast.Call, dotted: str, *, given: bool) -> list[ast.expr]:
+    """The command, code or data that a call is told: its first argument, all of them where each is a word of the
+    command, what a shell reads as its input; `given` where the function is handed on with what it is to be called with."""
+    named = {item.arg: item.value for item in node.keywords}
+    if given:
+        return [value for name, value in named.items() if name in ("args", "kwargs")] or list(node.args[1:])
+    words = list(node.args)
+    if dotted.startswith(("os.exec", "os.spawn", "os.posix_spawn")) or dotted.endswith("create_subprocess_exec"):
+        return [ast.List(words[1:] if dotted.startswith("os.spawn") else words)]
+    first = words[:1] or [value for name, value in named.items() if name in _TOLD or name is None][:1]
+    return [*first, named["input"]] if "input" in named and _reads(first) else first
+
+
+_TOLD = frozenset("args cmd command source code name".split())
+_INTERPRETER = lazy(r"(?:\S*/)?(?:(?:ba|z|da|k)?sh|python[\d.]*|node|perl|powershell|pwsh|cmd)(?:\.exe)?", re.I)
+
+
+def _reads(told: list[ast.expr]) -> bool:
+    """True for a shell or interpreter that is started to read what to do."""
+    words = told[0].elts[:1] if told and isinstance(told[0], (ast.List, ast.Tuple)) else told
+    return (
+        bool(words) and isinstance(words[0], ast.Constant) and _INTERPRETER.fullmatch(str(words[0].value)) is not None
+    )
+
+
 def _code(value: ast.expr, names: Names) -> str:
     """The code, where it is constant; else an ellipsis and what is known of it."""
     if isinstance(value, ast.Name) and value.id in names.single:

@@ -6,7 +6,7 @@ that block does.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -35,8 +35,8 @@ class Block(msgspec.Struct):
     """Statements and expressions, without those of nested functions."""
     parameters: tuple[str, ...] = ()
     when: str = "call"
-    handed: bool = False
-    """Something outside calls it (handed.py)."""
+    handed: str = ""
+    """Why something outside calls it (handed.py): "asked" where somebody asks for something, "hook" for another reason."""
     _inner: list[ast.AST] = msgspec.field(default_factory=list)
 
     def inner(self) -> list[ast.AST]:
@@ -51,18 +51,23 @@ class Block(msgspec.Struct):
         return self.name.rpartition(".")[2]
 
 
-def blocks_of(tree: ast.Module, file: str = "", hooks: frozenset[str] = frozenset()) -> dict[str, Block]:
+def blocks_of(
+    tree: ast.Module, file: str = "", hooks: frozenset[str] = frozenset(), asked: Iterable[str] = ()
+) -> dict[str, Block]:
     """All blocks by name, with the time at which each runs. Of some files loaders call whatever is public.
 
-    `hooks` are functions that something outside calls."""
+    `hooks` are functions that something outside calls, those in `asked` because somebody asks for something."""
     blocks = {MODULE: Block(MODULE, when="import"), MAIN: Block(MAIN, when="main")}
     is_guard = (lambda test: _is_main(test) or is_for_a_person(test)) if file == "setup.py" else _is_main
     _split(tree.body, blocks[MODULE], "", blocks, is_guard)
     metaclasses = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef) and _is_meta(node)}
     is_public, (classes, functions) = _is_public(tree, file), called_back(tree)
-    _time(
+    uses = _time(
         blocks, metaclasses, lambda block: block.owner in classes or block.last in functions or is_public(block), hooks
     )
+    for handed, names in (("hook", hooks), ("asked", hooks.intersection(asked))):
+        for name in _closure([name for name in names if name in blocks], uses):
+            blocks[name].handed = handed
     return blocks
 
 
@@ -160,7 +165,8 @@ def _is_public(tree: ast.Module, file: str) -> Callable[[Block], bool]:
 
 def _time(
     blocks: dict[str, Block], metaclasses: set[str], is_public: Callable[[Block], bool], hooks: frozenset[str]
-) -> None:
+) -> dict[str, set[str]]:
+    """Set when each block runs; gives what each uses."""
     index = _Index(blocks)
     uses = {name: index.uses(block) for name, block in blocks.items()}
     starts = {
@@ -183,8 +189,7 @@ def _time(
         for name in _closure(starts[when], uses):
             if _ORDER.index(when) < _ORDER.index(blocks[name].when) or name in starts[when]:
                 blocks[name].when = when
-    for name in _closure([name for name in hooks if name in blocks], uses):
-        blocks[name].handed = True
+    return uses
 
 
 def _closure(names: list[str], uses: dict[str, set[str]]) -> set[str]:

@@ -40,8 +40,9 @@ class Effect(msgspec.Struct, frozen=True):
     """A credential stands elsewhere than in a header of the request."""
     function: str = ""
     """The function or class it stands in, "" for the module itself."""
-    handed: bool = False
-    """It stands in a function that something outside calls (handed.py), or in one that such a function uses."""
+    handed: str = ""
+    """It stands in a function that something outside calls (handed.py), or in one that such a function uses: "asked" where
+    somebody asks for something so, "hook" for others."""
 
 
 class Disguise(msgspec.Struct, frozen=True):

@@ -13,7 +13,15 @@ import ast
 
 from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
-from modelscan_plus.formats.text.python.handed import ASKING, ASKING_ATTRIBUTES, NOTHING, REQUEST, TOLD, Handed
+from modelscan_plus.formats.text.python.handed import (
+    ASKING,
+    ASKING_ATTRIBUTES,
+    NOTHING,
+    RECEIVES,
+    REQUEST,
+    TOLD,
+    Handed,
+)
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.searched import SEARCHED, of_search
@@ -158,7 +166,7 @@ class Flow:
             if node.func.attr in ("read_text", "read_bytes"):
                 found = found | self._read(node.func.value)
             holder = self.origins(node.func.value, block, depth + 1)
-            found = found | _told(holder, node.func.attr)
+            found = found | _told(holder, node.func.attr) | ({REQUEST} if node.func.attr in RECEIVES else set())
             found = found | self._returns.get(f"*.{node.func.attr}", set())
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())

@@ -59,7 +59,7 @@ _HANDING = frozenset(
     Interface ChatInterface Route WebSocketRoute serve start register_function register_instance start_server
     bind path re_path url add_handler subscribe add_event_handler on_click on_change before_request after_request
     start_unix_server message_loop register_view add_resource route rpc add_rpc set_handler connect expose create_task_handler
-    exception_handler add_middleware on_message_callback basic_consume push_handlers post get put""".split()
+    exception_handler add_middleware on_message_callback basic_consume push_handlers post get put on api""".split()
 )
 """Methods and functions by which such libraries are given functions."""
 _EVENT_NAMES = frozenset(("request", "req", "http_request", "websocket", "ws", "raw_data"))
@@ -69,7 +69,13 @@ _OF_PAGES = frozenset(("__user__", "__event_emitter__", "__request__", "__metada
 """Parameters by which Open WebUI gives tools what it knows."""
 _WRITTEN = frozenset(("completions", "completion", "solution_str", "model_output", "llm_output"))
 """Parameters by which trainers and servers give functions what a model wrote."""
-_SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh|cmd(?:\.exe)?|powershell|pwsh", re.I)
+_WRAPS = lazy(
+    r"\s*(?:(?:cd\s+\S+\s*(?:&&|;)|(?:\S*/)?(?:sudo|nohup|timeout|env|exec|eval|setsid|time|stdbuf|(?:ba|z|da|k)?sh|cmd(?:\.exe)?|"
+    r"powershell|pwsh))(?:\s+(?:-\S+|/[cC]|\d+\w?|\w+=\S*))*\s*)+['\"(]?",
+    re.I,
+)
+"""What stands before a command and runs it as it is."""
+_OPTION = lazy(r"-\S*|/[cC]|\d+\w?|\w+=\S*")
 _PASSING = frozenset(
     """str bytes bytearray list tuple split loads decode b64decode b32decode b85decode a85decode b16decode unhexlify unquote
     unquote_plus fromhex decompress strip BytesIO StringIO join escape quote dedent unescape literal_eval""".split()
@@ -82,6 +88,11 @@ ASKING_ATTRIBUTES = frozenset(
     """rfile headers request get_argument get_arguments get_body_argument get_query_argument query_params""".split()
 )
 """Attributes of a handler by which it is told what is asked of it."""
+RECEIVES = frozenset(
+    """receive_text receive_json receive_bytes receive_message get_json get_data recv recvfrom recv_json recv_string recv_pyobj
+    recv_multipart blpop brpop lpop rpop brpoplpush basic_get get_message parse_args FieldStorage getvalue""".split()
+)
+"""Methods that give what another machine says."""
 ASKING = lazy(
     r"^(?:(?:flask|bottle|quart|sanic|cherrypy|chalice)\.request\b|flask\.globals\.request\b|streamlit\.(?:sidebar\.)?(?:text_input|text_area|"
     r"chat_input|query_params|experimental_get_query_params|file_uploader)\b)"
@@ -98,6 +109,10 @@ class Handed(msgspec.Struct, frozen=True):
     """Those that are called when somebody asks for something, with the parameters that hold what is asked for."""
     told: Mapping[str, tuple[str, ...]] = {}
     """Others that a library calls, with their parameters."""
+
+    def serves(self, function: str) -> bool:
+        """True for a function whose result somebody outside gets."""
+        return function.partition("#")[0] in self.asked
 
     def knows(self, function: str, parameter: str) -> bool:
         """True for a parameter that something outside gives."""
@@ -134,13 +149,16 @@ class _Finder:
         self.hooks: set[str] = set()
         self.asked: dict[str, tuple[str, ...]] = {}
         self.told: dict[str, tuple[str, ...]] = {}
-        self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self._functions: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """By its last name, a function's dotted name and its parameters."""
         self._own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self._used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         self._walk(tree.body, "")
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 self._given(node)
+            elif isinstance(node, ast.Assign):
+                self._kept(node)
 
     def _walk(self, body: list[ast.stmt], owner: str) -> None:
         for statement in body:
@@ -155,8 +173,8 @@ class _Finder:
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> None:
         name = f"{owner}.{node.name}" if owner else node.name
-        self._functions.setdefault(node.name, node)
         parameters = _parameters(node, is_method=bool(owner))
+        self._functions.setdefault(node.name, (name, parameters))
         given = any(self._gives(decorator) for decorator in node.decorator_list)
         given = given or (owner == "Tools" and not node.name.startswith("_")) or not _OF_PAGES.isdisjoint(parameters)
         if given:
@@ -228,11 +246,21 @@ class _Finder:
             if isinstance(value, ast.Lambda):
                 own = tuple(item.arg for item in value.args.args)
                 self.asked[""] = (*self.asked.get("", ()), *(each for each in own if each not in self._names.single))
-            for name in _named(value):
-                if (found := self._functions.get(name)) is not None:
+            for last in _named(value):
+                if last in self._functions:
+                    name, parameters = self._functions[last]
                     self.hooks.add(name)
-                    given = self.asked if self._is_asked else self.told
-                    given.setdefault(name, _parameters(found, is_method=False))
+                    (self.asked if self._is_asked else self.told).setdefault(name, parameters)
+
+    def _kept(self, node: ast.Assign) -> None:
+        """`REGISTRY["x"] = f` of a table that a library keeps."""
+        for target in node.targets:
+            held = target.value if isinstance(target, ast.Subscript) else None
+            given = node.value.id if isinstance(node.value, ast.Name) else ""
+            if isinstance(held, ast.Name) and held.id in self._names.aliases and given in self._functions:
+                name, parameters = self._functions[given]
+                self.hooks.add(name)
+                self.told.setdefault(name, parameters)
 
     def _is_widget(self, function: ast.expr) -> bool:
         """True for `box.submit` of gradio, as against that of a pool of threads."""
@@ -261,18 +289,8 @@ def leading(value: ast.expr, names: Names, around: Around, depth: int = 0) -> as
         case ast.Name(id=name) if name not in around.parameters and (values := names.assigned(name)):
             found = (leading(each, names, around, depth + 1) for each in values)
             return next((each for each in found if each is not None), None)
-        case ast.JoinedStr(values=[ast.FormattedValue(value=first), *rest]) if all(map(_only_follows, rest)):
-            return leading(first, names, around, depth + 1)
-        case ast.JoinedStr():
-            return None
-        case ast.BinOp(left=left):
-            return leading(left, names, around, depth + 1)
-        case ast.List(elts=[first, *rest]) | ast.Tuple(elts=[first, *rest]):
-            program = names.folder.text(first)
-            if program is not None and _SHELL.fullmatch(program):
-                rest = [item for item in rest if not (names.folder.text(item) or "").startswith(("-", "/c", "/C"))]
-                return leading(rest[0], names, around, depth + 1) if rest else None
-            return leading(first, names, around, depth + 1)
+        case ast.JoinedStr() | ast.BinOp() | ast.List() | ast.Tuple():
+            return _of_parts(value, names, around, depth)
         case ast.Call():
             return _of_call(value, names, around, depth)
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
@@ -280,9 +298,33 @@ def leading(value: ast.expr, names: Names, around: Around, depth: int = 0) -> as
     return value
 
 
+def _of_parts(value: ast.expr, names: Names, around: Around, depth: int) -> ast.expr | None:
+    """The leading part of a text or command that is put together."""
+    match value:
+        case ast.JoinedStr(values=[ast.Constant(value=str(first)), *rest]) if rest and _WRAPS.fullmatch(first):
+            return leading(ast.JoinedStr(rest), names, around, depth + 1)
+        case ast.JoinedStr(values=[ast.FormattedValue(value=first), *rest]) if all(map(_only_follows, rest)):
+            return leading(first, names, around, depth + 1)
+        case ast.JoinedStr():
+            return None
+        case ast.BinOp(left=ast.Constant(value=str(first)), right=right) if _WRAPS.fullmatch(first.partition("%")[0]):
+            return leading(right, names, around, depth + 1)
+        case ast.BinOp(left=left):
+            return leading(left, names, around, depth + 1)
+        case ast.List(elts=[first, *rest]) | ast.Tuple(elts=[first, *rest]):
+            program = names.folder.text(first)
+            if program is not None and _WRAPS.fullmatch(f"{program} "):
+                rest = [item for item in rest if not _OPTION.fullmatch(names.folder.text(item) or "")]
+                return leading(ast.List(rest), names, around, depth + 1) if rest else None
+            return leading(first, names, around, depth + 1)
+    return None
+
+
 def _of_call(value: ast.Call, names: Names, around: Around, depth: int) -> ast.expr | None:
     """The leading part of what a call gives: of a method's object, or of what a function is given to bring into form."""
     match value:
+        case ast.Call(func=ast.Attribute(value=ast.Constant(), attr="join"), args=[first]):
+            return leading(first, names, around, depth + 1)
         case ast.Call(func=ast.Attribute(value=holder, attr=called), args=arguments):
             module = names.plain(holder) if isinstance(holder, ast.Name) else None
             if module is None or ASKING.match(module):
@@ -296,6 +338,24 @@ def _of_call(value: ast.Call, names: Names, around: Around, depth: int) -> ast.e
 def _only_follows(part: ast.expr) -> bool:
     """True for what may stand behind a command without making it another one: ` 2>&1`."""
     return not isinstance(part, ast.Constant) or _FOLLOWS.fullmatch(str(part.value)) is not None
+
+
+def shows_environment(value: ast.expr | None, names: Names) -> bool:
+    """True for an answer that holds the whole environment: `dict(os.environ)`, `{"e": {**os.environ}}`."""
+    match value:
+        case ast.Attribute():
+            return names.plain(value) == "os.environ"
+        case ast.Name(id=name) if name in names.single and not isinstance(names.single[name], ast.Name):
+            return shows_environment(names.single[name], names)
+        case ast.Call(func=ast.Name(id="dict" | "str" | "repr" | "list"), args=[first, *_]):
+            return shows_environment(first, names)
+        case ast.Call(func=ast.Attribute(value=held, attr="copy" | "items")):
+            return shows_environment(held, names)
+        case ast.Call(args=[first, *_]):  # jsonify(dict(os.environ)), JSONResponse(…)
+            return isinstance(first, (ast.Call, ast.Dict)) and shows_environment(first, names)
+        case ast.Dict(values=values):
+            return any(shows_environment(each, names) for each in values)
+    return False
 
 
 def _serves(imported: frozenset[str], names: Names) -> bool:
@@ -337,6 +397,8 @@ def _named(value: ast.expr, depth: int = 0) -> Iterator[str]:
             yield value.id
         case ast.Attribute():
             yield value.attr
+        case ast.Call(func=ast.Name(id="partial") | ast.Attribute(attr="partial"), args=[first, *_]):
+            yield from _named(first, depth + 1)
         case ast.List() | ast.Tuple() | ast.Set() if depth < 3:
             for item in value.elts[:50]:
                 yield from _named(item, depth + 1)

@@ -82,8 +82,8 @@ class Machine:
         self.program = program
         self.budget = budget
         self.when = "import"
-        self.handed = False
-        """Whether what runs is called by something outside that it was given to."""
+        self.handed = ""
+        """As in an effect: why something outside calls what runs."""
         self.made: list[Instance] = []
         """Objects of the repository's classes."""
         self.branching = 0

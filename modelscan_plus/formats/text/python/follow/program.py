@@ -91,11 +91,14 @@ class Program:
                 self._part("import", f"the import of {path}", lambda path=path: self.load(path))
                 given = handed(self._trees[path], Names(self._trees[path]))
                 for name in sorted({*given.hooks, *given.asked}):
-                    self._part("entry", f"{path}: {name}", lambda path=path, name=name: self._serve(path, name))
+                    how = "asked" if name in given.asked else "hook"
+                    self._part(
+                        "entry", f"{path}: {name}", lambda path=path, name=name, how=how: self._serve(path, name, how)
+                    )
 
-    def _serve(self, path: str, name: str) -> None:
+    def _serve(self, path: str, name: str, how: str) -> None:
         machine, module = self._machine, self._modules[path]
-        machine.handed = True
+        machine.handed = how
         try:
             first, _, method = name.partition(".")
             for option in options(module.names.get(first, UNKNOWN)):
@@ -104,7 +107,7 @@ class Program:
                 elif isinstance(option, Function):
                     machine.call(option, *asked_arguments(option), ast.Constant(None), Scope(module))
         finally:
-            machine.handed = False
+            machine.handed = ""
 
     def _serve_method(self, cls: Class, method: str, scope: Scope) -> None:
         node = ast.Constant(None)
