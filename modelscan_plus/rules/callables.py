@@ -19,6 +19,17 @@ def _modern(module: str, name: str) -> tuple[str, str]:
     return IMPORT_MAPPING.get(module, module), name
 
 
+_STILL_KNOWN = frozenset(("__builtin__", "copy_reg", "exceptions", "cPickle"))
+"""Modules of Python 2 that readers know by these names."""
+
+
+def spoken(module: str, name: str) -> str:
+    """The dotted name as a reader knows it: protocol 2 writes `commands.run` for what is `subprocess.run`."""
+    if module not in _STILL_KNOWN:
+        module, name = _modern(module, name)
+    return f"{module}.{name}"
+
+
 _TORCHSCRIPT = "__torch__"
 """Classes of a TorchScript archive stand under this name, which only its own reader resolves; it is no package."""
 

@@ -12,7 +12,7 @@ from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global, Items, 
 from modelscan_plus.formats.stdlib import STDLIB
 from modelscan_plus.rules.acting_states import evaluated_text, judge_state
 from modelscan_plus.rules.allowlist import Permit, is_listed_library
-from modelscan_plus.rules.callables import Known, Standing, known
+from modelscan_plus.rules.callables import Known, Standing, known, spoken
 from modelscan_plus.rules.dtypes import is_dtype, judge_dtype
 from modelscan_plus.rules.guards import judge_arguments, judge_cost
 from modelscan_plus.rules.pickle_states import (
@@ -105,7 +105,7 @@ class _Judge:
     def imported(self, effect: Global) -> None:
         """A name that is imported; what calls make of it was judged before."""
         status = known(effect.module, effect.name)
-        subject, shown = _subject(effect), visible(shorten(effect.dotted, 120))
+        subject, shown = _subject(effect), visible(shorten(spoken(effect.module, effect.name), 120))
         if effect.opcode.startswith("EXT") and effect.module == "copyreg extension":
             self._add(
                 Concern.EXTENSION,
@@ -230,7 +230,7 @@ class _Judge:
             self._add(Concern.COMPUTED_CALL, call, COMPUTED, "calls a name that the pickle puts together at run time")
             return
         status = known(function.module, function.name)
-        subject, shown = _subject(function), visible(shorten(function.dotted, 120))
+        subject, shown = _subject(function), visible(shorten(spoken(function.module, function.name), 120))
         rebuild = call.opcode in _REBUILDS
         text = f"{shown}({shorten(render.arguments(call), 160)})"
         if function.name == "add_extension":

@@ -388,6 +388,7 @@ def findings_of(data: bytes) -> tuple[Finding, ...]:
 def test_a_name_of_python_2_is_judged_by_what_it_is_called_today() -> None:
     assert not above_info(inspect(b"\x80\x02cUserDict\nUserDict\n)\x81}b."))
     assert worst(b"ccommands\ngetoutput\n(Vid\ntR") == "critical"
+    assert "calls subprocess.getoutput(" in findings_of(b"ccommands\ngetoutput\n(Vid\ntR.")[0].message
 
 
 ADD = asm.name("sympy.core.add", "Add")
