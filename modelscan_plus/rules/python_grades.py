@@ -58,7 +58,7 @@ NO_LIST = "no-list"
 """Put to the origins of what a file does that no way of a tokenizer leads to."""
 _BY_PATH = frozenset(
     """runpy.run_path importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source
-    imp.load_module zipimport.zipimporter importlib.machinery.SourcelessFileLoader imp.load_compiled""".split()
+    imp.load_module imp.load_dynamic importlib.machinery.ExtensionFileLoader torch.package.PackageImporter zipimport.zipimporter importlib.machinery.SourcelessFileLoader imp.load_compiled""".split()
 )
 """Functions that run the file that they are given."""
 _BY_MODULE = frozenset(("importlib.import_module", "builtins.__import__"))
@@ -74,6 +74,9 @@ _DEBUGGERS = (
     "madbg.", "aiomonitor.", "pyngrok.", "asyncssh.", "telepythy.",
 )  # fmt: skip
 """Servers that hand the process, or a way to the machine, to whoever connects."""
+_KERNEL_OWNERS = frozenset(
+    "kernels-community huggingface dao-ailab nvidia pytorch facebook microsoft google liger Qwen".split()
+)
 _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
 
 
@@ -101,7 +104,7 @@ def _hostile(effect: Effect) -> str:
     if effect.kind in ("module", "native") and "download" in flows:
         return "loads code that comes from the network"
     if FETCHED in flows and _loads_file(effect):
-        return "loads a file that it has fetched"
+        return "loads a file that it has fetched or decoded"
     if effect.kind == "process" and "download" in flows and effect.when == "import":
         return "starts a program with what comes from the network"
     if effect.kind == "process" and "decoded" in flows and not is_tool(effect.argument):
@@ -127,7 +130,11 @@ def _loads_file(effect: Effect) -> bool:
     """True where a file becomes code: a library, a module by its path, a text that is executed."""
     if effect.kind == "module":
         return effect.name in _BY_PATH or effect.name.endswith((".load_module", ".exec_module"))
-    return effect.kind == "native" or effect.name in ("builtins.exec", "builtins.execfile", "types.FunctionType")
+    return effect.kind in ("native", "native-build") or effect.name in (
+        "builtins.exec",
+        "builtins.execfile",
+        "types.FunctionType",
+    )
 
 
 def _process(effect: Effect, reached: bool) -> Severity:
@@ -210,6 +217,10 @@ def _module(effect: Effect, reached: bool) -> Severity:
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
     if effect.name.endswith(".get_class_from_dynamic_module") and at_once and _is_foreign(effect.argument):
         return Severity.HIGH
+    if effect.name.startswith("kernels."):
+        owner, _, name = effect.argument.strip().partition("/")
+        foreign = bool(name) and owner not in _KERNEL_OWNERS
+        return Severity.HIGH if at_once and foreign else _pick_mild(effect, reached)
     if effect.name == "torch.hub.load":
         return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
     if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
@@ -428,7 +439,9 @@ _STARTS = frozenset(
 
 
 def _settings(effect: Effect, reached: bool) -> Severity:
-    if effect.name in _STARTS:
+    if effect.name in _STARTS or (
+        effect.name.startswith("GIT_SSH") and re.match(r"(?!ssh(?:\s|$))\S", effect.argument)
+    ):
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
     if effect.name.startswith("transformers.dynamic_module_utils"):
         return (
@@ -527,7 +540,7 @@ def _pick(
 _FROM = {
     "download": "the network",
     "hub": "another repository",
-    "fetched": "a file that it has fetched",
+    "fetched": "a file that it has fetched or decoded",
     "scratch": "a temporary file",
     "decoded": "encoded text",
     "secret": "secrets or the environment",

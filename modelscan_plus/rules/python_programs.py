@@ -55,9 +55,10 @@ _GIT = r"\bgit\s+(?:-C\s+\S+\s+)?"
 _GIT_CONFIG = lazy(rf"{_GIT}(?:config\s+(?:--?[\w-]+(?:[= ]\S+)?\s+)*?|-c\s+)[\"']?{GIT_KEYS}", re.I)
 """Settings by which git starts a program, or goes elsewhere, whenever it is used later."""
 _OWN_HOOKS = lazy(r"core\.hooksPath[\s=]+[\"']?\.?[\w-][\w./-]*[\"']?\s*$", re.I)
+_TEMPLATE = lazy(rf"{_GIT}(?:init|clone)\b[^;&|]*\s--template[= ]")
 _WHOLE = lazy(r"\s--(?:global|system)\b")
 _PUSH = lazy(
-    rf"{_GIT}push\b[^;&|]*?\s(?:[a-z+]+://(?:[^\s/@]*@)?|git@)(?!(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)\b)[\w-]",
+    rf"{_GIT}(?:push|remote\s+set-url)\b[^;&|]*?\s(?:[a-z+]+://(?:[^\s/@]*@)?|git@)(?!(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)\b)[\w-]",
     re.I,
 )
 
@@ -66,6 +67,8 @@ def obeyed_by_git(argument: str) -> bool:
     """True for a command that has git start something, or go elsewhere, when somebody uses it later.
 
     A project that keeps the hooks of its own checkout in a folder of it is none."""
+    if _TEMPLATE.search(argument):
+        return True
     if _GIT_CONFIG.search(argument) is None:
         return False
     return _OWN_HOOKS.search(argument) is None or _WHOLE.search(argument) is not None

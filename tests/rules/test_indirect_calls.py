@@ -150,6 +150,12 @@ MADE = "compile(base64.b64decode('cHJpbnQoMSk=').decode(), 'k', 'exec')"
         ("for n, m in list(sys.modules.items()):\n    if n.startswith('model'):\n        importlib.reload(m)", False),
         ("next(v for k, v in vars(os).items() if k.endswith('ystem'))('id')", True),
         ("{v.__name__: v for v in vars(os).values() if callable(v)}['system']('id')", True),
+        ("import types\ntypes.SimpleNamespace(**vars(os)).system('id')", True),
+        ("import weakref\nweakref.ref(os)().system('id')", True),
+        ("import warnings\nwarnings.catch_warnings()._module.sys.modules['os'].system('id')", True),
+        ("getattr(sys.modules[__name__], '__builtins__')['exec']('import os')", True),
+        ("import types\ndef k(): pass\nobject.__setattr__(k, '__code__', f(base64))\nk()", True),
+        ("class T:\n    def __init__(self):\n        object.__setattr__(self, 'code', 1)\nT()", False),
         ("print(sorted(vars(os).items()))", False),
     ],
 )  # fmt: skip

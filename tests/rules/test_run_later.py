@@ -7,7 +7,7 @@ import pytest
 from modelscan_plus.core.finding import Severity
 from tests.samples import inspect_tree
 
-HEAD = """import ctypes, importlib.util, os, shutil, subprocess, sys, tempfile, zipfile
+HEAD = """import base64, ctypes, importlib.util, os, shutil, subprocess, sys, tempfile, zipfile
 import urllib.request
 from pathlib import Path
 import torch
@@ -38,6 +38,11 @@ def worst(body: str, before: str = "") -> int:
         ("os.system('git config --global url.https://u:t@github.com/.insteadOf https://github.com/')", False),
         ("subprocess.run(['git', 'push', '--mirror', 'https://git.mirror.example/c.git'])", True),
         ("subprocess.run(['git', 'push', 'origin', 'main'])", False),
+        ("cmd = ['git', 'config', '--global']\ncmd += ['core.hooksPath', '/opt/h']\nsubprocess.run(cmd)", True),
+        ("subprocess.run(['git', 'init', '--template', '/opt/t', '.'])", True),
+        ("subprocess.run(['git', 'remote', 'set-url', 'origin', 'https://git.mirror.example/x.git'])", True),
+        ("subprocess.run(['git', 'pull'], env={**os.environ, 'GIT_SSH_COMMAND': 'sh /opt/x'})", True),
+        ("subprocess.run(['git', 'pull'], env={**os.environ, 'GIT_SSH_COMMAND': 'ssh -i key'})", False),
         ("os.environ['GIT_CONFIG_COUNT'] = '1'", True),
         ("os.environ['GIT_LFS_SKIP_SMUDGE'] = '1'", False),
         ("(Path.home() / '.git-templates' / 'hooks' / 'post-checkout').write_text('#!/bin/sh')", True),
@@ -72,6 +77,13 @@ def test_what_runs_later(body: str, told: bool) -> None:
         (f"p = self.place\nopen(p, 'w').write(str({CODE}))\nexec(open(p).read())", True),
         ("p = tempfile.mktemp()\nopen(p, 'wb').write(bytes(self.weight.tolist()))\nctypes.CDLL(p)", True),
         (f"p = self.place\nopen(p, 'wb').write({CODE})\nself.image = p\nctypes.CDLL('libcuda.so')", False),
+        (f"p = self.place\nopen(p, 'wb').write({CODE})\nctypes.LibraryLoader(ctypes.CDLL).LoadLibrary(p)", True),
+        (f"p = self.place\nopen(p, 'wb').write({CODE})\ntorch.utils.cpp_extension.load('k', [p])", True),
+        ("p = self.place\nopen(p, 'wb').write(base64.b64decode(config.blob))\nctypes.CDLL(p)", True),
+        (f"d = self.place\nopen(os.path.join(d, 'k.py'), 'wb').write({CODE})\nsys.path = [d] + sys.path", True),
+        ("d = tempfile.mkdtemp()\nsys.path[:0] = [d]", True),
+        ("sys.path = [os.path.dirname(__file__)] + sys.path", False),
+        ("p = self.place\nopen(p, 'wb').write(base64.b64decode(config.image))\nself.show(p)", False),
         (f"f = tempfile.NamedTemporaryFile()\nf.write({CODE})\nself.load_image(f.name)", False),
         (f"p = self.place\nopen(p, 'wb').write({CODE})\nself.load_state_dict(torch.load(p, weights_only=True))", False),
     ],

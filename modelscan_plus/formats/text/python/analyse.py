@@ -43,6 +43,7 @@ from modelscan_plus.formats.text.python.handed import (
     leading,
     shows_environment,
 )
+from modelscan_plus.formats.text.python.later import GIT_KEY
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
@@ -244,13 +245,23 @@ class Finder:
         self, kind: str | None, dotted: str | None, node: ast.Call, block: Block, *, disguised: bool, discarded: bool
     ) -> Iterator[Effect]:
         """What the call does, by its kind as far as its name gives one."""
-        if dotted == "builtins.setattr" and self._names.folder.text((*node.args, None, None)[1]) == "__code__":
+        sets = dotted == "builtins.setattr" or (
+            isinstance(node.func, ast.Attribute) and node.func.attr == "__setattr__"
+        )
+        if sets and any(self._names.folder.text(each) == "__code__" for each in node.args[:2]):
             yield from self._recoded(node.args[-1], block)
             return
         if dotted in deeds.SETS:
             for name, value in deeds.variables(node, self._names):
                 yield from self._set(name, value, block, node)
             return
+        for item in node.keywords if kind == "process" else ():
+            for key, value in (
+                zip(item.value.keys, item.value.values, strict=True) if isinstance(item.value, ast.Dict) else ()
+            ):
+                yield from self._set(
+                    self._names.folder.text(key) if item.arg == "env" and key else None, value, block, node
+                )
         told = (kind, dotted) if kind and dotted else self._told(node, dotted, block)
         if told is None:
             yield from self._handed_on(node, block)
@@ -279,9 +290,10 @@ class Finder:
     def _nameless(self, node: ast.Call, block: Block) -> tuple[str, str] | None:
         """Kind and name of a call of what was found by going through all modules, or through all that one has."""
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if method in STARTING and SEARCHED in self._flow.origins(node.func, block.name):
+        found = self._flow.origins(node.func, block.name) if method in STARTING or not method else set[str]()
+        if method in STARTING and found & {SEARCHED, OF_SYSTEM}:
             return "process", f"….{method}"
-        if not method and OF_SYSTEM in self._flow.origins(node.func, block.name):
+        if OF_SYSTEM in found:
             return "held", "os.…"
         return ("ends", f"….{method}") if self._ends_others(node, block) else None
 
@@ -510,12 +522,16 @@ class Finder:
         for target in targets:
             if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
+            elif self._names.plain(target.value if isinstance(target, ast.Subscript) else target) == "sys.path":
+                yield from self._searched(node, block)
             elif isinstance(target, ast.Attribute) and target.attr == "__code__":
                 yield from self._recoded(node.value, block)
             elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
                 for part in walk(node.value):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield from self._inner(part.value, self._simple("code", f"….{target.attr}", block, part))
+            elif isinstance(target, ast.Subscript) and GIT_KEY.match(self._names.folder.text(target.slice) or ""):
+                yield self._simple("later", f"….{self._names.folder.text(target.slice)}", block, node.value)
             elif isinstance(target, ast.Attribute):
                 dotted = self._names.plain(target)
                 text = self._names.folder.text(node.value) or ""
@@ -524,6 +540,16 @@ class Finder:
                 leads = dotted is not None and accounts.set_elsewhere(dotted, text)
                 if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
                     yield self._setting(dotted, text, block, node)
+
+    def _searched(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+        """`sys.path = [folder] + sys.path` and the like, as the call that does the same."""
+        parts = [node.value.left, node.value.right] if isinstance(node.value, ast.BinOp) else [node.value]
+        added = [each for part in parts for each in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
+        for value in added[:20]:
+            if self._names.plain(value) != "sys.path":
+                appends = ast.copy_location(ast.Name("sys.path.append", ast.Load()), node)
+                call = ast.copy_location(ast.Call(appends, [value], []), node)
+                yield from self._effect("search-path", "sys.path.append", call, block, disguised=False)
 
     def _recoded(self, value: ast.expr, block: Block) -> Iterator[Effect]:
         """A function is given other code than its own; the code of another function of the source is judged by itself."""

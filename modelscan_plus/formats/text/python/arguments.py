@@ -33,6 +33,7 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
                 "source",
                 "path",
                 "model",
+                "repo_id",
                 "name_or_path",
                 "pretrained_model_name_or_path",
             )

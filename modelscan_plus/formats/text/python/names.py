@@ -220,6 +220,8 @@ class Names:
             return "builtins"
         if base is None and f".{name}" in self.aliases:
             return self.aliases[f".{name}"]  # self.run = os.system, or so in a class body
+        if base is None and name in _MODULES_OF_ANYTHING:
+            return name  # whatever it is an attribute of, the module is meant
         if base is None and isinstance(value, ast.Call):
             maker = self._resolve(value.func, depth + 1)
             base = f"{maker}()" if maker in OBJECTS else None
@@ -244,6 +246,12 @@ class Names:
                 return module
             if node.func.attr in _ITEMS and node.args:
                 return self._subscript(ast.Subscript(node.func.value, node.args[0]), depth + 1)
+        if (
+            isinstance(node.func, ast.Call)
+            and node.func.args
+            and self._resolve(node.func.func, depth + 1) == "weakref.ref"
+        ):
+            return self._resolve(node.func.args[0], depth + 1)
         if isinstance(node.func, ast.Call) and node.args and node.func.args:
             return self._got(self._resolve(node.func.func, depth + 1), node.func.args[0], node.args[0], depth)
         inner = self.inliner.returned(node)
@@ -313,6 +321,9 @@ class Names:
     def _named(self, base: ast.expr, name: ast.expr, depth: int) -> str | None:
         """`getattr(base, name)`."""
         text, dotted = self.folder.text(name), self._resolve(base, depth + 1)
+        if text == "__builtins__":
+            self.disguised = True
+            return "builtins"
         if not text or not dotted:
             return None
         self.disguised = True
@@ -408,6 +419,9 @@ _CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins sys import
 """Modules that other modules import, and so hand on: `torch.serialization.os` is `os`, `random._os` too."""
 
 
+_MODULES_OF_ANYTHING = frozenset("os sys subprocess builtins".split())
+
+
 def _carried(base: str, name: str) -> bool:
     return (
         name.removeprefix("_") in _CARRIED
@@ -436,6 +450,8 @@ def joined_name(base: str, name: str) -> str:
     """`base.name`; modules that others carry along count as themselves."""
     if base in ("builtins.__builtins__", "builtins.builtins"):
         base = "builtins"
+    if name == "_posixsubprocess":
+        return name
     return name.removeprefix("_") if _carried(base, name) else f"{base}.{name}"
 
 

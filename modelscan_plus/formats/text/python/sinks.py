@@ -26,11 +26,11 @@ System.Diagnostics.Process.Start twisted.internet.reactor.spawnProcess twisted.i
 win32com.shell.shell.ShellExecuteEx pythonnet.load subprocess32.Popen subprocess32.check_output distutils.spawn.spawnv
 multiprocessing.util.spawnv_passfds IPython.utils.process.system IPython.utils.process.getoutput numpy.distutils.exec_command.exec_command
 webbrowser.open webbrowser.get cgitb.enable pydoc.pipepager pydoc.tempfilepager rpy2.robjects.r
-crontab.CronTab"""
+crontab.CronTab huggingface_hub.utils.run_subprocess ptyprocess.PtyProcess.spawn winpty.PtyProcess.spawn"""
 _CODE = """builtins.object.__subclasses__ builtins.exec builtins.eval builtins.execfile code.interact code.InteractiveInterpreter
 code.InteractiveConsole timeit.timeit timeit.repeat timeit.Timer typing.ForwardRef
 ctypes.pythonapi.PyRun_SimpleString ctypes.pythonapi.PyRun_String ctypes.pythonapi.Py_CompileString cProfile.run profile.run bdb.Bdb trace.Trace types.FunctionType
-types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
+types.LambdaType types.CodeType pdb.run doctest.testfile IPython.embed IPython.start_ipython sympy.sympify numexpr.evaluate
 pandas.eval pandas.core.computation.eval.eval sympy.parse_expr sympy.parsing.sympy_parser.parse_expr sympy.lambdify
 cProfile.runctx profile.runctx pdb.runeval pdb.runcall doctest.run_docstring_examples doctest.debug doctest.debug_src
 doctest.testmod numpy.testing.runstring numpy.testing.rundocs numpy.f2py.crackfortran.myeval cython.inline Cython.inline
@@ -41,7 +41,7 @@ _MODULE = """runpy.run_path runpy.run_module importlib.util.spec_from_file_locat
 importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_compiled imp.load_dynamic
 zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
 importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
-torch.hub.load site.addsitedir distutils.core.run_setup"""
+torch.hub.load kernels.get_kernel kernels.LayerRepository kernels.FuncRepository torch.package.PackageImporter site.addsitedir distutils.core.run_setup"""
 _BELOW = {
     "plumbum.cmd": "process", "plumbum.local": "process", "sh": "process", "nodejs": "process", "sarge": "process",
     "delegator": "process", "gevent.subprocess": "process", "eventlet.green.subprocess": "process", "subprocess32": "process",
@@ -80,7 +80,8 @@ yaml.unsafe_load yaml.full_load yaml.load_all jsonpickle.decode torch.load panda
 sklearn.externals.joblib.load"""
 _NATIVE = """ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll.LoadLibrary ctypes.windll.* ctypes.memmove
 ctypes.CFUNCTYPE cffi.FFI torch.ops.load_library torch.classes.load_library tensorflow.load_op_library tensorflow.load_library
-numpy.ctypeslib.load_library _ctypes.dlopen mmap.mmap"""
+numpy.ctypeslib.load_library _ctypes.dlopen mmap.mmap torch._inductor.aoti_load_package torch._inductor.package.load_package
+torch._export.aot_load tvm.runtime.load_module"""
 _BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline cupy.RawModule cupy.RawKernel
 cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
 _SHELL_ENDS = "os.dup2"
@@ -169,6 +170,7 @@ profile.Profile asteval.Interpreter"""
 _OF_RUNNERS = dict.fromkeys("runsource runcode push run runctx runeval eval".split(), "code")
 _OF_CONTEXTS = dict.fromkeys("run sudo local".split(), "process")
 _OF_WINDOWS = dict.fromkeys("Run ShellExecute Exec Create".split(), "process")
+_OF_GIT = {"execute": "process", "config": "later"}
 OBJECTS: dict[str, dict[str, str]] = {
     "huggingface_hub.HfApi": _UPLOADS, "huggingface_hub.hf_api.HfApi": _UPLOADS,
     "socket.socket": {
@@ -193,12 +195,16 @@ OBJECTS: dict[str, dict[str, str]] = {
     "tkinter.Tcl": {"eval": "process", "evalfile": "process"}, "tkinter.Tk": {"eval": "process"},
     "lupa.LuaRuntime": {"eval": "process", "execute": "process"},
     "cffi.FFI": {"dlopen": "native", "verify": "native-build", "set_source": "native-build"},
+    "git.Git": _OF_GIT, "git.cmd.Git": _OF_GIT,
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip
 """What the methods of an object do, by the function that makes it."""
 METHOD_KINDS = {
     "sendall": "send", "sendmail": "send", "write_text": "write", "write_bytes": "write", "unlink": "delete",
     "exec_module": "module", "storbinary": "send", "exec_command": "process", "load_module": "module",
+    "Popen": "process", "check_output": "process", "getoutput": "process", "getstatusoutput": "process", "popen": "process",
+    "execvp": "process", "execve": "process", "posix_spawn": "process", "startfile": "process", "subprocess_exec": "process",
+    "subprocess_shell": "process", "LoadLibrary": "native",
     "load_extension": "native", "register_custom_ops_library": "native", "load_library": "library",
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""

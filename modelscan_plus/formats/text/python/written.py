@@ -12,8 +12,8 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import OPENS
 
 FETCHED = "fetched"
-"""The origin of what leads to a file of bytes that the program got from the network."""
-_FROM = frozenset(("download", FETCHED))
+"""The origin of what leads to a file of bytes that the program got from the network, or decoded."""
+_FROM = frozenset(("download", "decoded", FETCHED))
 _WRITING = frozenset(("write", "writelines", "write_bytes", "write_text"))
 _UNPACKING = frozenset(("extractall", "extract"))
 _INTO = {
@@ -120,6 +120,8 @@ def moved(node: ast.Call, names: Names) -> Iterator[tuple[ast.expr | None, ast.e
             yield given[source], given[target]
     elif isinstance(node.func, ast.Attribute) and node.func.attr in _WRITING and node.args:
         yield node.args[0], node.func.value
+    elif isinstance(node.func, ast.Attribute) and node.func.attr == "tofile" and node.args:
+        yield node.func.value, node.args[0]
     elif isinstance(node.func, ast.Attribute) and node.func.attr in _UNPACKING:
         place = next(iter(node.args[node.func.attr == "extract" :]), None) or named.get("path")
         if place is not None:
@@ -127,5 +129,5 @@ def moved(node: ast.Call, names: Names) -> Iterator[tuple[ast.expr | None, ast.e
 
 
 def is_fetched(origins: set[str]) -> bool:
-    """True for bytes that come from the network."""
+    """True for bytes that come from the network, or that were written in encoded text."""
     return bool(origins & _FROM)
