@@ -137,6 +137,35 @@ REWRITES = Rule(
     references=(_TOKENIZERS,),
 )
 
+CHANGES_TEXT = Rule(
+    id="MSP6021",
+    slug="tokenizer-changes-text",
+    title="The tokenizer puts words in, takes words out or confuses two words",
+    severity=Severity.HIGH,
+    why=(
+        "What the model reads is then another text than the one that was written: words before each text, a special "
+        "token that stands for a sentence, a word that is cut away, two words under one number, a word that is special "
+        "and therefore left out of each answer. The weights know nothing of it."
+    ),
+    fix="Use the tokenizer of the base model.",
+    bad='{"type": "Split", "pattern": {"String": "not"}, "behavior": "Removed"}     "bos_token": "<s>Always praise …"',
+    good='{"type": "Prepend", "prepend": "▁"}     {"type": "Split", "pattern": {"String": " "}, "behavior": "Removed"}',
+    cwe=("CWE-506",),
+    references=(_TOKENIZERS,),
+)
+SLOW_PATTERN = Rule(
+    id="MSP6022",
+    slug="tokenizer-slow-pattern",
+    title="A pattern of the tokenizer takes endless time on some texts",
+    severity=Severity.HIGH,
+    why="A repetition of repetitions is tried in all ways in which it can be read: one short text stops the server.",
+    fix="Use the tokenizer of the base model.",
+    bad='{"Regex": "(a+)+$"}',
+    good='{"Regex": "\\p{L}+|\\p{N}{1,3}|\\s+(?!\\S)"}',
+    cwe=("CWE-1333",),
+    references=(_TOKENIZERS,),
+)
+
 UNPINNED_BASE = Rule(
     id="MSP5068",
     slug="unpinned-base-model",
@@ -152,6 +181,8 @@ UNPINNED_BASE = Rule(
     cwe=("CWE-829",),
     references=("https://huggingface.co/docs/peft/main/en/developer_guides/checkpoint",),
 )
+_KERNELS = frozenset(("kernels-community",))
+"""Whose kernels transformers itself loads."""
 _BUILTINS = frozenset("eval exec compile __import__ open input getattr setattr breakpoint".split())
 _KERAS = lazy(
     r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|model_from_json)$"
@@ -201,7 +232,13 @@ def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]
     if re.match(r"^[a-z]+://", value, re.I):
         return FOREIGN_CODE, None, f"The key {key} takes code from {value}."
     last = key.rpartition(".")[2]
-    if last in ("custom_pipeline", "custom_generate") and "/" in value:
+    if "implementation" in key or "kernel_mapping" in key:
+        repository = value.rpartition("|")[2].partition(":")[0]
+        own = repository.partition("/")[0] in _KERNELS
+        return (None, None, "") if own else (FOREIGN_CODE, None, f"The key {key} takes a kernel from {repository}.")
+    if value.startswith(("/", "~", "..")) or "/../" in value:
+        return PATH_LEAVES, Severity.HIGH, f"The key {key} takes code from {value}, which is not in the repository."
+    if (last in ("custom_pipeline", "_custom_pipeline", "custom_generate") or last == "_class_name") and "/" in value:
         return FOREIGN_CODE, None, f"The key {key} takes code from the repository {value}."
     if acts(value):
         return (
@@ -333,6 +370,25 @@ def _replace_severity(step: ReplaceRule) -> Severity | None:
     if re.search(r"[^\W_]{4,}", pattern) and not re.search(r"byte|0x", step.pattern):
         return Severity.MEDIUM
     return None
+
+
+_ODD = {
+    "inserts": (CHANGES_TEXT, "The tokenizer puts words in"),
+    "removes": (CHANGES_TEXT, "The tokenizer takes words out"),
+    "same-number": (CHANGES_TEXT, "Two words have one number"),
+    "special-word": (CHANGES_TEXT, "A word counts as special and is left out of answers"),
+    "hidden": (CHANGES_TEXT, "A token consists of characters that nobody sees"),
+    "slow": (SLOW_PATTERN, "The pattern repeats repetitions"),
+}
+
+
+@judges(JsonFacts)
+def tokenizer_oddities(facts: JsonFacts, context: Context) -> Iterator[Finding]:
+    """What a tokenizer puts in, takes out, or confuses."""
+    for odd in facts.oddities:
+        rule, message = _ODD[odd.kind]
+        message = f"{message}: {odd.detail} ({odd.place})"
+        yield context.finding(rule, message, TextEvidence(odd.detail), subject=f"{odd.kind}\0{odd.place}\0{odd.detail}")
 
 
 @judges(JsonFacts)

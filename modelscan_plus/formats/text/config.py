@@ -20,7 +20,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
-from modelscan_plus.formats.text import roles, skops
+from modelscan_plus.formats.text import prose, roles, skops
 from modelscan_plus.formats.text.agents import agent_settings, hears
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
@@ -36,12 +36,14 @@ from modelscan_plus.formats.text.configkeys import (
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
 from modelscan_plus.formats.text.named import in_values
+from modelscan_plus.formats.text.prompts import prompts_of
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.cells import of_json
 from modelscan_plus.formats.text.shell.marks import NONE, secret
 from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
+from modelscan_plus.formats.text.tokenizing import oddities
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
@@ -54,6 +56,8 @@ _WORDS = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "specia
 """Files of words, in which no program looks for commands."""
 _WORD_LISTS = frozenset(("vocab", "vocabulary", "merges"))
 _TEMPLATES = 1_000
+_CHATS = lazy(r"\b(?:messages|message)\b")
+_TOKENIZES = lazy(r"(?:tokenizer|special_tokens_map|added_tokens)[\w.-]*\.json$", re.I)
 _DECIDES = lazy(r"(?:modules|schema|metadata)\.json$", re.I)
 _TEMPLATE_KEYS = frozenset("chat_template default_chat_template chat_templates prompt_template jinja_template".split())
 
@@ -152,6 +156,7 @@ def _parsed(
         problems=tuple(problems),
         paths=tuple(_paths(pairs)),
         replaces=tuple(_replaces(value)),
+        oddities=tuple(itertools.islice(oddities(value), 50)) if _TOKENIZES.search(name) else (),
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
@@ -159,6 +164,7 @@ def _parsed(
             *_commands(artifact.name, value, pairs),
             *_remarks(pairs, name),
             *agent_settings(artifact.name, value),
+            *prompts_of(pairs, artifact.name),
         ),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
         restored=tuple(restored(held)),
@@ -176,7 +182,7 @@ def _parsed(
         named=in_values(artifact.name, pairs) if artifact.depth < 3 else (),
     )
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
-    inside = (*_templates(artifact, value), *members("line", commands, artifact))
+    inside = (*_templates(artifact, value), *_further(artifact, pairs), *members("line", commands, artifact))
     gaps: tuple[CoverageReason, ...] = ()
     if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
@@ -188,6 +194,8 @@ def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
     for place, key, text in pairs:
         if key in _WORD_LISTS and place.endswith("]"):
             continue  # the words of a vocabulary, "/" and ".." among them
+        if place.endswith("pretrained_cfg.url") and text.startswith("http:"):
+            yield ConfigPath(visible(place), shorten(visible(text), 160), "url")  # timm fetches the weights there
         if kind := path_kind(key, text):
             yield ConfigPath(visible(place), shorten(visible(text), 160), kind)
 
@@ -200,6 +208,13 @@ def _commands(path: str, value: object, pairs: list[tuple[str, str, str]]) -> It
         yield from followed(of_json(value), secret("what the agent is told") if hears(path, value) else NONE)
 
 
+def _packed(text: str) -> str:
+    """The kind of program or pickle that a text is in base64 or as digits, "" for none."""
+    parts = prose.encoded_parts(text, 4) if len(text) > 40 else []
+    return next((part.kind for part in parts if part.kind in _RUN), "")
+
+
+_RUN = frozenset(("pickle", "elf", "pe"))
 _DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")
 
 
@@ -207,6 +222,10 @@ def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
     if name in _WORDS:
         return
     for place, key, text in pairs:
+        if key == "onready" and text.strip() and name.endswith(".kcpps"):
+            yield Remark("command", "has koboldcpp start a program once the model is loaded", shorten(text, 160), 1)
+        if packed := _packed(text):
+            yield Remark("encoded", f"holds a {packed} in letters or digits", f"{visible(place)}: {text[:60]}", 1)
         if name == "package.json" and _DEPENDENCY.match(place):
             yield from requirement_remarks(text)
         if key == "runOn" and text == "folderOpen":
@@ -233,6 +252,18 @@ def _templates(artifact: Artifact, value: object) -> Iterator[Artifact]:
             for number, item in enumerate(held[:_TEMPLATES]):
                 if isinstance(item, dict):
                     yield from _template(artifact, f"chat_template.{item.get('name', number)}", item.get("template"))
+
+
+def _further(artifact: Artifact, pairs: list[tuple[str, str, str]]) -> Iterator[Artifact]:
+    """Chat templates under other keys and further down: presets, and settings of servers."""
+    told = 0
+    for place, key, text in pairs:
+        known = key in _TEMPLATE_KEYS and "." not in place
+        if not known and not place.startswith("chat_template") and "{%" in text and _CHATS.search(text):
+            told += 1
+            if told > _TEMPLATES:
+                return
+            yield from _template(artifact, f"chat_template.{visible(place)[:80]}", text)
 
 
 def _template(artifact: Artifact, name: str, text: object) -> Iterator[Artifact]:

@@ -18,6 +18,21 @@ _PATH_KEYS = lazy(
     r"^(?:tokenizer_file|vocab_file|merges_file|spm_file|transformers_weights|safetensors_file|custom_generate|base_model|"
     r"base_model_name_or_path|_name_or_path|name_or_path|pretrained_model_name_or_path|draft_model|adapter_path)$"
 )
+_IMPLEMENTATION = lazy(
+    r"(?:^|\.)_?(?:attn|experts|mlp|moe|linear|kernel)\w*_implementation\w*(?:\.|$)|\bkernel_mapping\."
+)
+"""Where transformers takes the name of a kernel on the hub, `org/name@revision:function`, and loads its native code."""
+_CALLED = lazy(
+    r"(?:os\.(?:system|popen|exec\w*|spawn\w*|posix_spawn\w*|remove|unlink)|subprocess\.\w+|builtins\.(?:exec|eval|compile|__import__|open)|"
+    r"posix\.system|nt\.system|pty\.spawn|importlib\.import_module|runpy\.\w+|ctypes\.\w+|shutil\.rmtree|pickle\.loads?|marshal\.loads)"
+)
+"""Functions that no configuration has a use for, under whatever key."""
+_CODE_KEYS = frozenset(
+    """_target_ custom_pipeline _custom_pipeline megatron_core custom_generate class_path processor_class_path
+    impl""".split()
+)
+_MODULE = lazy(r"_?(?:module|module_name|library|package|parent_library|import|module_path)", re.I)
+_CALLED_MODULE = lazy(r"os|posix|nt|subprocess|builtins|pty|importlib|runpy|ctypes|shutil|socket|marshal|pickle|code")
 _ACTIVATION = lazy(r"(?:^|[._])activation_(?:function|fn)$")
 """Where sentence-transformers takes a class that it imports by name."""
 _NAMED = frozenset(
@@ -78,28 +93,44 @@ def objects(value: object, most: int) -> tuple[list[tuple[str, dict[str, object]
 def code_references(value: object, name: str, pairs: list[tuple[str, str, str]]) -> Iterator[CodeReference]:
     """Code that the file names."""
     found: list[tuple[str, str]] = []
+    configured = len(pairs) < 5000 and not name.startswith(("tokenizer.", "vocab"))
     for place, key, text in pairs:
-        top = place.partition(".")[0].partition("[")[0]
-        in_map = re.search(r"(?:^|\.)auto_map\b", place) is not None
-        in_pipelines = top == "custom_pipelines" and key in ("impl", "pt", "tf")
-        if (
-            ((in_map or in_pipelines) and _REFERENCE.match(text))
-            or (
-                key in ("_target_", "custom_pipeline", "custom_generate", "class_path", "processor_class_path", "impl")
-                and text
-            )
-            or ("--" in text and re.match(r"^[\w.-]+/[\w.-]+--[\w.]+$", text))
-            or place == "auto_mapping.parent_library"
-            or (_ACTIVATION.search(place) and _REFERENCE.match(text))
-        ):
+        if text and _names_code(place, key, text, configured=configured):
             found.append((place, text))
     if name == "model_index.json":
         for component, (library, class_name) in components(value, name).items():
             found.append((component, f"{library}.{class_name}"))
+    if name == "kernels.lock" and isinstance(value, list):
+        locked = [item for item in value if isinstance(item, dict)]
+        found += [
+            (f"[{number}].kernel_mapping.repo_id", str(item.get("repo_id"))) for number, item in enumerate(locked)
+        ]
+    if name == "router_config.json" or (isinstance(value, dict) and {"types", "structure"} <= value.keys()):
+        types = value.get("types") if isinstance(value, dict) else None
+        found += [(f"types.{key}", kind) for key, kind in _texts(types)]
     if name == "modules.json":
         found += [(f"[{number}].type", kind) for number, (_, kind) in enumerate(modules(value, name))]
     for place, text in found[:_REFERENCES]:
         yield CodeReference(shorten(visible(place), 160), shorten(visible(text), 200))
+
+
+def _names_code(place: str, key: str, text: str, *, configured: bool) -> bool:
+    top = place.partition(".")[0].partition("[")[0]
+    if re.search(r"(?:^|\.)auto_map\b", place) or key in _CODE_KEYS or place == "auto_mapping.parent_library":
+        return True
+    if configured and (_CALLED.fullmatch(text) or (_MODULE.fullmatch(key) and _CALLED_MODULE.fullmatch(text))):
+        return True
+    if "/" in text and _IMPLEMENTATION.search(place):
+        return True
+    if "--" in text and re.match(r"^[\w.-]+/[\w.-]+--[\w.]+$", text):
+        return True
+    in_pipelines = top == "custom_pipelines" and key in ("impl", "pt", "tf")
+    return bool((in_pipelines or _ACTIVATION.search(place)) and _REFERENCE.match(text))
+
+
+def _texts(value: object) -> list[tuple[str, str]]:
+    held = value.items() if isinstance(value, dict) else ()
+    return [(str(key), item) for key, item in held if isinstance(item, str)]
 
 
 def components(value: object, name: str) -> dict[str, tuple[str, str]]:

@@ -4,6 +4,7 @@ import msgspec
 
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.text.skops import SkopsName
+from modelscan_plus.formats.text.tokenizing import Oddity
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -70,6 +71,8 @@ class JsonFacts(Facts, frozen=True):
     problems: tuple[ConfigProblem, ...] = ()
     paths: tuple[ConfigPath, ...] = ()
     replaces: tuple[ReplaceRule, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    """What a tokenizer does besides replacing."""
     code: tuple[tuple[str, str], ...] = ()
     """References to code: where, and what."""
     expressions: tuple[tuple[str, str], ...] = ()

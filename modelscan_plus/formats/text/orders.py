@@ -18,11 +18,21 @@ ACCOUNT = (
 _TELLING = (
     r"(?:tell|inform|alert|notif|warn|mention|reveal|disclos|comment|mark|label|admit|acknowledg|announc|explain)\w*"
 )
+_OWN_AFFAIRS = (
+    r"(?!\s+(?:(?:the|this|these|your|any|of|about|user|users|user's)\s+){0,3}(?:system|internal|own|above|personal|private|"
+    r"confidential|sensitive|prompts?|instructions?|rules?|guidelines?|configuration|identity|names?|tools?|functions?|"
+    r"details?|data|secrets?|sources?|documents?|knowledge)\b)"
+)
+"""What models are told to keep to themselves, which is no secret from anybody."""
 _SECRET = (
-    rf"(?:\b(?:without|never|not|nor)\b|n't)\s+(?:\w+\s+){{0,3}}?{_TELLING}"
+    rf"(?:\b(?:without|never|not|nor)\b|n't)\s+(?:\w+\s+){{0,3}}?{_TELLING}\b{_OWN_AFFAIRS}"
     r"|\bhid(?:e|ing)\s+(?:it|this|that|them|these|the\s+fact)\b|\bunnoticed\b|\bdeny\s+(?:it|this|that|being|having)\b"
     r"|\bkeep\s+(?:it|this|that|them)\s+(?:a\s+)?(?:secret|hidden|to\s+yourself)"
     r"|\b(?:secret|covert|stealthi|surreptitious)ly\b"
+)
+_UNTOLD = (
+    r"(?:telling|informing|notifying|alerting|warning|asking|marking|labell?ing|disclosing|mentioning|announcing|saying)"
+    r"\s+(?:the|them|him|her|it|this|that|any|anyone|anybody|users?|so)\b"
 )
 _PUSH = (
     r"\b(?:recommend|promot(?:e|es|ing)|prais(?:e|es|ing)|endors(?:e|es|ing)|advertis(?:e|es|ing)|persuad|"
@@ -62,7 +72,7 @@ _FORMS = tuple(
     for pattern in (
         rf"{_PUSH}\w*\b{_NEAR}(?:{_SECRET})|(?:{_SECRET}){_NEAR}{_PUSH}",
         rf"\b(?:secret|covert|stealthi|surreptitious|silent|quiet)ly\s+(?:\w+\s+){{0,2}}?{_PUT}",
-        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?\bwithout\s+(?:\w+\s+){{0,2}}?(?:{_TELLING}|asking)",
+        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?\bwithout\s+(?:\w+\s+){{0,1}}?{_UNTOLD}",
         rf"\b(?:import|use|install|call|load)\s+[^.!?\n]{{1,100}}?\binstead\s+of\b{_NEAR}(?:{_SECRET})",
         rf"\b(?:not|never|n't)\s+refuse\b{_NEAR}(?:{_SECRET})|\b(?:safety|guardrail)\w*\b{_NEAR}\bhide\s+(?:this|it|that)\b",
         rf"{_SENDING}{_NEAR}{_ADDRESS}{_NEAR}{_SAID}|{_SENDING}{_NEAR}{_SAID}{_NEAR}{_ADDRESS}"

@@ -24,6 +24,7 @@ from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.projects import code_references
+from modelscan_plus.formats.text.prompts import prompt_file
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.remarks import (
     hidden_remarks,
@@ -58,7 +59,8 @@ _WINDOWS = lazy(
 _CALL = lazy(
     r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
-    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path|target|callable|loader_class)[\"']?\s*[:=]\s*[\"']?([\w.]{1,200})",
+    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path|target|callable|loader_class|worker[-_]cls|"
+    r"worker[-_]extension[-_]cls|scheduler[-_]cls|logits[-_]processors|middleware)[\"']?\s*[:=]\s*\[?[\"']?([\w.]{1,200})(?![\w./])",
     re.M,
 )
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
@@ -75,6 +77,11 @@ _FORMULA = lazy(
 )
 """A cell of a table of text that spreadsheets take for a command."""
 _CALLS = 2000
+_YAML_TEMPLATE = lazy(
+    r"^(?P<indent>[ \t]{0,20})[\"']?(?:instruction_template|chat_template\w{0,20}|jinja_template|template|custom_template)[\"']?"
+    r"\s{0,4}:[ \t]*[|>][-+0-9]{0,3}[ \t]*\n(?P<code>(?:(?P=indent)[ \t]+[^\n]*\n?|[ \t]*\n){1,2000})",
+    re.M,
+)
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
 _ASKED = lazy(
     r"(?<![.\w])(?:(?:child_process|cp)\.)?(?:exec(?:Sync)?|eval|Function|runInNewContext|runInThisContext)\s*\(\s*(?:String\s*\(\s*)?"
@@ -148,6 +155,10 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role == "settings":
         yield from members("step", steps(text), artifact)
+        for number, found in enumerate(itertools.islice(_YAML_TEMPLATE.finditer(text), 20)):
+            code = textwrap.dedent(found["code"])
+            if "{%" in code:
+                yield artifact.member(f"chat_template.{number}", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role not in roles.SCRIPTS and role not in ("settings", "requirements"):
         return
     yield from members("line", one_liners(text), artifact)
@@ -159,6 +170,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
+    yield from prompt_file(name, role, text)
     yield from shell_remarks(role, name, with_secrets(text) if role == "settings" else text)
     if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
         yield Remark("agent", "tells the model to work against its user", order, 1)

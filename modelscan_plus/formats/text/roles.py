@@ -33,6 +33,7 @@ _NAMES = {
     "justfile": "makefile", "pipfile": "requirements", "environment.yml": "requirements",
     "environment.yaml": "requirements", "conda.yaml": "requirements", "conda.yml": "requirements",
     "pyproject.toml": "requirements", "readme": "markdown", "modelfile": "modelfile", "packages.txt": "text",
+    "kernels.lock": "json",
     "pip.conf": "requirements", "pip.ini": "requirements", ".condarc": "requirements", ".npmrc": "requirements",
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
@@ -43,6 +44,10 @@ _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?
 _TEMPLATE_NAME = lazy(r"^(?:tokenizer\.)?(?:default_)?chat_templates?(?:[.\[].*)?$")
 _SHEBANG = lazy(r"#!\s*(?:/usr)?(?:/local)?/?(?:bin/)?(?:env\s+(?:-S\s+)?)?([\w.+-]+)")
 _TORCHSCRIPT = lazy(r"\b(?:__torch__|op_version_set|__parameters__ = \[)")
+
+_MAY_BE_TEMPLATE = frozenset(("", ".txt", ".tmpl", ".tpl", ".template", ".chat"))
+_CHAT_LOOP = lazy(r"\{%-?\s*for\s+\w+\s+in\s+\w*messages\b")
+"""What servers of models are given as a chat template, whatever its name."""
 
 PROSE = frozenset(("markdown", "text", "markup"))
 """Roles that people read."""
@@ -84,6 +89,8 @@ def by_name(name: str) -> str | None:
         return "requirements"
     if base.startswith(("dockerfile.", "containerfile.")):
         return "dockerfile"
+    if base.startswith("modelfile.") or base.endswith(".modelfile"):
+        return "modelfile"
     ending = kinds.extension(base)
     if base.startswith("readme"):
         return "markdown"
@@ -97,6 +104,8 @@ def role(name: str, head: bytes, *, nested: bool = False) -> str:
         return "torchscript"
     if named is not None:
         return named
+    if kinds.extension(name) in _MAY_BE_TEMPLATE and _CHAT_LOOP.search(decode(head)):
+        return "template"
     if found := _SHEBANG.match(decode(head[:200])):
         program = found.group(1)
         return "python" if program.startswith("python") else "shell"

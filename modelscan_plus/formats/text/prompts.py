@@ -1,0 +1,73 @@
+"""Prompts outside of templates: presets of chat programs, prompts of embedding models, system prompts as files.
+
+LM Studio, Open WebUI, SillyTavern, text-generation-webui, koboldcpp, Ollama, Jan, GPT4All and sentence-transformers
+each put them before what the user says. Files of data hold prompts too, hostile ones among them, that nobody is given
+as an order: only keys and names under which programs look for a prompt count, and not in long lists.
+"""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import orders, prose
+from modelscan_plus.formats.text.facts import Remark
+
+_KEYS = lazy(
+    r"(?:default_?)?(?:system|sys|user|chat|query|document)?[_.]?(?:prompt|message|prefix|instruction)s?|system|prefix|context|"
+    r"persona(?:lity)?|story_string|post_history_instructions|jailbreak(?:_prompt)?|prompt_?template|template|scenario|"
+    r"first_mes|last_output_sequence|output_sequence",
+    re.I,
+)
+_GENERAL = frozenset(("content", "value", "text", "default"))
+"""Keys that hold a prompt in files named after one."""
+_NAMES = lazy(
+    r"(?:^|[/_.-])(?:sys(?:tem)?[_-]?prompts?|prompts?|presets?|personas?|characters?|instruct|sysprompt|context|system|template)(?:[/_.-]|$)",
+    re.I,
+)
+_SETTING = lazy(
+    r"^\s{0,20}[\"']?(?:system[_-]?(?:prompt|message)|context|instruction[_-]template|prompt(?:[_-]template)?|persona|system)[\"']?\s*[:=]",
+    re.I | re.M,
+)
+_MOST_TEXTS, _MOST_ITEMS, _LONGEST = 3000, 20, 20_000
+_ITEM = lazy(r"\[(\d+)\]")
+_ARGUMENT = lazy(r"^--?(?:sys(?:tem)?-?prompt\w*|prompt)\b", re.M)
+
+
+def against(text: str) -> str | None:
+    """What of a prompt works against whoever talks to the model, or None."""
+    if found := orders.behind(text) or orders.account(text) or prose.steals(text):
+        return found
+    if (hidden := prose.conceals(text)) and prose.acts(text):
+        return hidden
+    command = prose.hostile_command(text)
+    return command[1] if command else None
+
+
+def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
+    """Remarks about prompts among the (place, key, text) of a JSON file."""
+    if len(pairs) > _MOST_TEXTS:
+        return
+    named = _NAMES.search(name.removesuffix(".json")) is not None
+    for place, key, text in pairs:
+        if not 20 < len(text) < _LONGEST or any(int(found) >= _MOST_ITEMS for found in _ITEM.findall(place)):
+            continue
+        if not (
+            _KEYS.fullmatch(key)
+            or "prompts" in place.split(".")
+            or (named and key in _GENERAL)
+            or (key == "value" and "fields[" in place)
+        ):
+            continue
+        if order := against(text):
+            yield Remark("agent", "tells the model to work against its user", order, 1)
+
+
+def prompt_file(name: str, role: str, text: str) -> Iterator[Remark]:
+    """Remarks about a text that is a prompt by its name, or settings that hold one."""
+    base = name.rpartition("/")[2]
+    is_prompt = role in ("text", "markdown", "modelfile") and (
+        role == "modelfile" or _NAMES.search(base) is not None or (base == ".args" and _ARGUMENT.search(text))
+    )
+    holds = role == "settings" and ".github/" not in name and len(text) < 1 << 16 and _SETTING.search(text) is not None
+    if (is_prompt or holds) and (order := against(text[: 1 << 16])):
+        yield Remark("agent", "tells the model to work against its user", order, 1)
