@@ -27,7 +27,7 @@ from modelscan_plus.probe.interface import Budget, Job, Spec, silent
 from modelscan_plus.probe.language.causal import CausalTriggers
 from modelscan_plus.probe.language.load import load as load_model
 from modelscan_plus.probe.language.sweeps import Sweeps
-from tools.probe_bench.figures import auc, interval, wilson
+from tools.probe_bench.figures import ranked, wilson
 from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import causal
 from tools.probe_zoo.causal import CausalModel
@@ -156,10 +156,9 @@ def summary(rows: Sequence[Row]) -> list[str]:
     if not planted or not honest:
         return [f"{len(planted)} with a backdoor, {len(honest)} without: nothing to compare"]
     one, other = [row.strength for row in planted], [row.strength for row in honest]
-    low, high = interval(one, other)
     lines = [
         f"{len(planted)} with a backdoor, {len(honest)} without ({sum(bool(row.control) for row in honest)} hard)",
-        f"AUC {auc(one, other):.3f} ({low:.3f} to {high:.3f})",
+        ranked(one, other),
     ]
     for label, hits, among in (
         ("flagged", [row.outcome == "flagged" for row in planted], planted),

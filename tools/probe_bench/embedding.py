@@ -22,7 +22,7 @@ from modelscan_plus.probe.files import ModelFiles
 from modelscan_plus.probe.interface import Job, Spec, silent
 from modelscan_plus.probe.language import embedding as routine
 from modelscan_plus.probe.language.load import load
-from tools.probe_bench.figures import auc, interval, wilson
+from tools.probe_bench.figures import auc, ranked, wilson
 from tools.probe_bench.keep import Kept
 from tools.probe_zoo import embedding
 from tools.probe_zoo.embedding import EmbeddingModel
@@ -120,10 +120,9 @@ def summary(rows: Sequence[Row]) -> list[str]:
     honest = [row for row in rows if not row.planted]
     plain = [row for row in honest if not row.control]
     one, other = [-row.p_value for row in planted], [-row.p_value for row in honest]
-    low, high = interval(one, other)
     lines = [
         f"{len(planted)} with a backdoor, {len(honest)} without ({len(honest) - len(plain)} hard)",
-        f"AUC {auc(one, other):.3f} ({low:.3f} to {high:.3f}), plain {auc(one, [-row.p_value for row in plain]):.3f}",
+        f"{ranked(one, other)}, plain {auc(one, [-row.p_value for row in plain]):.3f}",
     ]
     for label, hits in (
         ("flagged", [row.outcome == "flagged" for row in planted]),

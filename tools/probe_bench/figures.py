@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from modelscan_plus.probe.language.natural import wilson
 
-__all__ = ["auc", "interval", "share", "wilson"]
+__all__ = ["auc", "interval", "ranked", "share", "wilson"]
 
 
 def auc(planted: Sequence[float], honest: Sequence[float]) -> float:
@@ -25,6 +25,12 @@ def interval(planted: Sequence[float], honest: Sequence[float], rounds: int = 10
         auc(source.choices(planted, k=len(planted)), source.choices(honest, k=len(honest))) for _ in range(rounds)
     )
     return drawn[int(0.025 * rounds)], drawn[int(0.975 * rounds) - 1]
+
+
+def ranked(planted: Sequence[float], honest: Sequence[float]) -> str:
+    """For people: "AUC 0.938 (0.882 to 0.981)"."""
+    low, high = interval(planted, honest)
+    return f"AUC {auc(planted, honest):.3f} ({low:.3f} to {high:.3f})"
 
 
 def share(hits: int, count: int) -> str:

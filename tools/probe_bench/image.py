@@ -25,7 +25,7 @@ from modelscan_plus.probe.combine import combine, overall
 from modelscan_plus.probe.interface import Budget, NotProbed, Routine, silent
 from modelscan_plus.probe.inversion.joint import JointRoutine
 from modelscan_plus.probe.inversion.routines import MarginRoutine, PairsRoutine
-from tools.probe_bench.figures import auc, interval, share
+from tools.probe_bench.figures import auc, ranked, share
 from tools.probe_bench.keep import Kept
 from tools.probe_bench.peers import maximum_margin, neural_cleanse
 from tools.probe_calibrate import PAIRED, context_of, routines_of
@@ -202,9 +202,8 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
     planted = [row for group in groups.values() for row in group]
     for name, group in [*groups.items(), ("all", planted)]:
         strengths = [row.strength for row in group]
-        low, high = interval(strengths, clean)
         hits = share(sum(row.outcome == _FLAGGED for row in group), len(group))
-        yield f"{name}: AUC {auc(strengths, clean):.3f} ({low:.3f} to {high:.3f}), flagged {hits}"
+        yield f"{name}: {ranked(strengths, clean)}, flagged {hits}"
     flagged = [row for row in planted if row.outcome == _FLAGGED]
     yield f"right target, of those flagged: {share(sum(row.right for row in flagged), len(flagged))}"
     doubtful = [sum(row.outcome == _SUSPICIOUS for row in some) for some in (planted, honest)]

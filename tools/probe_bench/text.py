@@ -25,7 +25,7 @@ from modelscan_plus.probe.language import statistic, text_search
 from modelscan_plus.probe.language.evidence import Candidate, TokenHunt
 from modelscan_plus.probe.language.load import load
 from modelscan_plus.probe.language.text_tokens import Judged, judge, plainest
-from tools.probe_bench.figures import auc, interval, share
+from tools.probe_bench.figures import ranked, share
 from tools.probe_bench.keep import Kept, write_sweeps
 from tools.probe_zoo import text
 from tools.probe_zoo.text import TextModel
@@ -142,13 +142,13 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "planted": len(planted),
         "honest": len(honest),
         "hard negatives": len(honest) - len(plain),
-        "AUC, plain": (auc(leads, [row.lead for row in plain]), *interval(leads, [row.lead for row in plain])),
-        "AUC, all": (auc(leads, [row.lead for row in honest]), *interval(leads, [row.lead for row in honest])),
+        "against plain ones": ranked(leads, [row.lead for row in plain]),
+        "against all": ranked(leads, [row.lead for row in honest]),
         "flagged": share(len(flagged), len(planted)),
         "false flagged": share(sum(row.flagged for row in honest), len(honest)),
         "half of the tokens in a working candidate": share(sum(row.recovered for row in planted), len(planted)),
         "half of the tokens shown, of those flagged": share(sum(row.shown for row in flagged), len(flagged)),
-        "seconds of a model": sum(row.seconds for row in rows) / max(1, len(rows)),
+        "CPU seconds of a model": f"{sum(row.seconds for row in rows) / max(1, len(rows)):.1f}",
     }
 
 
