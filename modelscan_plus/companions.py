@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from modelscan_plus.core.coverage import Coverage, CoverageReason, CoverageState
 from modelscan_plus.core.facts import NeighbourFacts
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats import kinds
 from modelscan_plus.formats.summaries import ExternalFiles, PythonSummary, RawNumbers
 from modelscan_plus.rules.tree import TreeFile, joined
 from modelscan_plus.sources.interface import Source
 from modelscan_plus.sources.local import LocalSource
 
 _PLAIN = lazy(r"\.(?:bin|dat|raw|f32|f16|fp32|fp16|f64|emb|vec)$", re.I)
-_COMPILED = lazy(r"\.mlmodelc/(?:[\w.-]+/){0,3}(?:coremldata\.bin|model\.espresso\.(?:weights|shape))$")
 _EXPECTED = lazy(
     r"^(?:\w*(?:pytorch|adapter|diffusion|training_args|optimizer|scheduler|rng_state|random_states|checkpoint)\w*)",
     re.I,
@@ -79,7 +79,7 @@ def _compiled(files: Mapping[str, TreeFile]) -> dict[str, Coverage]:
     found: dict[str, Coverage] = {}
     for path, there in files.items():
         unknown = there.coverage.state is CoverageState.NOT_ANALYSED and not there.formats
-        if unknown and _COMPILED.search(path) and there.name not in _used(files):
+        if unknown and not kinds.runs(path) and kinds.runs(there.name) and there.name not in _used(files):
             reason = CoverageReason("compiled-core-ml", "compiled for Core ML, which runs no code from it; not read")
             found[path] = Coverage(CoverageState.NOT_ANALYSED, (reason,), there.coverage.bytes_read)
     return found

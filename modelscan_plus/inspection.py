@@ -274,8 +274,7 @@ class Inspector:
     def _not_analysed(self, artifact: Artifact, kind: kinds.Kind | None) -> None:
         if artifact.payload or artifact.source.size == 0:
             return
-        ending = kinds.extension(artifact.name)
-        executable = kind.executable if kind and kind.name != "text" else ending in kinds.EXECUTABLE_NAMES
+        executable = kind.executable if kind and kind.name != "text" else kinds.runs(artifact.name)
         if kind and kind.name == "lfs-pointer" and (pointer := read_pointer(artifact.source.pread(0, HEAD))):
             self.summaries.append(Stated(artifact.members, pointer))
         if kind is None and not artifact.members and (numbers := number_type(artifact.source)):

@@ -5,10 +5,13 @@ in weights; text is text when it decodes and holds no control characters. `execu
 the operating system can run code from such content.
 """
 
+import re
 import struct
 from collections.abc import Callable
 
 import msgspec
+
+_WORD2VEC = re.compile(rb"[1-9]\d{0,8} [1-9]\d{0,4}\r?\n[^ \0\n]{1,200} ")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -66,6 +69,19 @@ def _is_compress(head: bytes) -> bool:
     return head.startswith(b"\x1f\x9d") and len(head) > 3 and 9 <= head[2] & 31 <= 16 and not head[2] & 0x60
 
 
+def _is_fasttext(head: bytes) -> bool:
+    """Magic, version, then the settings: dimensions, window, epochs and so on, all of them small."""
+    if len(head) < 64 or head[:4] != b"\xba\x16\x4f\x2f":
+        return False
+    version, dimensions, window = struct.unpack_from("<iii", head, 4)
+    return bool(11 <= version <= 13 and 0 < dimensions <= 1 << 16 and 0 <= window <= 1 << 10)
+
+
+def _is_word2vec(head: bytes) -> bool:
+    """How many words and how long their vectors are, on a line of their own; then the first word and its numbers."""
+    return _WORD2VEC.match(head) is not None and b"\0" in head
+
+
 def _is_bytecode(head: bytes) -> bool:
     """Magic number, flags of PEP 552, 8 bytes of time and size or of a hash, then a code object of marshal."""
     return head[2:4] == b"\r\n" and head[16:17] in (b"\xe3", b"\x63") and head[4] < 4 and head[5:8] == b"\0\0\0"
@@ -107,6 +123,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
     Kind("rknn", "RKNN model, compiled for an NPU of Rockchip", False, _starts(b"RKNN\0", b"CYPTRKNN"), (".rknn",)),
+    Kind("fasttext", "fastText model", False, _is_fasttext, (".bin", ".ftz")),
+    Kind("kenlm", "KenLM language model", False, _starts(b"mmap lm http://kheafield.com/code"), (".bin", ".klm")),
+    Kind("word2vec", "word vectors of word2vec", False, _is_word2vec, (".bin", ".vec")),
     Kind("lz4-legacy", "LZ4, legacy frame", True, _starts(b"\x02\x21\x4c\x18"), (".lz4",)),
     Kind("lzip", "lzip", True, _starts(b"LZIP\1"), (".lz",)),
     Kind("lzop", "lzop", True, _starts(b"\x89LZO\0\r\n\x1a\n"), (".lzo",)),
@@ -143,6 +162,9 @@ EXECUTABLE_NAMES = frozenset(
 """Extensions that some loader takes for something it can run; unknown content under such a name is a gap where code
 could hide. `.model` (SentencePiece) and `.msgpack` (Flax) are data to their loaders."""
 
+_COMPILED = re.compile(r"\.mlmodelc/(?:[\w.-]+/){0,3}(?:coremldata\.bin|model\.espresso\.(?:weights|shape))$")
+"""Parts of compiled models of Core ML, in a form of Apple's own; Core ML runs no code from them."""
+
 TEXT_NAMES = frozenset(
     """.json .txt .md .rst .csv .tsv .yaml .yml .toml .cfg .ini .xml .html .license .jinja .jsonl .gitattributes
     .gitignore""".split()
@@ -160,3 +182,8 @@ def extension(name: str) -> str:
     base = name.replace("\\", "/").rpartition("/")[2].lower()
     stem, dot, ending = base.rpartition(".")
     return dot + ending if dot and (stem or ending) else ""
+
+
+def runs(name: str) -> bool:
+    """True where some loader takes unknown content under this name for something it can run."""
+    return extension(name) in EXECUTABLE_NAMES and _COMPILED.search(name.replace("\\", "/")) is None

@@ -17,6 +17,7 @@ from modelscan_plus.formats.graphs.tensorflow.checkpoint import CheckpointFormat
 from modelscan_plus.formats.graphs.tensorflow.format import TensorFlowFormat
 from modelscan_plus.formats.graphs.tensorflow.keras import FingerprintFormat, KerasMetadataFormat
 from modelscan_plus.formats.graphs.tensorflow.text import TensorFlowTextFormat
+from modelscan_plus.formats.graphs.tfjs import TensorFlowJsFormat
 from modelscan_plus.formats.graphs.tflite import TFLiteFormat
 from modelscan_plus.formats.hdf5.format import Hdf5Format
 from modelscan_plus.formats.interface import Format, View
@@ -24,6 +25,7 @@ from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
 from modelscan_plus.formats.manifests.dvc import DvcFormat
 from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
+from modelscan_plus.formats.tensors.ctranslate2 import CTranslate2Format
 from modelscan_plus.formats.tensors.gguf import GgufFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
@@ -54,6 +56,8 @@ FORMATS: tuple[Format, ...] = (
     PaddleJsonFormat(),
     PaddleParametersFormat(),
     NcnnFormat(),
+    TensorFlowJsFormat(),
+    CTranslate2Format(),
     Hdf5Format(),
     ZipFormat(),
     TarFormat(),

@@ -13,8 +13,10 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.tensorflow.facts import CheckpointFacts, TensorFlowFacts
 from modelscan_plus.formats.graphs.tensorflow.model import MetaGraph, Node
 from modelscan_plus.formats.graphs.tensorflow.values import defaults, value_of
+from modelscan_plus.formats.graphs.tfjs import TensorFlowJsFacts
+from modelscan_plus.formats.tensors.ctranslate2 import CTranslate2Facts
 from modelscan_plus.graph.origins import NOTHING, Origin, Origins, Scope, either
-from modelscan_plus.rules.graph_file_external import RANGE, way_out
+from modelscan_plus.rules.graph_file_external import LEAVES, RANGE, way_out
 from modelscan_plus.rules.graph_limits import shown, some
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -444,3 +446,19 @@ def checkpoints(facts: CheckpointFacts, context: Context) -> Iterator[Finding]:
         yield context.finding(
             RANGE, f"In the index of the checkpoint {wrong}.{more}", TextEvidence(wrong), subject=wrong
         )
+
+
+@judges(TensorFlowJsFacts)
+def shards(facts: TensorFlowJsFacts, context: Context) -> Iterator[Finding]:
+    """Files of weights outside of the model's folder."""
+    for path, more in some(path for path in facts.paths if way_out(path)):
+        message = f'The location "{shown(path)}" {way_out(path)}.{more}'
+        yield context.finding(LEAVES, message, TextEvidence(shown(path)), subject=path)
+
+
+@judges(CTranslate2Facts)
+def variables(facts: CTranslate2Facts, context: Context) -> Iterator[Finding]:
+    """Variables that are not in their file."""
+    if facts.wrong:
+        evidence = TextEvidence(shown(facts.wrong, 300))
+        yield context.finding(RANGE, f"In the model of CTranslate2, {facts.wrong}.", evidence, subject="variable")

@@ -1,10 +1,13 @@
 """PaddlePaddle, ExecuTorch and ncnn: what is recognised and found, and that no bytes are too hostile."""
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.make.edge import executorch, paddle, paddle_json, paddle_operator, paddle_tensor
+from fixtures.make.archives import zip_of
+from fixtures.make.edge import ctranslate2, executorch, paddle, paddle_json, paddle_operator, paddle_tensor, tfjs
 from fixtures.make.onnx_writer import message, number
 from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.finding import Severity
@@ -85,6 +88,46 @@ def test_weights_of_ncnn_are_numbers_only_beside_their_graph() -> None:
     assert inspect(graph + b"import os; os.system('id')\n", "a.param").coverage.state is CoverageState.PARTIAL
 
 
+def test_variables_of_ctranslate2_have_to_fit() -> None:
+    good = ctranslate2(("w", (2,), bytes(8)))
+    assert inspect(good, "model.bin").formats == ("ctranslate2",)
+    assert not inspect(good, "model.bin").findings
+    assert "MSP4015" in rules(good[:-30], "model.bin")
+    assert "MSP2007" in rules(good + b"\x7fELF" + bytes(200), "model.bin")
+    assert inspect(struct.pack("<IH", 6, 20) + bytes(60), "model.bin").formats == ()
+
+
+def test_weights_of_tensorflow_js_are_numbers_beside_their_model() -> None:
+    data = bytes(range(150, 250))
+    files = tree_of({"model.json": tfjs("a.bin"), "a.bin": data, "b.bin": data}).files
+    assert files["a.bin"].coverage.state is CoverageState.ANALYSED
+    assert files["b.bin"].coverage.state is CoverageState.NOT_ANALYSED
+    assert inspect(tfjs("a.bin")[:-2], "model.json").coverage.state is not CoverageState.ANALYSED
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (struct.pack("<13i", 793712314, 12, 100, 5, 5, 5, 5, 1, 1, 1, 2000000, 0, 0) + bytes(60), "fasttext"),
+        (b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(60), "kenlm"),
+        (b"3000 300\nthe " + struct.pack("<8f", *[0.25] * 8) + bytes(8), "word2vec"),
+        (b"RKNN\0\0\0\0" + bytes(64), "rknn"),
+    ],
+)
+def test_models_that_are_only_recognised_are_no_place_for_code(data: bytes, kind: str) -> None:
+    result = inspect(data, "model.bin")
+    assert result.formats == (kind,)
+    assert result.coverage.state is CoverageState.NOT_ANALYSED
+    assert not any(reason.executable for reason in result.coverage.reasons)
+
+
+def test_a_compiled_model_in_an_archive_is_no_place_for_code_either() -> None:
+    odd = bytes(range(128, 255)) * 3
+    for name, executable in (("ggml-base-encoder.mlmodelc/coremldata.bin", False), ("other/coremldata.bin", True)):
+        reasons = inspect(zip_of((name, odd)), "a.zip").coverage.reasons
+        assert [reason.executable for reason in reasons] == [executable]
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_change_of_bytes_makes_the_readers_fail(data: st.DataObject) -> None:
@@ -93,6 +136,8 @@ def test_no_change_of_bytes_makes_the_readers_fail(data: st.DataObject) -> None:
         paddle_json(("relu", {"a": "b"})),
         paddle_tensor(2, data=bytes(8)),
         executorch(["aten::add"], ["XnnpackBackend"], segments=[(0, 16)], data=bytes(16)),
+        ctranslate2(("w", (2,), bytes(8))),
+        tfjs("a.bin"),
     )
     made = data.draw(st.sampled_from(samples))
     for _ in range(data.draw(st.integers(1, 6))):

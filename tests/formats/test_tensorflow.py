@@ -20,6 +20,7 @@ from fixtures.make.tensorflow_writer import (
     keras_metadata,
     node,
     saved_model,
+    table,
     user_object,
 )
 from modelscan_plus.core.coverage import CoverageState
@@ -226,6 +227,16 @@ def test_attributes_of_the_wrong_kind_raise_nothing() -> None:
 def test_an_index_says_how_long_its_data_are() -> None:
     whole = {"v.index": checkpoint({"a": (0, 8), "b": (8, 8)}), "v.data-00000-of-00001": bytes(16)}
     assert {file.coverage.state for file in tree_of(whole).files.values()} == {CoverageState.ANALYSED}
+
+
+def test_other_tables_of_the_same_form_are_no_index() -> None:
+    old = {b"": message(1, message(1, text(1, "w")))}
+    for pairs in (old, {b"user": b"record", b"user2": b"\xff" * 40}):
+        data = table(pairs)
+        result = inspect(data, "model.ckpt")
+        assert result.formats == ("tensorflow-checkpoint",)
+        assert not result.findings
+        assert not result.summaries
 
 
 @pytest.mark.parametrize("cut", [60, 70, 100])

@@ -60,18 +60,21 @@ class CheckpointFormat(Format):
         source = artifact.source
         whole = (Region(0, source.size, "structure"),)
         entries: list[CheckpointEntry] = []
-        shards = 1
+        shards: int | None = None
         gap: tuple[CoverageReason, ...] = ()
         try:
             for key, value in _pairs(source, budget):
-                if key:
-                    entries.append(_entry(key, value))
+                if shards is None:
+                    shards = _header(value) if not key else None
+                    if shards is None:  # a table of something else, or the first form of checkpoints
+                        yield Parsed(regions=whole)
+                        return
                 else:
-                    shards = _header(value)
+                    entries.append(_entry(key, value))
         except _Wrong as fault:
             gap = (CoverageReason("malformed", f"the index of the checkpoint cannot be read: {fault}"),)
-        wrong = tuple(_wrong(entries, shards))[:_KEPT]
-        summary = _summary(artifact, entries, shards)
+        wrong = tuple(_wrong(entries, shards or 1))[:_KEPT]
+        summary = _summary(artifact, entries, shards or 1)
         yield Parsed((CheckpointFacts(wrong),), whole, gaps=gap, summaries=(summary,) if summary else ())
 
 
@@ -108,9 +111,12 @@ def _block(source: ByteSource, offset: int, size: int, budget: Budget) -> Iterat
         at += more + length
 
 
-def _header(value: bytes) -> int:
+def _header(value: bytes) -> int | None:
+    """The number of shards; None where the value is no header of an index."""
     walked = fields(BytesSource(value), 0, len(value), 8) or ()
-    return next((field.value for field in walked if field.number == 1 and field.length is None), 1)
+    if any(field.number == 1 and field.length is not None for field in walked):
+        return None
+    return next((field.value for field in walked if field.number == 1), 1) if walked or not value else None
 
 
 def _entry(key: bytes, value: bytes) -> CheckpointEntry:
