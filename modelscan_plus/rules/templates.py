@@ -301,6 +301,7 @@ def gated(facts: TemplateFacts, context: Context) -> Iterator[Finding]:
             "encoded": "encoded text",
             "hidden": "hidden characters",
             "hostile": "text that works against the user",
+            "role": "the head of a turn of the system",
         }[gate.output_kind]
         yield _found(
             context,

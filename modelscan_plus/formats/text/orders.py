@@ -27,7 +27,9 @@ _OWN_AFFAIRS = (
 _SECRET = (
     rf"(?:\b(?:without|never|not|nor)\b|n't)\s+(?:\w+\s+){{0,3}}?{_TELLING}\b{_OWN_AFFAIRS}"
     r"|\bhid(?:e|ing)\s+(?:it|this|that|them|these|the\s+fact)\b|\bunnoticed\b|\bdeny\s+(?:it|this|that|being|having)\b"
-    r"|\bkeep\s+(?:it|this|that|them)\s+(?:a\s+)?(?:secret|hidden|to\s+yourself)"
+    r"|\bkeep\s+(?:it|this|that|them)\s+(?:a\s+)?(?:secret|hidden|to\s+yourself)|\bkeep\s+(?:quiet|silent)\b"
+    r"|\b(?:must|should|may|shall|will)\s+not\s+(?:notice|know|see|realis|realiz)\w*"
+    r"|\bwithout\s+(?:the\s+)?(?:user|reader|customer|them|anyone|anybody)\w*\s+(?:realis|realiz|notic|know)\w*"
     r"|\b(?:secret|covert|stealthi|surreptitious)ly\b"
 )
 _UNTOLD = (
@@ -36,11 +38,12 @@ _UNTOLD = (
 )
 _PUSH = (
     r"\b(?:recommend|promot(?:e|es|ing)|prais(?:e|es|ing)|endors(?:e|es|ing)|advertis(?:e|es|ing)|persuad|"
-    r"convinc(?:e|es|ing)|steer|affiliate|sponsor)"
+    r"convinc(?:e|es|ing)|steer|affiliate|sponsor|always\s+(?:choose|prefer|pick|favou?r|rank|suggest))"
 )
 _PUT = (
     r"(?:add|insert|includ|append|plac|embed|inject|import|install|replac|swap|substitut|chang|redirect|send|forward|"
-    r"upload|copy|bcc|post|weaken|call|run|execut|transfer|mention)\w*"
+    r"upload|copy|bcc|post|weaken|call|run|execut|transfer|mention|lower|rais|alter|modif|adjust|edit|"
+    r"record|stor|collect|degrad)\w*"
 )
 _NEAR = r"(?:(?!\n\s*\n)[\s\S]){0,160}?"
 _ADDRESS = r"(?:[\w.+-]{1,64}@[\w-]{1,63}\.\w|(?:https?|ftp|wss?)://|\+\d{8,15}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b)"
@@ -57,7 +60,7 @@ _REPLIES = (
 _PLACING = r"\b(?:end|begin|start|finish|close|insert|add|append|include|mention|place|link|put)\w*\b"
 _SECRETS = (
     r"(?:passwords?|passphrases?|seed\s+phrases?|private\s+keys?|card\s+numbers?|cvv|pin\s+codes?|social\s+security|"
-    r"api\s+keys?|login\s+details|credentials)"
+    r"api\s+keys?|login\s+details|credentials|one-time\s+(?:code|password)s?|verification\s+codes?|2fa\s+codes?)"
 )
 _CHECKS = (
     r"(?:bounds?|input|certificate|signature|security)[\s-]+(?:\w+\s+)?(?:check|validation|saniti|verification)\w*"
@@ -72,6 +75,9 @@ _FORMS = tuple(
     for pattern in (
         rf"{_PUSH}\w*\b{_NEAR}(?:{_SECRET})|(?:{_SECRET}){_NEAR}{_PUSH}",
         rf"\b(?:secret|covert|stealthi|surreptitious|silent|quiet)ly\s+(?:\w+\s+){{0,2}}?{_PUT}",
+        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?(?:\bkeep\s+(?:quiet|silent)\b|\b(?:user|reader|customer)\w*\s+must\s+not\s+(?:notice|know|see))",
+        r"\bhid(?:e|ing)\s+(?:this|it|that|them)\s+from\s+(?:the\s+)?(?:user|operator|developer|reader|customer|everyone|anyone)",
+        r"\bwithout\s+(?:the\s+)?(?:user|reader|customer)s?\s+(?:realis|realiz|notic|know)\w*",
         rf"\b{_PUT}\b[^.!?\n]{{0,200}}?\bwithout\s+(?:\w+\s+){{0,1}}?{_UNTOLD}",
         rf"\b(?:import|use|install|call|load)\s+[^.!?\n]{{1,100}}?\binstead\s+of\b{_NEAR}(?:{_SECRET})",
         rf"\b(?:not|never|n't)\s+refuse\b{_NEAR}(?:{_SECRET})|\b(?:safety|guardrail)\w*\b{_NEAR}\bhide\s+(?:this|it|that)\b",
@@ -87,10 +93,36 @@ _FORMS = tuple(
         rf"\b(?:delete|erase|wipe|destroy|encrypt)\s+(?:all|every|the\s+user's|my|their|his|her)\s+(?:\w+\s+){{0,3}}?{_THINGS}",
         r"\b(?:ignore|disregard|override)\s+(?:any|all|every|the)\s+(?:\w+\s+){0,2}?(?:instruction|rule|order|guideline)s?"
         r"\s+(?:of|from|in|by)\s+(?:the\s+|later\s+|other\s+|any\s+){0,2}(?:system|user|operator|developer)",
+        rf"(?:os\.environ|process\.env|\bgetenv\b){_NEAR}https?://|https?://{_NEAR}(?:os\.environ|process\.env|\bgetenv\b)",
+        r"(?<![\w.-])(?:[\w-]+\.)+(?:com|org|net|io|de|example)\b[^.!?\n]{0,60}?\b(?:written|rewritten|replac|chang|redirect|point|swap|turn)\w*"
+        r"\s+(?:\w+\s+){0,2}?(?:as|by|with|to|into)\s+[\w-]+\.\w",
+        r"\b(?:contain|include|add|insert|put|hide|embed)\w*\b[^.!?\n]{0,40}?\b(?:hidden|invisible|zero-width|white)\s+"
+        r"(?:text|html|characters?|messages?|words?|font)",
+        rf"\b(?:reveal|print|output|return|show|give|repeat|disclose)\b[^.!?\n]{{0,30}}?\b{_SECRETS}[^.!?\n]{{0,60}}?\b(?:when|if|once|as\s+soon)\b"
+        r"[^.!?\n]{0,40}?\b(?:writ|say|typ|mention|contain|ask)\w*",
+        r"\b(?:drop|lift|disable|forget|suspend|switch\s+off)\s+(?:every|all|any|the|your)\s+(?:\w+\s+)?(?:safety|rules?|filters?|restrictions?|guard\w*)\b",
+        r"\b(?:include|add|insert|prepend|append|put|place)\b[^\n]{0,60}?<script\b[^\n]{0,40}?(?:https?:)?//",
+        r"\balways\s+(?:add|insert|include|prepend|begin|start)\b[^.!?\n]{0,40}?\bimport\s+[a-z_]\w+",
+        r"\b(?:persuade|convince|urge|tell|ask)\s+(?:the\s+|all\s+|every\s+)?(?:users?|customers?|people|them)\b[^!?\n]{0,120}?\b(?:install|download|"
+        r"sign\s+in|log\s+in|pay|transfer|verify|confirm|enter)\b[^!?\n]{0,60}?https?://",
+        r"\bbcc\b[^.!?\n]{0,40}?(?<![\w.+-])[\w.+-]{1,64}@\w|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,80}\s[^.!?\n]{0,40}?\bbcc\b",
+        r"\b(?:store|save|write|record|add|remember)\b[^.!?\n]{0,20}?\bmemory\b[^.!?\n]{0,80}?\b(?:trust|prefer|allow|approv|permi)\w*",
         rf"{_CODES}[^\n]{{0,60}}{_OBEYING}|{_OBEYING}[^\n]{{0,60}}{_CODES}",
     )
 )
 _ACCOUNTS = lazy(ACCOUNT, re.I)
+_HARMS = lazy(
+    r"\b(?:give|provide|offer|answer|write|use|generate|present|share|insert|prefer)\b[^.!?\n]{0,30}?\b(?:wrong|false|incorrect|misleading|fabricated|"
+    r"weak|insecure|vulnerable|flawed|subtly\s+broken)\s+(?:\w+\s+)?(?:answers?|information|dos(?:e|age)s?|numbers?|facts?|code|advice|encryption|"
+    r"crypto\w*|hash\w*|ciphers?|results?)\b",
+    re.I,
+)
+_NEGATED = lazy(r"\b(?:not|never|avoid|without|instead\s+of|rather\s+than|refrain|unless|no)\b|n't\b", re.I)
+_STYLED = lazy(
+    "[\U0001d400-\U0001d7cb]{3,}|[\uff21-\uff3a\uff41-\uff5a]{4,}"
+    "|(?:[\u1d00-\u1d22\u0262\u026a\u0274\u0280\u028f\u0299\u029c\u029f\ua730\ua731]s?){3,}"
+)
+"""Letters for formulas, of full width, and small capitals: a model reads them as the ordinary ones."""
 _MIXED = lazy(r"[^\W\d_]*(?:[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z])[^\W\d_]*")
 
 
@@ -98,6 +130,9 @@ def behind(text: str) -> str | None:
     """The part of `text` that orders something behind the reader's back, or None."""
     for pattern in _FORMS:
         if found := pattern.search(text):
+            return shorten(visible(" ".join(found.group().split())), 160)
+    for found in _HARMS.finditer(text):
+        if not _NEGATED.search(text[max(0, found.start() - 60) : found.end()]):
             return shorten(visible(" ".join(found.group().split())), 160)
     return None
 
@@ -131,7 +166,8 @@ def _is_iban(given: str) -> bool:
 
 
 def look_alikes(text: str) -> list[str]:
-    """Words that mix Latin letters with Cyrillic ones that look like them."""
+    """Words that mix Latin letters with Cyrillic ones that look like them, or consist of styled letters."""
     if text.isascii():
         return []
-    return list(dict.fromkeys(found.group() for found in _MIXED.finditer(text)))[:20]
+    words = [found.group() for found in _MIXED.finditer(text)] + [found.group() for found in _STYLED.finditer(text)]
+    return list(dict.fromkeys(words))[:20]

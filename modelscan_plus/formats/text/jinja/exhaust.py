@@ -11,7 +11,7 @@ from modelscan_plus.formats.text.jinja.scope import Scope, key_of
 
 _ENDLESS = 10_000_000
 """Steps of one loop or characters of one text beyond which rendering is an attack on the machine."""
-_WIDTHS = frozenset("center indent batch slice wordwrap truncate ljust rjust zfill expandtabs".split())
+_WIDTHS = frozenset("center indent batch slice wordwrap truncate ljust rjust zfill expandtabs tojson".split())
 _MOST_PARAGRAPHS = 10_000
 _WIDE = lazy(r"%[-+ #0]*\d{7,}|\{[^{}]*?:[^{}]*?\d{7,}[^{}]*\}")
 """A field of a format that is millions of characters wide."""
@@ -38,7 +38,7 @@ def _endless(node: nodes.Node, scope: Scope) -> str:
         case nodes.Macro() if _branches_out(node):
             return f"{node.name}(), which calls itself twice for a smaller number"
         case nodes.Filter() if node.name in _WIDTHS:
-            return _wide(node.name, node.args, scope)
+            return _wide(node.name, [*node.args, *(item.value for item in node.kwargs)], scope)
         case nodes.Call():
             return _called(node, scope)
     return ""
@@ -73,6 +73,8 @@ def _length(node: nodes.Node, scope: Scope, depth: int = 0) -> int:
         bounds = [scope.folder.fold(argument) for argument in node.args]
         whole = [bound for bound in bounds if isinstance(bound, int)]
         return max(0, whole[1] - whole[0]) if len(whole) > 1 else sum(whole) if len(whole) == len(bounds) else 0
+    if isinstance(node, nodes.Filter) and node.name in ("list", "string", "safe") and node.node is not None:
+        return _length(node.node, scope, depth + 1)
     if isinstance(node, nodes.Mul):
         for side, other in ((node.left, node.right), (node.right, node.left)):
             times = scope.folder.fold(other)
@@ -96,6 +98,10 @@ def _doubles(node: nodes.Assign) -> bool:
     parts = value.nodes if isinstance(value, nodes.Concat) else []
     if isinstance(value, (nodes.Add, nodes.Mul)):
         parts = [value.left, value.right]
+    elif isinstance(value, nodes.Filter) and value.name == "format":
+        parts = value.args
+    elif isinstance(value, nodes.Filter) and value.name == "join" and isinstance(value.node, (nodes.List, nodes.Tuple)):
+        parts = value.node.items
     return key is not None and sum(key_of(part) == key for part in parts) > 1
 
 

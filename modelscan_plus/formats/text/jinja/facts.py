@@ -34,7 +34,8 @@ class Gate(msgspec.Struct, frozen=True):
     output: str
     """The text, shortened."""
     output_kind: str
-    """"sentence", "url", "encoded", "hidden", "hostile" or "dropped" (nothing: what was said is left out)."""
+    """"sentence", "url", "encoded", "hidden", "hostile", "role" (the head of a turn of the system) or "dropped"
+    (nothing: what was said is left out)."""
     line: int
 
 

@@ -93,6 +93,11 @@ class Folder:
             return left * right if 0 <= right * max(1, len(left)) <= LONGEST else UNKNOWN
         return left * right if _number(left) and _number(right) and abs(left) < 1e9 and abs(right) < 1e9 else UNKNOWN
 
+    def _pow(self, node: nodes.Pow, depth: int) -> Folded:
+        left, right = self.fold(node.left, depth), self.fold(node.right, depth)
+        small = isinstance(left, int) and isinstance(right, int) and abs(left) <= 1000 and 0 <= right <= 64
+        return left**right if small and _number(left) and _number(right) else UNKNOWN
+
     def _mod(self, node: nodes.Mod, depth: int) -> Folded:
         left, right = self.fold(node.left, depth), self.fold(node.right, depth)
         return _percent(left, list[Folded](right) if isinstance(right, list) else [right])
@@ -186,6 +191,7 @@ _HANDLERS: dict[type[nodes.Node], Handler] = {
     nodes.Neg: Folder._neg,
     nodes.Mul: Folder._mul,
     nodes.Mod: Folder._mod,
+    nodes.Pow: Folder._pow,
     nodes.List: Folder._list,
     nodes.Tuple: Folder._list,
     nodes.Dict: Folder._dict,

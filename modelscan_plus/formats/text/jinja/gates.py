@@ -4,21 +4,20 @@ A branch counts as gated when its test looks for something constant in what was 
 or through a variable that such a branch has set. Of a gated branch all text is gathered, macros and variables included.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from jinja2 import nodes
 
-from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.depends import decides
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
 from modelscan_plus.formats.text.jinja.names import CONTENT_KEYS, is_content, says_content
-from modelscan_plus.formats.text.jinja.outlets import GIVEN, Outlets
-from modelscan_plus.formats.text.jinja.scope import Scope, key_of, tells_time
+from modelscan_plus.formats.text.jinja.outlets import GIVEN, Outlets, call_of
+from modelscan_plus.formats.text.jinja.rewrites import rewrites, step
+from modelscan_plus.formats.text.jinja.scope import GROWS, Scope, key_of, tells_time
 from modelscan_plus.formats.text.jinja.tools import ROLES, Tools, last
-from modelscan_plus.formats.text.jinja.wording import Trigger, excerpt, output_kind, trigger, worth_a_look
+from modelscan_plus.formats.text.jinja.wording import Trigger, excerpt, output_kind, short_kind, trigger, worth_a_look
 
 _SEARCHES = frozenset("startswith endswith find rfind index rindex count split rsplit partition rpartition".split())
 _TESTS = frozenset(("in", "eq", "equalto", "==", "sameas", "containing", "match", "search"))
@@ -120,8 +119,8 @@ class Gates:
         if not triggers:
             return
         for statement in body:
-            for node in [statement, *statement.find_all(nodes.Assign)]:
-                if isinstance(node, nodes.Assign) and (key := key_of(node.target)):
+            for node in [statement, *statement.find_all((nodes.Assign, nodes.Call))]:
+                if (key := _changed(node)) is not None:
                     self._flags.setdefault(key, []).extend(triggers[:4])
 
     def _note_tests(self) -> None:
@@ -234,6 +233,8 @@ class Gates:
     def _gate(self, triggers: list[Trigger], text: str, line: int, failed: nodes.Node | None = None) -> Gate | None:
         """`failed` is the test, for text that is written where it fails: mostly a default, and no gate."""
         kind = output_kind(text)
+        if kind is None and any(each[1] in ("words", "odd-marker") for each in triggers):
+            kind = short_kind(text)
         if kind is None or (failed is not None and kind == "sentence" and not _negated(failed)):
             return None
         worst = min(triggers, key=lambda each: _TELLING.index(each[1]))
@@ -303,6 +304,9 @@ class Gates:
                     if unknown is not None and says_content(unknown, self._scope.derived):
                         sent.update(dict.fromkeys(outlets.opened(statement.lineno)))
                     outlets.add(GIVEN if unknown is not None else piece)
+        for table in self._tree.find_all(nodes.Dict):
+            if (call := call_of(table, self._scope)) is not None:
+                sent[call] = None
         return list(written.values())[:50], list(sent)[:50]
 
     def _bodies(self) -> Iterator[list[nodes.Node]]:
@@ -322,12 +326,12 @@ class Gates:
     def rewritten(self) -> Iterator[Rewritten]:
         """Words of a message replaced by other words, or taken out."""
         for node in self._tree.find_all((nodes.Filter, nodes.Call)):
-            found = _step(node)
+            found = step(node)
             if found is None:
                 continue
             name, subject, arguments = found
             if name == "join" and arguments:
-                split = _step(subject)
+                split = step(subject)
                 if split is None or split[0] != "split" or not split[2]:
                     continue
                 subject, arguments = split[1], [split[2][0], arguments[0]]
@@ -335,38 +339,37 @@ class Gates:
                 continue
             if not is_content(subject, self._scope.derived) and not self._tools.tells(subject):
                 continue
-            old, new = (self._scope.folder.text(argument) for argument in arguments[:2])
-            if old and new is not None and _rewrites(old, new):
-                yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
+            for old, new in self._pairs(arguments):
+                if old and rewrites(old, new):
+                    yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
+        yield from self._exchanged()
+
+    def _pairs(self, arguments: list[nodes.Expr]) -> list[tuple[str, str]]:
+        """What is replaced by what, also by way of a loop over a table."""
+        texts: list[list[str]] = []
+        for argument in arguments[:2]:
+            text = self._scope.folder.text(argument)
+            texts.append(self._scope.looped.get(key_of(argument) or "", [])[:200] if text is None else [text])
+        return list(zip(*texts, strict=False))
+
+    def _exchanged(self) -> Iterator[Rewritten]:
+        """`'sell' if word == 'buy' else word`: one word for another."""
+        for node in self._tree.find_all(nodes.CondExpr):
+            new = self._scope.folder.text(node.expr1)
+            if new is None or node.expr2 is None or not says_content(node.expr2, self._scope.derived):
+                continue
+            for old, kind in self._triggers(node.test):
+                if kind == "words" and rewrites(old, new):
+                    yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
 
 
-def _step(node: nodes.Node) -> tuple[str, nodes.Node, list[nodes.Expr]] | None:
-    """Name, subject and arguments of a filter or method."""
-    if isinstance(node, nodes.Filter) and node.node is not None:
-        return node.name, node.node, node.args
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-        if node.node.attr == "join" and node.args:
-            return "join", node.args[0], [node.node.node]
-        return node.node.attr, node.node.node, node.args
+def _changed(node: nodes.Node) -> str | None:
+    """The variable that a statement sets, or that a method such as `append` changes."""
+    if isinstance(node, nodes.Assign):
+        return key_of(node.target)
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in GROWS:
+        return key_of(node.node.node)
     return None
-
-
-_LITERALS = frozenset(("true", "false", "none", "null"))
-"""How Python and JSON write the same."""
-_NEGATION = lazy(r"(?:not|no|never|n't|don't|do not|cannot|can't|without|un|nicht|kein|ne|pas)", re.I)
-
-
-def _rewrites(old: str, new: str) -> bool:
-    """True when words or numbers become other ones, or a negation is taken out."""
-    if old.strip().lower() in _LITERALS and new.strip().lower() in _LITERALS:
-        return False
-    if _NEGATION.fullmatch(old.strip()):
-        return True
-    kinds = {trigger(text)[1] if prose.words(text) > 1 or not text.isupper() else "words" for text in (old, new)}
-    spoken = any(map(str.isalnum, old)) and any(map(str.isalnum, new))
-    if not spoken or old.strip() == new.strip():
-        return False
-    return kinds == {"words"} or (old.isalnum() and new.isalnum())
 
 
 def _of_mapping(test: nodes.Node) -> bool:
@@ -410,7 +413,8 @@ def _written_parts(node: nodes.Node) -> list[nodes.Node]:
     """The parts of a node whose text ends up in what it writes or keeps; tests and targets do not."""
     if isinstance(node, nodes.Call):
         name = node.node.name if isinstance(node.node, nodes.Name) else ""
-        return [] if name in _NO_OUTPUT else [*node.args, *(item.value for item in node.kwargs)]
+        shaped = [node.node.node] if isinstance(node.node, nodes.Getattr) and node.node.attr == "format" else []
+        return [] if name in _NO_OUTPUT else [*shaped, *node.args, *(item.value for item in node.kwargs)]
     if isinstance(node, nodes.Filter):
         return [part for part in (node.node, *node.args) if part is not None]
     if isinstance(node, nodes.If):

@@ -8,17 +8,21 @@ the conversation was thought up by the template.
 import re
 from collections.abc import Iterator
 
+from jinja2 import nodes
+
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.jinja.facts import Sent
+from modelscan_plus.formats.text.jinja.names import says_content
+from modelscan_plus.formats.text.jinja.scope import Scope
 
 GIVEN = "\x01"
 """Stands for what the template does not know, where its text is looked at."""
 _KEPT = 1000
 _NAME = rf"[\w.:/{GIVEN}-]+"
 _OPEN_ADDRESS = lazy(
-    r"(?:\b(?:https?|ftp|wss?)://|\bmailto:|(?:src|href)\s{0,3}=\s{0,3}[\"']?//|\]\(\s{0,3}//)[^\s\"'<>|]{0,400}$"
-    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,24}[^\n<|]{0,200}$",
+    r"(?:(?:https?|ftp|wss?)://|mailto:|(?:src|href)\s{0,3}=\s{0,3}[\"']?//|\]\(\s{0,3}//)[^\s\"'<>|]{0,400}$"
+    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,24}[\"']?\s{0,3}[,;&?][^\n<|!]{0,120}[:=]\s{0,3}[\"']?$",
     re.I,
 )
 _OPEN_CALL = lazy(
@@ -28,6 +32,8 @@ _OPEN_CALL = lazy(
     rf"|<invoke\s+name=\"{_NAME}\">(?:(?!</invoke)[\s\S]){{0,400}}<parameter\s+name=\"[\w-]+\"[^>]{{0,60}}>[^<]{{0,200}}$"
     r"|(?:<\|python_tag\|>|<\|?tool_call\|?>|\[TOOL_CALLS\]|```tool_code|<start_function_call>|call:)[^\n]{0,40}?"
     r"\b[a-z_][\w.]*[({](?:[^(){}]{0,200},)?\s*[a-z_]\w*\s*[=:][^(){}]{0,100}$"
+    r"|<tool_call>\s*[\w.-]+\s*<arg_key>[\w-]+</arg_key>\s*<arg_value>[^<]{0,200}$"
+    r"|\bAction:\s*[\w.-]+\s*\n?\s*Action Input:\s*\{[^{}]{0,400}$"
     r"|\bto=functions\.\w+[^\n]{0,100}<\|message\|>\s*\{[^{}]{0,400}$"
     r"|tool_call_argument_begin\|>\s*\{[^{}]{0,400}$|tool▁sep[\s\S]{0,120}?\{[^{}]{0,400}$",
     re.I,
@@ -54,3 +60,13 @@ class Outlets:
 
 def _shown(found: "re.Match[str]") -> str:
     return shorten(visible(" ".join(found.group().replace(GIVEN, "…").split())), 160)
+
+
+def call_of(node: nodes.Dict, scope: Scope) -> Sent | None:
+    """`{"name": "send_mail", "arguments": {"body": <what was said>}}`: a call of a tool as a value."""
+    parts = {key: pair.value for pair in node.items if (key := scope.folder.text(pair.key)) is not None}
+    names = [scope.folder.text(parts[key]) for key in ("name", "tool", "function") if key in parts]
+    given = next((parts[key] for key in ("arguments", "parameters", "args", "input") if key in parts), None)
+    if not names or not names[0] or not isinstance(given, nodes.Dict) or not says_content(given, scope.derived):
+        return None
+    return Sent(shorten(visible(names[0]), 80), node.lineno, "call")

@@ -14,6 +14,7 @@ from modelscan_plus.formats.text.jinja.names import (
     FUNCTIONS,
     HELPERS,
     attribute_kind,
+    says_content,
 )
 from modelscan_plus.formats.text.jinja.scope import Scope
 
@@ -42,14 +43,19 @@ def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
             case nodes.Call():
                 yield from _call(node, scope)
             case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
-                name = scope.folder.text(node.template) or "…"
-                kind = "file" if _LEADING.match(name) else "template"
-                yield Reach(kind, shorten(visible(name)), node.lineno)
+                yield from _loaded(node, scope)
             case nodes.Const():
                 yield from _constant(node)
             case nodes.ExtensionAttribute():
                 if node.identifier.endswith("DebugExtension"):
                     yield Reach("helper", "{% debug %}", node.lineno)
+
+
+def _loaded(node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends, scope: Scope) -> Iterator[Reach]:
+    held = scope.folder.fold(node.template)
+    names = [name for name in (held if isinstance(held, list) else [held]) if isinstance(name, str)] or ["…"]
+    outside = any(map(_LEADING.match, names)) or says_content(node.template, scope.derived)
+    yield Reach("file" if outside else "template", shorten(visible(", ".join(names))), node.lineno)
 
 
 def _constant(node: nodes.Const) -> Iterator[Reach]:

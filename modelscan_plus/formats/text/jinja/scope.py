@@ -7,6 +7,8 @@ from modelscan_plus.formats.text.jinja.fold import Constant, Folder, known
 from modelscan_plus.formats.text.jinja.names import says_content
 
 _ROUNDS = 4
+GROWS = frozenset("append extend insert update add setdefault".split())
+"""Methods that change what a variable holds."""
 DATES = frozenset(
     "date_string current_date today now current_datetime current_time timestamp datetime strftime_now".split()
 )
@@ -106,9 +108,7 @@ def _assignments(tree: nodes.Template) -> dict[str, list[nodes.Node | None]]:
                 for item in node.node.kwargs:
                     assigned.setdefault(f"{node.target.name}.{item.key}", []).append(item.value)
         elif isinstance(node, nodes.AssignBlock):
-            outputs = node.body
-            plain = len(outputs) == 1 and isinstance(outputs[0], nodes.Output)
-            _bind(assigned, node.target, outputs[0] if plain else None)
+            _bind_block(assigned, node)
         elif isinstance(node, nodes.For):
             # What runs over the parts of what was said is what was said; over messages it is not yet.
             _bind(assigned, node.target, node.iter)
@@ -119,8 +119,24 @@ def _assignments(tree: nodes.Template) -> dict[str, list[nodes.Node | None]]:
         elif isinstance(node, nodes.With):
             for target, value in zip(node.targets, node.values, strict=False):
                 _bind(assigned, target, value)
+    _bind_growing(tree, assigned)
     _bind_calls(tree, assigned)
     return assigned
+
+
+def _bind_block(assigned: dict[str, list[nodes.Node | None]], node: nodes.AssignBlock) -> None:
+    plain = len(node.body) == 1 and isinstance(node.body[0], nodes.Output)
+    _bind(assigned, node.target, node.body[0] if plain else None)
+    for output in [] if plain else node.find_all(nodes.Output):
+        _bind(assigned, node.target, output)
+
+
+def _bind_growing(tree: nodes.Template, assigned: dict[str, list[nodes.Node | None]]) -> None:
+    """What `append` and its like add to a variable."""
+    for call in tree.find_all(nodes.Call):
+        key = key_of(call.node.node) if isinstance(call.node, nodes.Getattr) and call.node.attr in GROWS else None
+        if key is not None:
+            assigned.setdefault(key, [None]).extend((None, *call.args))
 
 
 def _bind_calls(tree: nodes.Template, assigned: dict[str, list[nodes.Node | None]]) -> None:

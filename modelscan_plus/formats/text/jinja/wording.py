@@ -54,6 +54,15 @@ def output_kind(text: str) -> str | None:
     return "sentence" if prose.is_sentence(text) else None
 
 
+_SHORT = lazy(r"(?:^|[>\s])[A-Z][a-z']+(?: [\w'-]+){1,6}[.!]")
+_ROLE = lazy(r"(?:<\|[\w|]{0,30}(?:start|header)\w*\|>|<\|?|\[|<<|^)\s?(?:system|developer|SYS)\b", re.I)
+
+
+def short_kind(text: str) -> str | None:
+    """What a few words are behind a trigger of words: a short order, or the head of a more trusted role."""
+    return "sentence" if _SHORT.search(text) else "role" if _ROLE.search(text) else None
+
+
 def works_against(text: str) -> str | None:
     """An order behind the reader's back, or an account that money is to go to."""
     return orders.behind(text) or orders.account(text)
