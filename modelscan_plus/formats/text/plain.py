@@ -21,6 +21,7 @@ from modelscan_plus.formats.text.agents import agent_remarks
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.projects import code_references
@@ -171,6 +172,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
     yield from prompt_file(name, role, text)
+    yield from foreign_remarks(name, text)
     yield from shell_remarks(role, name, with_secrets(text) if role == "settings" else text)
     if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
         yield Remark("agent", "tells the model to work against its user", order, 1)

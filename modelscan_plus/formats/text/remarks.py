@@ -52,6 +52,7 @@ _SENDING_SCRIPT = lazy(
     rf"{_SENDING}(?:(?!</script)[\s\S]){{0,400}}?(?:document\.cookie|localStorage|sessionStorage)|eval\s*\(\s*atob)",
     re.I,
 )
+_FENCED = lazy(r"^[ \t>]{0,8}(```|~~~)[\s\S]{0,40000}?^[ \t>]{0,8}\1|`[^`\n]{1,400}`", re.M)
 _KERNEL = lazy(
     r"kernel\.execute\s*\(\s*[\"'`][^\"'`\n]{0,400}?(?:\bos\.|subprocess|system\s*\(|!\s*\w|exec\s*\(|urlopen)", re.I
 )
@@ -122,6 +123,10 @@ def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
         yield from _link(found[1], found[2], _line(text, found.start(), first_line))
     for found in _ANCHOR.finditer(text):
         yield from _link(found[2], found[1], _line(text, found.start(), first_line))
+    bare = _FENCED.sub(lambda found: "\n" * found.group().count("\n"), text) if "<" in text else ""
+    if active := _SENDING_HANDLER.search(bare) or _SENDING_SCRIPT.search(bare):
+        what = "runs in the program that shows it and sends or fetches something"
+        yield Remark("active", what, _cut(bare, active), _line(bare, active.start(), first_line))
     if started := _RUN_FILE.search(text):
         what = "tells the reader to start a program that comes along"
         yield Remark("start", what, _cut(text, started), _line(text, started.start(), first_line), started["file"])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text.shell.pieces import Piece
+from modelscan_plus.formats.text.shell.pieces import Piece, names_command
 from modelscan_plus.formats.text.shell.words import quoted
 
 _CELL = lazy(r"^%%(?:bash|sh|!|script\s+(?:--?[\w-]+\s+)*(?:/bin/)?(?:ba|z|da)?sh\b)[^\n]*\n?", re.I)
@@ -110,22 +110,22 @@ def of_json(value: object) -> Iterator[Piece]:
             yield Piece(text, number)
 
 
-def _commands(value: object, depth: int = 0) -> Iterator[str]:
+def _commands(value: object, depth: int = 0, key: str = "") -> Iterator[str]:
     if depth > 40:
         return
     if isinstance(value, str):
-        yield value
+        yield from (value,) if names_command(key, value) else ()
     elif isinstance(value, list):
         if value and all(isinstance(item, str) for item in itertools.islice(value, 200)):
             words = [str(item) for item in value[:200]]
             yield from words if " " in words[0] else [quoted(words), *(word for word in words if " " in word)]
         else:
             for item in value[:5000]:
-                yield from _commands(item, depth + 1)
+                yield from _commands(item, depth + 1, key)
     elif isinstance(value, dict):
         command, given = value.get("command"), value.get("args")
         if isinstance(command, str) and isinstance(given, list) and all(isinstance(word, str) for word in given):
             yield quoted([command, *given])
         for key, item in itertools.islice(value.items(), 5000):
             if key not in ("args", "vocab", "merges"):
-                yield from _commands(item, depth + 1)
+                yield from _commands(item, depth + 1, str(key))

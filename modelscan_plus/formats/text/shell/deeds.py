@@ -15,12 +15,18 @@ from modelscan_plus.formats.text.shell.clients import CLIENTS
 from modelscan_plus.formats.text.shell.files import FILES, program_name
 from modelscan_plus.formats.text.shell.machine import Call
 from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value
+from modelscan_plus.formats.text.shell.windows import powershell
 
 _WRAPPERS = frozenset(
     """sudo doas nohup setsid exec env time timeout nice ionice stdbuf command builtin unbuffer tini dumb-init gosu su-exec xvfb-run
     catatonit busybox toybox start call chroot watch caffeinate systemd-run systemd-inhibit proxychains4 tsocks cmd cmd.exe cmdline
     chpst s6-setuidgid linux64 taskset numactl chrt daemonize disown parallel xargs""".split()
 )
+_LATE = frozenset(
+    """srun mpirun mpiexec poetry pipenv hatch pdm rye pixi conda mamba micromamba singularity apptainer firejail bwrap unshare nsenter
+    screen tmux wsl script hyperfine entr docker podman kubectl""".split()
+)
+"""Programs that start another one behind options of their own."""
 _WITH_VALUE = {"timeout": 1, "gosu": 1, "su-exec": 1, "chroot": 1, "s6-setuidgid": 1, "taskset": 1}
 """Wrappers with arguments of their own before the program."""
 _SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "busybox sh", "csh", "tcsh"))
@@ -74,8 +80,7 @@ _DOWNLOADS_URL = lazy(r"^(?:git\+)?(?:https?|ftp)://", re.I)
 
 def perform(call: Call) -> Marks:
     """What the command prints; what it runs, keeps and sends is told to the machine."""
-    call, given = _unwrapped(call)
-    call = _with(call, given)
+    call = _unwrapped(call)
     if not call.words:
         return call.given
     name = program_name(call.words[0].text)
@@ -109,56 +114,60 @@ def _own(call: Call, path: str) -> bool:
     return state is not None and state.program
 
 
-def _with(call: Call, given: Marks) -> Call:
-    from_pipe = call.given | given
-    return (
-        call if from_pipe == call.given else Call(call.machine, call.words, from_pipe, call.shown, call.line, call.body)
-    )
-
-
-def _unwrapped(call: Call) -> tuple[Call, Marks]:
+def _unwrapped(call: Call) -> Call:
     """The command without the programs that only start another one."""
-    words, given = list(call.words), NONE
+    words = list(call.words)
     for _ in range(8):
         name = program_name(words[0].text) if words else ""
-        if name not in _WRAPPERS or len(words) == 1 or _own(call, words[0].text):
+        if name not in _WRAPPERS | _LATE or len(words) == 1 or _own(call, words[0].text):
             break
-        if name == "env" and all(word.text.startswith("-") for word in words[1:]):
+        inner = _inner(call, name, words)
+        if not inner or inner == words:
             break
-        if name in ("cmd", "cmd.exe", "start", "call", "cmdline"):
-            while len(words) > 1 and (
-                (words[1].text.startswith("/") and len(words[1].text) < 4) or words[1].text == ""
-            ):
-                words.pop(1)
-            words = words[1:]
-            if len(words) == 1 and " " in words[0].text:
-                return call.of([Value("eval"), *words]), given
-            continue
-        if name in ("xargs", "parallel"):
-            # What is read becomes arguments.
-            rest = options.read("xargs", words[1:]).rest
-            if not rest:
-                return call.of([Value("echo"), Value("", call.given)]), given
-            at = next(place for place, word in enumerate(words) if word is rest[0])
-            words = [
-                Value(word.text, word.marks | (call.given if "{}" in word.text or "%" in word.text else NONE))
-                for word in words[at:]
-            ]
-            words.append(Value("", call.given))
-            continue
-        short, long = options.TAKES.get("sudo", ("", frozenset[str]()))
-        skip = 1 + _WITH_VALUE.get(name, 0)
-        while len(words) > skip and (words[skip].text.startswith("-") or "=" in words[skip].text.partition("/")[0]):
-            text = words[skip].text
-            if text == "--":
-                skip += 1
-                break
-            skip += 2 if name == "sudo" and (text[1:] in short or text[2:] in long) else 1
-        words = words[skip:]
-    return call.of(words), given
+        words = inner
+    return call.of(words)
 
 
-# --- programs that run what they are given
+def _inner(call: Call, name: str, words: list[Value]) -> list[Value]:
+    """The command that a wrapper starts, nothing where it starts none."""
+    if name in _LATE:
+        starts = _SHELLS | _INTERPRETERS
+        later = (
+            at for at in range(1, len(words)) if program_name(words[at].text) in starts or words[at].text[:1] in "./~"
+        )
+        at = next(later, 0)
+        return words[at:] if at else []
+    if name == "env" and all(word.text.startswith("-") for word in words[1:]):
+        return []
+    if name in ("cmd", "cmd.exe", "start", "call", "cmdline"):
+        rest = words[1:]
+        while rest and (rest[0].text == "" or (rest[0].text.startswith("/") and len(rest[0].text) < 4)):
+            rest = rest[1:]
+        return [Value("eval"), *rest] if len(rest) == 1 and " " in rest[0].text else rest
+    if name in ("xargs", "parallel"):
+        return _spread(call, words)
+    short, long = options.TAKES.get("sudo", ("", frozenset[str]()))
+    skip = 1 + _WITH_VALUE.get(name, 0)
+    while len(words) > skip and (words[skip].text.startswith("-") or "=" in words[skip].text.partition("/")[0]):
+        text = words[skip].text
+        if text == "--":
+            skip += 1
+            break
+        skip += 2 if name == "sudo" and (text[1:] in short or text[2:] in long) else 1
+    return words[skip:]
+
+
+def _spread(call: Call, words: list[Value]) -> list[Value]:
+    """What xargs starts: what is read becomes arguments."""
+    rest = options.read("xargs", words[1:]).rest
+    if not rest:
+        return [Value("echo"), Value("", call.given)]
+    at = next(place for place, word in enumerate(words) if word is rest[0])
+    put = call.given
+    made = [
+        Value(word.text, word.marks | (put if "{}" in word.text or "%" in word.text else NONE)) for word in words[at:]
+    ]
+    return [*made, Value("", put)]
 
 
 def _shell(call: Call) -> Marks:
@@ -167,6 +176,8 @@ def _shell(call: Call) -> Marks:
     if code and code < len(words):
         return _code(call, words[code], words[code + 1 :])
     file = next((word for word in words if not word.text.startswith("-")), None)
+    if file is not None and len(words) == 1 and re.search(r"\s(?:-|\S*/|https?:)", file.text):
+        return _code(call, file)  # the step `sh` of a pipeline
     if file is None or any(word.text == "-s" for word in words) or file.text == "/dev/stdin":
         machine.starts(call.given, call.shown, call.line)
         return machine.text(call.body, NONE, call.line) if call.body else NONE
@@ -212,6 +223,9 @@ def _interpreter(call: Call) -> Marks:
         0,
     )
     if code and code < len(words):
+        shell = program_name(call.words[0].text).lower().startswith(("powershell", "pwsh"))
+        if shell:
+            return machine.text(powershell(words[code].text), call.given, call.line)
         return _inline(call, words[code])
     skip = 0
     while skip < len(words) and texts[skip].startswith("-") and texts[skip] not in ("-", "-jar", "-File", "-m"):

@@ -134,7 +134,7 @@ class Machine:
     def file(self, path: str) -> Held | None:
         """What is known of a file by this name, wherever the script stands."""
         name = _plain(path)
-        if not name or name in (".", "-"):
+        if not name or name in (".", "-") or "://" in path:
             return None
         if name in self.files:
             return self.files[name]
@@ -145,6 +145,8 @@ class Machine:
 
     def marks(self, path: str) -> Marks:
         """The marks of a file: its own, those of the folder that it lies in, and what its name says."""
+        if "://" in path:
+            return NONE
         found = self.file(path)
         made = found.marks if found is not None else NONE
         return made | m.of_path(path) | self._of_folder(path)

@@ -16,7 +16,7 @@ _LOCAL = lazy(
 )
 """Hosts of the machine or of its own network; a name of one part is one of a compose file."""
 _METADATA = lazy(r"//(?:169\.254\.169\.254|metadata\.google\.internal|169\.254\.170\.2)\b", re.I)
-_PRIVATE = lazy(rf"(?:^|[\s/\"'=@~:]){PRIVATE}", re.I)
+_PRIVATE = lazy(rf"(?:^|[\s/\\\"'=@~:]){PRIVATE}", re.I)
 _HOME = r"(?:~|\$\{?HOME\}?|\$\{?USERPROFILE\}?|%USERPROFILE%|%HOMEPATH%|/root|/home(?:/[\w.$*{}-]+)?|/Users(?:/[\w.$*{}-]+)?)"
 _USERS = lazy(
     rf"^(?:{_HOME}(?:[\\/]\.?\*?)?|/|{_HOME}[\\/](?:\.\*|\.?\[?\*|Documents|Desktop|Downloads|Pictures|\.config|\.local(?:/share)?|Library|AppData"
@@ -103,6 +103,8 @@ def keys(text: str) -> Marks:
 
 def of_path(path: str) -> Marks:
     """What a file or folder is by its name."""
+    if found := re.match(r"/run/secrets/(\w[\w.-]*)$", path):
+        return frozenset((Mark("key", f"{re.sub(r'[^A-Z0-9]+', '_', found[1].upper())}_SECRET"),))
     if _PRIVATE.search(path):
         return secret("a file of credentials")
     return secret("files of the user") if _USERS.search(path) else NONE

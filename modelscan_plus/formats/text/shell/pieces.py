@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.shell.windows import batch, powershell
 from modelscan_plus.formats.text.shell.words import quoted
 
 LARGEST = 1 << 18
@@ -52,7 +53,17 @@ _KEYED = lazy(
 )
 _BLOCK = lazy(r"^[|>][-+\d]*\s*(?:#.*)?$")
 _ARGUMENTS = frozenset(("command", "args", "entrypoint", "cmd", "arguments"))
+_RUNS = lazy(
+    r"run|command|cmd|script|entry|exec|start|shell|code|init|setup|install|hook|program|notify|boot|build|test|task|^$",
+    re.I,
+)
+_STARTS = frozenset(("command", "entry", "cmd", "program", "executable"))
+_FETCHED = lazy(
+    r"^(?P<indent>\s*)(?:-\s+)?(?:ansible\.builtin\.)?(?:get_url|unarchive|uri):[^\n]*\n(?P<keys>(?:\s+\w+:[^\n]*\n){1,8})",
+    re.M,
+)
 _FLOW = lazy(r"^\[\s*(?P<items>.*?)\s*\]?,?\s*$")
+_TEXTS = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'")
 _ITEM = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
 
 
@@ -73,6 +84,8 @@ def _pieces(role: str, name: str, text: str) -> Iterator[Piece]:
         yield Piece(text, 1)
     elif role == "batch":
         yield Piece(batch(text), 1)
+    elif role == "powershell":
+        yield Piece(powershell(text), 1)
     elif role == "dockerfile":
         yield from _docker(text)
     elif role == "makefile":
@@ -83,25 +96,6 @@ def _pieces(role: str, name: str, text: str) -> Iterator[Piece]:
         yield from settings(text)
     elif role == "text":
         yield from _lines(name, text)
-
-
-def batch(text: str) -> str:
-    """A batch file or lines of PowerShell, in the spelling of a POSIX shell."""
-    text = text.replace("^\n", " ").replace("`\n", " ").replace("\\", "\\\\")
-    lines = []
-    for line in text.split("\n"):
-        bare = line.strip().removeprefix("@")
-        if re.match(r"(?i)rem\b|::", bare):
-            lines.append("")
-            continue
-        found = re.match(r"(?i)set\s+\"?(\w+)=([^\"\n&|]*)\"?", bare)
-        bare = f'{found[1]}="{found[2].strip()}"' if found else bare
-        lines.append(
-            re.sub(
-                r"%~?(\w+)%?", lambda each: "${" + each[1] + "}" if each.group().endswith("%") else each.group(), bare
-            )
-        )
-    return "\n".join(lines).replace("'", "\\'")
 
 
 def _docker(text: str) -> Iterator[Piece]:
@@ -132,9 +126,7 @@ def _instruction(name: str, rest: str) -> str:
     if name in ("ADD", "WORKDIR"):
         return f"{name} {rest}"
     if name == "COPY":
-        return (
-            f"cp {' '.join(word for word in rest.split() if not word.startswith('--'))}" if "--from" not in rest else ""
-        )
+        return f"cp {' '.join(word for word in rest.split() if not word.startswith('--'))}"
     if name in ("ENV", "ARG"):
         return rest if "=" in rest.split(None, 1)[0] else "=".join(rest.split(None, 1))
     if name == "HEALTHCHECK":
@@ -209,7 +201,8 @@ def settings(text: str) -> Iterator[Piece]:
     lines = text.split("\n")
     at = 0
     listed: list[str] = []
-    begun = 0
+    begun, last = 0, ""
+    yield from _modules(text)
     collecting = False
     while at < len(lines):
         line = lines[at]
@@ -226,18 +219,39 @@ def settings(text: str) -> Iterator[Piece]:
             listed = []
         key = (found["key"] or "").strip().lower()
         collecting, begun = key in _ARGUMENTS and not value, at
+        last = _scalar(value) if key in _STARTS else last
         if _BLOCK.match(value):
             block, at = _block(lines, at, len(found["indent"]) + len(found["dashes"]))
             yield Piece(block, begun + 1)
-        elif value.startswith("[") and found["sign"]:
+        elif value.startswith("[") and (found["sign"] or found["dashes"]):
             while "]" not in value and at < len(lines) and at - begun < 60:
                 value += " " + lines[at].strip()
                 at += 1
-            yield from _flow(value, begun)
-        elif value:
-            yield Piece(_systemd(_scalar(value)), begun)
+            yield from _flow(value, begun, last if key in ("args", "arguments") and " " not in last else "")
+        elif value.startswith("{"):
+            found_texts = (_unescaped(each) for each in _TEXTS.finditer(value))
+            yield from (Piece(item, begun) for item in found_texts if " " in item)
+        elif value and (not found["key"] or names_command(key, value)):
+            whole = found["sign"] == "=" and value.startswith(("$(", "`"))
+            yield Piece(line.strip() if whole else _systemd(_scalar(value)), begun)
     if listed:
         yield from _listed(listed, begun)
+
+
+def names_command(key: str, value: str) -> bool:
+    """True for a value that may be a command: of one word it is one only where the key says so."""
+    return re.search(r"[\s;]", value.strip()) is not None or _RUNS.search(key) is not None
+
+
+def _modules(text: str) -> Iterator[Piece]:
+    """Steps of Ansible that fetch a file."""
+    for found in itertools.islice(_FETCHED.finditer(text), 50):
+        given = {key: _scalar(value.strip()) for key, value in re.findall(r"(\w+):\s*(.*)", found["keys"])}
+        if "url" in given or "src" in given:
+            target = given.get("dest", "")
+            yield Piece(
+                quoted(["curl", "-o", target, given.get("url") or given["src"]]), text.count("\n", 0, found.start()) + 1
+            )
 
 
 def _listed(words: list[str], line: int) -> Iterator[Piece]:
@@ -248,8 +262,8 @@ def _listed(words: list[str], line: int) -> Iterator[Piece]:
         yield Piece(quoted(words), line)
 
 
-def _flow(value: str, line: int) -> Iterator[Piece]:
-    items = _items(value)
+def _flow(value: str, line: int, before: str = "") -> Iterator[Piece]:
+    items = [*([before] if before else []), *_items(value)]
     if items and " " in items[0].strip():
         yield from (Piece(item, line) for item in items)
     else:
@@ -294,10 +308,5 @@ def _lines(name: str, text: str) -> Iterator[Piece]:
     ):
         yield Piece(text, 1)
         return
-    if re.search(r"^\s*(?:-\s+)?[\w. -]{1,40}\s*[:=]", text, re.M) and re.search(r"^\[[\w. -]+\]\s*$", text, re.M):
-        yield from settings(text)
-        return
-    text = _CRON.sub("", text)
-    for number, line in enumerate(text.split("\n"), 1):
-        yield Piece(line.strip(), number)
+    yield from settings(_CRON.sub("", text))
     yield from page(text)

@@ -1,7 +1,7 @@
 """Remarks about what a text has a shell do, followed over all of its parts."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
@@ -11,11 +11,16 @@ from modelscan_plus.formats.text.shell.machine import Machine, Told
 from modelscan_plus.formats.text.shell.marks import NONE, Marks
 from modelscan_plus.formats.text.shell.pieces import Piece, pieces
 
+CLIENT = lazy(
+    r"\b(?:curl|wget|aria2c|scp|rsync|nc|ncat|socat|openssl|dig|nslookup|git\s+clone|certutil|bitsadmin|powershell)\b",
+    re.I,
+)
+"""Programs that talk to other machines, as commands inside of other programs name them."""
 WORTH = lazy(
     r"curl|wget|aria2c|\baxel\b|\bhttps?\s|\bxh\s|\bnc\b|ncat|netcat|socat|s_client|telnet|/dev/(?:tcp|udp)|\bdig\b|nslookup|\bhost\s|\bssh\s|"
     r"\bscp\s|\bsftp\s|rsync|rclone|\baws\s|gsutil|azcopy|s3cmd|\bgh\s|huggingface-cli|\bhf\s|croc|wormhole|\bmailx?\s|mutt|sendmail|\bl?ftp\s|"
     r"\bgit\s+(?:clone|push)|\bADD\s|lynx|w3m|urlretrieve|getstore|source_url|fetchurl|\bnpx\b|\bnpm\b|\buvx?\b|pipx|bunx|pnpm|\bdeno\b|"
-    r"\bgo\s+(?:run|install)|cargo\s+install|\brpm\b|certutil|bitsadmin|\bping\b|lwp-|\bpip\s+download|urlopen",
+    r"\bgo\s+(?:run|install)|cargo\s+install|\brpm\b|certutil|bitsadmin|\bping\b|lwp-|get_url|Invoke-|DownloadFile|DownloadString|WebClient|BitsTransfer|\bi[wr][rm]\b|\bpip\s+download|urlopen",
     re.I,
 )
 """Texts without one of these words have nothing to do with other machines."""
@@ -34,15 +39,26 @@ def shell_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
 
 
 def followed(parts: Iterable[Piece], given: Marks = NONE) -> Iterator[Remark]:
-    """What these parts do, one after the other; twice, for what a loop or recipe makes further down."""
+    """What these parts do, one after the other."""
+    return remarks_of(done(parts, given))
+
+
+def done(parts: Iterable[Piece], given: Marks = NONE, files: Mapping[str, Marks] | None = None) -> list[Told]:
+    """The same as it is; gone through twice, for what a loop or recipe makes further down. `files` are there before."""
     machine = Machine(perform)
+    for path, marks in (files or {}).items():
+        machine.write(path, marks, path, 1)
     kept = [part for part in parts if part.text.strip()]
     for _ in range(2):
         for part in kept:
             machine.here = NONE if part.line == 1 else machine.here
             machine.text(part.text, given, part.line)
-    for told in machine.told.values():
-        yield _remark(told)
+    return list(machine.told.values())
+
+
+def remarks_of(found: Iterable[Told]) -> Iterator[Remark]:
+    """Remarks about what was found."""
+    return (_remark(told) for told in found)
 
 
 def _remark(told: Told) -> Remark:

@@ -417,8 +417,11 @@ def arguments(text: str) -> tuple[str, ...]:
     return tuple(word.text for pipeline in parse(text)[:1] for command in pipeline[:1] for word in command.words)
 
 
-def quoted(words: Iterator[str] | list[str]) -> str:
-    """A command line of words that stand apart from each other, as in `["sh", "-c", "…"]`."""
+def quoted(words: Iterator[str] | list[str], *, variables: bool = False) -> str:
+    """A command line of words that stand apart from each other, as in `["sh", "-c", "…"]`; `$name` may be one."""
+    words = list(words)
+    if variables:
+        return " ".join(f'"{word}"' if re.fullmatch(r"\$\w+", word) else quoted([word]) for word in words)
     return " ".join(
         word if re.fullmatch(r"[\w@%+=:,./~-]+", word) else "'" + word.replace("'", "'\\''") + "'" for word in words
     )
