@@ -28,6 +28,7 @@ from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
 from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.remarks import (
+    handler_remarks,
     hidden_remarks,
     markup_remarks,
     native_remarks,
@@ -179,6 +180,8 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     if role in ("markdown", "markup"):
         yield from page_remarks(text)
         yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
+    if role == "markdown":
+        yield from handler_remarks(text)
     if role == "markup":
         yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
         yield from javascript_remarks(text)

@@ -123,10 +123,6 @@ def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
         yield from _link(found[1], found[2], _line(text, found.start(), first_line))
     for found in _ANCHOR.finditer(text):
         yield from _link(found[2], found[1], _line(text, found.start(), first_line))
-    bare = _FENCED.sub(lambda found: "\n" * found.group().count("\n"), text) if "<" in text else ""
-    if active := _SENDING_HANDLER.search(bare) or _SENDING_SCRIPT.search(bare):
-        what = "runs in the program that shows it and sends or fetches something"
-        yield Remark("active", what, _cut(bare, active), _line(bare, active.start(), first_line))
     if started := _RUN_FILE.search(text):
         what = "tells the reader to start a program that comes along"
         yield Remark("start", what, _cut(text, started), _line(text, started.start(), first_line), started["file"])
@@ -187,6 +183,14 @@ def output_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
         yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     else:
         yield from markup_remarks(text, first_line)
+
+
+def handler_remarks(text: str) -> Iterator[Remark]:
+    """Handlers in a page of Markdown that send or fetch something; code that it shows is none."""
+    bare = _FENCED.sub(lambda found: "\n" * found.group().count("\n"), text) if "<" in text else ""
+    if found := _SENDING_HANDLER.search(bare):
+        what = "runs in the program that shows it and sends or fetches something"
+        yield Remark("active", what, _cut(bare, found), _line(bare, found.start(), 1))
 
 
 def native_remarks(text: str) -> Iterator[Remark]:
