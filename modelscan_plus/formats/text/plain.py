@@ -178,13 +178,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
         yield Remark("agent", "tells the model to work against its user", order, 1)
     if role in ("markdown", "markup"):
-        yield from page_remarks(text)
-        yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
-    if role == "markdown":
-        yield from handler_remarks(text)
-    if role == "markup":
-        yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
-        yield from javascript_remarks(text)
+        yield from _of_page(role, text, name)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from _of_script(role, text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile", "powershell", "settings"):
@@ -202,6 +196,16 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_source(text, name)
     if role == "text":
         yield from _of_text(text, name)
+
+
+def _of_page(role: str, text: str, name: str) -> Iterator[Remark]:
+    yield from page_remarks(text)
+    yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
+    if role == "markdown":
+        yield from handler_remarks(text)
+    else:
+        yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
+        yield from javascript_remarks(text)
 
 
 def _of_script(role: str, text: str) -> Iterator[Remark]:
