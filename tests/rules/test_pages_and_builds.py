@@ -53,7 +53,7 @@ def test_pages(script: str, expected: bool) -> None:
         ("gen.sh", "execute_process(COMMAND sh ${CMAKE_BINARY_DIR}/gen.sh)", True),
         ("gen", "execute_process(COMMAND ${CMAKE_BINARY_DIR}/gen)", True),
         ("gen.py", 'execute_process(COMMAND "${Python_EXECUTABLE}" ${CMAKE_BINARY_DIR}/gen.py)', True),
-        ("gen.cmake", "include(${CMAKE_BINARY_DIR}/gen.cmake)", False),
+        ("gen.cmake", "include(${CMAKE_BINARY_DIR}/gen.cmake)", True),
         ("a.tgz", "execute_process(COMMAND ${CMAKE_COMMAND} -E tar xzf ${CMAKE_BINARY_DIR}/a.tgz)", False),
         ("gen.sh", "execute_process(COMMAND sh tools/version.sh)", False),
     ],
