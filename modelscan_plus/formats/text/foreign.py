@@ -39,22 +39,28 @@ _FETCH = (
     r"HTTP::Tiny|file_get_contents|curl_exec|\bhttps?\.get|\bfetch\s*\(|\baxios\b|\bgot\s*\(|\bgot\.|\brequest\s*\(|\bsuperagent|file\s*\(\s*DOWNLOAD|"
     r"\bctx\.download\w*|\bhttp_file\b|\bhttp\.get|\bMojo::UserAgent|\burlopen|\bsource_url|\brequire\s*\(\s*\"https?)"
 )
-_RUN = (
-    r"(?:\bsys\.source|(?<![.\w])(?:source|load|run|exec\w*|spawn\w*|fork|require|include(?:_string)?)\s*\(|(?<![.\w>])eval(?:q|uate|_file)?\b|"
-    r"\bparse\s*\(\s*text|(?<![.\w])(?:std::|::)?system2?\b|\bshell(?:\.exec)?\s*\(|\bevalfile|\bdofile|\bloadstring|\bloadfile|os\.execute|io\.popen|"
-    r"package\.loadlib|exec\.Command\w*|syscall\.Exec|os\.StartProcess|plugin\.Open|Command::new|Library::new|\bdlopen|LoadLibrary\w*|"
-    r"\bexecv?l?[ep]*\s*\(|\bp?open3?\s*\(|posix_spawnp?|CreateProcess\w?|ShellExecute\w*|WinExec|getRuntime\(\)\s*\.exec|ProcessBuilder|"
-    r"URLClassLoader|System\.load\w*|\bProcess\.(?:Start|run|start)|\bnew\s+Process\b|(?<![.\w])Process\s*\(|Assembly\.Load\w*|instance_eval|class_eval|"
-    r"\b(?:cp|child\w*|proc\w*|rt|sys|shell)\.(?:exec|spawn)\w*\s*\(|execFile\w*|execSync|spawnSync|vm\.run\w*|new\s+Function|(?<![.\w])Function\s*\(|"
-    r"execute_process|\bdyn\.load|library\.dynam|(?<![.\w])sh\s*[(\"']|\binstall\.packages|\bload_library|\bdo\s+\$|(?<![.\w])import\s*\(|load-file|"
-    r"\bpassthru|shell_exec|proc_open|launchPath|\bluaL_do\w+|\bctx\.execute|\bgenrule\b|\bshell-command|commandLine)"
+_EVALUATE = (
+    r"(?:\bsys\.source|(?<![.\w])(?:source|load|require|include(?:_string)?)\s*\(|(?<![.\w>])eval(?:q|uate|_file)?\b|\bparse\s*\(\s*text|\bevalfile|"
+    r"\bdofile|\bloadstring|\bloadfile|package\.loadlib|plugin\.Open|Library::new|\bdlopen|LoadLibrary\w*|URLClassLoader|System\.load\w*|"
+    r"Assembly\.Load\w*|instance_eval|class_eval|vm\.run\w*|new\s+Function|(?<![.\w])Function\s*\(|\bdyn\.load|library\.dynam|\binstall\.packages|"
+    r"\bload_library|\bdo\s+\$|(?<![.\w])import\s*\(|load-file|\bluaL_do\w+)"
 )
+_PROCESS = (
+    r"(?:(?<![.\w])(?:run|exec\w*|spawn\w*|fork)\s*\(|(?<![.\w])(?:std::|::)?system2?\b|\bshell(?:\.exec)?\s*\(|os\.execute|io\.popen|exec\.Command\w*|"
+    r"syscall\.Exec|os\.StartProcess|Command::new|\bexecv?l?[ep]*\s*\(|\bp?open3?\s*\(|posix_spawnp?|CreateProcess\w?|ShellExecute\w*|WinExec|"
+    r"getRuntime\(\)\s*\.exec|ProcessBuilder|\bProcess\.(?:Start|run|start)|\bnew\s+Process\b|(?<![.\w])Process\s*\(|"
+    r"\b(?:cp|child\w*|proc\w*|rt|sys|shell)\.(?:exec|spawn)\w*\s*\(|execFile\w*|execSync|spawnSync|execute_process|(?<![.\w])sh\s*[(\"']|"
+    r"\bpassthru|shell_exec|proc_open|launchPath|\bctx\.execute|\bgenrule\b|\bshell-command|commandLine)"
+)
+_RUN = rf"(?:{_EVALUATE}|{_PROCESS})"
 _WRITE = lazy(
     r"\b(?:write\w*|Write\w*|fs::write|copy\w*|Copy\w*|save\w*|cat|dump|store|append\w*|put\w*|pipe|fwrite|fputs|open\w*|Create\w*|create\w*|chmod\w*|"
     r"Chmod\w*|rename\w*|Rename\w*|transferTo|transferFrom|print\w*|fprintf|to_file|file|file_put_contents|f?read\w*|fgets|recv\w*|getline|fscanf|InternetReadFile)\b|>>|<<",
 )
 _FETCHES = lazy(_FETCH)
 _RUNS = lazy(_RUN)
+_EVALUATES = lazy(_EVALUATE)
+_STARTS = lazy(_PROCESS)
 _NESTED = lazy(
     rf"{_RUN}[^;]{{0,200}}?{_FETCH}|\b(?:source|include|sys\.source|evalfile|load|install\.packages)\s*\(\s*[\"']https?:"
 )
@@ -160,7 +166,7 @@ class _Program:
                 break
             for statement in itertools.islice(_CUT.split(self.statements), _STATEMENTS):
                 self._statement(statement)
-        files = {name: marks for name, marks in self.marks.items() if "/" in name or "." in name}
+        files = {spelled: marks for name, marks in self.marks.items() for spelled in (name, f"${name}")}
         return [*self.found.values(), *done(self.parts, files=files)]
 
     def _statement(self, statement: str) -> None:
@@ -231,7 +237,7 @@ class _Program:
     def _acts(self, statement: str, made: Marks, shape: str, host: str) -> None:
         shown = self._shown(statement)
         direct = _NESTED.search(shape) is not None
-        runs = _RUNS.search(shape)
+        runs = _EVALUATES.search(shape)
         if runs and (direct or not _FETCHES.search(shape[runs.start() :]) or self._carries(statement)):
             for mark in m.fetched(made):
                 if direct or mark.what != shown:
@@ -296,7 +302,7 @@ class _Program:
 
     def _arguments(self, statement: str) -> list[str]:
         """The words that the call is given: texts, and names of variables as the shell would write them."""
-        runs = _RUNS.search(_HELD.sub(lambda found: " " * len(found.group()), statement))
+        runs = _STARTS.search(_HELD.sub(lambda found: "\x01" * len(found.group()), statement))
         given = statement[runs.end() :] if runs else statement
         words = []
         for found in itertools.islice(_ARGUMENT.finditer(given), 40):
