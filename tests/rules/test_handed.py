@@ -146,6 +146,7 @@ def test_a_function_that_settings_name(settings: str, text: str, path: str) -> N
     [
         ("run.yaml", "file: ops.py\nother: data.build\n"),
         ("run.yaml", "# see ops.build\nname: ops\n"),
+        ("run.yaml", "entrypoint: ops.py\npath: ops.py\n"),
         (".github/workflows/test.yaml", "run: python -c 'ops.build'\nuses: ops.build\n"),
         ("package.json", '{"main": "ops.build"}'),
     ],

@@ -26,10 +26,17 @@ _WHOLE = lazy(
     re.M,
 )
 _KEYS = lazy(
-    r"(?:^|_|-|\.)(?:path|handler|predict|train|plugins?|module|user_module|code|code_file|implementation|reward\w*|hooks?|callbacks?|"
-    r"extensions?|custom\w*|provider|assert|value|function|pymodule_file|loader|model_code_path|entrypoint)$",
+    r"(?:^|_|-)(?:handler|plugins?|user_module|code_file|implementation|reward\w*|hooks?|callbacks?|extensions?|custom\w*|"
+    r"provider|pymodule_file|model_code_path)$|^option\.entrypoint$",
     re.I,
 )
+"""Keys of files that are imported and whose functions are called; what starts a script names no function."""
+_PATH_THEN = lazy(
+    r"^[ \t-]*[\"']?(?:\w*_)?(?:path|file)[\"']?\s*[:=]\s*[\"']?(?:\./)?([\w./-]+\.py)[\"']?,?[ \t]*\n"
+    r"[ \t]*[\"']?(?:\w*_)?(?:name|function|func|fn|class|callable)(?:_?name)?[\"']?\s*[:=]\s*[\"']?(\w+)",
+    re.M | re.I,
+)
+"""A file and what is meant in it, on two lines."""
 _MODULE_KEY = r"[\"']?(?:\w*_)?(?:module|module_path|package|import)(?:_name)?[\"']?"
 _NAME_KEY = r"[\"']?(?:\w*_)?(?:function|func|fn|callable|class|attr|method|object)(?:_?name)?[\"']?"
 _VALUE = r"\s*[:=]\s*[\"']?"
@@ -60,6 +67,7 @@ def in_text(name: str, text: str) -> tuple[str, ...]:
     pairs = itertools.chain(
         (f"{found[1]}.{found[2]}" for found in _MODULE_THEN.finditer(text)),
         (f"{found[2]}.{found[1]}" for found in _NAME_THEN.finditer(text)),
+        (f"{found[1]}:{found[2]}" for found in _PATH_THEN.finditer(text)),
     )
     return _first(itertools.chain(pairs, _words(text), whole))
 
