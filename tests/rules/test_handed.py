@@ -255,3 +255,18 @@ def test_a_model_that_opens_a_server() -> None:
 def test_an_adapter_over_the_folder_above(base: str, high: bool) -> None:
     held = json.dumps({"peft_type": "LORA", "base_model_name_or_path": base})
     assert (worst({"adapter_config.json": held}) >= HIGH) is high
+
+
+def test_tools_that_are_exported_in_json() -> None:
+    tool = "import subprocess\nclass Tools:\n    def look(self, q: str):\n        return subprocess.getoutput(q)\n"
+    assert worst({"tool.json": json.dumps([{"id": "a", "content": tool}])}) >= HIGH
+    mild = (
+        "import datetime\nclass Tools:\n    def look(self, q: str):\n        return q + str(datetime.date(1, 1, 1))\n"
+    )
+    assert worst({"tool.json": json.dumps([{"id": "a", "content": mild}])}) < HIGH
+
+
+def test_processes_that_talk_to_each_other_by_pickles() -> None:
+    code = "import zmq, pickle\ns = zmq.Context().socket(zmq.REP)\ndef go():\n    return pickle.loads(s.recv())\n"
+    assert worst({"rpc.py": code}) < HIGH
+    assert worst({"rpc.py": code.replace("pickle.loads(s.recv())", "exec(s.recv())")}) >= HIGH

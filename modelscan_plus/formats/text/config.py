@@ -58,6 +58,7 @@ _WORD_LISTS = frozenset(("vocab", "vocabulary", "merges"))
 _TEMPLATES = 1_000
 _CHATS = lazy(r"\b(?:messages|message)\b")
 _TOKENIZES = lazy(r"(?:tokenizer|special_tokens_map|added_tokens)[\w.-]*\.json$", re.I)
+_EXPORTS = 200
 _DECIDES = lazy(r"(?:modules|schema|metadata)\.json$", re.I)
 _TEMPLATE_KEYS = frozenset("chat_template default_chat_template chat_templates prompt_template jinja_template".split())
 
@@ -182,7 +183,12 @@ def _parsed(
         named=in_values(artifact.name, pairs) if artifact.depth < 3 else (),
     )
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
-    inside = (*_templates(artifact, value), *_further(artifact, pairs), *members("line", commands, artifact))
+    inside = (
+        *_templates(artifact, value),
+        *_further(artifact, pairs),
+        *members("line", commands, artifact),
+        *_exported(artifact, pairs),
+    )
     gaps: tuple[CoverageReason, ...] = ()
     if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
@@ -264,6 +270,19 @@ def _further(artifact: Artifact, pairs: list[tuple[str, str, str]]) -> Iterator[
             if told > _TEMPLATES:
                 return
             yield from _template(artifact, f"chat_template.{visible(place)[:80]}", text)
+
+
+_EXPORTED = lazy(
+    r"^(?:class\s+(?:Tools|Pipe|Pipeline|Filter|Action)\b|(?:from|import)\s+(?:langflow|lfx|open_webui)\b)", re.M
+)
+"""Begins of code that Open WebUI and Langflow export in JSON, and run once it is imported there."""
+
+
+def _exported(artifact: Artifact, pairs: list[tuple[str, str, str]]) -> Iterator[Artifact]:
+    """Python that a program has put into a JSON file as a text."""
+    found = (text for _, _, text in pairs if "\n" in text and _EXPORTED.search(text))
+    for number, text in enumerate(itertools.islice(found, _EXPORTS), 1):
+        yield artifact.member(f"code-{number}.py", BytesSource(text.encode("utf-8", "surrogatepass")))
 
 
 def _template(artifact: Artifact, name: str, text: object) -> Iterator[Artifact]:

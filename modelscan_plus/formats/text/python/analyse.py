@@ -417,7 +417,7 @@ class Finder:
     def _is_asked_for(self, kind: str, dotted: str, node: ast.Call, block: Block, *, given: bool) -> bool:
         """True where somebody outside decides all of the command, code or data, and not what is done with it."""
         told = arguments.told(node, dotted, given=given)
-        if kind not in _ASKED_FOR or not told:
+        if kind not in _ASKED_FOR or not told or dotted.startswith("webbrowser."):
             return False
         asked = frozenset((REQUEST, TOLD) if kind == "process" or dotted == "builtins.exec" else (REQUEST,))
         if kind == "module" and not dotted.endswith("import_module"):

@@ -166,7 +166,7 @@ class Flow:
             if node.func.attr in ("read_text", "read_bytes"):
                 found = found | self._read(node.func.value)
             holder = self.origins(node.func.value, block, depth + 1)
-            found = found | _told(holder, node.func.attr) | ({REQUEST} if node.func.attr in RECEIVES else set())
+            found = found | _told(holder, node.func.attr) | ({TOLD} if node.func.attr in RECEIVES else set())
             found = found | self._returns.get(f"*.{node.func.attr}", set())
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())
