@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 
 Count = Annotated[int, msgspec.Meta(gt=0)]
+NODES = 400_000
+"""Nodes of the syntax trees of one source, with those of code in its texts; the largest honest sources have 110,000."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -56,6 +58,7 @@ class Budget:
         self.opcodes = limits.max_opcodes
         self.objects = limits.max_objects
         self.decompressed = limits.max_decompressed
+        self.nodes = NODES
 
     def take_entries(self, count: int) -> None:
         """Charge `count` archive members."""
@@ -69,6 +72,13 @@ class Budget:
         self.objects -= count
         if self.objects < 0:
             raise BudgetExceeded("budget-objects", f"builds more than {self.limits.max_objects:,} objects")
+
+    def take_nodes(self, count: int) -> None:
+        """Charge `count` nodes of a syntax tree."""
+        self.nodes -= count
+        if self.nodes < 0:
+            raise BudgetExceeded("budget-nodes", f"a program of more than {NODES:,} expressions and statements")
+        self.check_time()
 
     def take_decompressed(self, count: int) -> None:
         """Charge `count` bytes of decompressed output."""

@@ -4,7 +4,7 @@ import ast
 import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -62,6 +62,10 @@ LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
 KEPT = 300
 """Effects of one file that are kept."""
+_LINE = 1_000
+"""Characters of a line that are looked at to show it."""
+_INNER = 50
+"""What beginning with code in a text costs, in nodes; it is looked at by its names and where it is followed."""
 _NESTED = 3
 """Levels of code inside text inside code."""
 _PATCHED = lazy(
@@ -103,6 +107,7 @@ def parse(data: bytes | str) -> ast.Module | str:
 def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: str = "") -> Source:
     """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
     names = Names(tree, ambient=level > 0)
+    budget.take_nodes(len(names.nodes) if level == 0 else _INNER + 2 * len(names.nodes))
     given = handed(tree, names)
     blocks = blocks_of(tree, name, given.hooks, given.asked)
     budget.check_time()
@@ -111,18 +116,31 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     for block in blocks.values():
         effects.update(dict.fromkeys([*finder.effects(block), *finder.triggers(block, blocks)]))
         budget.check_time()
-    effects.update(dict.fromkeys(finder.annotations(tree)))
-    kept = sorted(effects, key=lambda effect: effect.line)
+    effects.update(dict.fromkeys(finder.annotations(names.nodes)))
+    kept = most_telling(sorted(effects, key=lambda effect: effect.line))
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
-        tuple(kept[:KEPT]),
-        (*disguises(text), *orders(tree)),
-        max(0, len(kept) - KEPT),
+        tuple(kept),
+        (*disguises(text), *orders(names.nodes)),
+        len(effects) - len(kept),
         tuple(dict.fromkeys([*names.imports, *finder.imports]))[:1000],
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
         tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
         bool(given.hooks or given.asked),
     )
+
+
+def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:
+    """As many of the effects as are kept, in their order: some of each sort, so that none is hidden behind many others."""
+    if len(effects) <= most:
+        return list(effects)
+    counted: dict[object, int] = {}
+    ranked: list[tuple[int, int]] = []
+    for place, effect in enumerate(effects):
+        sort = (effect.kind, effect.when, effect.hostile != "", effect.disguised, effect.flows)
+        counted[sort] = counted.get(sort, 0) + 1
+        ranked.append((counted[sort], place))
+    return [effects[place] for place in sorted(place for _, place in sorted(ranked)[:most])]
 
 
 class Finder:
@@ -163,9 +181,10 @@ class Finder:
             ):
                 hostile = "answers whoever asks with the environment"
                 yield self._simple("send", "os.environ", block, top.value or ast.Constant(None), hostile)
-            for value, dotted in held(top, self._names):
+            nodes = list(walk(top))
+            for value, dotted in held(top, nodes, self._names):
                 yield self._simple("held", dotted, block, value)
-            for node in walk(top):
+            for node in nodes:
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
                     yield from self.call(node, block, discarded=node is discarded)
@@ -189,9 +208,9 @@ class Finder:
         ):
             yield msgspec.structs.replace(self._simple("trigger", block.last, block, node), argument=awaited)
 
-    def annotations(self, tree: ast.Module) -> Iterator[Effect]:
+    def annotations(self, nodes: Iterable[ast.AST]) -> Iterator[Effect]:
         """Annotations written as text that do something when they are evaluated."""
-        for found in evaluated_annotations(tree):
+        for found in evaluated_annotations(nodes):
             outer = Effect("code", "typing.get_type_hints", "import", found.lineno, self._excerpt(found))
             if self._level < _NESTED:
                 yield from self._inner(str(found.value), outer)
@@ -574,7 +593,9 @@ class Finder:
 
     def _excerpt(self, node: ast.stmt | ast.expr) -> str:
         lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
-        return shorten(visible(" ".join(" ".join(lines).split())), 200)
+        if lines and len(lines[0]) > _LINE:  # the call, not the beginning of a program in one line
+            lines[0] = lines[0][node.col_offset :]
+        return shorten(visible(" ".join(" ".join(line[:_LINE] for line in lines).split())), 200)
 
 
 def combined(found: list[Effect]) -> Iterator[Effect]:

@@ -37,6 +37,8 @@ class Block(msgspec.Struct):
     when: str = "call"
     handed: str = ""
     """Why something outside calls it (handed.py): "asked" where somebody asks for something, "hook" for another reason."""
+    stated: frozenset[bool] | None = None
+    """Whether the texts that it writes begin with what stands in the source, once somebody asked (deeds.py)."""
     _inner: list[ast.AST] = msgspec.field(default_factory=list)
 
     def inner(self) -> list[ast.AST]:

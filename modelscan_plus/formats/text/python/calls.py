@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text import prose
@@ -53,10 +53,11 @@ def straightened(node: ast.Call, names: Names) -> ast.Call:
     return node
 
 
-def held(top: ast.AST, names: Names) -> Iterator[tuple[ast.expr, str]]:
-    """Functions that start programs or run code and are kept in a list, table or attribute, or handed back, to be called later."""
-    compared = _compared(top)
-    for value in _kept(top):
+def held(top: ast.AST, nodes: Sequence[ast.AST], names: Names) -> Iterator[tuple[ast.expr, str]]:
+    """Functions that start programs or run code and are kept in a list, table or attribute, or handed back, to be called
+    later. `nodes`: `top` and all below it."""
+    compared = _compared(nodes)
+    for value in _kept(top, nodes):
         if id(value) in compared or not isinstance(value, (ast.Name, ast.Attribute)):
             continue
         dotted = names.plain(value)
@@ -66,10 +67,10 @@ def held(top: ast.AST, names: Names) -> Iterator[tuple[ast.expr, str]]:
             yield value, dotted
 
 
-def _kept(top: ast.AST) -> Iterator[ast.expr]:
+def _kept(top: ast.AST, nodes: Sequence[ast.AST]) -> Iterator[ast.expr]:
     if isinstance(top, (ast.Name, ast.Attribute)):
         yield top  # a decorator or default value
-    for node in walk(top):
+    for node in nodes:
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 yield from items
@@ -83,10 +84,10 @@ def _kept(top: ast.AST) -> Iterator[ast.expr]:
                 yield value
 
 
-def _compared(top: ast.AST) -> set[int]:
+def _compared(nodes: Sequence[ast.AST]) -> set[int]:
     """Members of the tuples that isinstance and except look through."""
     found: set[int] = set()
-    for node in walk(top):
+    for node in nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -197,9 +198,9 @@ def placed(node: ast.Call, names: Names, depth: int = 0) -> Iterator[tuple[ast.e
             yield item.value, item.arg in _HEADERS
 
 
-def evaluated_annotations(tree: ast.Module) -> Iterator[ast.Constant]:
+def evaluated_annotations(nodes: Iterable[ast.AST]) -> Iterator[ast.Constant]:
     """Annotations written as text that hold a call: whoever asks for the types of the class or function evaluates them."""
-    for node in walk(tree):
+    for node in nodes:
         match node:
             case ast.AnnAssign(annotation=ast.Constant() as found) | ast.arg(annotation=ast.Constant() as found):
                 pass

@@ -6,7 +6,7 @@ on. What it weighs says rules/python_grades.py.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -274,13 +274,19 @@ def written(kind: str, node: ast.Call, block: Block, names: Names) -> set[str]:
     """ "stated" where the part of a program that opens a file of Python writes only texts whose beginning it states."""
     if kind != "made":
         return set()
-    calls = [call for call in block.inner() if isinstance(call, ast.Call)]
-    texts = [
-        call.args[0]
-        for call in (node, *calls)
+    if block.stated is None:
+        block.stated = _states((part for part in block.inner() if isinstance(part, ast.Call)), names)
+    both = block.stated | _states([node], names)
+    return {"stated"} if both == {True} else set()
+
+
+def _states(calls: Iterable[ast.Call], names: Names) -> frozenset[bool]:
+    """For the texts that the calls write, whether what stands in the source is where they begin."""
+    return frozenset(
+        _begins(call.args[0], names)
+        for call in calls
         if call.args and isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING
-    ]
-    return {"stated"} if texts and all(_begins(text, names) for text in texts) else set()
+    )
 
 
 def _begins(text: ast.expr, names: Names, depth: int = 0) -> bool:

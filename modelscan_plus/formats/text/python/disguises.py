@@ -1,13 +1,12 @@
 """What hides a Python source from its reader, whether or not it can be parsed."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Disguise
-from modelscan_plus.formats.text.python.walk import walk
 
 _CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset(
@@ -48,9 +47,9 @@ _CODE = lazy(
 )
 
 
-def orders(tree: ast.Module) -> Iterator[Disguise]:
+def orders(nodes: Iterable[ast.AST]) -> Iterator[Disguise]:
     """Descriptions of tools that speak to the model which reads them, behind the back of its user."""
-    for node in walk(tree):
+    for node in nodes:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.decorator_list:
             continue
         if not any("tool" in ast.unparse(each)[:200].lower() for each in node.decorator_list):

@@ -50,6 +50,8 @@ _WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split(
 _DEPTH = 80
 ASKED = "asked"
 """The origin of a handler that is told what is asked of it."""
+_KEPT = 50_000
+"""Calls of which it is kept where their results come from."""
 
 
 class Flow:
@@ -61,11 +63,13 @@ class Flow:
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         self._places = Places(names)
-        top = blocks[MODULE].nodes if MODULE in blocks else []
+        self._answers: dict[tuple[int, str], tuple[ast.Call, int, set[str]]] = {}
+        """By call and block: the call, how deep in others it stood, and where its result comes from."""
+        self._settled = False
+        """Set when all that variables hold is known."""
         self._global = {
             node.id
-            for each in top
-            for node in ast.walk(each)
+            for node in (blocks[MODULE].inner() if MODULE in blocks else ())
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
         for block in blocks.values():
@@ -82,6 +86,11 @@ class Flow:
                 self._pass(block)
             if before == sum(map(len, self.variables.values())) + sum(map(len, self._returns.values())):
                 break
+        self._settled = True
+
+    def forget(self) -> None:
+        """Forget where calls get their results: a variable came to hold something else."""
+        self._answers.clear()
 
     def origins(self, node: ast.expr | None, block: str, depth: int = 0) -> set[str]:
         """Where the value of an expression in a block comes from."""
@@ -92,7 +101,7 @@ class Flow:
                 asked = {REQUEST} if ASKING.match(self._names.aliases.get(node.id, "")) else set[str]()
                 return self._variable(block, node.id) | asked | ({"config"} if node.id in _CONFIG_NAMES else set())
             case ast.Call():
-                return self._call(node, block, depth)
+                return self._result(node, block, depth)
             case ast.Attribute():
                 return self._attribute(node, block, depth)
             case ast.Subscript():
@@ -109,6 +118,16 @@ class Flow:
             elif isinstance(child, ast.comprehension):
                 found |= self.origins(child.iter, block, depth + 1)
         return found
+
+    def _result(self, node: ast.Call, block: str, depth: int) -> set[str]:
+        if not self._settled:
+            return self._call(node, block, depth)
+        known = self._answers.get((id(node), block))
+        if known is None or depth + _DEPTH // 2 <= known[1]:
+            if len(self._answers) > _KEPT:
+                self.forget()
+            known = self._answers[(id(node), block)] = node, depth, self._call(node, block, depth)
+        return set(known[2])
 
     def _variable(self, block: str, name: str) -> set[str]:
         return self.variables.get((block, name), set()) | self.variables.get((MODULE, name), set())

@@ -34,6 +34,9 @@ from modelscan_plus.formats.text.python.walk import walk
 __all__ = ("Constant", "Folder", "NotConstant")
 _DEPTH = 120
 _ITEMS = 100_000
+_SHORT = 1_000
+_ROOM = 64 << 20
+"""Characters and items of all constants above that length that one file may have made."""
 
 
 class Folder:
@@ -52,6 +55,7 @@ class Folder:
         """Set when a fold went through a decoder."""
         self._steps = 0
         self._folding = False
+        self._room = _ROOM
 
     def fold(self, node: ast.expr | None) -> Constant:
         """The constant; raises `NotConstant`."""
@@ -97,8 +101,10 @@ class Folder:
         if handler is None:
             raise NotConstant
         value = handler(self, node, local, depth + 1)
-        if isinstance(value, (str, bytes, list)) and len(value) > LONGEST:
-            raise NotConstant
+        if isinstance(value, (str, bytes, list)) and len(value) > _SHORT and not isinstance(node, ast.Name):
+            self._room -= len(value)
+            if len(value) > LONGEST or self._room < 0:
+                raise NotConstant
         return value
 
     def _constant(self, node: ast.Constant, local: Mapping[str, Constant], depth: int) -> Constant:

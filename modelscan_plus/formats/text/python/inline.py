@@ -7,6 +7,7 @@ arguments stand in it. Followed are lambdas and functions that consist of assign
 import ast
 import copy
 import itertools
+from collections.abc import Iterable
 
 from modelscan_plus.formats.text.python.walk import walk
 
@@ -19,10 +20,11 @@ _MOST = 2000
 class Inliner:
     """The functions of one file that can be seen through."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: Iterable[ast.AST]) -> None:
+        """`nodes`: of the whole source."""
         self._bodies: dict[str, ast.FunctionDef | ast.Lambda | None] = {}
         self._done: dict[int, tuple[ast.Call, ast.expr | None]] = {}
-        for node in walk(tree):
+        for node in nodes:
             if isinstance(node, ast.FunctionDef):
                 self._bodies[node.name] = None if node.name in self._bodies else node
             elif (

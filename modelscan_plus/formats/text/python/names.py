@@ -42,6 +42,8 @@ _ITEMS = frozenset(("__getitem__", "get"))
 _SCOPES = frozenset(("__globals__", "f_globals", "f_locals"))
 _TABLES = frozenset(("builtins.globals", "builtins.locals", "builtins.vars"))
 _DEPTH = 60
+_KEPT = 100_000
+"""Expressions of which it is kept what they came to."""
 
 
 class _Answer(NamedTuple):
@@ -50,10 +52,12 @@ class _Answer(NamedTuple):
     node: ast.expr
     """Kept, so that nothing else comes to stand at its address."""
     depth: int
-    """How deep in others it stood; nearer to the outside, more of it may be looked at."""
+    """How deep in others it stood; much nearer to the outside, more of it is looked at."""
     found: str | None
     disguised: bool
     decoded: bool
+    cut: bool
+    """Part of it stood too deep."""
 
 
 class Names:
@@ -66,11 +70,13 @@ class Names:
             self.aliases |= {name: name for name in _CARRIED}
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Module (with leading dots) and imported names of each import statement."""
+        self.nodes = list(walk(tree))
+        """All nodes of the source."""
         self.defined: set[str] = {
-            node.name for node in walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            node.name for node in self.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         }
         self.functions: set[str] = {
-            node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            node.name for node in self.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         }
         self.disguised = False
         """Set when the last resolution went through a name given as text."""
@@ -79,17 +85,18 @@ class Names:
         self.constants: dict[str, Constant] = {}
         self.single: dict[str, ast.expr] = {}
         """What a variable that is assigned once is assigned."""
-        self.inliner = Inliner(tree)
+        self.inliner = Inliner(self.nodes)
         self.folder = Folder(self.constants, self.plain, self.inliner)
-        self._asked: dict[int, _Answer] = {}
-        """By node, what one question and those inside of it came to so far."""
-        self._asking = False
+        self._answers: dict[int, _Answer] = {}
+        """By node, what it came to."""
+        self._cut = False
+        """Set when something stood too deep inside of others to be looked at."""
         self._assigned: dict[str, list[ast.expr | None]] = {}
-        self._collect(tree)
+        self._collect()
 
-    def _collect(self, tree: ast.Module) -> None:
+    def _collect(self) -> None:
         assigned = self._assigned
-        for node in walk(tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     self.imports.append((alias.name, ()))
@@ -130,11 +137,13 @@ class Names:
                     continue
                 if dotted and name not in self.aliases and name not in self.defined and dotted != f"builtins.{name}":
                     self.aliases[name] = dotted
+                    self.forget()
             if len(values) == 1 and name not in self.constants:
                 try:
                     self.constants[name] = self.folder.fold(values[0])
                 except NotConstant:
                     continue
+                self.forget()
 
     def texts(self, node: ast.expr | None) -> list[str]:
         """The texts that the expression may stand for: one constant, or what a loop or branches give a variable."""
@@ -151,42 +160,47 @@ class Names:
 
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""
-        return self._question(node)
+        return self._resolve(node, 0)
 
     def resolve(self, node: ast.expr) -> tuple[str | None, bool]:
         """The dotted name, and whether text was looked up on the way."""
         self.disguised = False
-        return self._question(node), self.disguised
+        return self._resolve(node, 0), self.disguised
 
-    def _question(self, node: ast.expr) -> str | None:
-        if self._asking:
-            return self._resolve(node, 0)
-        self._asking = True
-        try:
-            return self._resolve(node, 0)
-        finally:
-            self._asking = False
-            self._asked.clear()
+    def forget(self) -> None:
+        """Forget what expressions came to: a name came to stand for something else."""
+        self._answers.clear()
 
     def _resolve(self, node: ast.expr | None, depth: int) -> str | None:
-        """As `_looked_at`, but each part of an expression once: a call asks for its function more than once, and so
-        does every call in that."""
-        if node is None or depth > _DEPTH:
+        """As `_looked_at`, but each expression once: a call asks for its function more than once, and so does every call
+        in that."""
+        if node is None:
+            return None
+        if depth > _DEPTH:
+            self._cut = True
             return None
         if isinstance(node, ast.Name):
             if node.id in self.aliases:
                 return self.aliases[node.id]
             return f"builtins.{node.id}" if node.id in _BUILTINS and node.id not in self.defined else None
-        known = self._asked.get(id(node))
-        if known is None or (known.found is None and depth < known.depth):
-            before = self.disguised, self.folder.decoded
-            self.disguised = self.folder.decoded = False
-            found = self._looked_at(node, depth)
-            known = self._asked[id(node)] = _Answer(node, depth, found, self.disguised, self.folder.decoded)
-            self.disguised, self.folder.decoded = before
+        known = self._answers.get(id(node))
+        if known is None or (known.cut and depth + _DEPTH // 2 <= known.depth):
+            known = self._answered(node, depth)
         self.disguised = self.disguised or known.disguised
         self.folder.decoded = self.folder.decoded or known.decoded
+        self._cut = self._cut or known.cut
         return known.found
+
+    def _answered(self, node: ast.expr, depth: int) -> "_Answer":
+        before = self.disguised, self.folder.decoded, self._cut
+        self.disguised = self.folder.decoded = self._cut = False
+        found = self._looked_at(node, depth)
+        answer = _Answer(node, depth, found, self.disguised, self.folder.decoded, self._cut)
+        self.disguised, self.folder.decoded, self._cut = before
+        if len(self._answers) > _KEPT:
+            self._answers.clear()
+        self._answers[id(node)] = answer
+        return answer
 
     def _looked_at(self, node: ast.expr, depth: int) -> str | None:
         match node:
@@ -223,7 +237,7 @@ class Names:
         if base is None and name in _MODULES_OF_ANYTHING:
             return name  # whatever it is an attribute of, the module is meant
         if base is None and isinstance(value, ast.Call):
-            maker = self._resolve(value.func, depth + 1)
+            maker = self._resolve(value.func, depth + 2)
             base = f"{maker}()" if maker in OBJECTS else None
         return None if base is None else joined_name(base, name)
 
@@ -253,7 +267,7 @@ class Names:
         ):
             return self._resolve(node.func.args[0], depth + 1)
         if isinstance(node.func, ast.Call) and node.args and node.func.args:
-            return self._got(self._resolve(node.func.func, depth + 1), node.func.args[0], node.args[0], depth)
+            return self._got(self._resolve(node.func.func, depth + 2), node.func.args[0], node.args[0], depth)
         inner = self.inliner.returned(node)
         return self._resolve(inner, depth + 10) if inner is not None else None
 
@@ -387,7 +401,7 @@ class Names:
         if not key:
             return None
         holder = node.value
-        if isinstance(holder, ast.Call) and self._resolve(holder.func, depth + 1) in _TABLES:
+        if isinstance(holder, ast.Call) and self._resolve(holder.func, depth + 2) in _TABLES:
             self.disguised = True
             base = self._resolve(holder.args[0], depth + 1) if holder.args else None
             if base:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
-from modelscan_plus.formats.text.python.analyse import KEPT, Source, analyse
+from modelscan_plus.formats.text.python.analyse import Source, analyse, most_telling
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.program import Program
 
@@ -26,8 +26,9 @@ def analysed(tree: ast.Module, text: str, budget: Budget, name: str = "") -> tup
     followed = [effect for at, effect in program.told() if at == path]
     named = source.effects if unfinished or program.exhausted else settled(source.effects, followed)
     effects = together(named, followed)
-    omitted = source.omitted + max(0, len(effects) - KEPT)
-    source = msgspec.structs.replace(source, effects=tuple(effects[:KEPT]), omitted=omitted)
+    kept = most_telling(effects)
+    omitted = source.omitted + len(effects) - len(kept)
+    source = msgspec.structs.replace(source, effects=tuple(kept), omitted=omitted)
     return source, (*unfinished, *program.exhausted)
 
 

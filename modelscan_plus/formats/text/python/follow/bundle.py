@@ -8,7 +8,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.summaries import FollowedSummary
 from modelscan_plus.formats.text import roles
-from modelscan_plus.formats.text.python.analyse import KEPT, parse
+from modelscan_plus.formats.text.python.analyse import KEPT, most_telling, parse
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.program import Program
 
@@ -58,7 +58,7 @@ def followed(artifact: Artifact, limits: Limits) -> dict[str, FollowedSummary]:
     effects: dict[str, list[Effect]] = {}
     for path, effect in found:
         effects.setdefault(path, []).append(effect)
-    summaries = {path: FollowedSummary(tuple(each[: 4 * KEPT])) for path, each in effects.items()}
+    summaries = {path: FollowedSummary(tuple(most_telling(each, 4 * KEPT))) for path, each in effects.items()}
     if left and roots:
         summaries[roots[0]] = FollowedSummary(summaries.get(roots[0], FollowedSummary()).effects, tuple(left[:20]))
     return summaries

@@ -48,7 +48,8 @@ _HELD = 400
 """Values inside of one argument that are written out: lists of lists of lists grow by powers."""
 _CHAIN = 4
 """Attributes of attributes of something unknown that are written out."""
-_KEPT = 3_000
+_KEPT = 1_000
+"""Effects of one sort in one function."""
 
 
 class Emitter:
@@ -64,7 +65,8 @@ class Emitter:
         self._finders: dict[str, Finder] = {}
         self._seen: dict[object, frozenset[str]] = {}
         self._found: dict[tuple[str, str, str], dict[Effect, None]] = {}
-        self._room = _HELD
+        self._counted: dict[tuple[str, str, str, str, str], int] = {}
+        self._room, self._written_out = _HELD, 0
         self.discarded: ast.expr | None = None
         """An expression that stands as a statement of its own."""
         self.outer: ast.expr | ast.stmt | None = None
@@ -105,6 +107,7 @@ class Emitter:
             [ast.keyword(name, self._written(value, place)) for name, value in keywords.items()],
         )
         self._locate(call, place)
+        machine.spend(self._written_out)
         disguised = self.outer is not None or (isinstance(function, Outer) and function.disguised)
         finder, block = self._finder(scope), Block(scope.function, when=machine.when, handed=machine.handed)
         for effect in finder.call(call, block, discarded=node is self.discarded):
@@ -155,9 +158,10 @@ class Emitter:
     def _keep(self, effect: Effect, scope: Scope, *, disguised: bool) -> None:
         if disguised and not effect.disguised:
             effect = msgspec.structs.replace(effect, disguised=True)
-        known = self._found.setdefault((scope.module.path, effect.function, effect.when), {})
-        if len(known) < _KEPT:
-            known[effect] = None
+        sort = (scope.module.path, effect.function, effect.when, effect.kind, effect.hostile)
+        self._counted[sort] = self._counted.get(sort, 0) + 1
+        if self._counted[sort] <= _KEPT:
+            self._found.setdefault(sort[:3], {})[effect] = None
 
     def _finder(self, scope: Scope) -> Finder:
         path = scope.module.path
@@ -179,7 +183,9 @@ class Emitter:
                 part.end_lineno, part.end_col_offset = place.end_lineno, place.end_col_offset
 
     def _forget(self) -> None:
-        self._room = _HELD
+        self._room, self._written_out = _HELD, 0
+        self._names.forget()
+        self._flow.forget()
         self._names.aliases.clear()
         self._names.aliases.update(self._aliases)
         self._names.constants.clear()
@@ -197,6 +203,7 @@ class Emitter:
 
     def _expression(self, value: Value, place: ast.expr | ast.stmt, depth: int = 0) -> ast.expr:
         self._room -= 1
+        self._written_out += 1
         if self._room < 0:
             return self._named(flows_of(value))
         match value:

@@ -48,6 +48,10 @@ _DEEPEST = 60
 """Calls inside of calls."""
 _AGAIN = 4
 """Calls of a function inside of itself that are followed with the texts and numbers that they give."""
+_TEXT_STEP, _ITEMS_STEP, _NAMES_STEP = 1_000, 100, 100
+"""Characters and items that are made, and names that are gone through, for the cost of one step."""
+_MAKING = (ast.Call, ast.BinOp, ast.List, ast.Tuple, ast.JoinedStr)
+"""Expressions that make something new."""
 _FAR = 12
 """Calls of a function inside of itself behind which only the sort of what is given makes a difference."""
 _NESTED = 60
@@ -118,6 +122,21 @@ class Machine:
         if self._steps > STEPS:
             raise Exhausted("steps")
 
+    def passed(self, scope: Scope, times: int) -> None:
+        """Count that all names of a scope are gone through so often, to take branches apart and put them together."""
+        self._steps += times * len(scope.names) // _NAMES_STEP
+
+    def spend(self, count: int) -> None:
+        """Count work that is done elsewhere."""
+        self._steps += count
+
+    def charge(self, made: Value) -> None:
+        """Count what making a long text or list costs beyond a step."""
+        if isinstance(made, Known):
+            self._steps += len(made.value) // _TEXT_STEP if isinstance(made.value, (str, bytes)) else 0
+        elif isinstance(made, Items):
+            self._steps += len(made.items) // _ITEMS_STEP
+
     @property
     def steps(self) -> int:
         """Steps that were taken since the start."""
@@ -176,13 +195,17 @@ class Machine:
             return UNKNOWN
         self._nested += 1
         try:
-            return handler(self, node, scope)
+            made = handler(self, node, scope)
         finally:
             self._nested -= 1
+        if isinstance(node, _MAKING):
+            self.charge(made)
+        return made
 
     def branches(self, scope: Scope, ways: Sequence[Callable[[], bool]]) -> bool:
         """Go through ways of which the program takes one; True where none leads on."""
         before = scope.names
+        self.passed(scope, len(ways))
         after: list[dict[str, Value]] = []
         self.branching += 1
         for way in ways:

@@ -153,6 +153,7 @@ def _for(machine: "Machine", node: ast.For | ast.AsyncFor, scope: Scope) -> bool
     given, whole = elements.items(machine, machine.value(node.iter, scope), node, scope)
     given = spread(machine, given, whole, len(node.body))
     before = scope.names
+    machine.passed(scope, 2)
     scope.names = dict(before)
     begun, most = machine.steps, loops.room(machine)
     with machine.loop() as left:
@@ -184,6 +185,7 @@ def spread(machine: "Machine", given: Sequence[Value], whole: bool, size: int) -
 
 def _while(machine: "Machine", node: ast.While, scope: Scope) -> bool:
     before = scope.names
+    machine.passed(scope, 4)
     scope.names = dict(before)
     states = [before]
     begun, most = machine.steps, loops.room(machine)
@@ -218,6 +220,7 @@ def _leave_loop(machine: "Machine", node: ast.Break | ast.Continue, scope: Scope
 
 def _try(machine: "Machine", node: ast.Try | ast.TryStar, scope: Scope) -> bool:
     before = dict(scope.names)
+    machine.passed(scope, 1 + len(node.handlers))
     ended = machine.block(node.body, scope)
     inside = scope.names
     if not ended:
