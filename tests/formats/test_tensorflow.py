@@ -57,6 +57,7 @@ def call(op: str, inputs: list[str], **functions: str) -> bytes:
         (message(1, text(4, "serve")) + message(2, graph([X])), "meta-graph"),
         (number(1, 1) + message(2, message(2, graph([], [function("f", ["x"], [])]))), "saved-model"),
         (keras_metadata(("root", "_tf_keras_layer", "{}")), "keras-metadata"),
+        (keras_metadata(("", "", "{}")), "keras-metadata"),
         (checkpoint({"w": (0, 4)}), "tensorflow-checkpoint"),
         (b"\x08\x03", "saved-model-fingerprint"),
     ],

@@ -19,6 +19,7 @@ from modelscan_plus.formats.graphs.wire import fields, gaps
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _OBJECTS = 20_000
+_FIELDS = {2, 3, 4, 5, 6}
 _HUB = b"\x08\x03"
 """All of tfhub_module.pb: the version of the form of a module."""
 
@@ -41,9 +42,10 @@ class KerasMetadataFormat(Format):
             return False
         for first in fields(source, 0, source.size, 1) or ():
             inner = {field.number: field for field in fields(source, first.start, first.end, 6) or ()}
-            named = inner.get(4)
-            text = source.pread(named.start, min(named.length or 0, 64)) if named is not None and named.length else b""
-            return text.startswith(b"_tf_keras") or (text.startswith(b"_") and 5 in inner and 3 in inner)
+            named, metadata = (inner.get(number) for number in (4, 5))
+            text = source.pread(named.start, min(named.length or 0, 64)) if named is not None else b""
+            begins = source.pread(metadata.start, 1) if metadata is not None and metadata.length else b""
+            return text.startswith(b"_tf_keras") or (begins == b"{" and inner.keys() <= _FIELDS)
         return False
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
