@@ -194,6 +194,8 @@ _DEEDS = {
     "cache": "writes its data to files", "log": "writes a log to a folder", "save": "saves to a checkpoint",
     "restore": "restores from a checkpoint",
 }  # fmt: skip
+_TRAINING = frozenset(("meta-graph", "graph-text"))
+"""Kinds of graphs that were written while training, and name the data that was read."""
 _FROM_GRAPH = "DatasetFromGraph"
 _HIDDEN = frozenset(("computed", "variable", "file"))
 _SECONDS = 20.0
@@ -281,7 +283,7 @@ def files(facts: TensorFlowFacts, context: Context) -> Iterator[Finding]:
         given = Origin(frozenset(defaults(graph)))
         try:
             origins = Origins(graph, facts.source, budget)
-            yield from _files(origins, given, context, training=facts.kind == "meta-graph")
+            yield from _files(origins, given, context, training=facts.kind in _TRAINING)
         except BudgetExceeded as breach:
             message = f"paths in the graph were not all followed: {breach}"
             context.gaps.append(CoverageReason(breach.code, message, executable=True))

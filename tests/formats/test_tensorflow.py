@@ -145,6 +145,7 @@ def test_a_graph_for_training_names_what_it_was_trained_on() -> None:
 
     assert severity(trained("/home/someone/images/1.png")) is Severity.MEDIUM
     assert severity(trained("/home/someone/.ssh/id_rsa")) is Severity.HIGH
+    assert severity((TEXT % '"/home/someone/images/1.png"' + READ_TEXT).encode()) is Severity.MEDIUM
 
 
 def test_a_path_from_the_caller_is_milder() -> None:

@@ -6,6 +6,9 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.formats.graphs.tensorflow.model import AssetFile, MetaGraph
 
+FROM_TEXT = "as a message"
+"""The member that holds what was written as text."""
+
 
 class TensorFlowFacts(Facts, frozen=True):
     """One SavedModel, MetaGraph or GraphDef."""
@@ -14,7 +17,8 @@ class TensorFlowFacts(Facts, frozen=True):
     source: ByteSource
     """Where the values of attributes are read from."""
     kind: str = ""
-    """"saved-model", "meta-graph" or "graph-def"."""
+    """"saved-model", "meta-graph", "graph-def", or "graph-text" for a graph that was written as text: programs that
+    train write one beside their checkpoints."""
     assets: tuple[AssetFile, ...] = ()
     complete: bool = True
     """False when a budget ended the reading."""

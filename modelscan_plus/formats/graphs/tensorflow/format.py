@@ -22,7 +22,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.protobuf import WireReader
 from modelscan_plus.formats.graphs.spans import Span
 from modelscan_plus.formats.graphs.tensorflow import model
-from modelscan_plus.formats.graphs.tensorflow.facts import TensorFlowFacts
+from modelscan_plus.formats.graphs.tensorflow.facts import FROM_TEXT, TensorFlowFacts
 from modelscan_plus.formats.graphs.tensorflow.schema import TYPES
 from modelscan_plus.formats.graphs.tensorflow.values import strings, value_of
 from modelscan_plus.formats.graphs.wire import Walked, fields, gaps, regions
@@ -83,7 +83,8 @@ class TensorFlowFormat(Format):
             breach = error
         graphs = _graphs(made)
         assets = tuple(asset for graph in graphs for asset in graph.asset_file_def)
-        facts = TensorFlowFacts(graphs, artifact.source, kind, assets, complete=breach is None)
+        told = "graph-text" if kind == "graph-def" and artifact.members[-1:] == (FROM_TEXT,) else kind
+        facts = TensorFlowFacts(graphs, artifact.source, told, assets, complete=breach is None)
         end = reader.end if breach is None else artifact.source.size
         nested = itertools.chain(_metadata(artifact, graphs), _inner(artifact, graphs, budget))
         yield Parsed(

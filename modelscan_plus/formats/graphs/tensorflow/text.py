@@ -18,6 +18,7 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.graphs.protobuf import Kind
+from modelscan_plus.formats.graphs.tensorflow.facts import FROM_TEXT
 from modelscan_plus.formats.graphs.tensorflow.schema import SCHEMA
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
@@ -91,7 +92,7 @@ class TensorFlowTextFormat(Format):
         else:
             try:
                 data = _Converter(artifact.source.pread(0, size).decode("utf-8", "replace"), budget).run()
-                nested = (artifact.member("as a message", BytesSource(data)),)
+                nested = (artifact.member(FROM_TEXT, BytesSource(data)),)
             except _Wrong as fault:
                 gap = (CoverageReason("malformed", f"the text of the graph cannot be read: {fault}", executable=True),)
         yield Parsed((), whole, nested, gap)
