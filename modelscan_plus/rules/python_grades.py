@@ -512,6 +512,7 @@ _GRADERS = {
     "obeyed": (CHANGES_SYSTEM, _drop),
     "later": (CHANGES_SYSTEM, _later),
     "device": (CHANGES_SYSTEM, _drop),
+    "rights": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),
     "patch": (CHANGES_SYSTEM, _patch),

@@ -4,7 +4,9 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python.later import GIT_KEYS
+from modelscan_plus.formats.text.python.deeds import OBEYED
+from modelscan_plus.formats.text.python.later import GIT_KEYS, LATER
+from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 
 _TOOLS = frozenset(
     """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
@@ -86,12 +88,50 @@ def installs_foreign(argument: str) -> bool:
     return any(_KNOWN_PLACES.match(found[1]) is None for found in _ADDRESS.finditer(argument))
 
 
+_SCRATCH = r"(?:[\"']?(?:/tmp/|/var/tmp/|/dev/shm/|~|\.\./))"
+_MISUSED = lazy(
+    r"^\s*(?:\S*/)?(?:"
+    r"tar\b.*\s(?:--checkpoint-action|--to-command|--use-compress-program|--rsh-command|--(?:info|new-volume)-script|(?-i:-\w*[IF])\s)"
+    rf"|(?:make|ninja|cmake|g?make)\b.*(?:\s-[fCP]\s*{_SCRATCH}|\bSHELL=)"
+    r"|(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)\b.*\s(?:-wrapper|-fplugin=|-specs=|@)"
+    r"|nvcc\b.*\s--?run\b"
+    rf"|java\b.*\s(?:(?:-jar|-cp|-classpath)\s+{_SCRATCH}|-javaagent|-agent(?:lib|path))"
+    rf"|(?:accelerate|torchrun|deepspeed|mpirun|srun|numactl|taskset)\b.*\s(?:{_SCRATCH}|(?:ba|z|da)?sh\s+-c\b)"
+    r"|ffmpeg\b.*(?:\s-f\s+(?:x11grab|gdigrab|avfoundation|v4l2|dshow|kmsgrab|pulse|alsa)\b|\s/dev/video|\s-method\s+P|"
+    r"\s[\"']?(?:tcp|udp|rtmps?|rtsp|srt|https?|s?ftp|tls|icecast|rist)://[^\s\"']+[\"']?\s*$)"
+    r"|aria2c\b.*\s--on-\w"
+    r"|(?:hf|huggingface-cli)\s+(?:upload\S*|jobs?|endpoints?|repos?|repo-files|delete\S*|spaces?)\b"
+    r"|(?:hf\s+auth|huggingface-cli)\s+login\b.*\shf_[A-Za-z]{16}"
+    r"|git\s+(?:clone|fetch|pull|submodule|ls-remote)\b.*(?:\s[\"']?ext::|\s(?:-u|--upload-pack|--template)[= ]|\s(?:-c|--config)[= ]\S*(?:hooks|fsmonitor|command|ext\.allow|helper|proxy))"
+    r"|(?:soffice|libreoffice)\b.*(?:macro:|vnd\.sun\.star\.script)"
+    r"|tensorboard\s+dev\b)",
+    re.I | re.S,
+)
+"""Tools told to run something else, to record, or to give something away."""
+_PLACES = lazy(r"\s(?:-d|-C|-t|--directory[= ]|--target-directory[= ]|--dir[= ])\s*(\S+)")
+_PUTS = frozenset("cp mv tar unzip aria2c mkdir".split())
+
+
+def _is_misused(command: str) -> bool:
+    """True for a tool that is told to run another program, or handed files of credentials, or files that run later."""
+    if _MISUSED.search(command) or SENSITIVE_PATH.search(command.replace(" ", "/ ")):
+        return True
+    if _program(command) not in _PUTS:
+        return False
+    words = command.split()
+    targets = [word.strip("\"'") for word in (*words[-1:], *(found[1] for found in _PLACES.finditer(command)))]
+    places = [*targets, *(f"{target}/" for target in targets)]
+    return any(runs.search(place) for place in places for runs in (START_PATH, OBEYED, LATER))
+
+
 def is_tool(argument: str) -> bool:
     """True for a command, or several of a shell, of which each starts a program of the table.
 
     Together they must not do what none does alone, as `git clone` and `make` do."""
     parts = NEXT.split(_QUIET.sub("", argument))
     if len(parts) > 1 and any(_program(part) in _TOGETHER for part in parts):
+        return False
+    if any(map(_is_misused, parts)):
         return False
     return all(_program(part) in _TOOLS or _tidies(part) or _is_module(part) for part in parts) and not any(
         map(_SHELL.search, parts)

@@ -23,6 +23,7 @@ _KEYS = frozenset(
     ingest_key tracking_token personal_api_key bot_token""".split()
 )
 """Names of arguments that take a credential."""
+_OWN_PLACES = frozenset(("space_id", "dataset_id"))
 _ADDRESSES = frozenset(
     """base_url baseurl api_base api_host host hosts server server_url server_uri endpoint endpoint_url url uri dsn address
     addresses addr tracking_uri broker broker_url bootstrap_servers connection_string webhook webhook_url service_url
@@ -55,6 +56,8 @@ _FORMATS = lazy(
     r"xox[abprs]-[\w-]{10,}|AKIA[A-Z0-9]{16}|ph[cx]_\w{16,}|r8_\w{20,}|gsk_\w{20,}|glpat-[\w-]{16,}|pk-lf-[\w-]{16,})$"
 )
 """Forms of keys that services issue."""
+_SHARE = lazy(r"^(?:\\\\|//)(?P<host>[\w-]+(?:\.[\w-]+)+)[\\/]")
+"""A folder of another machine."""
 _WITH_USER = lazy(r"^[a-z][a-z0-9+.-]{1,20}://[^\s/@]{3,200}@(?P<host>[^\s/:@]+)", re.I)
 """An address with a key or password in it."""
 _LOCAL = lazy(
@@ -132,13 +135,21 @@ def tied(node: ast.Call, dotted: str | None, names: Names) -> str | None:
         if text is None:
             if isinstance(value, ast.Dict) and any(_is_private(part, names) for part in value.values):
                 return "a private key"
-            continue
-        if _FORMATS.match(text) and not _reads(dotted):
-            return _hidden(text)
-        if (found := _WITH_USER.match(text)) and not _LOCAL.match(found["host"]):
-            return _hidden(text)
-        if _takes_key(name, dotted) and _LIKE_KEY.match(text) and not prose.URL.match(text):
-            return _hidden(text)
+        elif found := _of_somebody(name, text, dotted):
+            return found
+    return None
+
+
+def _of_somebody(name: str, text: str, dotted: str) -> str | None:
+    """What an argument says whose account a call leads to."""
+    if name in _OWN_PLACES and dotted.startswith("trackio.") and "/" in text:
+        return text
+    if _FORMATS.match(text) and not _reads(dotted):
+        return _hidden(text)
+    if (found := _WITH_USER.match(text)) and not _LOCAL.match(found["host"]):
+        return _hidden(text)
+    if _takes_key(name, dotted) and _LIKE_KEY.match(text) and not prose.URL.match(text):
+        return _hidden(text)
     return None
 
 
@@ -176,9 +187,9 @@ def tracks(dotted: str) -> bool:
 def leads_elsewhere(node: ast.Call, dotted: str, names: Names) -> bool:
     """True for a call that makes a client of another machine, or opens something there to write to it."""
     name = dotted or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
-    if not name or dotted.startswith(_OWN_ACCOUNT):
-        return False
     last = name.rpartition(".")[2]
+    if not name or (dotted.startswith(_OWN_ACCOUNT) and last not in ("open", "SummaryWriter")):
+        return False
     if last == "open" and len(node.args) > 1:
         mode = names.folder.text(node.args[1]) or ""
         return bool(set(mode) & set("wax")) and bool(addressed(node.args[0], names))
@@ -208,6 +219,8 @@ def places(node: ast.Call, names: Names) -> list[ast.expr]:
 def addressed(value: ast.expr, names: Names) -> str:
     """The host that a constant address with a scheme names, as against a bare name or path."""
     text = names.folder.text(value)
+    if text is not None and (share := _SHARE.match(text)):
+        return share["host"]
     return remote(text) if text is not None and "://" in text[:40] else ""
 
 

@@ -12,7 +12,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python import accounts, arguments, deeds
+from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
@@ -184,6 +184,9 @@ class Finder:
             nodes = list(walk(top))
             for value, dotted in held(top, nodes, self._names):
                 yield self._simple("held", dotted, block, value)
+            for text, shown in asides.pictures(nodes, self._names):
+                if self._flow.origins(text, block.name) & _TELLING:
+                    yield msgspec.structs.replace(self._simple("send", "….text", block, text), argument=shown)
             for node in nodes:
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
@@ -235,6 +238,8 @@ class Finder:
                 "code", dotted or "….from_string", block, node, "renders a template that leaves its sandbox"
             )
             return
+        if deeds.gives_rights(node, dotted or ""):
+            kind = "rights"
         if dotted is None and (module := looked_up(node, self._names)):
             yield self._simple("held", f"{module}.…", block, node)
             return
@@ -330,6 +335,8 @@ class Finder:
             addresses = accounts.put_together(node, self._names)
             if any("given" in self._flow.origins(value, block.name) for value in addresses):
                 return "send", name
+        if asides.asks_hub(node, dotted or "", lambda value: self._flow.origins(value, block.name)):
+            return "send", name
         carried = accounts.carries(node, dotted, self._names)
         if carried and any(self._is_telling(self._flow.origins(value, block.name)) for value in carried):
             return "send", name
@@ -393,7 +400,14 @@ class Finder:
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
         if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
             flows.add("decoded")
+        writes = kind == "write" and not dotted.startswith(("shutil.", "os."))
         kind = self._by_place(kind, dotted, argument, flows)
+        if (
+            kind in ("", "made")
+            and writes
+            and asides.finds_sources(node, block.inner(), self._names, listed="host" in flows)
+        ):
+            kind = "later"
         if not kind:
             return
         flows |= deeds.written(kind, node, block, self._names)

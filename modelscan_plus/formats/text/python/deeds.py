@@ -28,7 +28,7 @@ AUTORUN = lazy(
 )
 """Keys of the registry whose values Windows runs, or by which it protects itself."""
 OBEYED = lazy(
-    r"^/proc/(?:self|\d+|…)/mem$|^/dev/k?mem$|^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
+    r"^/proc/sys/kernel/(?:core_pattern|modprobe|hotplug)$|^/sys/kernel/uevent_helper$|/release_agent$|^/proc/(?:self|\d+|…)/mem$|^/dev/k?mem$|^/etc/(?:hosts|sudoers|passwd|shadow|resolv\.conf|nsswitch\.conf|environment|ld\.so\.conf|pam\.d|ssh/|apt/sources|ssl/certs|"
     r"pki/|docker/daemon\.json)|system32[\\/]+drivers[\\/]+etc[\\/]+hosts|/usr/local/share/ca-certificates|"
     r"(?:^|/)\.ssh/config$|(?:^|/)(?:\.?pip/pip\.conf|pip\.ini|\.condarc|\.gitconfig|\.npmrc)$|(?:^|/)etc/pip\.conf$|"
     r"^(?:(?:[.~…/\\]|[A-Z]:)(?:.*[/\\])?|.*…[/\\])?(?:CLAUDE|AGENTS|GEMINI|copilot-instructions)\.md$|\.(?:cursor|windsurf|cline)rules$|"
@@ -160,6 +160,16 @@ def ends_all(node: ast.Call, dotted: str) -> bool:
     return dotted == "os.kill" and isinstance(first, ast.UnaryOp) and ast.unparse(first) == "-1"
 
 
+def gives_rights(node: ast.Call, dotted: str) -> bool:
+    """True for `os.chmod(path, 0o4755)`: whoever starts the file has the rights of its owner."""
+    modes = [part for value in node.args[1:2] for part in ast.walk(value)]
+    by_number = any(
+        isinstance(part, ast.Constant) and isinstance(part.value, int) and part.value & 0o6000 for part in modes
+    )
+    by_name = any(isinstance(part, ast.Attribute) and part.attr in ("S_ISUID", "S_ISGID") for part in modes)
+    return dotted in ("os.chmod", "os.fchmod", "os.lchmod") and (by_number or by_name)
+
+
 def _is_device(node: ast.Call, dotted: str) -> bool:
     """A camera has a number; a video has a path."""
     if dotted != "cv2.VideoCapture":
@@ -205,6 +215,8 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
+    if kind == "rights":
+        return "gives whoever starts the file the rights of its owner"
     if kind == "device":
         return "writes over a whole disk"
     if kind == "ends" and dotted.startswith("os."):

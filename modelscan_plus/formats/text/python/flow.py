@@ -17,10 +17,10 @@ from modelscan_plus.formats.text.python.handed import (
     ASKING,
     ASKING_ATTRIBUTES,
     NOTHING,
-    RECEIVES,
     REQUEST,
     TOLD,
     Handed,
+    receives,
 )
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
@@ -185,7 +185,8 @@ class Flow:
             if node.func.attr in ("read_text", "read_bytes"):
                 found = found | self._read(node.func.value)
             holder = self.origins(node.func.value, block, depth + 1)
-            found = found | _told(holder, node.func.attr) | ({TOLD} if node.func.attr in RECEIVES else set())
+            said = receives(node.func.attr, self._names.imports)
+            found = found | _told(holder, node.func.attr) | ({TOLD} if said else set())
             found = found | self._returns.get(f"*.{node.func.attr}", set())
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())

@@ -8,7 +8,7 @@ In a source that imports a library by which other people or machines ask a progr
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -88,11 +88,13 @@ ASKING_ATTRIBUTES = frozenset(
     """rfile headers request get_argument get_arguments get_body_argument get_query_argument query_params""".split()
 )
 """Attributes of a handler by which it is told what is asked of it."""
-RECEIVES = frozenset(
+_RECEIVES = frozenset(
     """receive_text receive_json receive_bytes receive_message get_json get_data recv recvfrom recv_json recv_string recv_pyobj
     recv_multipart blpop brpop lpop rpop brpoplpush basic_get get_message parse_args FieldStorage getvalue""".split()
 )
 """Methods that give what another machine says."""
+_OF_OTHERS = {"parse_args": ("flask_restful", "flask_restx", "flask_restplus", "webargs"), "getvalue": ("cgi",)}
+"""Those that say something else in most programs, argparse and io above all, with the packages in which they do."""
 ASKING = lazy(
     r"^(?:(?:flask|bottle|quart|sanic|cherrypy|chalice)\.request\b|flask\.globals\.request\b|streamlit\.(?:sidebar\.)?(?:text_input|text_area|"
     r"chat_input|query_params|experimental_get_query_params|file_uploader)\b)"
@@ -405,3 +407,11 @@ def _named(value: ast.expr, depth: int = 0) -> Iterator[str]:
         case ast.Dict() if depth < 3:
             for item in value.values[:50]:
                 yield from _named(item, depth + 1)
+
+
+def receives(method: str, imports: Iterable[tuple[str, tuple[str, ...]]]) -> bool:
+    """True for a method that gives what another machine says, in a file with these imports."""
+    packages = _OF_OTHERS.get(method)
+    if packages is None:
+        return method in _RECEIVES
+    return any(module.partition(".")[0] in packages for module, _ in imports)
