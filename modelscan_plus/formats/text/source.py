@@ -15,6 +15,7 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.python.analyse import LARGEST, Source, parse
 from modelscan_plus.formats.text.python.disguises import disguises
@@ -187,10 +188,22 @@ def _naming_keys(shell: str, keys: dict[str, str]) -> str:
     return _USED.sub(named, shell) if keys else shell
 
 
+_OTHERS = {"perl": "pl", "ruby": "rb", "r": "r", "julia": "jl", "lua": "lua", "php": "php", "go": "go", "rust": "rs"}
+_OTHER = lazy(r"^%%(?:script\s+)?(perl|ruby|r|julia|lua|php|go|rust)\b[^\n]*\n", re.I)
+_SHOWN = lazy(
+    r"\b(?:Javascript|HTML)\s*\(\s*(?:data\s*=\s*)?(?:\"\"\"(?P<long>[\s\S]{1,8000}?)\"\"\"|'(?P<single>[^'\n]*)'|\"(?P<double>(?:\\.|[^\"\\\n])*)\")"
+)
+
+
 def _page(text: str) -> list[Remark]:
     """What a cell runs in the program that shows it."""
     if text.startswith(("%%javascript", "%%js")):
         return list(javascript_remarks(text))
+    if found := _OTHER.match(text):
+        return list(foreign_remarks(f"cell.{_OTHERS[found[1].lower()]}", text[found.end() :]))
+    if shown := _SHOWN.search(text):
+        script = next(filter(None, (shown["long"], shown["single"], shown["double"])), "")
+        return [each for each in output_remarks(f"<script>{script}</script>{script}") if each.kind == "active"]
     return list(output_remarks(text)) if text.startswith("%%html") else []
 
 
@@ -221,5 +234,6 @@ def _output(output: object, number: int) -> list[Remark]:
     script = _joined(data.get("application/javascript"))
     found = list(output_remarks(html, number))
     if script:
+        found += [each for each in output_remarks(f"<script>{script}</script>", number) if each.kind == "active"]
         found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))
     return found

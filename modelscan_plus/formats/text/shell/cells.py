@@ -13,6 +13,11 @@ from modelscan_plus.formats.text.shell.pieces import Piece, names_command
 from modelscan_plus.formats.text.shell.words import quoted
 
 _CELL = lazy(r"^%%(?:bash|sh|!|script\s+(?:--?[\w-]+\s+)*(?:/bin/)?(?:ba|z|da)?sh\b)[^\n]*\n?", re.I)
+_FILE = lazy(r"^%%(?:writefile|file)\s+(?:-a\s+)?(?P<name>\S+)[^\n]*\n(?P<body>[\s\S]*)")
+_MAGIC = lazy(
+    r"run_cell_magic\s*\(\s*[\"'](?:bash|sh|!)[\"']\s*,\s*[\"'][^\"'\n]*[\"']\s*,\s*"
+    r"(?:\"\"\"(?P<long>[\s\S]{1,8000}?)\"\"\"|'(?P<single>[^'\n]*)'|\"(?P<double>[^\"\n]*)\")"
+)
 _STARTS = lazy(
     r"(?:\bos\.(?:system|popen)|\bsubprocess\.\w+|\bgetoutput|\bget_ipython\(\)\.(?:system|getoutput|run_line_magic|run_cell)|\bPopen|"
     r"\bcheck_(?:call|output)|\brun)\s*\(\s*(?P<given>f?[\"'][^\n]{0,2000}|\[[^\n]{0,2000}|[\w.]+)"
@@ -42,6 +47,13 @@ def cell(text: str, line: int = 1) -> Iterator[Piece]:
     if found := _CELL.match(text):
         yield Piece(text[found.end() :], line)
         return
+    if found := _FILE.match(text):
+        yield Piece(f"cat > {found['name']} <<'_END_OF_CELL_'\n{found['body']}\n_END_OF_CELL_\n", line)
+        return
+    for found in _MAGIC.finditer(text):
+        yield Piece(
+            next(filter(None, (found["long"], found["single"], found["double"])), "").replace("\\n", "\n"), line
+        )
     for number, row in enumerate(text.split("\n"), line):
         bare = row.strip()
         if bare.startswith("!"):

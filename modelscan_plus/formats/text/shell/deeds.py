@@ -19,7 +19,7 @@ from modelscan_plus.formats.text.shell.windows import powershell
 
 _WRAPPERS = frozenset(
     """sudo doas nohup setsid exec env time timeout nice ionice stdbuf command builtin unbuffer tini dumb-init gosu su-exec xvfb-run
-    catatonit busybox toybox start call chroot watch caffeinate systemd-run systemd-inhibit proxychains4 tsocks cmd cmd.exe cmdline
+    catatonit busybox toybox shell start call chroot watch caffeinate systemd-run systemd-inhibit proxychains4 tsocks cmd cmd.exe cmdline
     chpst s6-setuidgid linux64 taskset numactl chrt daemonize disown parallel xargs""".split()
 )
 _LATE = frozenset(

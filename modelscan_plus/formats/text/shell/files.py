@@ -9,6 +9,7 @@ from modelscan_plus.formats.text.shell import options
 from modelscan_plus.formats.text.shell.clients import CLIENTS
 from modelscan_plus.formats.text.shell.machine import Call
 from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value
+from modelscan_plus.formats.text.shell.words import parse
 
 FILTERS = frozenset(
     """cat base64 base32 gzip gunzip zcat bzip2 bunzip2 xz unxz xzcat zstd zstdcat lz4 xxd od hexdump head tail sed awk gawk cut tr sort uniq jq
@@ -150,6 +151,15 @@ def tee(call: Call) -> Marks:
     return call.given
 
 
+def alias(call: Call) -> Marks:
+    """`alias name='command'`: the name is a function that is given what follows it."""
+    for word in call.words[1:]:
+        name, equals, text = word.text.partition("=")
+        if equals and text:
+            call.machine.functions.setdefault(name, parse(f'{text} "$@"', call.line))
+    return NONE
+
+
 def cd(call: Call) -> Marks:
     if len(call.words) > 1:
         call.machine.here = frozenset(m.fetched(call.words[1].marks | call.machine.marks(call.words[1].text)))
@@ -210,7 +220,7 @@ def add(call: Call) -> Marks:
 
 FILES: dict[str, Callable[[Call], Marks]] = {
     "echo": echo, "printf": echo, "Write-Output": echo, "cp": copy, "mv": copy, "install": copy, "ln": copy, "copy": copy,
-    "move": copy, "ditto": copy, "tar": tar, "gtar": tar, "bsdtar": tar, "unzip": unzip, "unrar": unzip, "tee": tee, "cd": cd,
+    "move": copy, "ditto": copy, "tar": tar, "gtar": tar, "bsdtar": tar, "unzip": unzip, "unrar": unzip, "tee": tee, "cd": cd, "alias": alias, "doskey": alias,
     "pushd": cd, "WORKDIR": cd, "chmod": chmod, "read": read, "mapfile": read, "readarray": read, "export": export,
     "local": export, "declare": export, "readonly": export, "typeset": export, "crontab": crontab, "at": crontab,
     "batch": crontab, "ADD": add, **dict.fromkeys(FILTERS, filtered),

@@ -5,6 +5,7 @@ functions and substitutions. Branches are all taken, and the whole is gone throu
 uses may be made further down. What programs do with what they are given stands in deeds.py.
 """
 
+import base64
 import re
 from collections.abc import Callable, Sequence
 
@@ -24,7 +25,8 @@ _NETWORK = lazy(r"^/dev/(?:tcp|udp)/(?P<host>[^/]+)/")
 _LATER = lazy(
     r"(?:^|/)\.?(?:bashrc|zshrc|profile|bash_profile|zprofile|zshenv|xinitrc)$|\.git/hooks/|/etc/(?:cron|profile|init\.d|rc\.local|systemd)|"
     r"systemd/(?:user|system)/|config/autostart/|Launch(?:Agents|Daemons)/|(?:site|dist)-packages/|sitecustomize\.py$|usercustomize\.py$|"
-    r"\.ipython/profile|(?:^|/)\.ssh/(?:authorized_keys|config)$|\\Startup\\|(?:^|/)ld\.so\.preload$",
+    r"\.ipython/profile|(?:^|/)\.ssh/(?:authorized_keys|config)$|\\Startup\\|(?:^|/)ld\.so\.preload$|"
+    r"/bin/(?:python[\d.]*|pip3?|git|ls|bash|sh|ssh|sudo|docker|node|npm|conda|nvidia-smi|code|make)$",
     re.I,
 )
 """Files that something else runs or obeys."""
@@ -162,7 +164,8 @@ class Machine:
                     return self.files[known].marks
         top = _plain(path).partition("/")[0]
         for mark in self.unpacked:
-            if top and len(top) > 2 and top[:4].lower() in mark.what.rpartition("/")[2].lower():
+            archive = mark.what.rpartition("/")[2].lower()
+            if top and (archive.startswith(f"{top.lower()}.") or (len(top) > 2 and top[:4].lower() in archive)):
                 return self.unpacked
         if not path.startswith(("/", "~", "$")):
             return self.here
@@ -227,7 +230,7 @@ class Machine:
             if name in ("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "DYLD_INSERT_LIBRARIES", "ENV"):
                 preload |= self.marks(value.text)
         self.starts(preload, shown, command.line)
-        words = [self.value(word) for word in command.words]
+        words = [value for word in command.words for value in self._values(word)]
         if not words:
             inner = [redirect for redirect in command.redirects if redirect.operator == "<<" and not command.sets]
             return self.text(inner[0].target.text, given, command.line) if inner else NONE
@@ -282,6 +285,38 @@ class Machine:
 
     # --- values
 
+    def _values(self, word: Word) -> list[Value]:
+        """The word as the shell splits it: every argument for `$@`, and the words of a variable without quotes."""
+        if word.text in ("$@", "$*", "${@}") and "1" in self.variables:
+            return [each for name in "123456789" if (each := self.variables.get(name)) is not None and each.text]
+        value = self.value(word)
+        if not word.quoted and re.fullmatch(r"\$\w+|\$\{\w+\}", word.text) and " " in value.text.strip():
+            return [Value(part, value.marks) for part in value.text.split()[:60]]
+        return [value]
+
+    def _prints(self, script: Script) -> str:
+        """What `echo` or `printf` prints, decoded by the programs behind it; "" where that is not known."""
+        if len(script) != 1 or any(not command.words for command in script[0]):
+            return ""
+        first, *others = script[0]
+        words = [self.value(word).text for word in first.words]
+        if words[0] not in ("echo", "printf") or any("$" in word for word in words) or len(words) < 2:
+            return ""
+        form, rest = words[1], words[2:]
+        text = (
+            re.sub(r"%s", lambda _: rest.pop(0) if rest else "", form) if words[0] == "printf" else " ".join(words[1:])
+        )
+        text = text.removeprefix("-n ").replace("\\n", "")
+        for command in others:
+            name = command.words[0].text
+            if name not in _DECODES or (name != "rev" and len(command.words) < 2):
+                return ""
+            try:
+                text = _DECODES[name](text.strip())
+            except (ValueError, UnicodeDecodeError):
+                return ""
+        return text if text.isprintable() else ""
+
     def value(self, word: Word) -> Value:
         """The word with its variables written out, and what is known of it."""
         made = NONE
@@ -289,6 +324,8 @@ class Machine:
             made |= self.run(script)
         if word.literal:
             return Value(word.text, made)
+        if word.text.count("$()") == 1 and len(word.inner) == 1 and (printed := self._prints(word.inner[0])):
+            word = msgspec.structs.replace(word, text=word.text.replace("$()", printed))
         marks = set(made)
 
         def written(found: "re.Match[str]") -> str:
@@ -303,6 +340,14 @@ class Machine:
         text = _USE.sub(written, word.text) if "$" in word.text else word.text
         marks |= m.keys(word.text)
         return Value(text[:8000], frozenset(marks))
+
+
+_DECODES: dict[str, Callable[[str], str]] = {
+    "base64": lambda text: base64.b64decode(text + "=" * (-len(text) % 4)).decode(),
+    "xxd": lambda text: bytes.fromhex(text).decode(),
+    "rev": lambda text: text[::-1],
+}
+"""Programs that a constant text may be written by; with the option that has them decode."""
 
 
 def _below(host: str, service: str) -> bool:

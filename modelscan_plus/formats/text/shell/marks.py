@@ -103,9 +103,9 @@ def keys(text: str) -> Marks:
 
 def of_path(path: str) -> Marks:
     """What a file or folder is by its name."""
-    if found := re.match(r"/run/secrets/(\w[\w.-]*)$", path):
+    if found := re.match(r"/run/secrets/(?!kubernetes)(\w[\w.-]*)$", path):
         return frozenset((Mark("key", f"{re.sub(r'[^A-Z0-9]+', '_', found[1].upper())}_SECRET"),))
-    if _PRIVATE.search(path):
+    if _PRIVATE.search(path) or path.startswith(("/var/run/secrets/", "/run/secrets/kubernetes")):
         return secret("a file of credentials")
     return secret("files of the user") if _USERS.search(path) else NONE
 

@@ -3,6 +3,7 @@
 All parts of one text are one program: what a layer fetches, a later one runs.
 """
 
+import html
 import itertools
 import json
 import re
@@ -57,6 +58,8 @@ _RUNS = lazy(
     r"run|command|cmd|script|entry|exec|start|shell|code|init|setup|install|hook|program|notify|boot|build|test|task|^$",
     re.I,
 )
+_PROJECTS = (".xml", ".iml", ".plist", ".csproj", ".vcxproj", ".props", ".targets", ".wxs", ".pom", ".jnlp", ".run")
+_ATTRIBUTE = lazy(r"=\s*(?:\"(?P<one>[^\"<]{4,4000})\"|'(?P<two>[^'<]{4,4000})')|>(?P<text>[^<>]{4,4000})</")
 _STARTS = frozenset(("command", "entry", "cmd", "program", "executable"))
 _FETCHED = lazy(
     r"^(?P<indent>\s*)(?:-\s+)?(?:ansible\.builtin\.)?(?:get_url|unarchive|uri):[^\n]*\n(?P<keys>(?:\s+\w+:[^\n]*\n){1,8})",
@@ -80,7 +83,9 @@ def pieces(role: str, name: str, text: str) -> Iterator[Piece]:
 
 
 def _pieces(role: str, name: str, text: str) -> Iterator[Piece]:
-    if role == "shell":
+    if role == "shell" and name.rpartition("/")[2] == "procfile":
+        yield from settings(text)
+    elif role == "shell":
         yield Piece(text, 1)
     elif role == "batch":
         yield Piece(batch(text), 1)
@@ -92,6 +97,8 @@ def _pieces(role: str, name: str, text: str) -> Iterator[Piece]:
         yield from _recipes(text)
     elif role == "markdown" or (role in ("text", "modelfile") and "```" in text):
         yield from page(text)
+    elif role == "markup" and name.endswith(_PROJECTS):
+        yield from _attributes(text)
     elif role in ("settings", "requirements", "shortcut"):
         yield from settings(text)
     elif role == "text":
@@ -236,6 +243,17 @@ def settings(text: str) -> Iterator[Piece]:
             yield Piece(line.strip() if whole else _systemd(_scalar(value)), begun)
     if listed:
         yield from _listed(listed, begun)
+
+
+def _attributes(text: str) -> Iterator[Piece]:
+    """Commands in project files and lists of properties: attributes, and texts between tags."""
+    for found in _ATTRIBUTE.finditer(text):
+        value = html.unescape(found["one"] or found["two"] or found["text"] or "")
+        yield Piece(re.sub(r"^-\w*c\s+([\"'])(.*)\1$", r"\2", value.strip()), text.count("\n", 0, found.start()) + 1)
+    if "<array>" in text:
+        for found in itertools.islice(re.finditer(r"<array>([\s\S]{0,4000}?)</array>", text), 50):
+            words = [html.unescape(word) for word in re.findall(r"<string>([^<]*)</string>", found[1])]
+            yield Piece(quoted(words), text.count("\n", 0, found.start()) + 1)
 
 
 def names_command(key: str, value: str) -> bool:
