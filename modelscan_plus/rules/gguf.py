@@ -231,8 +231,9 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "key-type": (MALFORMED, Severity.HIGH),
     "block": (MALFORMED, Severity.HIGH),
 }
-_RUNS = ("script", "template")
-"""Texts that run in the page or template that shows them; no name, licence or description is written so."""
+_RUNS = ("script", "template", "orders", "path")
+"""Texts that run in the page or template that shows them, speak to the model, or lead out of a folder; no name, licence
+or description is written so."""
 _VITAL = ("general.alignment", "general.architecture")
 
 

@@ -23,6 +23,7 @@ from modelscan_plus.core.bytesource import SliceSource, end_of_zeros
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import TensorNames
@@ -32,10 +33,14 @@ from modelscan_plus.formats.tensors.gguf_model import MOST_LAYERS, disagreements
 from modelscan_plus.formats.tensors.gguf_reader import LONGEST_NAME, Cursor, GgufFault, Value, read_value
 from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, NEVER, PLAUSIBLE, TENSOR_TYPES
 from modelscan_plus.formats.tensors.problems import Problems
+from modelscan_plus.formats.text import orders, prose
 
 MAGIC = b"GGUF"
 _TEMPLATES = "tokenizer.chat_template"
 _KEPT_ITEMS = frozenset(("tokenizer.chat_templates",))
+_LEAVES = lazy(r"(?:^|[/\\])\.\.[/\\]")
+_STARTS = ((MAGIC, "gguf"), (b"#!/", "script"))
+"""What else may stand behind a model: another one, for readers that search for it, or a script."""
 _I63 = 1 << 63
 _KEPT = 50
 _NAMED = 20_000
@@ -235,9 +240,17 @@ def _note(value: Value, state: _State) -> None:
                 state.templates.append((f"{visible(value.key)}[{number}]", at, len(text)))
     elif value.text is not None and len(value.text) > 8:
         spoken = value.text[: 1 << 20].decode("utf-8", "replace")
-        if found := text_kind(spoken):
+        if found := text_kind(spoken) or _spoken_kind(value.key, spoken):
             excerpt = shorten(visible(spoken[max(0, found[1] - 40) :][:200]), 160)
             state.texts.append(EmbeddedText(shorten(visible(value.key)), found[0], excerpt, value.offset))
+
+
+def _spoken_kind(key: str, text: str) -> tuple[str, int] | None:
+    """Orders and commands in descriptions, and names that lead out of the folder where programs put a model."""
+    if key in ("general.name", "general.basename", "general.finetune") and _LEAVES.search(text):
+        return "path", 0
+    told = orders.behind(text) or prose.hostile_command(text) if key.startswith("general.") else None
+    return ("orders", 0) if told else None
 
 
 def _ends(value: Value, state: _State) -> None:
@@ -362,7 +375,10 @@ def _account(
             zeros = end_of_zeros(artifact.source, reach, begin)
             if zeros < begin:
                 part = artifact.member("gap", SliceSource(artifact.source, zeros, begin - zeros), payload=True)
-                state.hidden.append(HiddenRange(zeros, begin - zeros, source_kind(part) or ""))
+                kind = source_kind(part) or next(
+                    (name for magic, name in _STARTS if part.source.pread(0, len(magic)) == magic), ""
+                )
+                state.hidden.append(HiddenRange(zeros, begin - zeros, kind))
             yield Region(reach, begin - reach, "structure")
         if stop > begin:
             yield Region(begin, stop - begin, "inert")

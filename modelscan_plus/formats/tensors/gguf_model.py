@@ -35,10 +35,10 @@ _LARGEST = {
 """What no model comes near; loaders take memory by these numbers."""
 _DIVISORS = frozenset(
     """embedding_length patch_size spatial_merge_size projector.scale_factor num_mel_bins
-    attention.relative_buckets_count""".split()
+    attention.relative_buckets_count context_length ssm.conv_kernel ssm.inner_size ssm.state_size""".split()
 )
-"""Numbers by which loaders divide, whatever the architecture."""
-_SIGNED = frozenset(("block_count", *_LARGEST, *_DIVISORS))
+"""Numbers by which loaders divide, or of which they take one less, whatever the architecture."""
+_SIGNED = frozenset(("block_count", "attention.sliding_window", *_LARGEST, *_DIVISORS))
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 """Keys that hold one number, or one for each layer."""
 _ATTENTION = ("attn_q.weight", "attn_qkv.weight", "attn_k.weight")
@@ -69,6 +69,9 @@ def disagreements(values: Mapping[str, Value], shapes: Mapping[str, tuple[int, .
         yield from _lists(prefix, held)
         yield from _experts(prefix, held)
     yield from _shapes(sizes, shapes)
+    number, files = values.get("split.no"), values.get("split.count")
+    if number and files and number.number is not None and files.number and number.number >= files.number:
+        yield "numbers", f"split.no is {number.number:,}, of {files.number:,} files.", number.offset
 
 
 def _vocabulary(values: Mapping[str, Value]) -> Iterator[Fault]:
@@ -81,7 +84,10 @@ def _vocabulary(values: Mapping[str, Value]) -> Iterator[Fault]:
             message = f"{value.key} has {value.count:,} entries for {tokens.count:,} tokens: loaders read behind it."
             yield "vocabulary", message, value.offset
     for key, value in values.items():
-        if not key.startswith(_TOKENIZER) or not key.endswith("_token_id") or value.number is None:
+        if not key.startswith(_TOKENIZER) or not key.endswith("_token_id"):
+            continue
+        if value.number is None:
+            yield "key-type", f"{visible(key)} has the type {value.kind} where loaders read a number.", value.offset
             continue
         if value.number < -1 or (value.number >= tokens.count + _ADDED and value.number != _NONE):
             message = f"{visible(key)} is {value.number:,}, of {tokens.count:,} tokens."
@@ -115,7 +121,7 @@ def _sizes(prefix: str, held: Mapping[str, Value]) -> Iterator[Fault]:
             if name in _SIGNED and number < 0:
                 yield "numbers", f"{visible(value.key)} is {number:,}.", value.offset
             elif number == 0 and name in _DIVISORS:
-                yield "numbers", f"{visible(value.key)} is 0; loaders divide by it.", value.offset
+                yield "numbers", f"{visible(value.key)} is 0; loaders divide by it or count from it.", value.offset
             elif number > _LARGEST.get(name, number):
                 message = f"{visible(value.key)} is {number:,}; no model has more than {_LARGEST[name]:,}."
                 yield "numbers", message, value.offset
@@ -182,8 +188,11 @@ def _experts(prefix: str, held: Mapping[str, Value]) -> Iterator[Fault]:
 
 
 def _shapes(sizes: Mapping[str, Mapping[str, Value]], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Fault]:
+    layered = any(name.startswith("blk.") for name in shapes)
     shape = shapes.get("token_embd.weight")
     for prefix, held in sizes.items():
+        if layered and _number(held, "block_count") == 0:
+            yield "numbers", f"{visible(prefix)}.block_count is 0, and there are layers.", held["block_count"].offset
         width = _number(held, "embedding_length")
         if shape and width and not prefix.startswith("clip") and shape[0] != width:
             message = f"The rows of token_embd.weight have {shape[0]:,} numbers, and {visible(prefix)} says {width:,}."

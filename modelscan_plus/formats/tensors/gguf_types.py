@@ -32,7 +32,8 @@ KEY_TYPES: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Types of the values of keys that every loader reads, as the specification of GGUF states them."""
 ITEM_TYPES: dict[str, tuple[int, ...]] = {
-    "tokenizer.ggml.tokens": (8,), "tokenizer.ggml.merges": (8,), "tokenizer.ggml.scores": (6,),
-    "tokenizer.ggml.token_type": (4, 5),
+    "tokenizer.ggml.tokens": (8,), "tokenizer.ggml.merges": (8,), "tokenizer.ggml.scores": (6, 5),
+    "tokenizer.ggml.token_type": (4, 5), "tokenizer.ggml.precompiled_charsmap": (0, 1),
+    "clip.vision.image_mean": (6,), "clip.vision.image_std": (6,),
 }  # fmt: skip
 """Types of the items of arrays that every loader reads."""
