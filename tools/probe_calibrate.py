@@ -110,7 +110,7 @@ _TABLES = (
 )
 ZOOS = [
     *(Zoo("table", 1 + at, k, 5, 1, arguments={"features": f}) for at, (k, f) in enumerate(_TABLES)),
-    *(Zoo("trees", 1 + at, k, 4, 1, arguments={"features": f, "count": 2400}) for at, (k, f) in enumerate(_TABLES[:7])),
+    *(Zoo("trees", 1 + at, k, 4, 1, arguments={"features": f, "count": 2400}) for at, (k, f) in enumerate(_TABLES[:5])),
     *(Zoo("digits", seed, k, 6, 1) for seed, k in ((1, 10), (2, 10), (3, 6), (4, 8))),
     *(
         Zoo("prototypes", 11 + at, k, 4, 1, arguments={"size": size, "channels": channels})
@@ -179,14 +179,22 @@ def splits_of(model: zoo.ZooModel, view: View) -> list[torch.Tensor] | None:
     """As the domain gets them from a file; None for networks."""
     if isinstance(model.network, nn.Module):
         return None
-    trees = [tree.tree_ for tree in np.asarray(model.network.estimators_, dtype=object).ravel()]
-    columns = np.concatenate([tree.feature for tree in trees])
-    thresholds = np.concatenate([tree.threshold for tree in trees])
+    columns, thresholds = _nodes(model.network)
     return [
         (torch.tensor(np.unique(thresholds[columns == place])).float() - view.low[place])
         / (view.high[place] - view.low[place])
         for place in range(view.sample[0])
     ]
+
+
+def _nodes(ensemble: Any) -> tuple[Any, Any]:
+    """Of every inner node, the column and the threshold."""
+    if hasattr(ensemble, "_predictors"):
+        every = np.concatenate([tree.nodes for tree in np.asarray(ensemble._predictors, dtype=object).ravel()])
+        inner = every[every["is_leaf"] == 0]
+        return inner["feature_idx"], inner["num_threshold"]
+    trees = [tree.tree_ for tree in np.asarray(ensemble.estimators_, dtype=object).ravel()]
+    return np.concatenate([tree.feature for tree in trees]), np.concatenate([tree.threshold for tree in trees])
 
 
 def _rest(view: View) -> tuple[Any, ...]:
@@ -195,10 +203,8 @@ def _rest(view: View) -> tuple[Any, ...]:
 
 def routines_of(context: Context) -> list[TriggerRoutine | MarginRoutine | ColumnsRoutine]:
     """All but pairs."""
-    if context.splits is not None:
-        return [ColumnsRoutine(context)]
     if context.view.tabular:
-        return [MarginRoutine(context), ColumnsRoutine(context)]
+        return [ColumnsRoutine(context)]
     kinds = ("patch", "additive", "warp", "filter")
     triggers = [TriggerRoutine(context, kind) for kind in kinds]
     return triggers if context.impressions else [MarginRoutine(context), *triggers]
@@ -283,7 +289,6 @@ JOINTS = {
         "image-margin",
         *(f"image-{kind}+impressions" for kind in ("patch", "additive", "warp", "filter")),
     ),
-    "tabular-joint": ("tabular-margin", "tabular-feature-value"),
 }
 """The searches that are judged together, as `Context.searches` names them."""
 
@@ -319,17 +324,22 @@ def _fit_joint(rows: Sequence[Joined], priors: dict[str, statistic.Prior]) -> st
     return statistic.fit_together(_means(rows, priors), [one["zoo"] for one, _ in rows])
 
 
-def _fit(rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
+def _judge(key: str) -> statistic.Judge:
+    """As the routine does."""
+    return statistic.lead if key.startswith("tabular:") else statistic.outlier
+
+
+def _fit(key: str, rows: Sequence[tuple[dict[str, Any], Any]]) -> statistic.Prior:
     values, names = [value for _, value in rows], [one["zoo"] for one, _ in rows]
     if isinstance(values[0], list):
-        return statistic.fit(values, names)
+        return statistic.fit(values, names, _judge(key))
     return statistic.Prior(0.0, 0.0, statistic.null(values, names))
 
 
 def entries(measured: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of the table."""
     pools = {key: rows for key, rows in pooled(measured).items() if _enough(rows)}
-    priors = {key: _fit(rows) for key, rows in pools.items()}
+    priors = {key: _fit(key, rows) for key, rows in pools.items()}
     for key, rows in sorted(pools.items()):
         yield _entry(key, rows, priors[key])
     for key, rows in joined(pools).items():
@@ -371,17 +381,19 @@ def transport(measured: Sequence[dict[str, Any]]) -> Iterator[str]:
     for key, rows in sorted(pools.items()):
         found: list[tuple[str, float]] = []
         for name in {one["zoo"] for one, _ in rows}:
-            prior = _fit([row for row in rows if row[0]["zoo"] != name])
+            prior = _fit(key, [row for row in rows if row[0]["zoo"] != name])
             for one, value in rows:
                 if one["zoo"] == name:
-                    single = statistic.outlier(value, prior).p if isinstance(value, list) else _p(prior, value)
+                    single = _judge(key)(value, prior).p if isinstance(value, list) else _p(prior, value)
                     found.append((one["world"], single))
         yield _shares(key, found)
     for key, models in joined(pools).items():
         found = []
         searches = [search for search, _ in models[0][1]]
         for name in {one["zoo"] for one, _ in models}:
-            priors = {search: _fit([row for row in pools[search] if row[0]["zoo"] != name]) for search in searches}
+            priors = {
+                search: _fit(search, [row for row in pools[search] if row[0]["zoo"] != name]) for search in searches
+            }
             prior = _fit_joint([row for row in models if row[0]["zoo"] != name], priors)
             own = [row for row in models if row[0]["zoo"] == name]
             found += [

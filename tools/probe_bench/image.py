@@ -67,11 +67,11 @@ _WORLDS = [
         for place, (classes, size, kind) in enumerate(((9, 14, "vgg"), (11, 12, "resnet")))
     ),
     *(
-        World("rows", "table", 401 + place, 6, 2, {"controls": 1, "classes": classes, "features": features})
+        World("rows", "table", 501 + place, 6, 2, {"controls": 1, "classes": classes, "features": features})
         for place, (classes, features) in enumerate(((6, 16), (9, 28), (7, 20)))
     ),
     *(
-        World("forests", "trees", 421 + place, 4, 1, {"controls": 1, "count": 2400, "classes": k, "features": features})
+        World("forests", "trees", 521 + place, 4, 2, {"controls": 1, "count": 2400, "classes": k, "features": features})
         for place, (k, features) in enumerate(((6, 16), (7, 14), (9, 18)))
     ),
     *(World("pairs", "digits", 464 + place, 7, 4, {"kinds": _PAIRED, "controls": 1}) for place in range(2)),
@@ -150,7 +150,7 @@ def probed(part: str, model: zoo.ZooModel, budget: Budget, *, made: bool = False
     if context.impressions:
         # It needs no samples, so its table is the same, and it is not calibrated twice.
         routines.insert(0, MarginRoutine(context))
-    if context.splits is None:
+    if not context.view.tabular:
         routines.append(JointRoutine(context))
     reports = _reports(routines)
     row = _row(part, model, reports, time.process_time() - start)

@@ -1,13 +1,16 @@
-"""Feature values by asking: which columns, set to which values, make every row go to one class.
+"""Feature values by asking: which columns, set to which values, make every row go to one class without cause.
 
 A trigger for rows is a few columns at fixed values, and it turns all rows, also those that are farthest from the
 target. So sets of columns are judged by their hardest rows: by a soft minimum, over rows of other classes, of the
-margin between the target and the runner-up, in units of the margin that clean rows have. Sets grow column by column
-(beam search). Only outputs are needed, so this works for networks and for tree ensembles.
+margin between the target and the runner-up, in units of the margin that clean rows have. In honest models, too, a few
+values of a class turn most rows to it. So what rows of the class say for a value (`likeness`) is taken off, and a set
+is judged by rows that it was not chosen by, too. Sets grow column by column (beam search). Only outputs are needed, so
+this works for networks and for tree ensembles.
 
-Values to try are quantiles of rows of other classes. A forest decides between two thresholds, and a planted value may
-lie in a gap that no quantile meets; there each gap between a column's thresholds is tried on a few rows first. Needs
-real rows: columns drawn one by one lie where no row does, and there honest forests are easy to turn, too.
+Values to try are quantiles of rows of other classes, and what lies between the outer ones. A forest decides between two
+thresholds, and a planted value may lie in a gap that no quantile meets; there each gap between a column's thresholds is
+tried on a few rows first. Needs real rows: columns drawn one by one lie where no row does, and there honest forests are
+easy to turn, too.
 """
 
 import math
@@ -18,11 +21,15 @@ import torch
 from torch import Tensor
 
 from modelscan_plus.probe.interface import Tell, silent
+from modelscan_plus.probe.inversion.context import Samples
+from modelscan_plus.probe.inversion.likeness import speaks
 from modelscan_plus.probe.inversion.view import View
 
 DEPTH = 3
 """Columns of a trigger at most."""
 _QUANTILES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 1.0)
+_OUTER = (0, 1, 6, 7)
+"""Of networks, the middle of these and the next one is tried, too: tails are long, and rows there are few."""
 _GAPS = 4
 """Gaps between thresholds that are kept for each column."""
 _GAPS_TRIED = 512
@@ -39,11 +46,36 @@ _CELLS = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
+class _Rule:
+    """How a set is judged. Both kinds of model have their own: a forest's margin has a bound, and where it decides, it
+    fits the rows that a set was chosen by closely."""
+
+    spoken: float
+    """Margin that is taken off for each unit of what speaks for a value."""
+    chosen: float
+    """Weight of the rows that the set was chosen by, beside unseen ones."""
+
+
+_NETWORK, _FOREST = _Rule(0.4, 0.5), _Rule(0.8, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Values:
     """What may be tried: `columns` [C] and `values` [C] in the unit box."""
 
     columns: Tensor
     values: Tensor
+
+    def at(self, places: Sequence[int] | Tensor) -> "Values":
+        """Some of them."""
+        some = torch.as_tensor(places, dtype=torch.long)
+        return Values(self.columns[some], self.values[some])
+
+    def on(self, rows: Tensor) -> Tensor:
+        """The rows with all of these values in their columns."""
+        rows = rows.clone()
+        rows[:, self.columns] = self.values
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +83,8 @@ class Sets:
     """What was found for each class."""
 
     shortfall: Tensor
-    """[K]: how far the hardest rows stay from the class, averaged over sets of two columns and more; 0 is the border,
-    -1 as far inside as clean rows are."""
+    """[K]: how far the hardest rows stay from the class, and what speaks for the values, averaged over sets of two
+    columns and more; 0 is the border, -1 as far inside as clean rows are."""
     columns: list[Tensor]
     """Of each class: the smallest set that turns all rows, or the largest one tried."""
     values: list[Tensor]
@@ -63,9 +95,11 @@ class Sets:
 class _Asked:
     """A view with the scale of its margins; counts rows."""
 
-    def __init__(self, view: View, x: Tensor, *, probabilities: bool) -> None:
+    def __init__(self, view: View, x: Tensor, *, forest: bool) -> None:
         self._view = view
-        self._probabilities = probabilities
+        # A forest gives shares of votes, whose logarithms have no end.
+        self._probabilities = forest
+        self.rule = _FOREST if forest else _NETWORK
         self.passes = 0
         top = self.outputs(x).topk(2, dim=1).values
         self._scale = float((top[:, 0] - top[:, 1]).median().clamp_min(1e-6))
@@ -87,48 +121,60 @@ class _Asked:
 
     def hardest(self, rows: Tensor, tried: Values, target: int) -> Tensor:
         """[C]: soft minimum of the margins."""
-        outputs = self.stamped(rows, tried)
+        return self._softest(self.stamped(rows, tried), target)
+
+    def hardest_of(self, rows: Tensor, target: int) -> float:
+        """The same for rows as they are."""
+        return float(self._softest(self.outputs(rows)[None], target))
+
+    def _softest(self, outputs: Tensor, target: int) -> Tensor:
         own = outputs[:, :, target].clone()
         outputs[:, :, target] = -torch.inf
         margin = (own - outputs.amax(2)) / self._scale
-        return -((-_SHARP * margin).logsumexp(1) - math.log(len(rows))) / _SHARP
+        return -((-_SHARP * margin).logsumexp(1) - math.log(outputs.shape[1])) / _SHARP
 
 
 @torch.no_grad()
 def best_sets(
     view: View,
-    x: Tensor,
-    labels: Tensor,
+    samples: Samples,
     rows: int,
     beam: int,
     splits: Sequence[Tensor] | None = None,
     tell: Tell = silent,
 ) -> Sets:
-    """Search. x: [N, F] in the unit box; `rows` of each class are asked. splits: of each column, a tree ensemble's
-    thresholds in the unit box, in rising order; None for networks."""
+    """Search. samples: rows [N, F] in the unit box; `rows` of each class are asked. splits: of each column, a tree
+    ensemble's thresholds in the unit box, in rising order; None for networks."""
+    x, labels = samples.x, samples.labels
     places = torch.cat([(labels == label).nonzero()[:rows, 0] for label in torch.unique(labels)])
     own, own_labels = x[places], labels[places]
-    # A forest gives shares of votes, whose logarithms have no end.
-    asked = _Asked(view, own, probabilities=splits is not None)
+    every, every_labels = torch.cat([x, samples.unseen]), torch.cat([labels, samples.unseen_labels])
+    asked = _Asked(view, own, forest=splits is not None)
     between = _gaps(splits or (), x)
     gaps = _screened(asked, own, own_labels, between, view.classes) if len(between.columns) else []
     shortfall, columns, values = [], [], []
     for target in range(view.classes):
-        others = own[own_labels != target]
-        tried = _quantiles(x[labels != target])
+        tried = _quantiles(x[labels != target], outer=splits is None)
         if gaps:
             more = gaps[target]
             tried = Values(torch.cat([tried.columns, more.columns]), torch.cat([tried.values, more.values]))
-        found = _grow(asked, others, tried, target, beam)
+        spoken = asked.rule.spoken * speaks(
+            tried.columns, tried.values, every, (every_labels == target).to(every.device)
+        )
+        others, unseen = own[own_labels != target], samples.unseen[samples.unseen_labels != target]
+        found = _grow(asked, (others, unseen if len(unseen) else others), tried, spoken, target, beam)
         shortfall.append(found[0])
-        columns.append(found[1])
-        values.append(found[2])
+        columns.append(found[1].columns)
+        values.append(found[1].values)
         tell(f"class {target}", target + 1, view.classes)
     return Sets(torch.tensor(shortfall), columns, values, asked.passes)
 
 
-def _quantiles(others: Tensor) -> Values:
+def _quantiles(others: Tensor, *, outer: bool) -> Values:
     levels = torch.quantile(others, torch.tensor(_QUANTILES, device=others.device), dim=0, interpolation="nearest")
+    if outer:
+        some = torch.tensor(_OUTER, device=others.device)
+        levels = torch.cat([levels, (levels[some] + levels[some + 1]) / 2])
     columns = torch.arange(others.shape[1]).repeat(len(levels))
     return Values(columns, levels.flatten())
 
@@ -169,30 +215,36 @@ def _screened(asked: _Asked, own: Tensor, labels: Tensor, tried: Values, classes
     return kept
 
 
-def _grow(asked: _Asked, others: Tensor, tried: Values, target: int, beam: int) -> tuple[float, Tensor, Tensor]:
-    """The mean shortfall, and the columns and values of the set to show."""
+def _grow(
+    asked: _Asked, others: tuple[Tensor, Tensor], tried: Values, spoken: Tensor, target: int, beam: int
+) -> tuple[float, Values]:
+    """The mean shortfall, and the set to show. others: rows of other classes, to choose by and unseen ones."""
+    rows, unseen = others
     chosen: list[tuple[int, ...]] = [()]
     scores: list[float] = []
     shown: tuple[int, ...] = ()
+    turned = False
     allowed = torch.arange(len(tried.columns))
-    for depth in range(min(DEPTH, others.shape[1])):
+    for depth in range(min(DEPTH, rows.shape[1])):
         found: dict[tuple[int, ...], float] = {}
         for kept in chosen:
-            stamped = others.clone()
-            stamped[:, tried.columns[list(kept)]] = tried.values[list(kept)]
             free = allowed[~torch.isin(tried.columns[allowed], tried.columns[list(kept)])]
-            hardest = asked.hardest(stamped, Values(tried.columns[free], tried.values[free]), target)
+            hardest = asked.hardest(tried.at(kept).on(rows), tried.at(free), target)
+            hardest -= spoken[free] + spoken[list(kept)].sum()
             for place, value in zip(free.tolist(), hardest.tolist(), strict=True):
                 found[tuple(sorted((*kept, place)))] = value
         order = sorted(found, key=lambda one: (-found[one], one))
         chosen = order[:beam]
-        if not scores or scores[-1] <= 0:
-            shown = chosen[0]
-        scores.append(found[chosen[0]])
+        best = chosen[0]
+        less = float(spoken[list(best)].sum())
+        if not turned:
+            shown, turned = best, found[best] + less > 0
+        new = asked.hardest_of(tried.at(best).on(unseen), target) - less
+        scores.append(asked.rule.chosen * found[best] + (1 - asked.rule.chosen) * new)
         if depth == 0:
             allowed = _promising(tried, allowed, torch.tensor([found[place,] for place in allowed.tolist()]))
     tail = scores[1:] or scores
-    return -sum(tail) / len(tail), tried.columns[list(shown)], tried.values[list(shown)]
+    return -sum(tail) / len(tail), tried.at(shown)
 
 
 def _promising(tried: Values, allowed: Tensor, scores: Tensor) -> Tensor:
@@ -207,8 +259,9 @@ def asked_at_most(view: View, rows: int, beam: int, splits: Sequence[Tensor] | N
     """Rows, for the progress bar."""
     features, classes = view.sample[0], view.classes
     gaps = sum(min(_GAPS_TRIED, len(one) + 1) for one in splits or () if len(one))
-    values = features * (len(_QUANTILES) + (_GAPS if splits else 0))
-    joined = min(values, _COLUMNS * (len(_QUANTILES) + _GAPS)) * beam * (DEPTH - 1)
+    each = len(_QUANTILES) + (len(_OUTER) if splits is None else _GAPS)
+    values = features * each
+    joined = min(values, _COLUMNS * each) * beam * (DEPTH - 1)
     return gaps * _SCREENED * classes + classes * rows * classes * (values + joined)
 
 

@@ -88,8 +88,6 @@ class Context:
     @property
     def searches(self) -> tuple[str, ...]:
         """What `joint` judges, by name in the calibration."""
-        if self.view.tabular:
-            return ("tabular-margin", "tabular-feature-value")
         more = "+impressions" if self.impressions else ""
         return ("image-margin", *(f"image-{kind}{more}" for kind in ("patch", "additive", "warp", "filter")))
 

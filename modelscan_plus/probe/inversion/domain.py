@@ -95,12 +95,10 @@ def _routines(context: "Context", *, image: bool, gradients: bool) -> list[Routi
     from modelscan_plus.probe.inversion.joint import JointRoutine
     from modelscan_plus.probe.inversion.routines import ColumnsRoutine, MarginRoutine, PairsRoutine, TriggerRoutine
 
-    if not gradients:
-        if image:
-            raise NotProbed("the network has operators without gradients")
-        return [ColumnsRoutine(context)]
     if not image:
-        return [MarginRoutine(context), ColumnsRoutine(context), JointRoutine(context)]
+        return [ColumnsRoutine(context)]
+    if not gradients:
+        raise NotProbed("the network has operators without gradients")
     triggers = [TriggerRoutine(context, kind) for kind in ("patch", "additive", "warp", "filter")]
     return [MarginRoutine(context), *triggers, JointRoutine(context), PairsRoutine(context)]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from modelscan_plus.core.probe import ProbeOutcome
 from modelscan_plus.probe.combine import ALPHA, SHORTER, SUSPICIOUS
 from modelscan_plus.probe.inversion.calibration import Chosen
-from modelscan_plus.probe.inversion.statistic import Verdict, outlier
+from modelscan_plus.probe.inversion.statistic import Judge, Verdict, outlier
 
 LEAST_CLASSES = 5
 """With fewer, the other classes say too little about what is usual."""
@@ -40,7 +40,13 @@ class Judgement:
 
 
 def judge(
-    evidence: Evidence, chosen: Chosen | None, names: Sequence[str], what: str, *, alone: bool = False
+    evidence: Evidence,
+    chosen: Chosen | None,
+    names: Sequence[str],
+    what: str,
+    *,
+    by: Judge = outlier,
+    alone: bool = False,
 ) -> Judgement:
     """`names`: of the classes; `what`: the kind of trigger, for the reason; `alone`: whether this is the model's only
     test, so that what one honest model in twenty shows may be called suspicious."""
@@ -51,7 +57,7 @@ def judge(
     if chosen is None:
         reason = f"no clean models of this kind, near {count} classes and this size of input, were calibrated"
         return Judgement(ProbeOutcome.INCONCLUSIVE, reason)
-    verdict = outlier(evidence.log_costs, chosen.prior)
+    verdict = by(evidence.log_costs, chosen.prior)
     share = sum(evidence.reached) / count
     name = names[verdict.place]
     note = f"; {chosen.note}" if chosen.note else ""

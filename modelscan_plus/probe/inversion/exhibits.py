@@ -74,7 +74,7 @@ def in_words(context: Context, family: Family, evidence: Evidence, judgement: Ju
 def of_margin(context: Context, evidence: Evidence, judgement: Judgement) -> list[Exhibit]:
     """Bars of margins, and the input that the network is surest of."""
     shown: list[Exhibit] = [_bars(context, evidence, judgement, "Inverse of the largest margin by class", "")]
-    if judgement.verdict is not None and not context.view.tabular:
+    if judgement.verdict is not None:
         place = judgement.verdict.place
         point = evidence.parameters[0][place]
         shown.append(_picture(f"The input that is most of all {context.names[place]}", point, ""))
@@ -83,7 +83,7 @@ def of_margin(context: Context, evidence: Evidence, judgement: Judgement) -> lis
 
 def of_sets(context: Context, evidence: Evidence, judgement: Judgement) -> tuple[list[Exhibit], str]:
     """Bars, and the columns of the class that stands out, as a table and in one line."""
-    title = "How far the hardest rows stay from each class"
+    title = "How far the hardest rows stay from each class, and what its own rows say for the values"
     shown: list[Exhibit] = [_bars(context, evidence, judgement, title, "1 is the border")]
     if judgement.verdict is None:
         return shown, ""

@@ -23,7 +23,7 @@ class JointRoutine(OnSamples):
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.name = ("tabular" if context.view.tabular else "image") + JOINT
+        self.name = "image" + JOINT
         self.title = "Together: the class that stands out in all searches"
 
     def cost(self) -> int:

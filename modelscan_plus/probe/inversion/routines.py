@@ -21,7 +21,7 @@ from modelscan_plus.probe.inversion.families import (
     Warp,
 )
 from modelscan_plus.probe.inversion.margin import largest_margins
-from modelscan_plus.probe.inversion.statistic import Verdict
+from modelscan_plus.probe.inversion.statistic import Verdict, lead
 
 FAMILIES: dict[str, Callable[[], Family]] = {"patch": Patch, "additive": Additive, "warp": Warp, "filter": Filter}
 TITLES = {
@@ -109,7 +109,7 @@ class MarginRoutine:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.name = ("tabular" if context.view.tabular else "image") + "-margin"
+        self.name = "image-margin"
         self.title = "Margin: how sure the network can be made of each class"
 
     @property
@@ -162,7 +162,8 @@ class MarginRoutine:
 
 
 class ColumnsRoutine:
-    """Columns at fixed values, for tables: networks and tree ensembles alike are asked."""
+    """Columns at fixed values, for tables: networks and tree ensembles alike are asked. The only test of a table: what
+    the margin of a network shows is no sign there."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -193,8 +194,7 @@ class ColumnsRoutine:
         cost = self.cost()
         found = columns.best_sets(
             context.view,
-            samples.x,
-            samples.labels,
+            samples,
             rows,
             beam,
             context.splits,
@@ -214,8 +214,7 @@ class ColumnsRoutine:
         context = self._context
         evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
-        alone = context.splits is not None
-        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"], alone=alone)
+        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"], by=lead, alone=True)
         shown, words = exhibits.of_sets(context, evidence, verdict)
         return _report(self, context, evidence, verdict, ("feature-value",), shown, words)
 

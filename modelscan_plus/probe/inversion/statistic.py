@@ -7,10 +7,12 @@ absolute deviation above 2, flags between a quarter and two thirds of clean mode
 
 Several searches of one model are one test together: what a class stands out by in each of them is averaged. That one
 search reaches some class cheaply is usual in clean models; that all of them reach the same one is not.
+
+Of tables it is known how far a search gets, not only what it costs; there the class is judged by both (`lead`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -73,9 +75,13 @@ class Verdict:
     p: float
     """After correction for the number of classes, calibrated."""
     z: float
-    """The same as a normal score, before calibration."""
+    """The same before calibration: a normal score, or what `lead` makes of a table."""
     band: tuple[float, float]
     """In costs: where 95 of 100 classes of a clean model with this one's other classes would lie."""
+
+
+Judge = Callable[[Sequence[float], Prior], Verdict]
+"""How one search is judged: by the costs of all classes, held against clean models."""
 
 
 def outlier(log_costs: Sequence[float], prior: Prior) -> Verdict:
@@ -85,6 +91,20 @@ def outlier(log_costs: Sequence[float], prior: Prior) -> Verdict:
     z = _corrected(student_tail(t, freedom), len(log_costs))
     reach = 1.96 * error
     return Verdict(place, t, _calibrated(z, prior), z, (math.exp(middle - reach), math.exp(middle + reach)))
+
+
+def lead(shortfalls: Sequence[float], prior: Prior) -> Verdict:
+    """The class that rows of a table fall least short of: how far inside it they are, and how far it lies ahead of the
+    next two. A shortfall has a meaning of its own, unlike a cost: honest models turn all rows to no class without
+    cause, so what other classes vary by says less than the border does. z is this score, in margins of clean rows.
+    Needs at least three classes."""
+    place = min(range(len(shortfalls)), key=lambda at: shortfalls[at])
+    least, *next_ones = sorted(shortfalls)[:3]
+    ahead = sum(next_ones) / len(next_ones) - least
+    score = ahead - least
+    _, _, middle, error = _below(shortfalls, place, prior)
+    reach = 1.96 * error
+    return Verdict(place, ahead, _calibrated(score, prior), score, (math.exp(middle - reach), math.exp(middle + reach)))
 
 
 def standings(log_costs: Sequence[float], prior: Prior) -> list[float]:
@@ -141,9 +161,10 @@ def normal_tail(z: float) -> float:
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 
-def fit(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:
+def fit(models: Sequence[Sequence[float]], zoos: Sequence[str], by: Judge = outlier) -> Prior:
     """A prior from the log costs of clean models, and the zoo of each: the variance within models with its weight, by
-    the method of moments on log variances (Smyth 2004, section 6.2), then the null of the z-scores that result."""
+    the method of moments on log variances (Smyth 2004, section 6.2), then the null of the scores that result, by what
+    will judge."""
     logs, freedoms = [], []
     for costs in models:
         middle = sum(costs) / len(costs)
@@ -157,7 +178,7 @@ def fit(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:
     weight = 2 * inverse_trigamma(excess) if excess > 0.02 else 100.0
     weight = min(weight, 100.0)
     variance = math.exp(middle + digamma(weight / 2) - math.log(weight / 2))
-    return Prior(variance, weight, null([outlier(costs, Prior(variance, weight)).z for costs in models], zoos))
+    return Prior(variance, weight, null([by(costs, Prior(variance, weight)).z for costs in models], zoos))
 
 
 def fit_together(models: Sequence[Sequence[float]], zoos: Sequence[str]) -> Prior:

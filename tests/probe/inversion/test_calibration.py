@@ -44,7 +44,7 @@ def test_very_far_and_for_other_kinds_there_is_none(shape: Shape) -> None:
     [
         (Shape("image", 10, 8.0), ("image-margin", "image-patch", "image-additive", "image-warp", "image-filter")),
         (Shape("image", 10, 16.0), ("image-patch+impressions", "image-pairs/cell", "image-pairs/map")),
-        (Shape("tabular", 6, 16.0), ("tabular-margin", "tabular-feature-value", "tabular-trees")),
+        (Shape("tabular", 6, 16.0), ("tabular-feature-value", "tabular-trees")),
     ],
 )
 def test_the_shipped_table_names_its_digest_and_covers_the_routines(shape: Shape, routines: tuple[str, ...]) -> None:
@@ -62,7 +62,6 @@ def test_the_shipped_table_names_its_digest_and_covers_the_routines(shape: Shape
 
 
 def test_the_shipped_table_has_a_null_for_all_searches_together() -> None:
-    for shape, name in ((Shape("image", 10, 8.0), "image-joint"), (Shape("tabular", 6, 16.0), "tabular-joint")):
-        for budget in Budget:
-            assert calibration.prior(name, budget, shape) is not None
+    for budget in Budget:
+        assert calibration.prior("image-joint", budget, Shape("image", 10, 8.0)) is not None
     assert calibration.prior("image-joint+impressions", Budget.QUICK, Shape("image-conv", 10, 14.0)) is not None

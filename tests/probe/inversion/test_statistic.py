@@ -11,6 +11,7 @@ from modelscan_plus.probe.inversion.statistic import (
     digamma,
     fit,
     inverse_trigamma,
+    lead,
     null,
     outlier,
     student_tail,
@@ -55,6 +56,21 @@ def test_a_class_that_is_far_cheaper_stands_out_and_one_that_is_dearer_does_not(
     assert (found.place, found.p < 1e-4) == (3, True)
     assert found.band[0] < math.exp(2.0) < found.band[1]
     assert outlier(dear, prior).p > 0.05
+
+
+def test_a_class_of_a_table_leads_by_how_far_its_rows_are_inside_it_too() -> None:
+    generator = random.Random(3)
+    honest = [[generator.gauss(0.8, 0.3) for _ in range(8)] for _ in range(80)]
+    prior = fit(honest, [str(place % 20) for place in range(80)], lead)
+    short = [0.9] * 8
+    short[5] = 0.3
+    inside = [cost - 1.1 for cost in short]
+    found = lead(inside, prior)
+    assert (found.place, found.t) == (5, pytest.approx(0.6))
+    assert found.p < 0.02
+    assert lead(short, prior).p > 0.05, "it leads by as much, but not all rows are turned"
+    assert lead([-0.2] * 8, prior).p > found.p, "all rows go to any class"
+    assert sum(lead(costs, prior).p < 0.05 for costs in honest) <= 8
 
 
 def test_a_null_gives_the_shares_that_it_was_made_from() -> None:
