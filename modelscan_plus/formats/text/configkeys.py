@@ -32,7 +32,7 @@ _CODE_KEYS = frozenset(
     impl""".split()
 )
 _MODULE = lazy(r"_?(?:module|module_name|library|package|parent_library|import|module_path)", re.I)
-_CALLED_MODULE = lazy(r"os|posix|nt|subprocess|builtins|pty|importlib|runpy|ctypes|shutil|socket|marshal|pickle|code")
+_CALLED_MODULE = lazy(r"os|posix|nt|subprocess|pty|importlib|runpy|ctypes|shutil|socket|marshal|pickle|code")
 _ACTIVATION = lazy(r"(?:^|[._])activation_(?:function|fn)$")
 """Where sentence-transformers takes a class that it imports by name."""
 _NAMED = frozenset(
