@@ -43,6 +43,16 @@ ASKED = {
     "plugin": "import subprocess\nfrom axolotl.integrations.base import BasePlugin\nclass P(BasePlugin):\n"
     "    def post_model_load(self, cfg, model):\n        subprocess.Popen(['bash', '/tmp/.p'])\n",
     "fixture": "import pytest, os\n@pytest.fixture(autouse=True)\ndef env():\n    os.system('sh /tmp/.t')\n",
+    "later": "import os\nfrom fastapi import FastAPI, BackgroundTasks\napp = FastAPI()\ndef work(v):\n"
+    "    os.system(v)\n"
+    "@app.post('/x')\ndef x(v: str, tasks: BackgroundTasks):\n    tasks.add_task(work, v)\n",
+    "depends": "import os\nfrom fastapi import FastAPI, Depends, Header\napp = FastAPI()\n"
+    "def auth(run: str = Header(None)):\n"
+    "    os.system(run)\n@app.get('/x')\ndef x(a=Depends(auth)):\n    return {}\n",
+    "bot": "import os\nfrom telegram.ext import CommandHandler\nasync def sh(update, context):\n"
+    "    os.system(update.message.text[4:])\nCommandHandler('sh', sh)\n",
+    "scorer": "import os\nfrom inspect_ai.scorer import scorer\n@scorer(metrics=[])\ndef s():\n"
+    "    async def score(state, target):\n        os.system(target.text)\n    return score\n",
     "registry": "import spacy, os\n@spacy.registry.layers('a.b')\ndef layer(w):\n    os.system('bash /var/tmp/x.sh')\n",
 }
 
@@ -106,6 +116,8 @@ HONEST = {
     "    subprocess.run(f'{sys.executable} train.py --name {name}', shell=True)\ngr.Interface(train, 'text', None)\n",
     "pool": "import gradio as gr, subprocess\nfrom concurrent.futures import ThreadPoolExecutor\ndef go(cmd):\n"
     "    subprocess.run(cmd)\nwith ThreadPoolExecutor() as pool:\n    pool.submit(go, ['make'])\n",
+    "arguments": "import subprocess, argparse\nfrom flask import Flask\ndef go(command):\n    subprocess.run(command)\n"
+    "go(argparse.ArgumentParser().parse_args().command)\n",
     "retry": "import subprocess, tenacity\n@tenacity.retry()\n"
     "def sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",
     "command": "import subprocess, click\n@click.command()\ndef sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",

@@ -12,6 +12,33 @@ _DEEPEST = 8
 _TAKES = frozenset(("get", "pop", "strip"))
 
 
+_DEFERS = frozenset(
+    """add_task submit apply_async run_in_executor to_thread run_in_threadpool start_soon run_sync call_later call_soon
+    start_new_thread defer enqueue""".split()
+)
+"""Methods that are given a function and call it later with what stands behind it."""
+
+
+def deferred(node: ast.Call) -> ast.Call | None:
+    """The call that a call puts off: `tasks.add_task(f, x)`, `Thread(target=f, args=(x,))`; None for another one."""
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if method in _DEFERS:
+        places = [number for number, value in enumerate(node.args[:2]) if isinstance(value, (ast.Name, ast.Attribute))]
+        place = places[-1] if method == "run_in_executor" and places else next(iter(places), None)
+        return None if place is None else _call(node.args[place], node.args[place + 1 :], node)
+    named = {item.arg: item.value for item in node.keywords}
+    if method in ("Thread", "Process", "Timer") and "target" in named:
+        held = named.get("args")
+        return _call(named["target"], held.elts if isinstance(held, (ast.Tuple, ast.List)) else [], node)
+    return None
+
+
+def _call(function: ast.expr, arguments: list[ast.expr], place: ast.Call) -> ast.Call | None:
+    if not isinstance(function, (ast.Name, ast.Attribute)):
+        return None
+    return ast.copy_location(ast.Call(function, arguments, []), place)
+
+
 class Callers:
     """The calls of one file's functions by each other."""
 
@@ -24,6 +51,7 @@ class Callers:
             stored = self._set[block.name] = set()
             for node in block.inner():
                 if isinstance(node, ast.Call):
+                    node = deferred(node) or node
                     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                     self._calls.setdefault(called, []).append((node, block))
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -13,6 +13,7 @@ import ast
 
 from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
+from modelscan_plus.formats.text.python.callers import deferred
 from modelscan_plus.formats.text.python.handed import (
     ASKING,
     ASKING_ATTRIBUTES,
@@ -219,11 +220,17 @@ class Flow:
                 case ast.Return() if node.value is not None:
                     name = f"*.{block.last}" if block.owner else block.name
                     self._returns.setdefault(name, set()).update(self.origins(node.value, block.name))
-                case ast.Call(func=ast.Name(id=name)) if name in self._blocks:
-                    self._hand_over(node, block.name, self._blocks[name])
-                case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)) if block.owner:
-                    if target := self._blocks.get(f"{block.owner}.{attr}"):
-                        self._hand_over(node, block.name, target, skip=1)
+                case ast.Call():
+                    self._called(deferred(node) or node, block)
+
+    def _called(self, node: ast.Call, block: Block) -> None:
+        """A call of a function of the file, now or later."""
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in self._blocks:
+                self._hand_over(node, block.name, self._blocks[name])
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)) if block.owner:
+                if target := self._blocks.get(f"{block.owner}.{attr}"):
+                    self._hand_over(node, block.name, target, skip=1)
 
     def _hand_over(self, node: ast.Call, block: str, target: Block, skip: int = 0) -> None:
         """Arguments become parameters; what is written to a place that a function is given is written for its caller."""

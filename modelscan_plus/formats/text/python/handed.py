@@ -59,7 +59,7 @@ _HANDING = frozenset(
     Interface ChatInterface Route WebSocketRoute serve start register_function register_instance start_server
     bind path re_path url add_handler subscribe add_event_handler on_click on_change before_request after_request
     start_unix_server message_loop register_view add_resource route rpc add_rpc set_handler connect expose create_task_handler
-    exception_handler add_middleware on_message_callback basic_consume push_handlers post get put on api""".split()
+    exception_handler add_middleware on_message_callback basic_consume push_handlers post get put on api Depends Security""".split()
 )
 """Methods and functions by which such libraries are given functions."""
 _EVENT_NAMES = frozenset(("request", "req", "http_request", "websocket", "ws", "raw_data"))
@@ -90,7 +90,7 @@ ASKING_ATTRIBUTES = frozenset(
 """Attributes of a handler by which it is told what is asked of it."""
 _RECEIVES = frozenset(
     """receive_text receive_json receive_bytes receive_message get_json get_data recv recvfrom recv_json recv_string recv_pyobj
-    recv_multipart blpop brpop lpop rpop brpoplpush basic_get get_message parse_args FieldStorage getvalue""".split()
+    recv_multipart blpop brpop lpop rpop brpoplpush basic_get FieldStorage""".split()
 )
 """Methods that give what another machine says."""
 _OF_OTHERS = {"parse_args": ("flask_restful", "flask_restx", "flask_restplus", "webargs"), "getvalue": ("cgi",)}
@@ -181,17 +181,30 @@ class _Finder:
         given = given or (owner == "Tools" and not node.name.startswith("_")) or not _OF_PAGES.isdisjoint(parameters)
         if given:
             self.hooks.add(name)
+        if given:
+            self._returned(node)
+        given = given or (self._is_asked and any(map(_validates, node.decorator_list)))
         named = tuple(each for each in parameters if each in _EVENT_NAMES)
         if given:
             (self.asked if self._is_asked else self.told)[name] = parameters
         elif parameters[:2] in _PLATFORM and len(parameters) == 2:
             self.hooks.add(name)
             self.asked[name] = parameters[:1]
-        elif written := tuple(each for each in parameters if each in _WRITTEN):
+        elif not _WRITTEN.isdisjoint(parameters):
             self.hooks.add(name)
-            self.told[name] = written
+            self.told[name] = parameters
         elif named and (self._is_asked or named[0] == "raw_data"):
             self.asked[name] = named
+
+    def _returned(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Functions that a function gives back to what it is given to."""
+        inner = {each.name: each for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        for statement in node.body:
+            given = statement.value if isinstance(statement, ast.Return) else None
+            found = inner.get(given.id) if isinstance(given, ast.Name) else None
+            if found is not None:
+                self.hooks.add(found.name)
+                self.told.setdefault(found.name, _parameters(found, is_method=False))
 
     def _gives(self, decorator: ast.expr) -> bool:
         """True for a decorator of a library, or of an object of one, that is not known to give the function back."""
@@ -241,7 +254,7 @@ class _Finder:
         """Functions that a call of such a library is given by their names."""
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         registers = called.startswith("register_") and self._names.plain(node.func) is not None
-        serves = called in _HANDING or (called == "submit" and self._is_widget(node.func))
+        serves = called in _HANDING or called.endswith("Handler") or (called == "submit" and self._is_widget(node.func))
         if not registers and not (self._is_asked and serves):
             return
         for value in [*node.args, *(item.value for item in node.keywords)]:
@@ -358,6 +371,12 @@ def shows_environment(value: ast.expr | None, names: Names) -> bool:
         case ast.Dict(values=values):
             return any(shows_environment(each, names) for each in values)
     return False
+
+
+def _validates(decorator: ast.expr) -> bool:
+    """True for a validator of pydantic, which sees what a request holds."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return _dotted(function).endswith("validator")
 
 
 def _serves(imported: frozenset[str], names: Names) -> bool:
