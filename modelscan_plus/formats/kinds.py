@@ -5,13 +5,14 @@ in weights; text is text when it decodes and holds no control characters. `execu
 the operating system can run code from such content.
 """
 
-import re
 import struct
 from collections.abc import Callable
 
 import msgspec
 
-_WORD2VEC = re.compile(rb"[1-9]\d{0,8} [1-9]\d{0,4}\r?\n[^ \0\n]{1,200} ")
+from modelscan_plus.core.patterns import lazy
+
+_WORD2VEC = lazy(rb"[1-9]\d{0,8} [1-9]\d{0,4}\r?\n[^ \0\n]{1,200} ")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -162,7 +163,7 @@ EXECUTABLE_NAMES = frozenset(
 """Extensions that some loader takes for something it can run; unknown content under such a name is a gap where code
 could hide. `.model` (SentencePiece) and `.msgpack` (Flax) are data to their loaders."""
 
-_COMPILED = re.compile(r"\.mlmodelc/(?:[\w.-]+/){0,3}(?:coremldata\.bin|model\.espresso\.(?:weights|shape))$")
+_COMPILED = lazy(r"\.mlmodelc/(?:[\w.-]+/){0,3}(?:coremldata\.bin|model\.espresso\.(?:weights|shape))$")
 """Parts of compiled models of Core ML, in a form of Apple's own; Core ML runs no code from them."""
 
 TEXT_NAMES = frozenset(

@@ -107,6 +107,10 @@ def test_constants_that_can_be(written: bytes) -> None:
     assert not inspect(written, "model.xml").findings
 
 
+def test_a_shape_of_many_digits_costs_no_time() -> None:
+    inspect(graph(constant(1, "f32", "1" * 4_000 + "x", 0, 16), constant(2, "f32", "1 " * 2_000 + "x", 0, 16)), "m.xml")
+
+
 def test_entities_are_never_expanded() -> None:
     bomb = "<!DOCTYPE net [" + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 20)) + "]>"
     result = inspect(graph(before=bomb, name="&a19;"), "model.xml")

@@ -179,10 +179,15 @@ def test_a_graph_as_text_is_judged_as_the_graph_that_it_is(written: str) -> None
     assert severity(inside) is Severity.HIGH
 
 
-@pytest.mark.parametrize("end", ["}", "{", 'op: "', "attr {", "x: [", "node: ", "$"])
+@pytest.mark.parametrize("end", ["}", "{", 'op: "', "attr {", "x: [", "node: ", "$", "# a\n$ node {}"])
 def test_a_broken_text_is_no_complete_one(end: str) -> None:
     result = inspect((TEXT % '"x"' + end).encode(), "graph.pbtxt")
     assert result.coverage.state is not CoverageState.ANALYSED
+
+
+def test_remarks_without_an_end_cost_no_time() -> None:
+    for end in ("#" * 30_000, "#,;,;\n" * 5_000, "# #" * 9_000 + "\n$"):
+        inspect((TEXT % '"x"' + end).encode(), "graph.pbtxt")
 
 
 def test_other_text_protos_stay_text() -> None:

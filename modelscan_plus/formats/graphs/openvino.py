@@ -46,7 +46,7 @@ _BITS = {
     "u3": 3, "u2": 2, "u1": 1, "boolean": 8,
 }  # fmt: skip
 """Bits of one element by type; texts have no fixed size."""
-_DIMENSIONS = re.compile(r"[\s,]*(?:\d{1,19}[\s,]*)*")
+_DIMENSIONS = lazy(r"[\s,]*+(?:\d{1,19}+(?:[\s,]++|\Z))*+")
 
 
 class Foreign(NamedTuple):
@@ -211,7 +211,7 @@ class _Walk:
     def _constant(self, attributes: Mapping[str, str]) -> None:
         size = self._place(attributes)
         bits = _BITS.get(attributes.get("element_type", ""))
-        shape = attributes.get("shape", "")
+        shape = attributes.get("shape", "")[:4_096]
         if size is None or bits is None or not _DIMENSIONS.fullmatch(shape):
             return
         needed = bits

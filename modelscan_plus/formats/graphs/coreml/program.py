@@ -8,7 +8,6 @@
 Only what leads to other files or needs a class of the host is looked for; the rest computes.
 """
 
-import re
 from collections.abc import Iterable
 
 from modelscan_plus.core.artifact import Artifact
@@ -19,7 +18,7 @@ from modelscan_plus.formats.graphs.coreml.facts import CoreMLFacts
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ExternalFile, ExternalFiles
 
-_BEGINS = re.compile(rb"^program\(\d+\.\d+\)\s")
+_BEGINS = lazy(rb"^program\(\d+\.\d+\)\s")
 _BLOB = lazy(
     r"BLOBFILE\(\s*path\s*=\s*[^()]{0,60}\(\"((?:[^\"\\]|\\.){0,2000})\"\)\s*,\s*offset\s*=\s*[^()]{0,60}\((\d{1,20})\)"
 )

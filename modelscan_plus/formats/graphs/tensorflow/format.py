@@ -150,7 +150,7 @@ def _inner(artifact: Artifact, graphs: Iterable[model.MetaGraph], budget: Budget
 
 _SMALLEST = 64
 _LARGEST = 8 << 20
-_TEXTS = re.compile(rb"^B.{1,5}\x08\x07", re.S)
+_TEXTS = lazy(rb"^B.{1,5}\x08\x07", re.S)
 """A tensor of texts as the value of an attribute."""
 
 

@@ -25,12 +25,13 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 _LARGEST = 64 << 20
 _DEPTH = 100
 _TOKEN = lazy(
-    r"[\s,;]*(?:#[^\n]*[\s,;]*)*(?P<word>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[A-Za-z_][\w.]*|[-+]?[\d.][\w.+-]*"
+    r"[\s,;]*+(?:#[^\n]*+[\s,;]*+)*+(?P<word>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[A-Za-z_][\w.]*|[-+]?[\d.][\w.+-]*"
     r"|\[[\w./ ]{0,200}\](?=\s{0,20}[:{<])|[-:{}<>\[\]])",
     re.S,
 )
+_BLANK = lazy(r"[\s,;]*+(?:#[^\n]*+[\s,;]*+)*+")
 _BEGINS = lazy(
-    r"^\s*(?:#[^\n]*\n\s*)*(?:saved_model_schema_version|meta_graphs|graph_def|library|versions|node)\s*[:{<]"
+    r"^\s*+(?:#[^\n]*+\n\s*+)*+(?:saved_model_schema_version|meta_graphs|graph_def|library|versions|node)\s*[:{<]"
 )
 _SHOWS = lazy(r"\bop\s*:\s*[\"']|\bmeta_info_def\s*[:{<]|\bnode_def\s*[:{<]|\bsaved_model_schema_version\s*:")
 _ESCAPE = lazy(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.S)
@@ -125,8 +126,7 @@ class _Converter:
                 self._budget.take_objects(1_000)
                 self._budget.check_time()
             yield found["word"]
-        rest = self._text[at : at + 2_000].lstrip(" \t\r\n,;")
-        if rest and not rest.startswith("#"):
+        if _BLANK.fullmatch(self._text, at) is None:
             raise _Wrong(f"at character {at:,}")
 
     def _next(self) -> str:
