@@ -214,7 +214,7 @@ Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
 def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
-    if remark.what.startswith((told.RUNS, told.RUNS_PACKED, told.KEEPS, told.HANDS)):
+    if remark.what.startswith((told.RUNS, told.RUNS_PACKED, told.RUNS_UNPACKED, told.KEEPS, told.HANDS)):
         return COMMAND, _fetched(remark, role)
     fetches = remark.what in ("runs what it downloads, unseen", "downloads a file and runs it at once")
     if remark.what == prose.STARTS_LATER and role == "markdown" and not remark.unseen:
@@ -247,10 +247,13 @@ def _fetched(remark: Remark, role: str) -> Severity:
     if listed("installers", remark.host) or listed("mirrors", remark.host):
         return Severity.INFO
     known = listed("code", remark.host) or listed("indexes", remark.host) or institution(remark.host)
+    if known and remark.what.startswith(told.RUNS_PACKED):
+        return Severity.INFO  # a project that is cloned and built
     if known or told.CHECKED in remark.what:
         return Severity.MEDIUM
     odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
-    if remark.what == told.RUNS_PACKED and not odd and _OUT_OF_SIGHT.search(remark.text) is None:
+    packed = (told.RUNS_PACKED, told.RUNS_UNPACKED) if role == "markdown" else (told.RUNS_PACKED,)
+    if remark.what in packed and not odd and _OUT_OF_SIGHT.search(remark.text) is None:
         return Severity.MEDIUM  # sources and tools are handed out in archives and clones
     return Severity.HIGH
 

@@ -772,6 +772,18 @@ CASES = [
     ),
     ("prep.sh", "alias ll='ls -l'\nll https://f.example.org/a\n", False),
     ("prep.sh", "unzip -q data.zip\ncd data\nsh ../train.sh\n", False),
+    (
+        "Dockerfile",
+        "FROM a\nADD https://f.example.org/a.tar.gz /opt/\nRUN tar xzf /opt/a.tar.gz -C /opt && /opt/a/install\n",
+        True,
+    ),
+    (
+        "Dockerfile",
+        "FROM a\nRUN wget -q https://f.example.org/a.tgz && tar xf a.tgz && cd a && ./configure && make\n",
+        False,
+    ),
+    ("README.md", "```\nwget https://f.example.org/tool.tgz\ntar xf tool.tgz\n./tool/bin/tool\n```\n", False),
+    ("prep.sh", "git clone https://git.f.example.org/a/b\ncd b && bash run.sh\n", False),
     ("Makefile", "V := $(shell git describe)\nall:\n\tpython train.py $(V)\n", False),
     ("Info.plist", "<plist><dict><key>A</key><string>https://f.example.org/a</string></dict></plist>", False),
     ("pom.xml", '<project xmlns="http://maven.apache.org/POM/4.0.0"><url>https://f.example.org</url></project>', False),

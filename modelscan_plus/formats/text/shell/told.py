@@ -26,6 +26,7 @@ WORTH = lazy(
 """Texts without one of these words have nothing to do with other machines."""
 RUNS = "runs a program that it downloads"
 RUNS_PACKED = "runs something out of an archive or clone that it downloads"
+RUNS_UNPACKED = "runs a program out of an archive that it downloads"
 KEEPS = "puts what it downloads where something else runs it later"
 HANDS = "hands a secret to a program that it downloads"
 SENDS = "sends secrets or the environment away"
@@ -61,6 +62,19 @@ def remarks_of(found: Iterable[Told]) -> Iterator[Remark]:
     return (_remark(told) for told in found)
 
 
+_BUILDS = lazy(
+    r"… (?:sudo )?(?:make|cmake|ninja|meson|\./configure|\./config|\./bootstrap\S*|\./autogen\S*|\S*/configure|(?:python\S* -m )?pip\S*|python\S* \S*setup\.py|cargo|go|npm)\b"
+)
+"""What sources are built and installed with."""
+
+
+def _run(told: Told) -> str:
+    """What is run, by where it lay."""
+    if told.mark.packed == "archive" and not _BUILDS.search(told.shown):
+        return RUNS_UNPACKED
+    return RUNS_PACKED if told.mark.packed else RUNS
+
+
 def _remark(told: Told) -> Remark:
     shown = shorten(visible(" ".join(told.shown.split())), 160)
     host = visible(told.host)
@@ -70,7 +84,7 @@ def _remark(told: Told) -> Remark:
         return Remark("command", SENDS, shown, told.line, host)
     if told.deed == "installs":
         return Remark("requirement", "is installed from an address, not from an index", shown, told.line, host)
-    what = {"keeps": KEEPS, "hands": HANDS}.get(told.deed) or (RUNS_PACKED if told.mark.packed else RUNS)
+    what = {"keeps": KEEPS, "hands": HANDS}.get(told.deed) or _run(told)
     if told.mark.checked:
         what += CHECKED
     return Remark("command", what, shown, told.line, host)
