@@ -226,6 +226,7 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "numbers": (NUMBERS, None),
     "shapes": (NUMBERS, Severity.MEDIUM),
     "zero": (MALFORMED, Severity.HIGH),
+    "version": (MALFORMED, Severity.HIGH),
     "dimensions": (MALFORMED, Severity.HIGH),
     "value-type": (MALFORMED, Severity.HIGH),
     "key-type": (MALFORMED, Severity.HIGH),

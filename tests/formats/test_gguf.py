@@ -154,6 +154,9 @@ _MODEL: dict[str, int | str | tuple[int, bytes]] = {
         ({"tokenizer.ggml.eos_token_id": "1"}, "MSP3020"),
         ({"split.no": 3, "split.count": 2}, "MSP3032"),
         ({"split.no": 1, "split.count": 2}, None),
+        ({"split.no": 1, "split.count": 65535}, "MSP3032"),
+        ({"tokenizer.ggml.token_type_count": 1 << 31}, "MSP3032"),
+        ({"tokenizer.ggml.token_type_count": 2}, None),
         ({"llama.context_length": 0}, "MSP3032"),
     ],
 )
@@ -185,3 +188,10 @@ def test_a_value_or_item_out_of_the_table_of_types_is_told_as_such() -> None:
         for value in ((kind, bytes(8)), (9, struct.pack("<IQ", kind, 2) + bytes(16))):
             found = above_info(inspect(gguf([("a", value)]), "model.gguf"))
             assert [each.severity for each in found] == [Severity.HIGH]
+
+
+@pytest.mark.parametrize(("version", "lies"), [(0, True), (4, False), (77, True)])
+def test_a_newer_version_may_come_but_none_far_away(version: int, lies: bool) -> None:
+    result = inspect(gguf(version=version), "model.gguf")
+    assert any(each.severity is Severity.HIGH for each in result.findings) is lies
+    assert result.coverage.incomplete

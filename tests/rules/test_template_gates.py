@@ -124,6 +124,8 @@ def _writes(text: str) -> str:
         ("{% include '../../etc/passwd' %}", True),
         ("{% include 'footer.jinja' %}", False),
         ("{% include ['a.jinja', '/etc/shadow'] %}", True),
+        ("{% import 'os' as o %}{{ o.system('id') }}", True),
+        ("{% import 'macros.jinja' as o %}{{ o.header() }}", False),
         ("{% debug %}", True),
         # without end
         ("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}", True),

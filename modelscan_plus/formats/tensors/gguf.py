@@ -41,6 +41,8 @@ _KEPT_ITEMS = frozenset(("tokenizer.chat_templates",))
 _LEAVES = lazy(r"(?:^|[/\\])\.\.[/\\]")
 _STARTS = ((MAGIC, "gguf"), (b"#!/", "script"))
 """What else may stand behind a model: another one, for readers that search for it, or a script."""
+_NEAR = 16
+"""Versions below may come one day; there was none since 2023."""
 _I63 = 1 << 63
 _KEPT = 50
 _NAMED = 20_000
@@ -190,7 +192,9 @@ def _header(cursor: Cursor, state: _State, budget: Budget) -> None:
         cursor.order, state.big_endian = ">", True
     state.version = version
     if not 1 <= version <= 3:
-        raise GgufFault("malformed", f"There is no version {version} of the format.", 4)
+        raise GgufFault(
+            "malformed" if 3 < version < _NEAR else "version", f"There is no version {version} of the format.", 4
+        )
     cursor.wide = version > 1
     tensors = cursor.count("the number of tensors")
     pairs = cursor.count("the number of pairs")

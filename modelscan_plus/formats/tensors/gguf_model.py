@@ -22,6 +22,8 @@ _ADDED = 1024
 """Tokens that a fine-tune may have added to its vocabulary and left out of the list: loaders pass over such ids."""
 MOST_LAYERS = 512
 """`LLAMA_MAX_LAYERS`: loaders keep arrays of this size for each layer."""
+_MOST_FILES = 10_000
+"""Files of a split model; the largest have some hundred."""
 _NOT_SIZES = ("general.", "tokenizer.", "split.", "imatrix.", "quantize.", "adapter.")
 _LARGEST = {
     "embedding_length": 1 << 20, "feed_forward_length": 1 << 24, "expert_feed_forward_length": 1 << 24,
@@ -70,6 +72,10 @@ def disagreements(values: Mapping[str, Value], shapes: Mapping[str, tuple[int, .
         yield from _experts(prefix, held)
     yield from _shapes(sizes, shapes)
     number, files = values.get("split.no"), values.get("split.count")
+    kinds = values.get(f"{_TOKENIZER}token_type_count")
+    for told, most in ((files, _MOST_FILES), (kinds, _LARGEST["token_type_count"])):
+        if told and told.number is not None and told.number > most:
+            yield "numbers", f"{told.key} is {told.number:,}; no model has more than {most:,}.", told.offset
     if number and files and number.number is not None and files.number and number.number >= files.number:
         yield "numbers", f"split.no is {number.number:,}, of {files.number:,} files.", number.offset
 

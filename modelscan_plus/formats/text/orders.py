@@ -123,7 +123,7 @@ _STYLED = lazy(
     "|(?:[\u1d00-\u1d22\u0262\u026a\u0274\u0280\u028f\u0299\u029c\u029f\ua730\ua731]s?){3,}"
 )
 """Letters for formulas, of full width, and small capitals: a model reads them as the ordinary ones."""
-_MIXED = lazy(r"[^\W\d_]*(?:[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z])[^\W\d_]*")
+_MIXED = lazy(r"[^\W\d_]{0,30}(?:[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z])[^\W\d_]{0,30}")
 
 
 def behind(text: str) -> str | None:

@@ -26,6 +26,10 @@ _NESTED = lazy(r"\((?:\?:|\?i:)?(?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)(?:[+*]|\{
 """A repeated group that ends in something repeated: `(a+)+`, `(\\w+\\s?)*`."""
 
 
+_LONGEST = 4000
+"""Characters of a pattern that are looked at; those in use have some hundred."""
+
+
 class Oddity(msgspec.Struct, frozen=True):
     """One thing a tokenizer does that no honest one has a use for."""
 
@@ -96,7 +100,7 @@ def _currency(text: str) -> bool:
 
 def _is_slow(pattern: str) -> bool:
     """True for a regular expression with a repetition of repetitions that can be read in more than one way."""
-    for found in _NESTED.finditer(pattern):
+    for found in _NESTED.finditer(pattern[:_LONGEST]):
         group = found.group()
         body = group[1 : group.rindex(")")].removeprefix("?:").removeprefix("?i:")
         parts = re.findall(r"(?:\\.|\[(?:[^\]\\]|\\.)*\]|[^\\])(?:[+*?]|\{\d+,\d*\})?", body)

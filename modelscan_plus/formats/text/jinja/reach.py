@@ -54,7 +54,11 @@ def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
 def _loaded(node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends, scope: Scope) -> Iterator[Reach]:
     held = scope.folder.fold(node.template)
     names = [name for name in (held if isinstance(held, list) else [held]) if isinstance(name, str)] or ["…"]
-    outside = any(map(_LEADING.match, names)) or says_content(node.template, scope.derived)
+    outside = (
+        any(map(_LEADING.match, names))
+        or any(name in DANGEROUS_FUNCTIONS for name in names)
+        or says_content(node.template, scope.derived)
+    )
     yield Reach("file" if outside else "template", shorten(visible(", ".join(names))), node.lineno)
 
 
