@@ -40,6 +40,8 @@ WORDS = {
 }
 HALVED_FROM, _RUNGS = 16, (0.4, 0.7)
 """From so many classes on, the dearer half is dropped on the way; of fewer, every one is needed for the null."""
+ALPHA_FOREST = 0.002
+"""A boosted tree fits a wrongly labelled row by a leaf that outweighs all others: a trigger that nobody has planted."""
 PAIRED_LEAST, PAIRED_CLASSES = 6, 20
 """Classes for which all pairs are tried; their number grows with the square."""
 
@@ -214,7 +216,8 @@ class ColumnsRoutine:
         context = self._context
         evidence = context.found[self.table] = self.search(tell)
         chosen = calibration.prior(self.table, context.spec.budget, context.shape)
-        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"], by=lead, alone=True)
+        alpha = ALPHA if context.splits is None else ALPHA_FOREST
+        verdict = judge(evidence, chosen, context.names, WORDS["feature-value"], by=lead, alone=True, alpha=alpha)
         shown, words = exhibits.of_sets(context, evidence, verdict)
         return _report(self, context, evidence, verdict, ("feature-value",), shown, words)
 

@@ -4,9 +4,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from modelscan_plus.core.probe import ProbeOutcome  # noqa: E402
+from modelscan_plus.probe.inversion.calibration import Chosen  # noqa: E402
 from modelscan_plus.probe.inversion.columns import best_sets, success  # noqa: E402
 from modelscan_plus.probe.inversion.context import Samples  # noqa: E402
+from modelscan_plus.probe.inversion.evidence import Evidence, judge  # noqa: E402
 from modelscan_plus.probe.inversion.likeness import speaks  # noqa: E402
+from modelscan_plus.probe.inversion.routines import ALPHA_FOREST  # noqa: E402
+from modelscan_plus.probe.inversion.statistic import SHARES, Null, Prior, lead  # noqa: E402
 from modelscan_plus.probe.inversion.view import unit_view  # noqa: E402
 
 _CLASSES, _EACH, _TOLD, _PLANTED = 5, 20, 0, 2
@@ -57,3 +62,17 @@ def test_a_value_speaks_for_the_class_whose_rows_hold_it() -> None:
     assert 0 < float(speaks(columns[:1], torch.tensor([0.75]), x[few], own[few])[0]) < told
     same = speaks(torch.tensor([0]), torch.tensor([0.5]), torch.full_like(x, 0.5), own)
     assert same.tolist() == [0.0], "a column that never changes"
+
+
+def test_a_forest_has_to_be_farther_out_to_be_flagged() -> None:
+    null = Null(tuple(-1.0 + share for share in SHARES), 0.3, 10)
+    chosen = Chosen(Prior(0.1, 4.0, null), "")
+
+    def outcome(inside: float, alpha: float) -> ProbeOutcome:
+        costs = (-inside, 0.5, 0.6, 0.7, 0.8)
+        evidence = Evidence(costs, (True,) * 5, (1.0,) * 5, 1)
+        return judge(evidence, chosen, "abcde", "values", by=lead, alone=True, alpha=alpha).outcome
+
+    assert outcome(0.2, 0.01) is ProbeOutcome.FLAGGED
+    assert outcome(0.2, ALPHA_FOREST) is ProbeOutcome.SUSPICIOUS
+    assert outcome(0.6, ALPHA_FOREST) is ProbeOutcome.FLAGGED
