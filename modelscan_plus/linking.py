@@ -30,8 +30,6 @@ _LARGEST = 24 << 20
 _SOURCE = 2 << 20
 _SERVED = 50
 """Files of a target whose functions are called as something outside would."""
-_PATIENCE = 3
-"""Times the time of one file that following may take: its steps are counted, and a busy machine is slow with them."""
 
 
 def with_links(tree: Tree, limits: Limits) -> Tree:
@@ -39,7 +37,6 @@ def with_links(tree: Tree, limits: Limits) -> Tree:
     bundle = bundled(tree)
     if bundle is None:
         return tree
-    limits = msgspec.structs.replace(limits, seconds=_PATIENCE * limits.seconds)
     with Supervisor(limits, 1, engine=NAME) as supervisor:
         for outcome in supervisor.run([("", Entry("python", lambda: _opened(bundle)))]):
             return linked(tree, bundle, outcome.result)

@@ -6,7 +6,7 @@ answers `Hello` once and then one `Reply` per file.
 
 import msgspec
 
-from modelscan_plus.core.limits import Limits
+from modelscan_plus.core.limits import PATIENCE, Limits
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.trust.hashing import seconds_to_hash
 
@@ -22,8 +22,13 @@ class Setup(msgspec.Struct, frozen=True):
     """JSON of a trust.examiner.Asked, where the child verifies signatures instead."""
 
     def seconds_for(self, size: int) -> float:
-        """Time for a file of `size` bytes: its analysis is limited by itself, hashing it takes what its size takes."""
+        """Processor time for a file of `size` bytes: its analysis is limited by itself, hashing it takes what its size
+        takes."""
         return self.limits.seconds + (seconds_to_hash(size) if self.sha256 else 0)
+
+    def patience_for(self, size: int) -> float:
+        """Seconds by the clock after which a file of `size` bytes is given up."""
+        return self.seconds_for(size) + (PATIENCE - 1) * self.limits.seconds
 
 
 class Hello(msgspec.Struct, frozen=True):

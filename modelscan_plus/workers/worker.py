@@ -88,7 +88,7 @@ class Worker:
 
     def _set_deadline(self) -> None:
         size = self.job.opened.size if self.job is not None else 0
-        self.deadline = time.monotonic() + self._setup.seconds_for(size) + GRACE
+        self.deadline = time.monotonic() + self._setup.patience_for(size) + GRACE
 
     def _reply(self, body: bytearray) -> Reply:
         reply = decode(body, Reply)

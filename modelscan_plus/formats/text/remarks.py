@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from modelscan_plus.core.limits import BudgetExceeded
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import commands, prose
@@ -75,22 +76,25 @@ _RUN_FILE = lazy(
 POSES = ", whose host carries the shown name"
 """How the remark about a link ends whose host poses as the shown one."""
 _WINDOW = 4
-_LOOKED = 50_000
-"""Lines that may hold a command and are looked at; a page with more of them is no page."""
+_LOOKED = 1_500_000
+"""Characters of lines that may hold a command, with the lines behind them, that are looked at in one text."""
 _KEPT = 200
 
 
 def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> Iterator[Remark]:
-    """Remarks about lines that a shell or a person runs."""
+    """Remarks about lines that a shell or a person runs; raises `BudgetExceeded` where there are too many."""
     lines = text.replace("\\\n", " ").replace("^\n", " ").split("\n")
     seen: set[str] = set()
     windows: set[str] = set()
     looked = 0
     for number, line in enumerate(lines):
-        if looked > _LOOKED or not _MAY_COMMAND.search(line[:4000]):
+        if not _MAY_COMMAND.search(line[:4000]):
             continue
-        looked += 1
         window = "\n".join(part[:2000] for part in lines[number : number + _WINDOW])
+        if window not in windows:
+            looked += len(window)
+            if looked > _LOOKED:
+                raise BudgetExceeded("budget-text", "more text that may be commands than is looked at")
         command = prose.hostile_command(window) if window not in windows else None
         windows.add(window)
         if command and command[1] not in seen and not _is_comment(line):

@@ -196,12 +196,11 @@ def _time(
 
 def _closure(names: list[str], uses: dict[str, set[str]]) -> set[str]:
     """The blocks of these names, and what runs with them."""
-    todo, seen = list(names), set[str]()
+    todo, seen = set(names), set[str]()
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            todo += uses[name]
+        seen.add(name)
+        todo |= uses[name] - seen
     return seen
 
 

@@ -11,6 +11,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Mapping
 
+from modelscan_plus.core.limits import BudgetExceeded
 from modelscan_plus.formats.text.python.constants import (
     DECODERS,
     FUNCTIONS,
@@ -34,6 +35,8 @@ from modelscan_plus.formats.text.python.walk import walk
 __all__ = ("Constant", "Folder", "NotConstant")
 _DEPTH = 120
 _ITEMS = 100_000
+_MANY, _ALL = 500, 1_000_000
+"""Steps of an expression whose constant is kept; steps of all such expressions of one file."""
 _SHORT = 1_000
 _ROOM = 64 << 20
 """Characters and items of all constants above that length that one file may have made."""
@@ -56,12 +59,46 @@ class Folder:
         self._steps = 0
         self._folding = False
         self._room = _ROOM
+        self._left = _ALL
+        self._long: dict[int, tuple[ast.expr | None, tuple[Constant] | None, bool]] = {}
+        """By node, what it came to where that took many steps."""
 
     def fold(self, node: ast.expr | None) -> Constant:
-        """The constant; raises `NotConstant`."""
-        outermost = not self._folding
-        if outermost:
-            self._steps, self._folding = 0, True
+        """The constant; raises `NotConstant`, and `BudgetExceeded` where the file takes too much of this."""
+        if self._folding:
+            return self._folded(node)
+        known = self._long.get(id(node))
+        if known is None:
+            known = self._worked_out(node)
+        self.decoded = self.decoded or known[2]
+        if known[1] is None:
+            raise NotConstant
+        return known[1][0]
+
+    def _worked_out(self, node: ast.expr | None) -> tuple[ast.expr | None, tuple[Constant] | None, bool]:
+        """The node, its constant where it has one, and whether that went through a decoder; kept where it took long."""
+        before, self.decoded = self.decoded, False
+        self._steps, self._folding = 0, True
+        try:
+            value = (self._folded(node),)
+        except NotConstant:
+            value = None
+        finally:
+            self._folding = False
+        result = node, value, self.decoded
+        self.decoded = before
+        if self._steps > _MANY:
+            self._long[id(node)] = result
+            self._left -= self._steps
+            if self._left < 0:
+                raise BudgetExceeded("budget-constants", "constants that take too many steps to work out")
+        return result
+
+    def forget(self) -> None:
+        """Forget what took long: a name came to stand for something else."""
+        self._long.clear()
+
+    def _folded(self, node: ast.expr | None) -> Constant:
         try:
             return self._fold(node, {}, 0)
         except (
@@ -79,9 +116,6 @@ class Folder:
             RecursionError,
         ):
             raise NotConstant from None
-        finally:
-            if outermost:
-                self._folding = False
 
     def text(self, node: ast.expr | None) -> str | None:
         """The text that the expression stands for, bytes read as Latin letters; None when it is none."""
@@ -103,7 +137,9 @@ class Folder:
         value = handler(self, node, local, depth + 1)
         if isinstance(value, (str, bytes, list)) and len(value) > _SHORT and not isinstance(node, ast.Name):
             self._room -= len(value)
-            if len(value) > LONGEST or self._room < 0:
+            if self._room < 0:
+                raise BudgetExceeded("budget-constants", f"constants of more than {_ROOM:,} characters")
+            if len(value) > LONGEST:
                 raise NotConstant
         return value
 

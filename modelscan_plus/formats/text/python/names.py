@@ -170,6 +170,7 @@ class Names:
     def forget(self) -> None:
         """Forget what expressions came to: a name came to stand for something else."""
         self._answers.clear()
+        self.folder.forget()
 
     def _resolve(self, node: ast.expr | None, depth: int) -> str | None:
         """As `_looked_at`, but each expression once: a call asks for its function more than once, and so does every call
