@@ -4,6 +4,7 @@ import ast
 import re
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.walk import walk
 
 _CALLING = lazy(
     r"(?:^|\.)(?:Function|\w*Callback(?:Handler)?|\w*Streamer|(?:Int|Str)?(?:Enum|Flag)|\w*Hook(?:Base)?|\w*Logits(?:Processor|Warper)|\w*StoppingCriteria|"
@@ -21,7 +22,7 @@ _REGISTERS = re.compile(
 def called_back(tree: ast.Module) -> tuple[set[str], set[str]]:
     """Names of the classes of which a library calls the methods, and of the functions that are handed to one."""
     classes, functions = set[str](), set[str]()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ClassDef) and any(_CALLING.search(_name(base)) for base in node.bases):
             classes.add(node.name)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(

@@ -40,13 +40,13 @@ def triggers(
 ) -> Iterator[tuple[ast.expr, str]]:
     """Comparisons of a function that wait for a certain input, with what they wait for, if its answer is forced, there or
     in a function that it names: a hook."""
-    inner = [node for top in block.nodes for node in walk(top)]
+    inner = list(block.inner())
     tests = [node for node in inner if isinstance(node, (ast.Compare, ast.BoolOp, ast.Call))]
     found = [(node, said) for node in tests if (said := _awaited(node, names, is_given))]
     if not found:
         return
     named = {node.id for node in inner if isinstance(node, ast.Name)} - {block.last}
-    inner += [node for other in blocks.values() if other.last in named for top in other.nodes for node in walk(top)]
+    inner += [node for other in blocks.values() if other.last in named for node in other.inner()]
     forced = any(_forces(node, names) for node in inner)
     for node, said in found:
         if forced or said.startswith("a digest"):
