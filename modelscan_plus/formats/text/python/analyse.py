@@ -13,6 +13,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds
+from modelscan_plus.formats.text.python.assignments import REPORTED, Assignments
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
@@ -43,13 +44,11 @@ from modelscan_plus.formats.text.python.handed import (
     leading,
     shows_environment,
 )
-from modelscan_plus.formats.text.python.later import GIT_KEY
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
     GIVEN_NAMES,
-    HOOK_VARIABLE,
     METHOD_KINDS,
     OPENS,
     kind_of,
@@ -62,16 +61,10 @@ LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
 KEPT = 300
 """Effects of one file that are kept."""
-_LINE = 1_000
-"""Characters of a line that are looked at to show it."""
 _INNER = 50
 """What beginning with code in a text costs, in nodes; it is looked at by its names and where it is followed."""
 _NESTED = 3
 """Levels of code inside text inside code."""
-_PATCHED = lazy(
-    r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
-    r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
-)
 _SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh(?:\s+-\w+)*\s*$|cmd(?:\.exe)?\b|powershell", re.I)
 """A shell that is given no script, and so waits for orders."""
 _LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
@@ -143,7 +136,7 @@ def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:
     return [effects[place] for place in sorted(place for _, place in sorted(ranked)[:most])]
 
 
-class Finder:
+class Finder(Assignments):
     """Finds the effects of one file's blocks."""
 
     def __init__(
@@ -156,9 +149,7 @@ class Finder:
         callers: Callers | None = None,
         given: Handed = NOTHING,
     ) -> None:
-        self._names = names
-        self._flow = flow
-        self._lines = text.splitlines()
+        super().__init__(names, flow, text)
         self._budget = budget
         self._level = level
         self._callers = callers
@@ -196,13 +187,6 @@ class Finder:
                 elif isinstance(node, ast.Dict):
                     for dotted in named_calls(node, self._names):
                         yield msgspec.structs.replace(self._simple("held", dotted, block, node), disguised=True)
-
-    def _simple(self, kind: str, dotted: str, block: Block, node: ast.expr, hostile: str = "") -> Effect:
-        name = "" if block.name.startswith("<") else block.name
-        return Effect(
-            kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name,
-            handed=block.handed,
-        )  # fmt: skip
 
     def triggers(self, block: Block, blocks: dict[str, Block]) -> Iterator[Effect]:
         """A comparison by which the block waits for one input, to say what is written down for it."""
@@ -432,7 +416,7 @@ class Finder:
             node.lineno,
             self._excerpt(node),
             shorten(visible(" ".join(argument.split())), 160),
-            tuple(sorted(flow for flow in flows if flow in _REPORTED or flow.startswith((PACKAGE, SOURCE)))),
+            tuple(sorted(flow for flow in flows if flow in REPORTED or flow.startswith((PACKAGE, SOURCE)))),
             disguised,
             hostile,
             discarded,
@@ -549,68 +533,6 @@ class Finder:
                 return self._names.folder.text(code)
         return None
 
-    def assignment(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
-        """What one assignment changes."""
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            if isinstance(target, ast.Subscript) and self._names.plain(target.value) == "os.environ":
-                yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
-            elif self._names.plain(target.value if isinstance(target, ast.Subscript) else target) == "sys.path":
-                yield from self._searched(node, block)
-            elif isinstance(target, ast.Attribute) and target.attr == "__code__":
-                yield from self._recoded(node.value, block)
-            elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
-                for part in walk(node.value):
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                        yield from self._inner(part.value, self._simple("code", f"….{target.attr}", block, part))
-            elif isinstance(target, ast.Subscript) and GIT_KEY.match(self._names.folder.text(target.slice) or ""):
-                yield self._simple("later", f"….{self._names.folder.text(target.slice)}", block, node.value)
-            elif isinstance(target, ast.Attribute):
-                dotted = self._names.plain(target)
-                text = self._names.folder.text(node.value) or ""
-                if target.attr in ("proxies", "proxy"):
-                    dotted, text = dotted or f"….{target.attr}", accounts.led(node.value, self._names)
-                leads = dotted is not None and accounts.set_elsewhere(dotted, text)
-                if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
-                    yield self._setting(dotted, text, block, node)
-
-    def _searched(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
-        """`sys.path = [folder] + sys.path` and the like, as the call that does the same."""
-        parts = [node.value.left, node.value.right] if isinstance(node.value, ast.BinOp) else [node.value]
-        added = [each for part in parts for each in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
-        for value in added[:20]:
-            if self._names.plain(value) != "sys.path":
-                appends = ast.copy_location(ast.Name("sys.path.append", ast.Load()), node)
-                call = ast.copy_location(ast.Call(appends, [value], []), node)
-                yield from self._effect("search-path", "sys.path.append", call, block, disguised=False)
-
-    def _recoded(self, value: ast.expr, block: Block) -> Iterator[Effect]:
-        """A function is given other code than its own; the code of another function of the source is judged by itself."""
-        if not (isinstance(value, ast.Attribute) and value.attr == "__code__"):
-            flows = self._flow.origins(value, block.name) & _REPORTED
-            effect = self._simple("code", "types.FunctionType.__code__", block, value)
-            yield msgspec.structs.replace(effect, flows=tuple(sorted(flows)))
-
-    def _set(
-        self, variable: str | None, value: ast.expr | None, block: Block, node: ast.stmt | ast.expr
-    ) -> Iterator[Effect]:
-        """A variable of the environment that is set, where it changes what programs and libraries do."""
-        said = spoken(value, self._names) if value is not None else ""
-        if variable and (HOOK_VARIABLE.match(variable) or accounts.set_elsewhere(variable, said)):
-            yield self._setting(variable, said.strip("…"), block, node)
-
-    def _setting(self, name: str, value: str, block: Block, node: ast.stmt | ast.expr) -> Effect:
-        return Effect(
-            "settings", visible(name), block.when, node.lineno, self._excerpt(node),
-            shorten(visible(value), 160), function=block.name,
-        )  # fmt: skip
-
-    def _excerpt(self, node: ast.stmt | ast.expr) -> str:
-        lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
-        if lines and len(lines[0]) > _LINE:  # the call, not the beginning of a program in one line
-            lines[0] = lines[0][node.col_offset :]
-        return shorten(visible(" ".join(" ".join(line[:_LINE] for line in lines).split())), 200)
-
 
 def combined(found: list[Effect]) -> Iterator[Effect]:
     """The effects of one block, as what they make together."""
@@ -627,9 +549,6 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 _ASKED_FOR = frozenset(("process", "code", "unpickle", "module"))
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
-_REPORTED = frozenset(
-    "hub download decoded secret host file input config request generated stated user-files others-code any-object caller account fetched scratch".split()
-)
 
 
 def _unused(statement: ast.AST) -> ast.expr | None:
