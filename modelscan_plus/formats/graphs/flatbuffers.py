@@ -22,6 +22,8 @@ _BLOCKS = 256
 """Blocks that are kept: 4 MiB."""
 TEXT = 4 << 10
 """Bytes of a text that are read."""
+_TABLE = 12
+"""Objects that a table counts: many offsets may lead to the same one, so that a small file can hold very many."""
 _NUMBERS = 1 << 20
 """Numbers of one vector that are read."""
 
@@ -94,7 +96,7 @@ class Table:
     __slots__ = ("_at", "_fields", "_flat", "_size")
 
     def __init__(self, flat: Flat, at: int) -> None:
-        flat.charge(3)
+        flat.charge(_TABLE)
         vtable = at - flat.number(at, "i")
         size = flat.number(vtable, "H")
         self._size = flat.number(vtable + 2, "H")
