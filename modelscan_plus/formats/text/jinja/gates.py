@@ -284,11 +284,16 @@ class Gates:
         if isinstance(node, (nodes.Filter, nodes.Call)) and says_content(node, self._scope.derived):
             yield " ", node
         name = node.node.name if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) else ""
-        if name in self._scope.macros and name not in seen:
-            for part in self._scope.macros[name].body:
-                yield from self._pieces(part, depth + 1, seen | {name})
+        for part in self._called(name) if name and name not in seen else ():
+            yield from self._pieces(part, depth + 1, seen | {name})
         for part in _written_parts(node):
             yield from self._pieces(part, depth + 1, seen)
+
+    def _called(self, name: str) -> list[nodes.Node]:
+        """What a macro writes; what `caller` writes are the bodies of `call` blocks."""
+        if name == "caller":
+            return [part for block in self._tree.find_all(nodes.CallBlock) for part in block.body]
+        return self._scope.macros[name].body if name in self._scope.macros else []
 
     def written(self) -> tuple[list[Written], list[Sent]]:
         """Text that is worth a look wherever it stands, and addresses and calls that take what was said along."""
