@@ -4,7 +4,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.facts import Effect
-from modelscan_plus.rules.python_programs import GIVES
+from modelscan_plus.rules.python_programs import GIVES, installs_foreign
 
 _ODD_PROGRAM = lazy(
     r"\s*(?:\S*/)?(?:env\s+|sudo\s+|nohup\s+|setsid\s+)*(?:(?:\S*/)?(?:(?:ba|z|da|k)?sh|cmd(?:\.exe)?|powershell|pwsh)\s+"
@@ -26,7 +26,8 @@ def is_odd(effect: Effect) -> bool:
 
     Servers, tasks and extensions start their own programs by name; that is left to those that a loader reaches."""
     if effect.kind == "process":
-        return _ODD_PROGRAM.match(effect.argument) is not None or GIVES.search(effect.argument) is not None
+        odd = _ODD_PROGRAM.match(effect.argument) or GIVES.search(effect.argument)
+        return odd is not None or installs_foreign(effect.argument)
     if effect.kind == "send":
         return effect.discarded and effect.handed != "asked" and _CERTAIN_HOST.match(effect.argument) is not None
     if effect.kind == "code":

