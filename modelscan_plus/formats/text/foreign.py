@@ -141,6 +141,7 @@ class _Program:
         self.julia = name.endswith(".jl")
         self.short = name.endswith((".js", ".mjs", ".cjs", ".ts")) and max(map(len, text.split("\n"))) > 1500
         self.strings: list[str] = []
+        text = text.replace("\x01", " ").replace("\x02", " ")  # marks of its own, see `_keep`
         text = _COMMENT[kind].sub("", text)
         if name.endswith((".cmake", "cmakelists.txt")):
             text = re.sub(r"(?<=[\s(])((?:https?://|\$\{)[^\s()\"]+)", r'"\1"', text)
