@@ -132,6 +132,8 @@ def _writes(text: str) -> str:
         ("{% import 'os' as o %}{{ o.system('id') }}", True),
         ("{% import 'macros.jinja' as o %}{{ o.header() }}", False),
         ("{% debug %}", True),
+        ("<link href=\"{{ request.static_url('a.css') }}\">", False),  # a page of a web program
+        ("{{ request.application }}{{ messages[0].content }}", True),
         # without end
         ("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}", True),
         ("{% for m in messages %}{% for b in range(99) %}x{% endfor %}{% endfor %}", False),

@@ -24,6 +24,8 @@ HELPERS = frozenset(
     caller super gettext ngettext""".split()
 )
 """Functions and objects that Jinja or the renderer provides; templates call them and never look inside."""
+OF_PAGES = frozenset(("request", "url_for", "get_flashed_messages"))
+"""Those of them that pages of web programs look inside of, as they may."""
 FUNCTIONS = frozenset(
     """range namespace raise_exception strftime_now tojson dict joiner cycler caller super loop gettext ngettext _
     lipsum from_json fromjson to_json""".split()

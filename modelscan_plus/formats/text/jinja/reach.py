@@ -13,6 +13,7 @@ from modelscan_plus.formats.text.jinja.names import (
     DANGEROUS_FUNCTIONS,
     FUNCTIONS,
     HELPERS,
+    OF_PAGES,
     attribute_kind,
     says_content,
 )
@@ -77,6 +78,8 @@ def _attribute(name: str, node: nodes.Getattr | nodes.Getitem, scope: Scope, *, 
             kind = "helper"
         yield Reach(kind, shorten(visible(name)), node.lineno, folded)
     elif isinstance(node.node, nodes.Name) and node.node.name in HELPERS and node.node.name not in scope.assigned:
+        if node.node.name in OF_PAGES and not scope.chats:
+            return
         yield Reach("helper", shorten(visible(f"{node.node.name}.{name}")), node.lineno, folded)
 
 

@@ -31,6 +31,8 @@ class Scope(msgspec.Struct):
     """Variables that grow by a number, or hold how many messages there are."""
     macros: dict[str, nodes.Macro] = msgspec.field(default_factory=dict)
     assigned: dict[str, list[nodes.Node | None]] = msgspec.field(default_factory=dict)
+    chats: bool = True
+    """False for a template that knows of no messages, as those of web pages and of generated code."""
 
 
 def key_of(node: nodes.Node) -> str | None:
@@ -50,7 +52,9 @@ def scope_of(tree: nodes.Template) -> Scope:
     """Collect the assignments, and follow them as far as they lead."""
     assigned = _assignments(tree)
     folder = Folder({})
-    scope = Scope(folder, assigned=assigned, macros={macro.name: macro for macro in tree.find_all(nodes.Macro)})
+    macros = {macro.name: macro for macro in tree.find_all(nodes.Macro)}
+    chats = any(name.name in ("messages", "message", "prompt", "tools") for name in tree.find_all(nodes.Name))
+    scope = Scope(folder, assigned=assigned, macros=macros, chats=chats)
     for _ in range(_ROUNDS):
         names: dict[str, Constant] = {}
         for key, values in assigned.items():
