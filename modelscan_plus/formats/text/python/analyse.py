@@ -456,7 +456,7 @@ class Finder(Assignments):
 
     def _around(self, block: Block) -> Around:
         if block.name not in self._places:
-            inner = (node for top in block.nodes for node in ast.walk(top) if isinstance(node, ast.comprehension))
+            inner = (node for top in block.nodes for node in walk(top) if isinstance(node, ast.comprehension))
             loops = {node.target.id: node.iter for node in inner if isinstance(node.target, ast.Name)}
             self._places[block.name] = Around(frozenset(block.parameters), loops)
         return self._places[block.name]

@@ -14,6 +14,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.walk import walk
 
 REQUEST = "request"
 """The origin of what somebody outside asks for."""
@@ -153,10 +154,10 @@ class _Finder:
         self.told: dict[str, tuple[str, ...]] = {}
         self._functions: dict[str, tuple[str, tuple[str, ...]]] = {}
         """By its last name, a function's dotted name and its parameters."""
-        self._own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-        self._used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        self._own = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef)}
+        self._used = {node.attr for node in walk(tree) if isinstance(node, ast.Attribute)}
         self._walk(tree.body, "")
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Call):
                 self._given(node)
             elif isinstance(node, ast.Assign):
