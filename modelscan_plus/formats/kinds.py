@@ -144,7 +144,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("gif", "GIF image", False, _starts(b"GIF87a", b"GIF89a"), (".gif",)),
     Kind("webp", "WebP image", False, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", (".webp",)),
     Kind("wav", "WAV audio", False, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE", (".wav",)),
-    Kind("pdf", "PDF document", False, _starts(b"%PDF-"), (".pdf",)),
     Kind("parquet", "Parquet table", False, _starts(b"PAR1"), (".parquet",)),
     TEXT,
 )

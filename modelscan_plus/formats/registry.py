@@ -24,6 +24,7 @@ from modelscan_plus.formats.interface import Format, View
 from modelscan_plus.formats.manifests.checksums import ChecksumsFormat
 from modelscan_plus.formats.manifests.dvc import DvcFormat
 from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
+from modelscan_plus.formats.pdf import PdfFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
 from modelscan_plus.formats.tensors.ctranslate2 import CTranslate2Format
 from modelscan_plus.formats.tensors.gguf import GgufFormat
@@ -59,6 +60,7 @@ FORMATS: tuple[Format, ...] = (
     TensorFlowJsFormat(),
     CTranslate2Format(),
     Hdf5Format(),
+    PdfFormat(),
     ZipFormat(),
     TarFormat(),
     SevenZipFormat(),
