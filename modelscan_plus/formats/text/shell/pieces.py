@@ -18,6 +18,8 @@ from modelscan_plus.formats.text.shell.words import quoted
 LARGEST = 1 << 18
 """Characters of a text that are gone through."""
 _MOST = 3000
+_LINE = 20_000
+"""Characters of a line of settings; a longer value is no command."""
 _FENCE = lazy(
     r"^[ \t>]{0,8}(?P<mark>```+|~~~+)[ \t]*(?P<language>[\w+-]*)[^\n]*\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}(?P=mark)",
     re.M,
@@ -214,7 +216,7 @@ def settings(text: str) -> Iterator[Piece]:
     while at < len(lines):
         line = lines[at]
         at += 1
-        found = _KEYED.match(line)
+        found = _KEYED.match(line) if len(line) <= _LINE else None
         if not line.strip() or line.lstrip().startswith("#") or found is None:
             continue
         value = found["value"].strip()
