@@ -85,6 +85,7 @@ def asked(*lines: str) -> str:
         ["import importlib", "getattr(importlib.import_module(b['m']), b['f'])()"],
         ["os.system(' '.join(b['c']))"],
         ["return dict(os.environ)"],
+        ["from importlib.util import spec_from_file_location as at", "at('p', '/tmp/' + b['n']).loader.load_module()"],
         ["open('/tmp/r.py', 'w').write(b['s'])", "subprocess.run(['python3', '/tmp/r.py'])"],
     ],
 )

@@ -438,7 +438,7 @@ class Finder(Assignments):
             return False
         asked = frozenset((REQUEST, TOLD) if kind == "process" or dotted == "builtins.exec" else (REQUEST,))
         if kind == "module" and not dotted.endswith("import_module"):
-            return not asked.isdisjoint(self._flow.origins(told[-1], block.name))
+            return not asked.isdisjoint(self._flow.origins((node.args or told)[-1], block.name))
         return any(self._leads(value, block, asked, 0) for value in told[:2])
 
     def _leads(self, value: ast.expr, block: Block, asked: frozenset[str], depth: int) -> bool:
