@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _VARIANTS = 8
 """Calls that one call stands for where its arguments are one of several."""
 _ITEMS = 40
-_HELD = 400
+_HELD = 120
 """Values inside of one argument that are written out: lists of lists of lists grow by powers."""
 _CHAIN = 4
 """Attributes of attributes of something unknown that are written out."""

@@ -10,7 +10,7 @@ from modelscan_plus.formats.text.python.constants import Constant, NotConstant
 NO_FLOWS: frozenset[str] = frozenset()
 _OPTIONS = 12
 """Values that one name may stand for; further ones are forgotten, constants first."""
-_ASKED = 96
+_ASKED = 24
 """Values that are asked for their origin, with those that they hold, and so on."""
 _DEEP = 4
 """How deep inside of others."""
