@@ -75,6 +75,8 @@ _PLUGINS = frozenset(
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
 """What the program of a space is there for."""
+_EXTENSION = lazy(r"(?:^|/)extensions/[^/]+/script\.py$")
+"""Where text-generation-webui looks for extensions."""
 _KERNEL = lazy(r"(?:^|/)build/torch[\w.-]*/.*\.py$")
 """Where a repository for `kernels` has its code."""
 _SETTINGS = lazy(r"(?:^|/)configs?/(?:[\w.-]+/)*[\w.-]+\.py$")
@@ -247,6 +249,8 @@ def _by_place(tree: Tree, file: TreeFile) -> str | None:
     """Why something gets to a file for its place and its neighbours."""
     if file.path.endswith("custom_generate/generate.py"):
         return "generate() of transformers runs it"
+    if _EXTENSION.search(file.path):
+        return "text-generation-webui imports it"
     if _KERNEL.search(file.path):
         return "kernels imports it"
     if file.name == "__init__.py" and tree.find(file.folder, "meta.json"):

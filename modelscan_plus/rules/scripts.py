@@ -313,6 +313,7 @@ _GRADERS: dict[str, Grader] = {
     "link": _link,
     "calls": _calls,
     "url": _address,
+    "endpoint": lambda remark, role: (ODD_ADDRESS, Severity.MEDIUM if role == "markdown" else Severity.HIGH),
     "script": _fixed(RUNS_IN_VIEWER),
     "evaluable": lambda remark, role: (CALLS, Severity.INFO),  # telling where code of the repository evaluates files
     "active": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),

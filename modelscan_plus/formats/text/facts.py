@@ -13,12 +13,12 @@ class Remark(msgspec.Struct, frozen=True):
     kind: str
     """"command" (one that no honest instruction needs), "hidden" (characters that nobody sees), "encoded" (text that
     decodes to a command), "agent" (orders to a model, where a person does not see them), "link" (shows one host and
-    leads to another), "url" (an address with an odd host), "script" (markup that runs), "site-import" (a line that
-    Python runs at each start), "requirement" and "index" (something installed from elsewhere), "privilege" and
-    "root-mount" (a container that owns its host), "protection" (words that ask to switch protection off), "start" and
-    "shortcut" (a file that starts a program), "modelfile" (a model taken from elsewhere), "key" (a credential that goes
-    along with a request), "native" (C source that starts a program), "active" (markup that sends something),
-    "evaluable" (a line that is an expression with a call)."""
+    leads to another), "url" (an address with an odd host), "endpoint" (one by which a client is told to go there),
+    "script" (markup that runs), "site-import" (a line that Python runs at each start), "requirement" and "index"
+    (something installed from elsewhere), "privilege" and "root-mount" (a container that owns its host), "protection"
+    (words that ask to switch protection off), "start" and "shortcut" (a file that starts a program), "modelfile" (a
+    model taken from elsewhere), "key" (a credential that goes along with a request), "native" (C source that starts a
+    program), "active" (markup that sends something), "evaluable" (a line that is an expression with a call)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str

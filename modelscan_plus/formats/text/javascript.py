@@ -27,8 +27,10 @@ _ENVIRONMENT = lazy(
 _READS = lazy(rf"\b(?:readFile|readFileSync|createReadStream|openSync|cp|copyFileSync)\s*\([^;]{{0,200}}?{PRIVATE}")
 _KEPT = (
     r"(?:document\.cookie|(?:local|session)Storage\.getItem\(\s*[\"'`][^\"'`]{0,40}"
-    r"(?:token|key|secret|passw|auth)[^\"'`]{0,40}[\"'`]\s*\))"
+    r"(?:token|key|secret|passw|auth)[^\"'`]{0,40}[\"'`]\s*\)|\b[\w$]{1,40}\.accessToken\b)"
 )
+_HUB = lazy(r"^(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf\.space)(?:[/\"'`?]|$)", re.I)
+"""Where tokens of the hub may go."""
 _KEEPS = lazy(rf"\b(?:const|let|var)\s+(?P<name>[\w$]{{1,60}})\s*=\s*[^;\n]{{0,200}}?{_KEPT}", re.I)
 _TO_HOST = lazy(
     r"(?:\b(?:fetch|sendBeacon|axios(?:\.\w+)?|open)\s*\(\s*|\.(?:src|href)\s*=\s*)[\"'`]https?://(?P<rest>[^;]{0,400})"
@@ -122,7 +124,7 @@ def _browser_secret(text: str) -> "re.Match[str] | None":
     names = {found["name"] for found in itertools.islice(_KEEPS.finditer(text), 50)}
     carried = re.compile("|".join([_KEPT, *(rf"(?<![\w$]){re.escape(name)}(?![\w$])" for name in sorted(names))]), re.I)
     for found in itertools.islice(_TO_HOST.finditer(text), 500):
-        if carried.search(found["rest"]):
+        if carried.search(found["rest"]) and not _HUB.match(found["rest"]):
             return found
     return None
 

@@ -18,6 +18,12 @@ _MAY_COMMAND = lazy(
     r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|scheduledtask|new-service|\bsc(?:\.exe)?\s+create|startup|scriptblock|assembly|npx|bunx|uvx|pipx|\bssh\s|perl|ruby|\bphp\b|awk|outfile|downloadfile|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
     re.I,
 )  # fmt: skip
+_ENDPOINT = lazy(
+    r"^\s*(?:-\s+|export\s+|ENV\s+|set\s+|\$env:)?[\"']?(?:[A-Z][A-Z0-9_]*_(?:BASE_URL|API_BASE|API_URL|ENDPOINT|PROXY|INDEX_URL|REGISTRY)|"
+    r"HTTPS?_PROXY|HF_ENDPOINT|(?i:openai|anthropic)_api_base)[\"']?\s*[:= ]\s*[\"']?https?:"
+    r"|(?:^|[{,\s])[\"']?resolved[\"']?\s{0,3}[:\s]\s{0,3}[\"']https?:|^\s*(?:wheels|sdist|source)\b.{0,80}\b(?:url|registry)\s*=\s*\"https?:"
+)
+"""A line by which programs send keys, or take packages, from an address; lock files of npm, yarn and uv among them."""
 _COMMENT = lazy(r"\[//\]:\s{0,9}#\s{0,9}[(\"'](.{0,2000}?)[)\"']|\[comment\]:\s{0,9}<>\s{0,9}\((.{0,2000}?)\)")
 _LINK = lazy(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
 _ANCHOR = lazy(
@@ -111,7 +117,8 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
                 "protection", "asks to switch protection off", _cut(line, found), first_line + number, "", unseen
             )
         if ("http" in line or "ftp" in line) and (odd := prose.odd_url(line)):
-            yield Remark("url", f"names {odd[1]}", odd[0], first_line + number, _host(line), unseen)
+            kind, does = ("endpoint", "has a client use") if _ENDPOINT.search(line) else ("url", "names")
+            yield Remark(kind, f"{does} {odd[1]}", odd[0], first_line + number, _host(line), unseen)
 
 
 def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:

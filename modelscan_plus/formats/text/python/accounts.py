@@ -96,7 +96,8 @@ _REPORTS = frozenset(
     pydevd_pycharm.settrace ptvsd.attach multiprocessing.connection.Client pyroscope.configure
     prometheus_client.push_to_gateway prometheus_client.pushadd_to_gateway mlflow.set_tracking_uri mlflow.set_registry_uri ipyparallel.Client torch.distributed.init_process_group
     torch.distributed.TCPStore torch.distributed.rpc.TensorPipeRpcBackendOptions jax.distributed.initialize
-    tensorflow.distribute.Server tensorflow.config.experimental_connect_to_host celery.Celery""".split()
+    tensorflow.distribute.Server tensorflow.config.experimental_connect_to_host celery.Celery
+    distributed.Worker distributed.Nanny dask.distributed.Worker dask.distributed.Nanny""".split()
 )
 """Functions that tie the whole process to the machine that they are given: what is logged, traced or run goes there or
 comes from there."""
@@ -263,6 +264,23 @@ TALK = frozenset(
     add_start_docstrings warning_once append extend update setdefault strip add Field field query_param""".split()
 )
 """Methods that say an address, and go nowhere."""
+_OPENERS = lazy(
+    r"^(?:pandas|polars|cudf|dask\.dataframe|geopandas|modin\.pandas)\.(?:read|scan)_\w+$|^(?:fsspec|smart_open)\.open(?:_files|_local)?$|"
+    r"^numpy\.(?:loadtxt|genfromtxt)$|^imageio(?:\.v[23])?\.\w*(?:read|open)\w*$|^skimage\.io\.\w*imread\w*$|"
+    r"^(?:xarray|netCDF4)\.(?:open_\w+|Dataset)$|^(?:lxml\.(?:etree|html)|feedparser|xml\.sax)\.parse$|^(?:av|rasterio|fiona)\.open$|"
+    r"^cv2\.VideoCapture$|^matplotlib\.pyplot\.imread$|^datasets\.load_dataset$"
+)
+"""Functions that open files and addresses alike."""
+
+
+def opens_address(node: ast.Call, dotted: str | None, names: Names) -> bool:
+    """True for a function of files that is given an address with a part that the source does not state."""
+    if dotted is None or not _OPENERS.match(dotted):
+        return False
+    given = (*node.args[:2], *(item.value for item in node.keywords))
+    return any(re.match(r"(?:https?|ftp)://.*…", spoken(part, names)) for part in given)
+
+
 _CONNECTS = frozenset("connect connect_ex create_connection connect_tcp tcp_connect dial".split())
 
 

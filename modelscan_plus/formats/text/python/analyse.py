@@ -285,6 +285,8 @@ class Finder(Assignments):
         if told is not None and told[0] != "upload":
             return told
         dotted = None if dotted is not None and dotted.startswith("….") else dotted
+        if accounts.opens_address(node, dotted, self._names):
+            return "download", dotted or ""
         if deeds.ends_all(node, dotted or ""):
             return "ends", dotted or ""
         if dotted is None and (found := self._nameless(node, block)):

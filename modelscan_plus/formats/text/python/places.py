@@ -14,6 +14,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import HUB_TOKEN_PATH, OPENS, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
+from modelscan_plus.formats.text.shell.deeds import prints_credential
 
 _OWN_FOLDERS = r"(?:Documents|Desktop|Pictures|Music|Videos|Movies|OneDrive|Dropbox|iCloud|Photos)"
 USERS_OWN = lazy(
@@ -49,6 +50,11 @@ _PACKAGES = frozenset(
 _BY_NAME = frozenset(("importlib.util.find_spec", "importlib.resources.files", "pkg_resources.resource_filename"))
 """Those of them that are given the name of one."""
 _FILE_OF = frozenset(("inspect.getfile", "inspect.getsourcefile", "inspect.getabsfile"))
+_KEYS = {
+    "gcloud": "GCLOUD_TOKEN", "gh": "GITHUB_TOKEN", "git": "GITHUB_TOKEN", "az": "AZURE_TOKEN", "aws": "AWS_TOKEN",
+    "hf": "HF_TOKEN", "huggingface-cli": "HF_TOKEN",
+}  # fmt: skip
+"""What credentials are called that programs print; their services may be shown them."""
 _OF_INTERPRETER = frozenset("path prefix base_prefix exec_prefix base_exec_prefix executable".split())
 INTERPRETER = "interpreter"
 """The origin of folders that the interpreter was installed in or looks for modules in."""
@@ -72,8 +78,11 @@ def of_call(node: ast.Call, dotted: str, names: Names) -> set[str]:
         if HUB_TOKEN_PATH.search(path) and not dotted.startswith(("shutil.", "tarfile.", "zipfile.")):
             return {"key:HF_TOKEN"}
         return {"secret"} if SENSITIVE_PATH.search(path) else set()
-    if dotted.startswith("subprocess.") and node.args and SENSITIVE_PATH.search(spoken(node.args[0], names)):
-        return {"secret"}
+    if dotted.startswith(("subprocess.", "os.popen", "commands.")) and node.args:
+        command = spoken(node.args[0], names)
+        if printer := prints_credential(command):
+            return {f"key:{_KEYS[printer]}" if printer in _KEYS else "secret"}
+        return {"secret"} if SENSITIVE_PATH.search(command) else set()
     if method in _WRITES_TEXT or (method == "decode" and _speaks(node, names)):
         return {"generated"}
     return set()

@@ -240,7 +240,7 @@ HOOK_VARIABLE = lazy(
     re.I,
 )
 GIVEN_NAMES = frozenset(
-    """__call__ forward generate tokenize _tokenize encode decode preprocess postprocess handle inference predict chat
+    """__call__ forward generate tokenize _tokenize encode decode input_modifier chat_input_modifier output_modifier history_modifier preprocess postprocess handle inference predict chat
     stream_chat chat_stream batch_chat generate_stream stream_generate infer apply_chat_template input_fn predict_fn
     _encode_plus _batch_encode_plus encode_plus batch_encode_plus batch_encode _call_one prepare_for_tokenization prepare_for_model
     _batch_prepare_for_model decode batch_decode _decode encode_batch __forward _forward encode_image encode_text encode_prompt

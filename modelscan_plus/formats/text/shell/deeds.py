@@ -106,6 +106,13 @@ def perform(call: Call) -> Marks:
     return _program(call)
 
 
+def prints_credential(command: str) -> str:
+    """The program that prints a credential of the user when the command runs, "" for other commands."""
+    name, _, rest = command.strip().partition(" ")
+    known = _SECRETS.get(program_name(name))
+    return program_name(name) if known is not None and known[0].search(rest.strip()) else ""
+
+
 def _own(call: Call, path: str) -> bool:
     """True for a program that is not the system's of this name."""
     if "/" in path:
