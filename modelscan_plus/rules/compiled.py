@@ -16,7 +16,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.summaries import PythonSummary, TextSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
-from modelscan_plus.rules.reach import config_references, import_places, next_files, reached_code
+from modelscan_plus.rules.reach import OF_KERNELS, config_references, import_places, next_files, reached_code
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, judges_tree
 
 LOADS_COMPILED = Rule(
@@ -114,7 +114,7 @@ def _modules(compiled: dict[str, TreeFile]) -> dict[str, str]:
 
 def _programs(tree: Tree) -> dict[str, str]:
     """Python files that somebody starts or a loader gets to, with the way there."""
-    found = reached_code(tree)
+    found = {path: way for path, way in reached_code(tree).items() if OF_KERNELS not in way}
     todo = [path for path, file in tree.files.items() if not file.folder and file.top(PythonSummary)]
     while todo:
         path = todo.pop()

@@ -77,6 +77,8 @@ _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "uploa
 """What the program of a space is there for."""
 _EXTENSION = lazy(r"(?:^|/)extensions/[^/]+/script\.py$")
 """Where text-generation-webui looks for extensions."""
+OF_KERNELS = "kernels imports it"
+"""The library `kernels`, whose repositories are built packages: compiled code beside Python is what they are for."""
 _KERNEL = lazy(r"(?:^|/)build/torch[\w.-]*/.*\.py$")
 """Where a repository for `kernels` has its code."""
 _SETTINGS = lazy(r"(?:^|/)configs?/(?:[\w.-]+/)*[\w.-]+\.py$")
@@ -252,7 +254,7 @@ def _by_place(tree: Tree, file: TreeFile) -> str | None:
     if _EXTENSION.search(file.path):
         return "text-generation-webui imports it"
     if _KERNEL.search(file.path):
-        return "kernels imports it"
+        return OF_KERNELS
     if file.name == "__init__.py" and tree.find(file.folder, "meta.json"):
         return "spaCy imports it"
     if file.name in ("install.py", "preload.py") and any(

@@ -127,9 +127,10 @@ class Gates:
         """`{% set wanted = 'trigger' in content %}`: the test itself is kept for later."""
         for node in self._tree.find_all(nodes.Assign):
             key = key_of(node.target)
-            if key is None or key in self._scope.derived:
+            if key is None:
                 continue
-            if isinstance(node.node, _TRUTHS) or decides(node.node, self._scope, ()):
+            derived = key in self._scope.derived
+            if isinstance(node.node, _TRUTHS) or (not derived and decides(node.node, self._scope, ())):
                 known = self._flags.setdefault(key, [])
                 known.extend(each for each in self._triggers(node.node)[:4] if each not in known)
 
