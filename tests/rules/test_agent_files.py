@@ -86,10 +86,18 @@ def test_plugins_and_servers_that_are_given_prompts(code, high):
     assert (of_tree({"function.py": code}) >= HIGH) is high
 
 
-@pytest.mark.parametrize(("function", "high"), [("go", True), ("other", False)])
-def test_the_method_that_a_node_names_is_called(function, high):
+@pytest.mark.parametrize(
+    ("function", "line", "high"),
+    [
+        ("go", "os.system(body)", True),
+        ("other", "os.system(body)", False),
+        ("other", SENDS, True),  # what nobody uses the answer of has no honest reason, whoever calls it
+        ("other", f"return {SENDS}.json()", False),
+    ],
+)
+def test_the_method_that_a_node_names_is_called(function, line, high):
     node = (
-        f"import requests\nclass N:\n    FUNCTION = '{function}'\n    def go(self, body):\n        {SENDS}\n"
+        f"import os, requests\nclass N:\n    FUNCTION = '{function}'\n    def go(self, body):\n        {line}\n"
         "    def other(self, body):\n        return body\n"
     )
     assert (of_tree({"__init__.py": "from .nodes import N\n", "nodes.py": node}) >= HIGH) is high
