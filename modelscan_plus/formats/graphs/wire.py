@@ -4,7 +4,7 @@ What is common to the formats that are protocol buffers also stands here: what t
 malformed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from modelscan_plus.core.bytesource import ByteSource
@@ -69,22 +69,18 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     return result, len(data) + 1
 
 
-def gaps(anomalies: list[Anomaly], what: str = "model") -> tuple[CoverageReason, ...]:
-    """Why the bytes are no whole message."""
+def gaps(anomalies: list[Anomaly], what: str = "model", *, executable: bool = True) -> tuple[CoverageReason, ...]:
+    """Why the bytes are no whole message; `executable` where a loader could run code from what is left out."""
     broken = next((anomaly for anomaly in anomalies if anomaly.fatal), None)
     if broken is None:
         return ()
     how = "ends early" if broken.code == "truncated" else "is malformed"
     message = f"the {what} {how} at byte {broken.offset:,}; no library loads it"
-    return (CoverageReason("malformed", message, executable=True),)
+    return (CoverageReason("malformed", message, executable=executable),)
 
 
-def regions(data: list[tuple[int, int]], end: int) -> Iterable[Region]:
+def regions(data: list[tuple[int, int]], end: int) -> Iterator[Region]:
     """What was interpreted and what was stepped over, up to a number that a report can bear."""
-    return list(_regions(data, end))
-
-
-def _regions(data: list[tuple[int, int]], end: int) -> Iterator[Region]:
     position = 0
     for start, stop in data[:_REGIONS]:
         yield Region(position, start - position, "structure")

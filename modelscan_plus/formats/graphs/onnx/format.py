@@ -21,14 +21,14 @@ from modelscan_plus.formats.graphs.onnx.model import Model
 from modelscan_plus.formats.graphs.onnx.schema import MODEL, TYPES
 from modelscan_plus.formats.graphs.onnx.usage import Unused, unused
 from modelscan_plus.formats.graphs.onnx.walk import scopes, tensors
-from modelscan_plus.formats.graphs.protobuf import Anomaly, MessageType, WireReader
-from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.graphs.protobuf import MessageType, WireReader
+from modelscan_plus.formats.graphs.wire import gaps, regions, varint
+from modelscan_plus.formats.interface import Format, Parsed, View
 
 _GRAPH_TAG = 0x3A
 _FIRST_BYTES = frozenset(tag & 127 | (128 if tag > 127 else 0) for tag in MODEL.entries)
 _FIELDS = 64
 """Fields of the model that the content test walks over."""
-_REGIONS = 10_000
 
 
 class OnnxFormat(Format):
@@ -83,8 +83,8 @@ class OnnxFormat(Format):
         stated = summary(links)
         yield Parsed(
             (facts, ExternalFacts(artifact.name, links)) if links else (facts,),
-            tuple(_regions(reader.data, end)),
-            gaps=_gaps(reader.anomalies),
+            tuple(regions(reader.data, end)),
+            gaps=gaps(reader.anomalies, executable=False),
             summaries=(stated,) if stated and not artifact.members else (),
         )
         yield from _contents(artifact, budget, reader, facts)
@@ -106,24 +106,6 @@ def _contents(artifact: Artifact, budget: Budget, reader: WireReader, facts: Onn
         yield Parsed((found,), nested=contents.parts, gaps=gaps)
 
 
-def _gaps(anomalies: list[Anomaly]) -> tuple[CoverageReason, ...]:
-    broken = next((anomaly for anomaly in anomalies if anomaly.fatal), None)
-    if broken is None:
-        return ()
-    what = "ends early" if broken.code == "truncated" else "is malformed"
-    return (CoverageReason("malformed", f"the model {what} at byte {broken.offset:,}; no library loads it"),)
-
-
-def _regions(data: list[tuple[int, int]], end: int) -> Iterable[Region]:
-    """What was interpreted and what was stepped over, up to a number that a report can bear."""
-    position = 0
-    for start, stop in data[:_REGIONS]:
-        yield Region(position, start - position, "structure")
-        yield Region(start, stop - start, "inert")
-        position = stop
-    yield Region(position, end - position, "structure")
-
-
 def _looks_like_a_model(source: ByteSource, head: bytes, *, named: bool) -> bool:
     """Walk over the model's fields: true when a graph comes that begins like one, or, for a file of that name, when
     the first field fits."""
@@ -133,7 +115,7 @@ def _looks_like_a_model(source: ByteSource, head: bytes, *, named: bool) -> bool
         window = head[at : at + 32] if at + 32 <= len(head) else source.pread(at, 32)
         if not window:
             break
-        tag, position = _varint(window, 0)
+        tag, position = varint(window, 0)
         if tag == _GRAPH_TAG and _graph_begins(window, position):
             return True
         fits = tag in MODEL.entries
@@ -146,14 +128,14 @@ def _looks_like_a_model(source: ByteSource, head: bytes, *, named: bool) -> bool
 
 
 def _graph_begins(window: bytes, position: int) -> bool:
-    length, position = _varint(window, position)
+    length, position = varint(window, position)
     if position >= len(window):
         return length == 0
     return length == 0 or _starts(TYPES["GraphProto"], window, position)
 
 
 def _starts(kind: MessageType, window: bytes, position: int) -> bool:
-    tag, _ = _varint(window, position)
+    tag, _ = varint(window, position)
     return tag in kind.entries
 
 
@@ -163,21 +145,12 @@ def _step(tag: int, window: bytes, position: int) -> int | None:
         return None
     match tag & 7:
         case 0:
-            return _varint(window, position)[1]
+            return varint(window, position)[1]
         case 1:
             return position + 8
         case 2:
-            length, position = _varint(window, position)
+            length, position = varint(window, position)
             return position + length
         case 5:
             return position + 4
     return None
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = 0
-    for position in range(at, min(at + 10, len(data))):
-        result |= (data[position] & 127) << 7 * (position - at)
-        if data[position] < 128:
-            return result, position + 1
-    return result, len(data) + 1
