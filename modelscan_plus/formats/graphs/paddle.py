@@ -23,7 +23,7 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.graphs.parts import embedded
+from modelscan_plus.formats.graphs.parts import embedded, is_far
 from modelscan_plus.formats.graphs.protobuf import Field, Kind, WireReader, compile_schema, unpack
 from modelscan_plus.formats.graphs.wire import fields, gaps, regions
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
@@ -242,8 +242,8 @@ class PaddleParametersFormat(Format):
     extensions = (".pdiparams",)
     executable = False
     description = (
-        "The header of every tensor, whose numbers have to be in the file; the numbers are inert. Of a remote file "
-        "only the beginning is read. Loaders: those of the program."
+        "The header of every tensor, whose numbers have to be in the file; the numbers are inert. Of a long remote "
+        "file only the beginning is read. Loaders: those of the program."
     )
 
     def claims(self, view: View) -> bool:
@@ -251,7 +251,7 @@ class PaddleParametersFormat(Format):
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         source = artifact.source
-        if source.remote:
+        if is_far(source):
             note = CoverageReason("remote-data", "of the parameters only the beginning was read")
             yield Parsed(regions=(Region(0, source.size, "inert"),), skipped=(note,))
             return

@@ -16,7 +16,7 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.graphs.parts import embedded
+from modelscan_plus.formats.graphs.parts import embedded, is_far
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _VERSIONS = range(4, 32)
@@ -46,7 +46,7 @@ class CTranslate2Format(Format):
     executable = False
     description = (
         "The header of every variable, whose size has to fit its shape and be in the file, and the aliases. The "
-        "numbers are inert. Of a remote file only the beginning is read. Loaders: CTranslate2, faster-whisper."
+        "numbers are inert. Of a long remote file only the beginning is read. Loaders: CTranslate2, faster-whisper."
     )
 
     def claims(self, view: View) -> bool:
@@ -60,7 +60,7 @@ class CTranslate2Format(Format):
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         source = artifact.source
-        if source.remote:
+        if is_far(source):
             note = CoverageReason("remote-data", "of the variables only the beginning was read")
             yield Parsed(regions=(Region(0, source.size, "inert"),), skipped=(note,))
             return

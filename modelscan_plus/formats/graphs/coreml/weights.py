@@ -13,7 +13,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.graphs.coreml.facts import WeightsFacts
-from modelscan_plus.formats.graphs.parts import embedded
+from modelscan_plus.formats.graphs.parts import embedded, is_far
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 
 _HEADER = 64
@@ -29,8 +29,8 @@ class WeightsFormat(Format):
     extensions = (".bin",)
     executable = False
     description = (
-        "The header of every blob: its size and offset have to be in the file. The numbers are inert. Of a remote file "
-        "only the beginning is read. Loader: Core ML."
+        "The header of every blob: its size and offset have to be in the file. The numbers are inert. Of a long remote "
+        "file only the beginning is read. Loader: Core ML."
     )
 
     def claims(self, view: View) -> bool:
@@ -44,7 +44,7 @@ class WeightsFormat(Format):
 
     def parse(self, artifact: Artifact, budget: Budget) -> Iterable[Parsed]:
         source = artifact.source
-        if source.remote:
+        if is_far(source):
             note = CoverageReason("remote-data", "of the weights only the beginning was read")
             yield Parsed(regions=(Region(0, source.size, "inert"),), skipped=(note,))
             return
