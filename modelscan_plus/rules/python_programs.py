@@ -7,6 +7,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.deeds import OBEYED
 from modelscan_plus.formats.text.python.later import GIT_KEYS, LATER
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
+from modelscan_plus.rules.hosts import institution, listed
 
 _TOOLS = frozenset(
     """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
@@ -45,12 +46,11 @@ INSTALLS = lazy(
 
 
 _KNOWN_PLACES = lazy(
-    r"^(?:(?:[\w-]+\.)*(?:pytorch\.org|pyg\.org|nvidia\.com|anaconda\.(?:com|org)|"
-    r"tsinghua\.edu\.cn|aliyun\.com|ustc\.edu\.cn|tencent\.com|mirrors\.\w+\.edu\.cn|googleapis\.com|openmmlab\.com)(?:[:/]|$)"
+    r"^(?:(?:[\w-]+\.)*(?:pytorch\.org|pyg\.org|nvidia\.com|googleapis\.com|openmmlab\.com)(?:[:/]|$)"
     r"|github\.com/(?:huggingface|pytorch|dao-ailab|nvidia|facebookresearch|openai|microsoft|google|vllm-project|state-spaces)/)",
     re.I,
 )
-"""Indices of packages and their mirrors, and the accounts of libraries that models are made with."""
+"""Hosts and accounts of libraries that models are made with; indexes of packages are a table."""
 _ADDRESS = lazy(r"(?:[a-z][a-z0-9+.]{1,12}://|\bgit@)(?:[^\s/@]{1,200}@)?+([^\s\"']+)", re.I)
 _LOCAL_PACKAGE = lazy(r"\binstall\b.{0,200}\s(?:/(?:var/)?tmp/|/dev/shm/)", re.I)
 _GIT = r"\bgit\s+(?:-C\s+\S+\s+)?"
@@ -85,7 +85,11 @@ def installs_foreign(argument: str) -> bool:
     """True for the installation of a package from an address that is no index of packages, or of a file made at run time."""
     if _LOCAL_PACKAGE.search(argument):
         return True
-    return any(_KNOWN_PLACES.match(found[1]) is None for found in _ADDRESS.finditer(argument))
+    places = [found[1] for found in _ADDRESS.finditer(argument)]
+    return any(
+        _KNOWN_PLACES.match(place) is None and not listed("indexes", place.lower()) and not institution(place.lower())
+        for place in places
+    )
 
 
 _SCRATCH = r"(?:[\"']?(?:/tmp/|/var/tmp/|/dev/shm/|~|\.\./))"

@@ -44,7 +44,11 @@ def test_settings(name, text, high):
         ("env.json", '{"env": {"ANTHROPIC_BASE_URL": "http://203.0.113.120"}}', True),
         (".env", "OPENAI_BASE_URL=http://192.168.1.5:8000/v1\nOPENAI_API_KEY=\n", False),
         (".env", "OPENAI_BASE_URL=https://api.openai.com/v1\n# not http://203.0.113.120\n", False),
-        ("package-lock.json", '{"packages": {"x": {"resolved": "https://codeload.github.com/x/x/tar.gz/1f"}}}', False),
+        (
+            "package-lock.json",
+            '{"packages": {"x": {"resolved": "https://codeload.github.com/x/x/tar.gz/1f"}}}',
+            False,
+        ),
         ("README.md", "Our demo ran at http://203.0.113.120 until May.\n", False),
     ],
 )
