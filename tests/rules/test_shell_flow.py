@@ -411,7 +411,7 @@ CASES = [
     ),
     (
         "setup.sh",
-        "docker run -v ~/.aws:/root/.aws -v ~/.cache/huggingface:/root/.cache/huggingface -e HF_TOKEN vllm/vllm-openai --model a/b\n",
+        "docker run -v ~/.aws:/app/.aws -v ~/.cache/huggingface:/app/.cache/huggingface -e HF_TOKEN vllm/vllm-openai --model a/b\n",
         False,
     ),
     (
@@ -629,7 +629,7 @@ CASES = [
     ),
     (
         ".devcontainer/devcontainer.json",
-        '{"image": "x", "postCreateCommand": "curl -LsSf https://astral.sh/uv/install.sh | sh && uv sync", "mounts": ["source=${localEnv:HOME}/.cache/huggingface,target=/root/.cache/huggingface,type=bind"]}',
+        '{"image": "x", "postCreateCommand": "curl -LsSf https://astral.sh/uv/install.sh | sh && uv sync", "mounts": ["source=${localEnv:HOME}/.cache/huggingface,target=/app/.cache/huggingface,type=bind"]}',
         False,
     ),
     (

@@ -22,7 +22,7 @@ META = torch.device("meta")
 _SMALL = 1 << 20
 """Elements of a constant on which an operator may run whose result's shape is not known before."""
 _MISTAKES = (
-    RuntimeError,  # what torch says of shapes and types that do not fit
+    RuntimeError,  # what torch says of shapes and types that do not fit, or that it has no kernel for
     ValueError,
     TypeError,
     IndexError,
@@ -30,7 +30,6 @@ _MISTAKES = (
     KeyError,
     OverflowError,
     ZeroDivisionError,
-    NotImplementedError,  # what torch says where it has no kernel for a type
     AssertionError,
     MemoryError,
 )
