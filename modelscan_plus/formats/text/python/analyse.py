@@ -13,7 +13,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds
-from modelscan_plus.formats.text.python.assignments import REPORTED, Assignments
+from modelscan_plus.formats.text.python.assignments import REPORTED
 from modelscan_plus.formats.text.python.blocks import Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
@@ -26,7 +26,6 @@ from modelscan_plus.formats.text.python.calls import (
     magic,
     makes_executable,
     named_calls,
-    placed,
     starts_from_native,
     straightened,
 )
@@ -37,23 +36,19 @@ from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.handed import (
     NOTHING,
     REQUEST,
-    TOLD,
-    Around,
     Handed,
     handed,
-    leading,
     shows_environment,
 )
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.origins import Origins
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
-    GIVEN_NAMES,
     METHOD_KINDS,
     OPENS,
     kind_of,
 )
-from modelscan_plus.formats.text.python.spoken import spoken
 from modelscan_plus.formats.text.python.triggers import triggers
 from modelscan_plus.formats.text.python.walk import walk
 
@@ -136,7 +131,7 @@ def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:
     return [effects[place] for place in sorted(place for _, place in sorted(ranked)[:most])]
 
 
-class Finder(Assignments):
+class Finder(Origins):
     """Finds the effects of one file's blocks."""
 
     def __init__(
@@ -149,12 +144,9 @@ class Finder(Assignments):
         callers: Callers | None = None,
         given: Handed = NOTHING,
     ) -> None:
-        super().__init__(names, flow, text)
+        super().__init__(names, flow, text, callers, given)
         self._budget = budget
         self._level = level
-        self._callers = callers
-        self._given = given
-        self._places: dict[str, Around] = {}
         self._moves = any("chdir" in (getattr(node, "attr", ""), getattr(node, "name", "")) for node in names.nodes)
         """The source changes the folder that relative paths start from."""
         self.imports: list[tuple[str, tuple[str, ...]]] = []
@@ -435,49 +427,6 @@ class Finder(Assignments):
         elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
             yield from self._inner(code, effect)
 
-    def _is_asked_for(self, kind: str, dotted: str, node: ast.Call, block: Block, *, given: bool) -> bool:
-        """True where somebody outside decides all of the command, code or data, and not what is done with it."""
-        told = arguments.told(node, dotted, given=given)
-        if kind not in _ASKED_FOR or not told or dotted.startswith("webbrowser."):
-            return False
-        asked = frozenset((REQUEST, TOLD) if kind == "process" or dotted == "builtins.exec" else (REQUEST,))
-        if kind == "module" and not dotted.endswith("import_module"):
-            return not asked.isdisjoint(self._flow.origins((node.args or told)[-1], block.name))
-        return any(self._leads(value, block, asked, 0) for value in told[:2])
-
-    def _leads(self, value: ast.expr, block: Block, asked: frozenset[str], depth: int) -> bool:
-        """True where the part of the value that says what it is comes from somebody outside, also by way of callers."""
-        part = leading(value, self._names, self._around(block))
-        if part is None or depth > _NESTED:
-            return False
-        helps = (
-            isinstance(part, ast.Name) and part.id in block.parameters and not self._given.knows(block.name, part.id)
-        )
-        if isinstance(part, ast.Name) and helps and self._callers is not None and block.last not in GIVEN_NAMES:
-            found = self._callers.arguments(block, part.id)
-            return any(self._leads(given, around, asked, depth + 1) for given, around in found)
-        return not asked.isdisjoint(self._flow.origins(part, block.name))
-
-    def _around(self, block: Block) -> Around:
-        if block.name not in self._places:
-            inner = (node for top in block.nodes for node in walk(top) if isinstance(node, ast.comprehension))
-            loops = {node.target.id: node.iter for node in inner if isinstance(node.target, ast.Name)}
-            self._places[block.name] = Around(frozenset(block.parameters), loops)
-        return self._places[block.name]
-
-    def _addressed(self, kind: str, node: ast.Call, block: Block) -> set[str]:
-        """ "caller" where the place that something is sent or uploaded to is the caller's choice."""
-        places = deeds.destination(node) if kind in ("send", "upload") else []
-        callers = self._callers
-        if callers is None or not places:
-            return set()
-        chosen = all(callers.decide(place, block.name) or self._is_told(place, block) for place in places)
-        return {"caller"} if chosen else set()
-
-    def _is_told(self, place: ast.expr, block: Block) -> bool:
-        """True for an address that the user of a model gives with its input, and of which no part stands here."""
-        return self._flow.origins(place, block.name) == {"given"} and "://" not in spoken(place, self._names)
-
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
         if kind in ("write", "delete"):
@@ -488,20 +437,6 @@ class Finder(Assignments):
         if kind == "process" and "given" in flows and deeds.asks(argument):
             return "send"
         return deeds.asked(kind, argument, flows) if kind in ("connect", "display") else kind
-
-    def _is_given(self, node: ast.Call, block: Block) -> bool:
-        """True for a request whose address is made of what the user of a model gives it."""
-        return any("given" in self._flow.origins(part, block.name) for part in deeds.address(node))
-
-    def _origins(self, node: ast.Call, block: Block) -> tuple[set[str], bool]:
-        """Where the arguments come from, and whether a credential is among those that are no header."""
-        flows: set[str] = set()
-        body = False
-        for value, header in placed(node, self._names):
-            found = self._flow.origins(value, block.name)
-            body = body or (not header and any(flow.startswith("key:") for flow in found))
-            flows |= found
-        return flows, body
 
     def _is_constant(self, node: ast.Call) -> bool:
         """True for a pickle that stands in the source and calls something: it names a global, and reduces or builds."""
@@ -551,7 +486,6 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
-_ASKED_FOR = frozenset(("process", "code", "unpickle", "module"))
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 
