@@ -46,6 +46,7 @@ from modelscan_plus.rules.integrity import NO_TREE_DIGEST
 from modelscan_plus.rules.locked import LockFacts
 from modelscan_plus.rules.registry import ruleset_digest
 from modelscan_plus.rules.tree import Tree
+from modelscan_plus.sampled import sampled
 from modelscan_plus.sources.interface import Source
 from modelscan_plus.sources.local import LocalSource
 from modelscan_plus.sources.stdin import StdinSource
@@ -216,7 +217,8 @@ def _judge(
     collected.settle(key, explained(files))
     facts = (*source.facts(), *neighbours(source, files), *_locked(name, digests, options))
     whole = not (options.include or options.exclude or os.path.isfile(name))
-    tree = with_links(Tree(key, source.kind, files, source.revision, facts, whole), limits)
+    tree = Tree(key, source.kind, files, source.revision, facts, whole)
+    tree = with_links(msgspec.structs.replace(tree, facts=(*facts, *sampled(tree, source))), limits)
     collected.judge(with_digests(tree, source, options.jobs))
 
 

@@ -82,6 +82,28 @@ class FollowedSummary(msgspec.Struct, frozen=True, tag="followed"):
     """What was not followed to its end."""
 
 
+class TensorPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where the numbers of a tensor stand, one after another in the order of the shape."""
+
+    dtype: str
+    """As safetensors writes it: "F32", "BF16", "I64", …"""
+    start: int
+    """Byte offset in the file, or in the storage."""
+    count: int
+    """Numbers."""
+    storage: str = ""
+    """Of a pickle, the key of the storage (`Storages`)."""
+
+
+class Storages(msgspec.Struct, frozen=True, tag="storages"):
+    """The storages of a PyTorch checkpoint."""
+
+    places: dict[str, tuple[int, int]]
+    """By key, where it begins in the file and its bytes; at most 20,000."""
+    headers: bool
+    """True where a zip's local header stands at the beginning."""
+
+
 class TensorNames(msgspec.Struct, frozen=True, tag="tensors"):
     """The tensors of one weight file."""
 
@@ -91,6 +113,10 @@ class TensorNames(msgspec.Struct, frozen=True, tag="tensors"):
     """Shape by name; at most 20,000 names of at most 300 characters."""
     complete: bool = True
     """False where some were left out, or where the reader could not tell."""
+    places: dict[str, TensorPlace] = {}
+    """Of the tensors that formats/tensors/places.py chooses."""
+    tied: tuple[str, ...] = ()
+    """Tensors that are the storage of another one under a second name; at most 100."""
 
 
 class TemplateSummary(msgspec.Struct, frozen=True, tag="template"):
@@ -190,6 +216,7 @@ Summary = (
     | PythonSummary
     | FollowedSummary
     | TensorNames
+    | Storages
     | TemplateSummary
     | TextSummary
     | DigestList

@@ -14,15 +14,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.text import visible
-from modelscan_plus.sources.interface import Entry, Opened, Unopened
+from modelscan_plus.sources.interface import Entry, Opened, Unopened, opened_again
 from modelscan_plus.sources.local import LocalSource
 
 _REPOSITORY = re.compile(r"(?:models|datasets|spaces|kernels)--.+")
@@ -48,6 +49,10 @@ class CacheSource:
     def entries(self) -> Iterator[Entry]:
         """Every file that a program would load from the store."""
         return self._listing()
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        """The files once more."""
+        return opened_again(self.entries(), paths)
 
     def facts(self) -> tuple[()]:
         """Nothing."""

@@ -4,12 +4,15 @@ A source lists; it opens lazily, one file at a time, and never reads. What canno
 `PathFacts` with a coverage reason, so that it is reported and the rest goes on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelscan_plus.core.bytesource import ByteSource, FileSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import Facts, PathFacts
+from modelscan_plus.core.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,18 @@ class Source(Protocol):
 
     def facts(self) -> Iterable[Facts]:
         """What the source itself knows about the target; asked after the last entry."""
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        """Those of the files (paths as in the report) that can be read once more, each open until the next one."""
+
+
+def opened_again(entries: Iterable[Entry], paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+    """`Source.again` for files on disk; one that changed while it was read before is read as it is now."""
+    for entry in entries if paths else ():
+        path = visible(entry.path)
+        opened = entry.open() if path in paths else None
+        if isinstance(opened, Opened):
+            try:
+                yield path, FileSource(opened.fd, opened.size)
+            finally:
+                os.close(opened.fd)

@@ -13,17 +13,18 @@ them. The folder is one entry with coverage `not_analysed`.
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import UsageError
 from modelscan_plus.core.facts import NeighbourFacts, PathFacts
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.sources.beneath import open_file, open_folder, special, unopened, vanished
-from modelscan_plus.sources.interface import Entry, Opened, Unopened
+from modelscan_plus.sources.interface import Entry, Opened, Unopened, opened_again
 from modelscan_plus.sources.neighbours import look
 
 MAX_LEVELS = 512
@@ -104,6 +105,10 @@ class LocalSource:
         else:
             base = os.path.dirname(os.path.abspath(self.given))
         return look(base, (*_cache_blobs(base), *self._more_roots), path)
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        """The files once more."""
+        return opened_again(self.entries(), paths)
 
     def facts(self) -> tuple[()]:
         """Nothing: what is to be said stands beside the entries."""

@@ -5,14 +5,15 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.text import human_bytes
-from modelscan_plus.sources.interface import Entry, Opened, Unopened
+from modelscan_plus.sources.interface import Entry, Opened, Unopened, opened_again
 
 DEFAULT_MAX_SIZE = 4 << 30
 """Bytes taken without --max-size: an endless stream must end somewhere."""
@@ -37,6 +38,10 @@ class StdinSource:
     def entries(self) -> Iterator[Entry]:
         """The stream, as an entry named "stdin". It is spooled at the first opening."""
         yield Entry("stdin", self._open)
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        """The files once more."""
+        return opened_again(self.entries(), paths)
 
     def facts(self) -> tuple[()]:
         """Nothing."""

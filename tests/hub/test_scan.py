@@ -14,6 +14,7 @@ from modelscan_plus.policy.load import load_policy
 from tests.cli.commands import run
 from tests.hub import sparse
 from tests.hub.server import TOKEN, Content, Faults, File, Hub
+from tests.weights import checkpoint, safetensors
 
 GB = 1_000_000_000
 
@@ -447,3 +448,18 @@ def test_a_gguf_of_1_gb_takes_its_header(hub: Hub) -> None:
     assert only(report).coverage.state is CoverageState.ANALYSED
     assert hub.body_bytes() <= 13_000_000
     assert report.verdict.decision is Decision.ALLOWED
+
+
+def test_copies_of_the_same_weights_are_compared_for_few_bytes(hub: Hub) -> None:
+    layers = {f"model.layers.{number}.mlp.up_proj.weight": [number + 0.5] * 20_000 for number in range(30)}
+    files = {"model.safetensors": safetensors(layers), "pytorch_model.bin": checkpoint(layers)}
+    publish(hub, {**files, "pytorch_model.bin": checkpoint({key: [9.0] * 20_000 for key in layers})})
+    publish(hub, files, "org/same")
+    assert "MSP5065" in rules(scan("hf:org/model"))
+    before = hub.body_bytes()
+    assert "MSP5065" not in rules(scan("hf:org/same"))
+    publish(hub, {"model.safetensors": files["model.safetensors"], "other.bin": files["pytorch_model.bin"]}, "org/lone")
+    with_copies = hub.body_bytes() - before
+    scan("hf:org/lone")
+    extra = with_copies - (hub.body_bytes() - before - with_copies)
+    assert 0 < extra <= 70_000

@@ -19,16 +19,27 @@ from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
 from modelscan_plus.formats.archives.directory import END, END_SIGNATURE, End, Entry, find_ends, read_entries
 from modelscan_plus.formats.archives.facts import Problems
-from modelscan_plus.formats.archives.members import SIGNATURE, Member, compare, fills, read_local, readings, sequential
+from modelscan_plus.formats.archives.members import (
+    SIGNATURE,
+    STORED,
+    Member,
+    compare,
+    fills,
+    read_local,
+    readings,
+    sequential,
+)
 from modelscan_plus.formats.archives.names import folded, leads_out, link_leads_out
 from modelscan_plus.formats.graphs import torchscript
 from modelscan_plus.formats.identity import unexplained
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
+from modelscan_plus.formats.summaries import Storages
 
 _CHECKED = 16 << 20
 """Bytes of a stored member up to which its CRC-32 is computed; reading larger tensors for that alone would cost more
 than it tells."""
 _MAX_GAPS = 100
+_MOST_STORAGES = 20_000
 _STORAGE = lazy(r"(?:^|/)(?:(?:data|constants|traced_inputs)/\d+|data/weights/weight_\d+|data/constants/tensor_\d+)$")
 """Members that hold the numbers of one tensor: those of `_RAW` that can be large and many."""
 _RAW = lazy(
@@ -98,7 +109,14 @@ class ZipFormat(Format):
         if script is not None:
             archive.parsed = {file.name for file in script.code}
         skipped = tuple(archive.skipped)
-        yield Parsed(facts, tuple(archive.regions), gaps=(*archive.gaps, *missing), skipped=skipped, variant=variant)
+        yield Parsed(
+            facts,
+            tuple(archive.regions),
+            gaps=(*archive.gaps, *missing),
+            summaries=archive.storages() if variant == TORCH and not artifact.members else (),
+            skipped=skipped,
+            variant=variant,
+        )
         yield Parsed(nested=[_comment(artifact, end) for end in ends[:1] if end.stop - end.position > END.size])
         late = Problems()
         yield Parsed(nested=archive.nested(late, raw=raw))
@@ -167,6 +185,12 @@ class _Archive:
             count = len(self._left)
             message = f"{count:,} tensor storages ({human_bytes(size)}) were left unread, with their local headers"
             self.skipped.append(CoverageReason("remote-storages", message))
+
+    def storages(self) -> tuple[Storages, ...]:
+        """Where the local header of each tensor's storage stands, of those that are not compressed."""
+        stored = [entry for entry in self._entries.values() if entry.method == STORED and _STORAGE.search(entry.name)]
+        places = {entry.name.rpartition("/")[2]: (entry.offset, entry.size) for entry in stored[:_MOST_STORAGES]}
+        return (Storages(places, headers=True),) if places else ()
 
     @property
     def names(self) -> set[str]:

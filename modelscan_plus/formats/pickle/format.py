@@ -17,6 +17,7 @@ from modelscan_plus.formats.pickle.opcodes import OPCODES
 from modelscan_plus.formats.pickle.tensors import tensor_names
 from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
+from modelscan_plus.formats.summaries import Storages
 
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
 _REMOTE_PEEK = 1 << 16
@@ -128,9 +129,9 @@ class TorchLegacyFormat(Format):
         for facts, end in _pickles(artifact.source, budget):  # noqa: B007 - the last end is used below
             streams.append(facts)
             yield _parsed(facts, artifact, budget)
-        stop = torch_legacy.storages_end(streams, artifact.source, end)
+        stop, places = torch_legacy.storages(streams, artifact.source, end)
         if stop > end:
-            yield Parsed(regions=(Region(end, stop - end, "inert"),))
+            yield Parsed(regions=(Region(end, stop - end, "inert"),), summaries=(Storages(places, headers=False),))
 
 
 def _worth(facts: PickleFacts, source: ByteSource) -> bool:

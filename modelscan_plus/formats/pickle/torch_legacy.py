@@ -12,6 +12,7 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.formats.pickle.facts import PickleFacts
 from modelscan_plus.formats.pickle.values import Global, PersistentId, sequence, text_of
 
+_MOST = 20_000
 _MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 _ELEMENT_SIZES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
@@ -31,22 +32,27 @@ def has_magic(head: bytes) -> bool:
     return _MAGIC in head[:32] and head[:1] in (b"\x80", b"\x8a")
 
 
-def storages_end(streams: Sequence[PickleFacts], source: ByteSource, start: int) -> int:
-    """Offset behind the last storage that agrees with the checkpoint's own account of it, `start` when none does."""
+def storages(streams: Sequence[PickleFacts], source: ByteSource, start: int) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Offset behind the last storage that agrees with the checkpoint's own account of it, `start` when none does; and
+    by key, where the first 20,000 stand: offset and bytes."""
+    places: dict[str, tuple[int, int]] = {}
     if len(streams) < 5:
-        return start
+        return start, places
     sizes = _element_sizes(streams[3])
     position = start
     for key in sequence(streams[4].result) or ():
-        size = sizes.get(text_of(key) or "")
+        name = text_of(key) or ""
+        size = sizes.get(name)
         count = source.read_exact(position, 8)
         if size is None or count is None:
             break
         end = position + 8 + int.from_bytes(count, "little") * size
         if end > source.size:
             break
+        if len(places) < _MOST:
+            places[name] = (position + 8, end - position - 8)
         position = end
-    return position
+    return position, places
 
 
 def _element_sizes(program: PickleFacts) -> dict[str, int]:

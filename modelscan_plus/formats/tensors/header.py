@@ -43,6 +43,7 @@ _ENTRY = lazy(
     rb")){3}\}"
 )
 """Three fields; when each is there, each is there once."""
+_DTYPE = lazy(rb'"dtype": ?"([A-Z0-9_]{1,16})"')
 
 
 class Header(msgspec.Struct):
@@ -70,6 +71,11 @@ class Header(msgspec.Struct):
     def name(self, index: int) -> str:
         """The name of a tensor, shortened for people."""
         return name_at(self.data, self.keys[index])
+
+    def dtype(self, index: int) -> str:
+        """The dtype of a tensor as it is written, "" where the entry is not in the library's form."""
+        found = _DTYPE.search(self.data, self.keys[index], self.keys[index] + 2_000)
+        return found[1].decode() if found else ""
 
     def full_names(self, limit: int, longest: int) -> tuple[list[str], bool]:
         """The names of up to `limit` tensors as they are, and whether these are all."""

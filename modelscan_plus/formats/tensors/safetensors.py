@@ -17,11 +17,12 @@ from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import Shard, Summary, TensorNames
+from modelscan_plus.formats.summaries import Shard, Summary, TensorNames, TensorPlace
 from modelscan_plus.formats.tensors.embedded import source_kind, tensor_part
 from modelscan_plus.formats.tensors.facts import HiddenBytes, Overlap, SafetensorsFacts, TensorPayload
-from modelscan_plus.formats.tensors.header import LENGTH_BYTES, Header, read_header
+from modelscan_plus.formats.tensors.header import DTYPE_BITS, LENGTH_BYTES, NAMED, Header, read_header
 from modelscan_plus.formats.tensors.layout import Layout, lay_out
+from modelscan_plus.formats.tensors.places import chosen
 from modelscan_plus.formats.tensors.problems import Problems
 
 LIBRARY_CAP = 100_000_000
@@ -119,7 +120,7 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
     summaries: tuple[Summary, ...] = _shard(artifact, header, start)
     if header.shapes and not artifact.members:
         complete = len(header.shapes) == header.tensors and header.breach is None
-        summaries += (TensorNames("safetensors", header.shapes, complete),)
+        summaries += (TensorNames("safetensors", header.shapes, complete, _places(header, start)),)
     yield Parsed((facts,), tuple(regions), gaps=gaps, summaries=summaries)
     if header.breach is not None:
         raise header.breach
@@ -129,6 +130,19 @@ def _read(artifact: Artifact, header: Header, length: int, problems: Problems, b
         message = f"the first bytes of {rest:,} more U8 and I8 tensors were not looked at"
         yield Parsed(skipped=(CoverageReason("remote-byte-tensors", message),))
     yield from _byte_tensors(artifact, header, start, budget)
+
+
+def _places(header: Header, start: int) -> dict[str, TensorPlace]:
+    """Where the tensors stand that another copy of the weights is compared by."""
+    names = {header.name(index): index for index in range(min(len(header.begins), NAMED))}
+    found: dict[str, TensorPlace] = {}
+    for name in chosen(names):
+        index = names[name]
+        dtype = header.dtype(index)
+        if bits := DTYPE_BITS.get(dtype):
+            length = header.ends[index] - header.begins[index]
+            found[name] = TensorPlace(dtype, start + header.begins[index], length * 8 // bits)
+    return found
 
 
 def _shard(artifact: Artifact, header: Header, start: int) -> tuple[Shard, ...]:

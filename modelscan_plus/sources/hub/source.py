@@ -6,22 +6,23 @@ is written to disk, and nothing but ranges reaches a child.
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
+from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.errors import ModelscanPlusError, UsageError
 from modelscan_plus.core.facts import Facts, PathFacts
 from modelscan_plus.core.globs import matches, normal
 from modelscan_plus.core.repository import HubRepositoryFacts, HubVerdict
-from modelscan_plus.core.text import human_bytes
+from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.sources.hub import client
 from modelscan_plus.sources.hub.api import HubApi, Repository
-from modelscan_plus.sources.hub.remote import RemoteFile, RemoteIdentity
+from modelscan_plus.sources.hub.remote import WHOLE, RemoteFile, RemoteIdentity
 from modelscan_plus.sources.hub.target import HubTarget, parse_target
 from modelscan_plus.sources.hub.transfer import CONNECTIONS, Transfer
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
@@ -34,6 +35,8 @@ _LOOK_AHEAD = 2 * CONNECTIONS
 _WEIGHTS = frozenset(
     ".safetensors .bin .pt .pth .ckpt .pkl .pickle .joblib .gguf .onnx .h5 .keras .npz .npy .msgpack".split()
 )
+_KEPT = 64
+"""Small weight files that are kept to be looked at again."""
 _PLAIN_LIMIT = 100_000
 """Bytes above which weights belong into LFS; the hub itself takes larger files only there or in Xet."""
 
@@ -67,6 +70,8 @@ class HubSource:
         self._seconds = seconds
         self._budget = budget
         self._offline = offline
+        self._small: dict[str, RemoteFile] = {}
+        """Weights of at most 128 kiB, which are kept in memory."""
 
     def resolve(self) -> Repository:
         """Ask the hub which commit and which files these are; once."""
@@ -96,9 +101,20 @@ class HubSource:
                     remotes[following] = remote = self._file(files[following])
                     fetchers.submit(remote)
                 found = remotes.pop(number, None)
+                if found is not None and self._keeps(file):
+                    self._small[file.path] = found
                 name = file.path.rpartition("/")[2]
                 note = PathFacts("policy-file", name) if name in POLICY_NAMES else None
                 yield Entry(file.path, partial(self._open, file, found), note)
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        """The files once more, by short ranges; small weights are those that were fetched whole."""
+        for file in self.selected() if paths else ():
+            path = visible(file.path)
+            if path in paths and (self._max_size is None or file.size <= self._max_size):
+                remote = self._small.get(file.path) or self._file(file)
+                remote.restart_clock()
+                yield path, remote
 
     def facts(self) -> Iterable[Facts]:
         """The repository, with what the hub's own scanners say of files that could run code."""
@@ -161,6 +177,9 @@ class HubSource:
             return Unopened(PathFacts("too-large", message), reason, "not_analysed", file.size)
         remote.restart_clock()
         return Opened(serve(remote), file.size, lambda: remote.changed, fetched=lambda: remote.fetched)
+
+    def _keeps(self, file: RemoteIdentity) -> bool:
+        return file.size <= WHOLE and kinds.extension(file.path) in _WEIGHTS and len(self._small) < _KEPT
 
     def _wanted(self, path: str) -> bool:
         parts = path.split("/")

@@ -1,0 +1,134 @@
+"""Copies of the same weights: which files belong together, and what a look at their numbers says."""
+
+import random
+from collections.abc import Collection, Iterator
+
+import msgspec
+import pytest
+
+from modelscan_plus.core.bytesource import ByteSource, BytesSource
+from modelscan_plus.core.facts import Facts
+from modelscan_plus.core.finding import Finding, Severity
+from modelscan_plus.rules.tree import judge_tree
+from modelscan_plus.sampled import sampled
+from modelscan_plus.sources.interface import Entry
+from tests.samples import tree_of
+from tests.weights import Numbers, checkpoint, safetensors
+
+RANDOM = random.Random(5)
+LAYERS: Numbers = {
+    f"model.layers.{number}.mlp.up_proj.weight": [RANDOM.gauss(0, 0.1) for _ in range(200)] for number in range(40)
+}
+EMBEDDED: Numbers = {"model.embed_tokens.weight": [RANDOM.gauss(0, 0.1) for _ in range(200)]}
+HEAD: Numbers = {"lm_head.weight": [RANDOM.gauss(0, 0.1) for _ in range(200)]}
+BASE = LAYERS | EMBEDDED
+
+
+class _Files:
+    """A source whose files are in memory."""
+
+    kind = "path"
+    revision = None
+    remote = False
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self._files = files
+
+    def entries(self) -> Iterator[Entry]:
+        raise AssertionError("nothing is listed again")
+
+    def facts(self) -> tuple[Facts, ...]:
+        return ()
+
+    def again(self, paths: Collection[str]) -> Iterator[tuple[str, ByteSource]]:
+        return ((path, BytesSource(self._files[path])) for path in sorted(paths))
+
+
+def judged(files: dict[str, bytes]) -> list[Finding]:
+    tree = tree_of(files)
+    tree = msgspec.structs.replace(tree, facts=sampled(tree, _Files(files)))
+    return [finding for finding in judge_tree(tree)[0] if finding.rule == "MSP5065"]
+
+
+def shifted(numbers: Numbers, by: float = 0.3) -> Numbers:
+    return {key: [number + by for number in values] for key, values in numbers.items()}
+
+
+def parts(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    pairs = list(numbers.items())
+    return dict(pairs[:15]), dict(pairs[15:])
+
+
+def two_parts(numbers: Numbers) -> dict[str, bytes]:
+    first, second = parts(numbers)
+    return {
+        "pytorch_model-00001-of-00002.bin": checkpoint(first),
+        "pytorch_model-00002-of-00002.bin": checkpoint(second),
+    }
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"pytorch_model.bin": checkpoint(shifted(BASE))},
+        {"model.bin": checkpoint(shifted(BASE))},
+        {"pytorch_model.bin": checkpoint(shifted(BASE), "F16")},
+        {"pytorch_model.bin": checkpoint({key: [-number for number in value] for key, value in BASE.items()}, "BF16")},
+        {"model.fp16.safetensors": safetensors(shifted(BASE), "F16")},
+        two_parts(shifted(BASE)),
+        {"pytorch_model.bin": checkpoint(shifted(LAYERS) | EMBEDDED)},
+    ],
+)
+def test_other_numbers_are_told(others: dict[str, bytes]) -> None:
+    (finding,) = judged({"model.safetensors": safetensors(BASE), **others})
+    assert finding.severity is Severity.HIGH
+    assert "numbers were compared" in finding.message
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(BASE)},
+        {"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(BASE, "F16")},
+        {"model.safetensors": safetensors(BASE, "F16"), "pytorch_model.bin": checkpoint(BASE, "BF16")},
+        {"model.safetensors": safetensors(BASE), "model.fp16.safetensors": safetensors(BASE, "F16")},
+        {"model.safetensors": safetensors(BASE), **two_parts(BASE)},
+        {"model.safetensors": safetensors(BASE), "step_100.bin": checkpoint(shifted(BASE))},
+        {"model.safetensors": safetensors(BASE), "checkpoint-5/model.safetensors": safetensors(shifted(BASE))},
+        {
+            "model.safetensors": safetensors(BASE),
+            "pytorch_model.bin": checkpoint(BASE, tied={"lm_head.weight": "model.embed_tokens.weight"}),
+        },
+        {  # tied once, and written twice since
+            "model.safetensors": safetensors(BASE),
+            "pytorch_model.bin": checkpoint(BASE | {"lm_head.weight": EMBEDDED["model.embed_tokens.weight"]}, "F16"),
+        },
+        {
+            "model.safetensors": safetensors(BASE | {"rotary_emb.inv_freq": [1.0, 0.5]}),
+            "pytorch_model.bin": checkpoint(BASE | {"rotary_emb.inv_freq": [1.0, 0.25]}),
+        },
+    ],
+)
+def test_the_same_numbers_in_another_form_are_not(files: dict[str, bytes]) -> None:
+    assert judged(files) == []
+
+
+@pytest.mark.parametrize(
+    ("safe", "pickled"),
+    [(BASE, BASE | HEAD), (BASE | HEAD, BASE), (BASE, BASE | {"score.weight": [1.0, 2.0]})],
+)
+def test_a_head_of_its_own_in_only_one_copy_is_told(safe: Numbers, pickled: Numbers) -> None:
+    (finding,) = judged({"model.safetensors": safetensors(safe), "pytorch_model.bin": checkpoint(pickled)})
+    assert finding.severity is Severity.HIGH
+
+
+def test_the_head_that_is_told_is_the_one_that_is_not_tied() -> None:
+    both = BASE | HEAD
+    (finding,) = judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(both)})
+    assert "No other weight of its file takes the place of lm_head.weight" in finding.message
+
+
+def test_a_storage_that_lies_elsewhere_is_not_read() -> None:
+    cut = checkpoint(BASE)
+    broken = cut[:40].replace(b"archive", b"brchive") + cut[40:]
+    judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": broken})
