@@ -20,10 +20,12 @@ from modelscan_plus.formats import hidden, kinds, registry
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts, unexplained
 from modelscan_plus.formats.interface import HEAD, TAIL, Format, Parsed, Region, View
 from modelscan_plus.formats.manifests.lfs import read_pointer
+from modelscan_plus.formats.native import NATIVE, read_native
 from modelscan_plus.formats.summaries import MAX_SUMMARIES, RawNumbers, Stated
 from modelscan_plus.formats.tensors.numbers import number_type
 from modelscan_plus.rules import registry as rules_registry
 from modelscan_plus.rules.interface import JUDGES, Context
+from modelscan_plus.rules.native import explained
 from modelscan_plus.trust.hashing import hash_source
 
 assert rules_registry.FAMILIES is not None  # importing the registry is what registers the judges
@@ -160,7 +162,8 @@ class Inspector:
         if not claiming:
             if not artifact.payload:
                 self._search(artifact, 0, source.size, text=kind is not None and kind.name == "text")
-            self._not_analysed(artifact, kind)
+            if not self._native(artifact, kind):
+                self._not_analysed(artifact, kind)
             return names
         self._account(artifact, parts.regions)
         return tuple(parts.variants.get(known.name, known.name) for known in claiming)
@@ -270,6 +273,17 @@ class Inspector:
         except OSError as error:
             self._gap(artifact, "read-error", f"reading failed: {error.strerror or error}")
             return None
+
+    def _native(self, artifact: Artifact, kind: kinds.Kind | None) -> bool:
+        """Look at machine code; True where it is known why it is no gap."""
+        if kind is None or kind.name not in NATIVE:
+            return False
+        facts = read_native(artifact.source, kind.name)
+        self._judge(artifact, facts)
+        reason = explained(facts, artifact.members)
+        if reason is not None:
+            self.skipped[self._placed(artifact, reason)] = None
+        return reason is not None
 
     def _not_analysed(self, artifact: Artifact, kind: kinds.Kind | None) -> None:
         if artifact.payload or artifact.source.size == 0:

@@ -1,8 +1,10 @@
 """What a file is called, what it is, and bytes of it that no reader of its format looks at."""
 
+import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import BytesEvidence, ComparisonEvidence, Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.identity import IdentityFacts, UnaccountedFacts
@@ -78,6 +80,12 @@ _HARMLESS = frozenset(
 """Endings that stand for content which runs nothing, or not in the way that the bytes do."""
 _PROGRAMS = frozenset({"elf", "pe", "mach-o", "webassembly", "python-bytecode", "python-bytecode-by-hash"})
 _NATIVE = frozenset({"elf", "pe", "mach-o"})
+_WEIGHTS = lazy(
+    r"\.(?:pt|pth|ckpt|pkl|pickle|joblib|dill|np[yz]|keras|msgpack|pdparams|nemo|mlmodel|skops|model)$|^(?:[\w.-]*pytorch_model|adapter_model|"
+    r"(?:tf_|flax_)?model|diffusion_\w*model|training_args|optimizer|scheduler|rng_state\w*|openvino_\w+|consolidated)[\w.-]*\.bin$",
+    re.I,
+)
+"""Names of weights. A .bin of another name can be anything, also the firmware of a board."""
 _BY_DESIGN = ({"tflite", "zip"},)
 """Formats that stand in one file on purpose: labels behind a model of TFLite. What is in the zip is judged there."""
 _SMALL = 64
@@ -89,7 +97,8 @@ def misleading_name(facts: IdentityFacts, context: Context) -> Iterator[Finding]
     """Only the dangerous direction: a pickle called .pt or weights called .bin mislead nobody."""
     ending = kinds.extension(facts.name)
     content = [*facts.executable, *([facts.kind] if facts.kind in _PROGRAMS else [])]
-    if ending not in _HARMLESS or not content or set(facts.expected) & {*facts.claimed, facts.kind}:
+    native = facts.kind in _NATIVE and _WEIGHTS.search(facts.name.replace("\\", "/").rpartition("/")[2])
+    if not native and (ending not in _HARMLESS or not content or set(facts.expected) & {*facts.claimed, facts.kind}):
         return
     yield context.finding(
         MISLEADING_NAME,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from modelscan_plus.core.finding import BytesEvidence, ComparisonEvidence, Finding, Severity, TextEvidence
 from modelscan_plus.core.text import human_bytes, shorten, visible
+from modelscan_plus.formats.native import NATIVE
 from modelscan_plus.formats.tensors.facts import HiddenBytes, NpyFacts, Problem, SafetensorsFacts, TensorPayload
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -257,6 +258,7 @@ def tensor_payload(facts: TensorPayload, context: Context) -> Iterator[Finding]:
         subject=f"{facts.tensor}\0{facts.kind}",
         offset=facts.start,
         length=facts.length,
+        severity=Severity.HIGH if facts.kind in NATIVE else None,
     )
 
 
