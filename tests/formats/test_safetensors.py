@@ -161,7 +161,7 @@ def test_every_file_laid_out_by_the_rules_is_silent(tensors: list[tuple[str, int
 def test_any_header_bytes_become_facts(header: bytes) -> None:
     built = safetensors(b"{" + header)
     result = inspect(built, "model.safetensors")
-    assert result.formats == ("safetensors",)
+    assert "safetensors" in result.formats  # bytes in it can make another format too
     assert refused(built) == library_refuses(built)
 
 
