@@ -20,6 +20,7 @@ _TABLE = tomllib.loads((importlib.resources.files("modelscan_plus.rules") / "dat
 """Read on import: behind the sandbox no file can be opened."""
 _VENDORS: list[dict[str, list[str]]] = _TABLE["vendor"]
 _TENANTS: list[str] = _TABLE["tenants"]["hosts"]
+_SIGN_IN: list[str] = _TABLE["sign_in"]["hosts"]
 _LIBRARIES = ("boto3.", "telegram.", "slack_sdk.", "huggingface_hub.")
 """Clients of one service, which know where they connect to."""
 _GENERAL = frozenset(
@@ -59,6 +60,15 @@ def goes_elsewhere(key: str, address: str) -> bool:
     if not host or _LOCAL.match(host) or (services and _below(host, *services)):
         return False
     return bool(services) or prose.odd_host(host) is not None
+
+
+def of_service(host: str) -> bool:
+    """True for a host of any service that people have keys and passwords of, and for the machine itself."""
+    return (
+        bool(_LOCAL.match(host))
+        or any(_below(host, *vendor["hosts"]) for vendor in _VENDORS)
+        or _below(host, *_SIGN_IN)
+    )
 
 
 def at_home(effect: Effect) -> bool:

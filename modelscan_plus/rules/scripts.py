@@ -14,7 +14,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.remarks import POSES
 from modelscan_plus.formats.text.shell import told
-from modelscan_plus.rules.credentials import goes_elsewhere
+from modelscan_plus.rules.credentials import goes_elsewhere, of_service
 from modelscan_plus.rules.hosts import institution, listed
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
@@ -317,6 +317,8 @@ _GRADERS: dict[str, Grader] = {
     "script": _fixed(RUNS_IN_VIEWER),
     "evaluable": lambda remark, role: (CALLS, Severity.INFO),  # telling where code of the repository evaluates files
     "active": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),
+    "visitor": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),
+    "frame": lambda remark, role: (RUNS_IN_VIEWER, Severity.HIGH),
     "native": lambda remark, role: (NATIVE, Severity.HIGH if "command" in remark.what else Severity.MEDIUM),
     "key": lambda remark, role: (COMMAND, Severity.HIGH),
     "site-import": _fixed(SITE_PATH),
@@ -346,6 +348,10 @@ def tells(remark: Remark) -> bool:
     """False for a call of a function that only builds something, and for a key that is shown to its own service."""
     if remark.kind == "calls":
         return acts(remark.host)
+    if remark.kind == "visitor":
+        return not of_service(remark.host)
+    if remark.kind == "frame":
+        return not listed("frames", remark.host) and not of_service(remark.host)
     return remark.kind != "key" or goes_elsewhere(remark.what.split()[1], remark.host)
 
 

@@ -99,8 +99,6 @@ def _by_form(text: str) -> Iterator[Remark]:
         yield _remark("runs text that it decodes, unseen", text, found)
     if found := _FETCHED.search(text):
         yield _remark("runs what it fetches from the network", text, found)
-    if found := _KEYS.search(text):
-        yield _remark("sends away each key that is pressed", text, found)
     if (found := _SHELL.search(text)) and _SOCKET.search(text) and ".pipe(" in text:
         yield _remark("opens a shell to another machine", text, found)
 
@@ -113,9 +111,6 @@ _WHAT = {
 _KEY = lazy(
     r"\bprocess\.env\s*(?:\.\s*|\[\s*[\"'`])(?P<name>\w*(?:TOKEN|SECRET|PASSW|API_?KEY|ACCESS_KEY|PRIVATE_KEY)\w*)",
     re.I,
-)
-_KEYS = lazy(
-    r"addEventListener\s*\(\s*[\"'`](?:keydown|keyup|keypress|input)[\"'`][\s\S]{0,400}?(?:fetch|sendBeacon)\s*\(\s*[\"'`]https?://"
 )
 
 

@@ -38,6 +38,7 @@ _BUFFER = lazy(
 )
 _CODES = lazy(r"\bString\.fromCharCode\s*\(\s*(?P<codes>\d{1,5}(?:\s*,\s*\d{1,5}){0,2000})\s*\)")
 _TEXTS = lazy(_TEXT)
+_INDIRECT = lazy(r"\(\s*0\s*,\s*(?:window\.|globalThis\.)?(eval|Function)\s*\)")
 _PLAIN = lazy(r"[\w./:@-]{1,80}")
 _MODULE = lazy(
     r"(?:\b(?:const|let|var)\s+|,\s*)(?P<name>[\w$]+|\{[^{}]{1,400}\})\s*=\s*(?:await\s+)?(?:require|import)\s*\(\s*[\"'`](?:node:)?(?P<module>[\w/]+)[\"'`]\s*\)"
@@ -105,7 +106,7 @@ def folded(text: str) -> str:
     """The source with its constant texts written out; lines stay lines."""
     if len(text) > LARGEST:
         return text
-    text = _unescaped(text)
+    text = _INDIRECT.sub(r"\1", _unescaped(text))
     for _ in range(6):
         made = _once(text)
         if made == text:
@@ -214,7 +215,7 @@ def followed(text: str) -> Iterator[Found]:
         tags = held.tags(argument, start)
         yield from (Found(f"runs {tag}", start) for tag in ("fetched", "decoded") if tag in tags)
     for found in itertools.islice(_SENDS.finditer(text), _MOST):
-        argument = _arguments(text, found.end())
+        argument = arguments(text, found.end())
         tags = held.tags(argument, found.start())
         host = _host(text, argument, found.start())
         yield from (Found(f"sends {tag}", found.start(), host) for tag in ("secret", "kept", "key") if tag in tags)
@@ -223,12 +224,12 @@ def followed(text: str) -> Iterator[Found]:
 def _run(text: str) -> Iterator[tuple[int, str]]:
     """Where text is run as code or as a command, with what stands in the parentheses."""
     for found in itertools.islice(_RUNS.finditer(text), _MOST):
-        argument = _arguments(text, found.end())
+        argument = arguments(text, found.end())
         if not found["call"].startswith(("setTimeout", "setInterval")) or _DECODED.match(argument.lstrip()):
             yield found.start(), argument
     names = "|".join(re.escape(name) for name in sorted(starters(text)))
     for found in itertools.islice(re.finditer(rf"(?<![\w$.])(?:{names})\s*\(", text), _MOST):
-        yield found.start(), _arguments(text, found.end())
+        yield found.start(), arguments(text, found.end())
 
 
 class _Held:
@@ -264,7 +265,7 @@ class _Held:
         return found
 
 
-def _arguments(text: str, start: int) -> str:
+def arguments(text: str, start: int) -> str:
     """What stands between a parenthesis and the one that closes it, as far as 4,000 characters."""
     depth = 1
     for at in range(start, min(len(text), start + 4_000)):

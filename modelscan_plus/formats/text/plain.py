@@ -1,5 +1,6 @@
 """Texts that no other format claims: model cards, scripts, requirements, settings, word lists, licences."""
 
+import html
 import itertools
 import re
 import textwrap
@@ -16,7 +17,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
-from modelscan_plus.formats.text import prose, roles
+from modelscan_plus.formats.text import pages, prose, roles
 from modelscan_plus.formats.text.agents import agent_remarks
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
@@ -52,6 +53,12 @@ _PRIVILEGE = lazy(
     re.I | re.M,
 )
 _ROOT_MOUNT = lazy(r"^\s*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
+_WHOLE_DISK = lazy(
+    r"\blocation\s[^{}\n]{0,200}\{[^{}]{0,400}?\b(?:root|alias)\s+/\s*;|\bhttp\.server\b[^\n|;&]{0,100}\s(?:-d|--directory)[= ]\s*[\"']?/[\"']?(?:\s|$|[\"',\]])"
+    r"|^\s*Alias\s+\S+\s+[\"']?/[\"']?\s*$|\broot\s+(?:\*\s+)?/\s*\n[^}]{0,200}\bfile_server\s+browse|\bfilebrowser\b[^\n]{0,200}(?:--noauth[^\n]{0,200}-r\s+/(?:\s|$)|-r\s+/\s[^\n]{0,200}--noauth)",
+    re.M | re.I,
+)
+"""A server that is told to serve the root of the file system."""
 _SHORTCUT = lazy(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
 _WINDOWS = lazy(
     r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
@@ -72,6 +79,17 @@ _HERE = lazy(
 _BLOCK = lazy(
     r"^[ \t>]{0,8}```[ \t]*(?:python|py|python3)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```", re.M | re.I
 )
+_SCRIPT_BLOCK = lazy(
+    r"^[ \t>]{0,8}```[ \t]*(?:js|javascript|html|jsx|tsx|ts|typescript)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```",
+    re.M | re.I,
+)
+_PYTHON_OF_PAGE = lazy(
+    r"<(?P<tag>gradio-file|gradio-lite|py-script|py-repl|script(?=[^<>]{0,200}\btype\s*=\s*[\"']?(?:py|mpy|text/python|text/x-python)\b))[^<>]{0,400}>"
+    r"(?P<code>[\s\S]{1,100000}?)</(?P=tag)>"
+    r"|(?:\.py[\"'`]\s*:\s*|\brunPython(?:Async)?\s*\(\s*)`(?P<text>[^`]{20,100000})`",
+    re.I,
+)
+"""Python that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
 _MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
 _FORMULA = lazy(
     r"(?:^|[,;\t\"'])[=+@-](?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)\||=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"']",
@@ -91,6 +109,7 @@ _ASKED = lazy(
     r"\bexec\.Command(?:Context)?\([^)\n]{0,80},\s*r\.(?:URL|Form|Header|PostForm|Body)"
 )
 """A server in JavaScript or Go that runs what it is asked to."""
+_OF_PAGES = (".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".mts", ".cts", ".vue", ".svelte", ".astro", ".css", ".scss")
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
 _MODELFILE = lazy(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
@@ -155,6 +174,8 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
             if _MAY_ACT.search(code) and not isinstance(parse(code), str):
                 code = "if __name__ == '__main__':\n" + textwrap.indent(code, "    ")  # nobody runs it unasked
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
+    if role == "markup" or artifact.name.lower().endswith(_OF_PAGES):
+        yield from _of_browser(artifact, text)
     if role == "settings":
         yield from members("step", steps(text), artifact)
         for number, found in enumerate(itertools.islice(_YAML_TEMPLATE.finditer(text), 20)):
@@ -168,6 +189,14 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
         code = textwrap.dedent(found["code"])
         if code.strip():
             yield artifact.member(f"here-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
+
+
+def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
+    """Python that a page has run where it is shown."""
+    for number, found in enumerate(itertools.islice(_PYTHON_OF_PAGE.finditer(text), 50), 1):
+        code = textwrap.dedent(html.unescape(found["code"]) if found["code"] else found["text"])
+        if not isinstance(parse(code), str):
+            yield artifact.member(f"page-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
@@ -203,9 +232,13 @@ def _of_page(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if role == "markdown":
         yield from handler_remarks(text)
+        for found in itertools.islice(_SCRIPT_BLOCK.finditer(text), 50):
+            first = text.count("\n", 0, found.start("code"))
+            yield from pages.shifted([*javascript_remarks(found["code"]), *pages.visitor_remarks(found["code"])], first)
     else:
         yield from output_remarks(text) if name.lower().endswith(".svg") else markup_remarks(text)
         yield from javascript_remarks(text)
+        yield from pages.visitor_remarks(text)
 
 
 def _of_script(role: str, text: str) -> Iterator[Remark]:
@@ -221,6 +254,7 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
     yield from hidden_remarks(text)
     yield from _calls(role, text)
     yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
+    yield from _first("command", "shows whoever asks the whole disk", _WHOLE_DISK, text)
     yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
 
 
@@ -228,8 +262,9 @@ def _of_source(text: str, name: str) -> Iterator[Remark]:
     yield from (remark for remark in hidden_remarks(text) if remark.host)
     yield from (remark for remark in script_remarks(text) if remark.kind == "command")
     yield from _first("command", "runs what a request says", _ASKED, text)
-    if name.lower().endswith((".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".vue")):
+    if name.lower().endswith(_OF_PAGES):
         yield from javascript_remarks(text)
+        yield from pages.visitor_remarks(text)
     if name.lower().endswith(_NATIVE):
         yield from native_remarks(text)
 

@@ -22,6 +22,7 @@ _ENDINGS = {
     ".yaml": "settings",
     ".yml": "settings", ".toml": "settings", ".cfg": "settings", ".ini": "settings", ".conf": "settings",
     ".tsx": "source", ".jsx": "source", ".cjs": "source", ".vue": "source", ".css": "source", ".scss": "source",
+    ".svelte": "source", ".astro": "source", ".mts": "source", ".cts": "source",
     ".pyx": "source", ".pxd": "source", ".js": "source", ".mjs": "source", ".ts": "source", ".c": "source",
     ".cc": "source", ".cpp": "source",
     ".cu": "source", ".cuh": "source", ".h": "source", ".hpp": "source", ".java": "source", ".go": "source",

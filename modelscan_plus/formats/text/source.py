@@ -17,6 +17,7 @@ from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
+from modelscan_plus.formats.text.pages import texts_of_python, visitor_remarks
 from modelscan_plus.formats.text.python.analyse import LARGEST, Source, parse
 from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import PythonFacts
@@ -87,7 +88,8 @@ class PythonFormat(Format):
         whole_file = name.endswith((".py", ".pyw")) and len(artifact.members) < _DEEP
         summary = _summary(source, zlib.compress(data, 6) if whole_file else b"")
         facts = PythonFacts(source.effects, source.disguises, source.omitted)
-        yield Parsed((facts,), whole, gaps=gaps, summaries=(summary,))
+        pages = tuple(texts_of_python(tree))[:100]
+        yield Parsed((facts, *((TextFacts("source", pages),) if pages else ())), whole, gaps=gaps, summaries=(summary,))
 
 
 def _unfinished(parts: Sequence[str]) -> CoverageReason:
@@ -176,6 +178,8 @@ class NotebookFormat(Format):
         if not isinstance(tree, str) and len(whole_source) <= LARGEST:
             source, _ = analysed(tree, whole_source, budget)
             yield Parsed((PythonFacts(source.effects, source.disguises, source.omitted),))
+            if pages := tuple(texts_of_python(tree))[:100]:
+                yield Parsed((TextFacts("notebook", pages),))
 
 
 def _naming_keys(shell: str, keys: dict[str, str]) -> str:
@@ -198,13 +202,13 @@ _SHOWN = lazy(
 def _page(text: str) -> list[Remark]:
     """What a cell runs in the program that shows it."""
     if text.startswith(("%%javascript", "%%js")):
-        return list(javascript_remarks(text))
+        return [*javascript_remarks(text), *visitor_remarks(text)]
     if found := _OTHER.match(text):
         return list(foreign_remarks(f"cell.{_OTHERS[found[1].lower()]}", text[found.end() :]))
     if shown := _SHOWN.search(text):
         script = next(filter(None, (shown["long"], shown["single"], shown["double"])), "")
         return [each for each in output_remarks(f"<script>{script}</script>{script}") if each.kind == "active"]
-    return list(output_remarks(text)) if text.startswith("%%html") else []
+    return [*output_remarks(text), *visitor_remarks(text)] if text.startswith(("%%html", "%%HTML", "%%svg")) else []
 
 
 def _joined(source: object) -> str:
@@ -232,7 +236,7 @@ def _output(output: object, number: int) -> list[Remark]:
         return []
     html = _joined(data.get("text/html")) + _joined(data.get("image/svg+xml"))
     script = _joined(data.get("application/javascript"))
-    found = list(output_remarks(html, number))
+    found = [*output_remarks(html, number), *visitor_remarks(html)]
     if script:
         found += [each for each in output_remarks(f"<script>{script}</script>", number) if each.kind == "active"]
         found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))

@@ -1,0 +1,171 @@
+"""What the names of a page or script hold, and where it sends them: a light reading, by the order of the text.
+
+Fields that ask for something secret are known by their markup, their values by the ways in which scripts read them.
+Sources: the HTML standard, ECMA-262, the Fetch standard, the documentation of React, Vue and Svelte.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.javascript_flow import arguments
+
+FIELD = lazy(
+    r"<(?:input|textarea)\b(?P<rest>(?:[^<>\"'{}]++|\"[^\"]{0,400}\"|'[^']{0,400}'|\{[^{}]{0,400}\}|=>){0,60})", re.I
+)
+ASKS_PASSWORD = lazy(r"\btype\s*=\s*\{?[\"'`]?password\b", re.I)
+ASKS_KEY = lazy(
+    r"(?:placeholder|aria-label|title)\s*=\s*\{?[\"'`][^\"'`]{0,80}?(?:\bhf_|\bsk-|api[ _-]?key|access token|\btoken\b|private key|(?:seed|recovery) phrase|\bpassword\b)",
+    re.I,
+)
+_NAMED = lazy(
+    r"\b(?:id|name|v-model(?:\.\w+)?|bind:value|ref|value)\s*=\s*(?:\{|[\"'`]?\{?)\s*(?P<name>[A-Za-z_$][\w$.-]{0,60})",
+    re.I,
+)
+PHRASE = lazy(
+    r"\b(?:(?:secret\s+)?(?:recovery|seed|backup|mnemonic)\s+(?:phrase|words)|(?:12|24)[\s-](?:or[\s-]24[\s-])?words?\s+\w*\s*phrase|private\s+key\s+of\s+your\s+wallet)",
+    re.I,
+)
+_SENDERS = (
+    r"(?:window\.|self\.|globalThis\.)?fetch|axios(?:\.\w+)?|navigator\.sendBeacon|sendBeacon|(?:\$|jQuery)\.(?:post|ajax|get|getJSON)|ky(?:\.\w+)?|"
+    r"superagent\.\w+|[\w$]{1,30}\.(?:send|emit|postMessage)"
+)
+_KEPT_FETCH = lazy(
+    r"(?:const|let|var)\s+(?P<name>[A-Za-z_$][\w$]{0,40})\s*=\s*(?:window\.|self\.|globalThis\.)?fetch\b(?!\s*\()"
+)
+"""The function that sends, kept under another name."""
+_SENDS = lazy(rf"(?<![\w$.])(?P<call>{_SENDERS})\s*\(")
+_LOADS = lazy(
+    r"(?:new\s+Image\s*\([^)]{0,20}\)|createElement\s*\(\s*[\"'`]img[\"'`]\s*\)|[\w$]{1,30})\.src\s*=\s*(?P<value>[^;\n]{8,600})"
+)
+_OPEN = lazy(r"\.open\s*\(\s*[\"'`](?:POST|GET|PUT)[\"'`]\s*,\s*(?P<url>[\"'`][^\"'`\n]{3,400})", re.I)
+_SOCKET = lazy(r"new\s+WebSocket\s*\(\s*(?P<url>[\"'`][^\"'`\n]{3,400})", re.I)
+_FOREIGN = lazy(
+    r"\s*[\"'`]\s*(?P<scheme>https?:|wss?:)?//(?P<host>[^\s/\"'`?#$)]{3,200})(?P<rest>[^\"'`\s]{0,300})", re.I
+)
+_URL_KEY = lazy(r"\burl\s*:\s*(?P<url>[\"'`](?:https?:)?//[^\"'`\n]{3,400})", re.I)
+_ASSIGNED = lazy(
+    r"(?<![\w$.])(?:(?:const|let|var)?\s*(?P<name>[A-Za-z_$][\w$]{0,60}|\{[^{}=]{1,200}\})\s*\+?=(?![=>])|(?P<list>[A-Za-z_$][\w$]{0,60})\.push\s*\()"
+    r"(?=\s*(?P<value>[^;\n]{1,1500}))"
+)
+_NEAR = 8_000
+MOST = 2_000
+_LOCAL_ASKED = lazy(
+    r"(?:fetch|axios\.get|open)\s*\(\s*(?:[\"'`]GET[\"'`]\s*,\s*)?[\"'`]https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|192\.168\.)[^\"'`]{0,200}"
+)
+_SECRETS_ASKED = lazy(
+    r"(?:fetch|fetchApi|\$\.(?:get|post))\s*\(\s*[\"'`](?:/api/secrets/\w+|/api/settings/get|/api/users/\w+|/api/v1/auths?/?|/api/kernels|/api/contents|/api/terminals)\b"
+)
+_KEPT_WHOLE = lazy(
+    r"\b(?:local|session)Storage\s*\[\s*[\w$]+\s*\]|\.\.\.\s*(?:local|session)Storage|Object\.(?:entries|assign|fromEntries)\s*\([^()]{0,40}(?:local|session)Storage|"
+    r"JSON\.stringify\s*\(\s*(?:window\.)?(?:local|session)Storage\s*[,)]|(?:local|session)Storage\.key\s*\(|"
+    r"(?:local|session)Storage\.(?:getItem\(\s*[\"'`])?\w{0,30}(?:token|secret|passw|auth|api_?key)|"
+    r"\b(?:chrome|browser)\.(?:cookies\.getAll|history\.search|tabs\.captureVisibleTab|bookmarks\.getTree|identity\.getAuthToken)|document\.cookie",
+    re.I,
+)
+_ANSWERED = lazy(r"(?:[=(?:]|\breturn|\bawait\s+\(?\s*await)\s*\(?\s*(?:await\s+)?\(?\s*$|=>\s*(?:await\s+)?$")
+_THEN = lazy(
+    r"\s*\)?\s*(?:\.catch\([^()]{0,40}\))?\s*\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{?\s*[A-Za-z_$]"
+)
+REQUEST_OF_SERVER = lazy(
+    r"\bawait\s+(?:req|request|ctx\.req|c\.req)\.(?:json|text|formData)\s*\(|(?<![\w$.])(?:req|request|ctx\.request|event)\.(?:body|query|params|headers)\b|\bctx\.query\b|\bgetQuery\s*\(|\breadBody\s*\("
+)
+
+
+def secret_fields(text: str) -> set[str]:
+    """Names and ids of the fields by which a page asks for something secret, and of the variables that are tied to them."""
+    found: set[str] = set()
+    phrase = PHRASE.search(text) is not None
+    for field in itertools.islice(FIELD.finditer(text), 300):
+        rest = field["rest"]
+        if phrase or ASKS_PASSWORD.search(rest) or ASKS_KEY.search(rest):
+            found |= {each["name"].rpartition(".")[2] for each in _NAMED.finditer(rest)}
+    return found - {
+        "value",
+        "target",
+        "event",
+        "e",
+        "type",
+        "text",
+        "password" if not ASKS_PASSWORD.search(text) else "",
+    }
+
+
+class Values:
+    """What names hold, by the places at which they are assigned."""
+
+    def __init__(self, text: str, fields: set[str]) -> None:
+        self._names: dict[str, list[tuple[int, set[str]]]] = {}
+        fields = {re.escape(each) for each in fields if each}
+        any_of = "|".join(sorted(fields))
+        reads = [r"new\s+FormData\s*\("] if fields else []
+        if fields:
+            reads.append(
+                rf"(?:getElementById\(\s*|getElementsByName\(\s*|querySelector\(\s*|\$\(\s*)[\"'`][^\"'`]{{0,30}}?(?:{any_of})[\"'`\]]{{1,3}}\s*\)(?:\[0\])?\.(?:value|val\(\))"
+            )
+            reads.append(rf"(?<![\w$\"'`/-])(?:[\w$]+\.){{0,4}}(?:{any_of})(?:\.value\b|\.current\.value\b)")
+            reads.append(
+                rf"(?<![\w$.\"'`/-])(?:(?:this|form|state|data|values|formData|credentials|user|self)\.)?(?:{any_of})(?![\w$\"'`(:.=-])"
+            )
+        reads.append(
+            r"[\"'`#]\w{0,20}(?:passw|passwd|pwd|seed_?phrase|mnemonic|recovery)\w{0,20}[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))"
+        )
+        self._read = re.compile("|".join(reads), re.I)
+        for found in itertools.islice(_ASSIGNED.finditer(text), MOST):
+            if tags := self.tags(found["value"], found.start()):
+                for name in re.findall(r"[A-Za-z_$][\w$]*", found["name"] or found["list"]):
+                    self._names.setdefault(name, []).append((found.start(), tags))
+
+    def tags(self, value: str, at: int) -> set[str]:
+        """Where what stands in the expression comes from: "secret", "typed", "kept", "local", "asked"."""
+        found = {"secret"} if self._read.search(value) else set[str]()
+        for tag, pattern in (
+            ("kept", _KEPT_WHOLE),
+            ("local", _LOCAL_ASKED),
+            ("local", _SECRETS_ASKED),
+            ("asked", REQUEST_OF_SERVER),
+        ):
+            if pattern.search(value):
+                found.add(tag)
+        for word in itertools.islice(re.finditer(r"(?<![\w$.])[A-Za-z_$][\w$]*", value), 200):
+            for place, tags in self._names.get(word.group(), ()):
+                if 0 <= at - place <= _NEAR:
+                    found |= tags
+        return found
+
+
+def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
+    """Requests to other hosts: where, the host, what goes along, and whether the answer is read."""
+    others = "|".join(sorted({re.escape(found["name"]) for found in itertools.islice(_KEPT_FETCH.finditer(text), 20)}))
+    also = (
+        re.finditer(rf"(?<![\w$.])(?P<call>{others})(?:\.(?:call|apply)\s*\(\s*\w+\s*,|\s*\()", text)
+        if others
+        else iter(())
+    )
+    for found in itertools.islice(itertools.chain(_SENDS.finditer(text), also), MOST):
+        argument = arguments(text, found.end())
+        place = _FOREIGN.match(argument) or ((key := _URL_KEY.search(argument)) and _FOREIGN.match(key["url"]))
+        if not place and found["call"].endswith((".send", ".emit")):
+            before = [*_OPEN.finditer(text, max(0, found.start() - 1500), found.start())]
+            before = before or [*_SOCKET.finditer(text, max(0, found.start() - 4000), found.start())]
+            place = _FOREIGN.match(before[-1]["url"]) if before else None
+        if place and not _LOCAL_HOST.match(place["host"]):
+            statement = re.split(r"[;\n{}]", text[max(0, found.start() - 200) : found.start()])[-1]
+            end = found.end() + len(argument)
+            read = _ANSWERED.search(statement) is not None or _THEN.match(text[end : end + 120]) is not None
+            yield found, place["host"].lower().partition(":")[0], argument, read
+    for found in itertools.islice(_LOADS.finditer(text), 500):
+        place = _FOREIGN.match(found["value"])
+        if place and not _LOCAL_HOST.match(place["host"]):
+            yield found, place["host"].lower().partition(":")[0], found["value"], False
+
+
+_LOCAL_HOST = lazy(r"(?:localhost|127\.|0\.0\.0\.0|\[::1?\]|10\.\d|192\.168\.)")
+
+
+def remark(kind: str, what: str, text: str, found: "re.Match[str]", host: str = "") -> Remark:
+    shown = shorten(visible(" ".join(text[found.start() : max(found.end(), found.start() + 80) + 60].split())), 160)
+    return Remark(kind, what, shown, text.count("\n", 0, found.start()) + 1, host)
