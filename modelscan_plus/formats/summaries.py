@@ -82,6 +82,12 @@ class FollowedSummary(msgspec.Struct, frozen=True, tag="followed"):
     """What was not followed to its end."""
 
 
+class PickleImports(msgspec.Struct, frozen=True, tag="pickle-imports"):
+    """Modules that unpickling imports, without those of the standard library; at most 200."""
+
+    modules: tuple[str, ...]
+
+
 class TensorPlace(msgspec.Struct, frozen=True, array_like=True):
     """Where the numbers of a tensor stand, one after another in the order of the shape."""
 
@@ -216,6 +222,7 @@ Summary = (
     | PythonSummary
     | FollowedSummary
     | TensorNames
+    | PickleImports
     | Storages
     | TemplateSummary
     | TextSummary

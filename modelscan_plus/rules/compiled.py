@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.summaries import PythonSummary, TextSummary
+from modelscan_plus.formats.summaries import PickleImports, PythonSummary, TextSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.reach import OF_KERNELS, config_references, import_places, next_files, reached_code
@@ -60,10 +60,10 @@ def loads_compiled(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 told.add(path)
                 yield _finding(context, file.path, path, f"{key} names {value}", None)
     for path, file in tree.files.items():
-        for started, place in _started(file, compiled):
-            if started not in told:
-                told.add(started)
-                yield _finding(context, path, started, "the script starts it", place)
+        for found, how, line in (*_by_pickle(file, modules), *_started(file, compiled)):
+            if found not in told:
+                told.add(found)
+                yield _finding(context, path, found, how, line)
     for path, way in _programs(tree).items():
         file = tree.files[path]
         for found, how, line in _loaded(file, modules, compiled):
@@ -72,13 +72,25 @@ def loads_compiled(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 yield _finding(context, path, found, how, line, way)
 
 
-def _started(file: TreeFile, compiled: dict[str, TreeFile]) -> Iterator[tuple[str, int]]:
+def _by_pickle(file: TreeFile, modules: dict[str, str]) -> Iterator[tuple[str, str, int | None]]:
+    """Compiled modules that a pickle has imported, from the top of the repository or from its own folder."""
+    for stated in file.summaries:
+        names = stated.summary.modules if isinstance(stated.summary, PickleImports) else ()
+        for name in names:
+            for folder in dict.fromkeys(("", file.folder)):
+                parts = name.split(".")
+                for length in range(1, len(parts) + 1):
+                    place = "/".join((*filter(None, (folder,)), *parts[:length]))
+                    yield from _module_at(file, place, modules, name, "unpickling imports")
+
+
+def _started(file: TreeFile, compiled: dict[str, TreeFile]) -> Iterator[tuple[str, str, int | None]]:
     """Compiled files that a script starts by their path, each with the line."""
     names = {name: line for summary in file.top(TextSummary) for name, line in summary.starts}
     for path, each in compiled.items():
         for name in (each.name, each.name.removesuffix(".exe")):
             if name in names:
-                yield path, names[name]
+                yield path, "the script starts it", names[name]
 
 
 def _finding(context: TreeContext, path: str, loaded: str, how: str, line: int | None, way: str = "") -> Finding:
@@ -144,11 +156,11 @@ def _loaded(
 
 
 def _module_at(
-    file: TreeFile, place: str, modules: dict[str, str], module: str
+    file: TreeFile, place: str, modules: dict[str, str], module: str, how: str = "import"
 ) -> Iterator[tuple[str, str, int | None]]:
     for at in (place, f"{place}/__init__"):
         if at in modules:
-            yield modules[at], f"import {module}", None
+            yield modules[at], f"{how} {module}", None
 
 
 def _by_argument(file: TreeFile, effect: Effect, compiled: dict[str, TreeFile]) -> Iterator[str]:

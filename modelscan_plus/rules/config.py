@@ -185,7 +185,7 @@ _KERNELS = frozenset(("kernels-community",))
 """Whose kernels transformers itself loads."""
 _BUILTINS = frozenset("eval exec compile __import__ open input getattr setattr breakpoint".split())
 _KERAS = lazy(
-    r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|model_from_json)$"
+    r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|TFSMLayer|model_from_json)$"
 )
 """What Keras itself offers to load or fetch more (CVE-2025-8747, CVE-2025-49655)."""
 _HUB_ID = lazy(r"[\w.-]+/[\w.-]+")

@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from modelscan_plus.core.finding import Severity
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.pickle import render
 from modelscan_plus.formats.pickle.facts import Effect, PickleFacts
@@ -15,6 +16,7 @@ from modelscan_plus.rules.allowlist import Permit, is_listed_library
 from modelscan_plus.rules.callables import Known, Standing, known, spoken
 from modelscan_plus.rules.dtypes import is_dtype, judge_dtype
 from modelscan_plus.rules.guards import judge_arguments, judge_cost
+from modelscan_plus.rules.pickle_functions import only_computes
 from modelscan_plus.rules.pickle_states import (
     IMITATIONS,
     OVERRIDABLE,
@@ -26,6 +28,14 @@ from modelscan_plus.rules.pickle_states import (
     state_of,
 )
 
+_CLASS = lazy(r"(?:[A-Z][A-Za-z0-9]*\.)?[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
+_ACTS = lazy(
+    r"Popen|Process|Shell|Command|Exec|Run|Thread|Client|Server|Connection|Session|Socket|Channel|Api|Loader|Reader|Writer|"
+    r"Open|File|Path|Repo|Driver|Browser|Console|Interpreter|Engine|Import|Download|Script|Library|Module|Dll|Daemon|Job|Task"
+    r"Runner|Pool|Worker|Database|Store|Cache|Dataset|Model|Pipeline|Tokenizer|Processor"
+)
+"""Parts of names of classes that act when they are made, whatever little they are given."""
+_WORD = lazy(r"[A-Za-z][A-Za-z_]{0,39}")
 _KEPT = 5
 """Judgements kept per concern and subject; the rest is counted."""
 _CALLS = frozenset({"REDUCE", "OBJ", "INST"})
@@ -68,6 +78,10 @@ class Judgement(msgspec.Struct, frozen=True):
 def judge_effects(facts: PickleFacts) -> list[Judgement]:
     """Every concern about the pickle, in the order of its effects; repeats of one subject are folded."""
     judge = _Judge()
+    if only_computes(facts.effects):
+        message = "makes a function of bytecode that uses no names: it computes with what it is given"
+        subject = "cloudpickle.cloudpickle:_make_function"
+        return [Judgement(Concern.UNVETTED_CLASS, facts.effects[0], subject, message)]
     for effect in facts.effects:
         if isinstance(effect, Call):
             judge.call(effect)
@@ -266,6 +280,9 @@ class _Judge:
         elif is_listed_library(function.module):
             message = f"calls {text} of {package}, which is not known to be harmless"
             self._add(Concern.LIBRARY_CALL, call, subject, message)
+        elif _is_member(function, call):
+            message = f"rebuilds {text}, as members of an enumeration are"
+            self._add(Concern.UNVETTED_CLASS, call, subject, message)
         else:
             self._add(Concern.FOREIGN_CALL, call, subject, f"calls {text}: runs code from package {package}")
 
@@ -351,6 +368,19 @@ def _type_by_name(call: Call) -> str | None:
     if not isinstance(function, Global) or function.name != "_load_type" or not arguments:
         return None
     return text_of(arguments[0]) if function.module in ("dill._dill", "dill.dill") else None
+
+
+def _is_member(function: Global, call: Call) -> bool:
+    """True for `Class(3)` and `Class("step")`: so pickle writes a member of an enumeration."""
+    arguments = sequence(call.arguments) or []
+    if len(arguments) != 1 or call.keywords is not None or not _CLASS.fullmatch(function.name):
+        return False
+    value = arguments[0]
+    if _ACTS.search(function.name):
+        return False
+    return (isinstance(value, int) and abs(value) < 1 << 31) or (
+        isinstance(value, str) and _WORD.fullmatch(value) is not None
+    )
 
 
 def _imitates(arguments: Value) -> bool:

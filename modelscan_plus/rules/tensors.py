@@ -17,6 +17,8 @@ _T = TypeVar("_T")
 _FORMAT = "https://github.com/huggingface/safetensors#format"
 _AUDIT = "https://huggingface.co/blog/safetensors-security-audit"
 _NPY = "https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html"
+_RUN = frozenset(("pickle", "torch-legacy", "marshal", *NATIVE))
+"""What base64 in metadata has no reason to be; an archive can be a record of the training."""
 _SHOWN = 20
 """Findings of one rule in one file; the last one says how many there are in all."""
 
@@ -245,6 +247,7 @@ def metadata_payload(facts: SafetensorsFacts, context: Context) -> Iterator[Find
             TextEvidence(item.excerpt),
             subject=f"{item.key}\0{item.kind}",
             offset=item.offset,
+            severity=Severity.HIGH if encoded in _RUN else None,
         )
 
 

@@ -8,6 +8,7 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import ByteSource, BytesSource, SliceSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, Limits
+from modelscan_plus.core.text import visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.pickle import torch_legacy
 from modelscan_plus.formats.pickle.facts import PickleFacts
@@ -17,11 +18,12 @@ from modelscan_plus.formats.pickle.opcodes import OPCODES
 from modelscan_plus.formats.pickle.tensors import tensor_names
 from modelscan_plus.formats.pickle.values import COMPUTED, Call, Global
 from modelscan_plus.formats.stdlib import STDLIB
-from modelscan_plus.formats.summaries import Storages
+from modelscan_plus.formats.summaries import PickleImports, Storages
 
 _PEEK = Limits(max_opcodes=50_000, max_objects=50_000)
 _REMOTE_PEEK = 1 << 16
 """Bytes of a remote file that decide whether it is a pickle."""
+_MODULES = 200
 _LATER = 8
 """Pickles in a row that are tried before a text is taken for text."""
 _PICKLE_WEIGHT = 60
@@ -177,7 +179,15 @@ def _parsed(facts: PickleFacts, artifact: Artifact, budget: Budget) -> Parsed:
         gaps += (CoverageReason("budget-payloads", message, executable=True),)
     names = tensor_names(facts.result)
     region = Region(facts.start, end - facts.start, "structure")
-    return Parsed((facts,), (region,), nested=nested, gaps=gaps, summaries=(names,) if names else ())
+    summaries = (*((names,) if names else ()), *_imports(facts))
+    return Parsed((facts,), (region,), nested=nested, gaps=gaps, summaries=summaries)
+
+
+def _imports(facts: PickleFacts) -> tuple[PickleImports, ...]:
+    """Modules that a file of the repository could be."""
+    modules = {effect.module for effect in facts.effects if isinstance(effect, Global)}
+    foreign = sorted(visible(name) for name in modules if name.partition(".")[0] not in STDLIB and len(name) < 200)
+    return (PickleImports(tuple(foreign[:_MODULES])),) if foreign else ()
 
 
 def _pickles(source: ByteSource, budget: Budget) -> Iterator[tuple[PickleFacts, int]]:

@@ -22,6 +22,7 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary
 from modelscan_plus.formats.text import prose, roles, skops
 from modelscan_plus.formats.text.agents import agent_settings, hears
+from modelscan_plus.formats.text.carried import carried, is_carried
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
@@ -188,6 +189,7 @@ def _parsed(
         *_further(artifact, pairs),
         *members("line", commands, artifact),
         *_exported(artifact, pairs),
+        *(carried(artifact, value) if name not in _WORDS else ()),
     )
     gaps: tuple[CoverageReason, ...] = ()
     if not (every and reached):
@@ -215,8 +217,8 @@ def _commands(path: str, value: object, pairs: list[tuple[str, str, str]]) -> It
 
 
 def _packed(text: str) -> str:
-    """The kind of program or pickle that a text is in base64 or as digits, "" for none."""
-    parts = prose.encoded_parts(text, 4) if len(text) > 40 else []
+    """The kind of program that a text is in base64 or as digits, or of pickle in a part of it; "" for none."""
+    parts = prose.encoded_parts(text, 4) if len(text) > 40 and not is_carried(text) else []
     return next((part.kind for part in parts if part.kind in _RUN), "")
 
 

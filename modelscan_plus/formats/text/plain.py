@@ -72,6 +72,7 @@ _CALL = lazy(
     r"worker[-_]extension[-_]cls|scheduler[-_]cls|logits[-_]processors|middleware)[\"']?\s*[:=]\s*\[?[\"']?([\w.]{1,200})(?![\w./])",
     re.M,
 )
+_PATH = lazy(r"^[\s-]*[\"']?(?:path|cls|class)[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]{2,200})", re.M)
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
 _HERE = lazy(
     r"\bpython[\d.]*\b[^\n|;]{0,80}<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?[^\n]{0,200}\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
@@ -286,10 +287,19 @@ def _calls(role: str, text: str) -> Iterator[Remark]:
             return
         name = next(filter(None, found.groups()))
         line = text.count("\n", 0, found.start()) + 1
-        yield Remark("calls", f"has {visible(name)} called", shorten(visible(found.group().strip()), 160), line, name)
+        looked_up = _looked_up(text, found.start(), found.end()) if name.startswith("hydra.utils.") else []
+        shown = shorten(visible(found.group().strip()), 160)
+        for called in looked_up or [name]:
+            yield Remark("calls", f"has {visible(called)} called", shown, line, called)
     imported = _first("calls", "has a module of the machine imported", _IMPORTED, text) if role == "settings" else ()
     for remark in imported:
         yield msgspec.structs.replace(remark, host="builtins.__import__")
+
+
+def _looked_up(text: str, start: int, end: int) -> list[str]:
+    """What `hydra.utils.get_method` and its like look up, by the key "path" in the lines around."""
+    around = text[max(0, start - 300) : start].rpartition("\n\n")[2] + text[end : end + 300].partition("\n\n")[0]
+    return list(dict.fromkeys(found[1] for found in _PATH.finditer(around)))
 
 
 def _is_list(name: str) -> bool:
