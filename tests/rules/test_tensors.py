@@ -36,15 +36,24 @@ def bytes_tensor(data: bytes, dtype: str = "U8") -> bytes:
         "{{ cycler.__init__.__globals__.os }}",
         "{% set x = ''.__class__ %}",
         "{{ x|attr('_'*2) }}",
-        "data: " + base64.b64encode(PAYLOAD + bytes(30)).decode(),
-        "data: " + base64.urlsafe_b64encode(PAYLOAD + bytes(30)).decode(),
-        base64.b64encode(ELF).decode(),
         base64.b64encode(b"PK\3\4\x14\0\0\0\0\0" + bytes(40)).decode(),
-        base64.b64encode(b"\xe3" + bytes(60)).decode(),
     ],
 )
 def test_metadata_for_an_interpreter_is_found(value: str) -> None:
     assert [finding.severity for finding in found(metadata(value), "MSP3005")] == ["medium"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "data: " + base64.b64encode(PAYLOAD + bytes(30)).decode(),
+        "data: " + base64.urlsafe_b64encode(PAYLOAD + bytes(30)).decode(),
+        base64.b64encode(ELF).decode(),
+        base64.b64encode(b"\xe3" + bytes(60)).decode(),
+    ],
+)
+def test_programs_and_pickles_in_metadata_are_no_record_of_a_training(value: str) -> None:
+    assert [finding.severity for finding in found(metadata(value), "MSP3005")] == ["high"]
 
 
 @pytest.mark.parametrize(
