@@ -70,6 +70,21 @@ HIDDEN_ORDERS = Rule(
     cwe=("CWE-1007", "CWE-506"),
     references=(_INJECTION,),
 )
+STRANGERS = Rule(
+    id="MSP5074",
+    slug="workflow-runs-strangers-text",
+    title="A workflow runs what strangers write, or hands out the secrets of the project",
+    severity=Severity.HIGH,
+    why=(
+        "Expressions are written into a step before it runs: who opens an issue, writes a comment or proposes a change "
+        "writes code there, with the secrets of whoever copies the workflow, on his own machine where the runner is his."
+    ),
+    fix="Delete the workflow. To use such text, hand it over in a variable (env) and quote it; name the secrets one by one.",
+    bad="run: echo ${{ github.event.comment.body }}",
+    good='env: {BODY: "${{ github.event.comment.body }}"}\nrun: echo "$BODY"',
+    cwe=("CWE-94", "CWE-522"),
+    references=("https://docs.github.com/en/actions/concepts/security/script-injections",),
+)
 MISLEADING_LINK = Rule(
     id="MSP5060",
     slug="misleading-link",
@@ -307,6 +322,8 @@ def _fixed(rule: Rule) -> Grader:
 
 _GRADERS: dict[str, Grader] = {
     "command": _command,
+    "asked": lambda remark, role: (STRANGERS, Severity.HIGH),
+    "askable": lambda remark, role: (STRANGERS, Severity.MEDIUM),
     "hidden": _hidden,
     "encoded": _fixed(HIDDEN_ORDERS),
     "agent": _fixed(HIDDEN_ORDERS),

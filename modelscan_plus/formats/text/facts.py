@@ -20,7 +20,8 @@ class Remark(msgspec.Struct, frozen=True):
     model taken from elsewhere), "key" (a credential that goes along with a request), "native" (C source that starts a
     program), "active" (markup that sends something), "visitor" (what is taken from
     those who visit a page, and the host that gets it), "frame" (a page of another host that nobody sees),
-    "evaluable" (a line that is an expression with a call)."""
+    "evaluable" (a line that is an expression with a call), "asked" and "askable" (a workflow that runs
+    what strangers write, or may)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str

@@ -41,6 +41,7 @@ from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
 from modelscan_plus.formats.text.variables import expanded, starts
+from modelscan_plus.formats.text.workflows import workflow_remarks, written_by_others
 
 EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
@@ -204,7 +205,11 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
-    yield from shell_remarks(role, name, with_secrets(text) if role == "settings" else text)
+    if role == "settings":
+        yield from workflow_remarks(text)
+        yield from shell_remarks(role, name, with_secrets(text), written_by_others(text))
+    else:
+        yield from shell_remarks(role, name, text)
     if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
         yield Remark("agent", "tells the model to work against its user", order, 1)
     if role in ("markdown", "markup"):

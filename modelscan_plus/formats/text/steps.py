@@ -56,10 +56,10 @@ class Step(msgspec.Struct, frozen=True):
         return artifact.member(f"{name}.{_ENDINGS[self.language]}", BytesSource(data))
 
 
-class _Mapping:
+class Mapping:
     """Keys and texts of one mapping."""
 
-    def __init__(self, level: int, parent: "_Mapping | None") -> None:
+    def __init__(self, level: int, parent: "Mapping | None") -> None:
         self.level = level
         self.parent = parent
         self.values: dict[str, str] = {}
@@ -69,7 +69,7 @@ def steps(text: str) -> Iterator[Step]:
     """Steps of a workflow that are written in Python or JavaScript."""
     if not _STEPS.search(text):
         return
-    mappings = _mappings(text)
+    mappings = mappings_of(text)
     default = next((_language(each.values.get("shell", "")) for each in mappings if "run" not in each.values
                     and _language(each.values.get("shell", ""))), "")  # fmt: skip
     secrets = _secrets(mappings)
@@ -88,7 +88,7 @@ def with_secrets(text: str) -> str:
     if not _SECRET.search(text):
         return text
     held: dict[str, str] = {}
-    for each in _mappings(text):
+    for each in mappings_of(text):
         for name, value in each.values.items():
             if (found := _SECRET.search(value)) and "\n" not in value:
                 held[name] = found.group()
@@ -99,7 +99,7 @@ def with_secrets(text: str) -> str:
     return _VARIABLE.sub(named, text) if held else text
 
 
-def _secrets(mappings: list[_Mapping]) -> dict[str, str]:
+def _secrets(mappings: list[Mapping]) -> dict[str, str]:
     """By variable, the name of the secret that it holds."""
     found = ((name, _SECRET.search(value)) for each in mappings for name, value in each.values.items())
     return {name: secret["name"] for name, secret in found if secret is not None and secret["name"]}
@@ -126,7 +126,7 @@ def _language(shell: str) -> str:
     return "javascript" if program in ("node", "nodejs", "deno", "bun") else ""
 
 
-def _by_action(mapping: _Mapping) -> str:
+def _by_action(mapping: Mapping) -> str:
     """The language of the script that an action or task is given."""
     above = mapping.parent
     named = " ".join(
@@ -137,10 +137,10 @@ def _by_action(mapping: _Mapping) -> str:
     return "python" if "python" in named.lower() and "setup-python" not in named.lower() else ""
 
 
-def _mappings(text: str) -> list[_Mapping]:
+def mappings_of(text: str) -> list[Mapping]:
     lines = text.split("\n")
-    made: list[_Mapping] = []
-    stack: list[_Mapping] = []
+    made: list[Mapping] = []
+    stack: list[Mapping] = []
     at = 0
     while at < len(lines) and len(made) < 20_000:
         found = _ENTRY.match(lines[at])
@@ -154,7 +154,7 @@ def _mappings(text: str) -> list[_Mapping]:
         if found["dashes"] and stack and stack[-1].level == level:
             stack.pop()
         if not stack or stack[-1].level != level:
-            stack.append(_Mapping(level, stack[-1] if stack else None))
+            stack.append(Mapping(level, stack[-1] if stack else None))
             made.append(stack[-1])
         value, at = _value((found["value"] or "").strip(), lines, at, level)
         stack[-1].values[found["key"].strip("\"'")] = value

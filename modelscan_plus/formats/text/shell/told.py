@@ -8,7 +8,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.shell.deeds import perform
 from modelscan_plus.formats.text.shell.machine import Machine, Told
-from modelscan_plus.formats.text.shell.marks import NONE, Marks
+from modelscan_plus.formats.text.shell.marks import NONE, Marks, Value
 from modelscan_plus.formats.text.shell.pieces import Piece, pieces
 
 CLIENT = lazy(
@@ -30,13 +30,15 @@ RUNS_UNPACKED = "runs a program out of an archive that it downloads"
 KEEPS = "puts what it downloads where something else runs it later"
 HANDS = "hands a secret to a program that it downloads"
 SENDS = "sends secrets or the environment away"
+ASKED = "runs what somebody else writes"
+"""Of what is run: where it came from is no host but a person."""
 CHECKED = ", whose digest it compares"
 
 
-def shell_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
-    """What the commands of a text do together."""
-    if WORTH.search(text):
-        yield from followed(pieces(role, name, text))
+def shell_remarks(role: str, name: str, text: str, variables: Mapping[str, Value] | None = None) -> Iterator[Remark]:
+    """What the commands of a text do together. `variables` are set before."""
+    if variables or WORTH.search(text):
+        yield from remarks_of(done(pieces(role, name, text), variables=variables))
 
 
 def followed(parts: Iterable[Piece], given: Marks = NONE) -> Iterator[Remark]:
@@ -44,9 +46,15 @@ def followed(parts: Iterable[Piece], given: Marks = NONE) -> Iterator[Remark]:
     return remarks_of(done(parts, given))
 
 
-def done(parts: Iterable[Piece], given: Marks = NONE, files: Mapping[str, Marks] | None = None) -> list[Told]:
+def done(
+    parts: Iterable[Piece],
+    given: Marks = NONE,
+    files: Mapping[str, Marks] | None = None,
+    variables: Mapping[str, Value] | None = None,
+) -> list[Told]:
     """The same as it is; gone through twice, for what a loop or recipe makes further down. `files` are there before."""
     machine = Machine(perform)
+    machine.variables.update(variables or {})
     for path, marks in (files or {}).items():
         machine.write(path, marks, path, 1)
     kept = [part for part in parts if part.text.strip()]
@@ -84,6 +92,8 @@ def _remark(told: Told) -> Remark:
         return Remark("command", SENDS, shown, told.line, host)
     if told.deed == "installs":
         return Remark("requirement", "is installed from an address, not from an index", shown, told.line, host)
+    if host == ASKED:
+        return Remark("asked", ASKED, shown, told.line)
     what = {"keeps": KEEPS, "hands": HANDS}.get(told.deed) or _run(told)
     if told.mark.checked:
         what += CHECKED

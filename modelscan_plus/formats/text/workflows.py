@@ -1,0 +1,174 @@
+"""Workflows of GitHub and the like: text of strangers that becomes code, and all secrets of a project at once.
+
+An expression `${{ … }}` is written into a step before the step is run, so that what somebody puts into the title of an
+issue is code there. Who may do so depends on the event. Sources: "Script injections" and "Keeping your GitHub Actions
+and workflows secure" of GitHub's documentation; the variables of GitLab, Jenkins, Bitbucket, Drone and Woodpecker.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.shell.marks import Mark, Value
+from modelscan_plus.formats.text.shell.told import ASKED
+from modelscan_plus.formats.text.steps import Mapping, mappings_of
+
+_EXPRESSION = lazy(r"\$\{\{(?P<inner>(?:(?!\}\})[\s\S]){1,400})\}\}")
+_WORTH = lazy(r"\$\{\{|\bcontext\.payload\b|\bworkflow_run\b")
+_EVENT = r"\b(?:github|gitea|forgejo|forge)\s*\.\s*event\s*\.\s*"
+_SAID = lazy(
+    rf"{_EVENT}(?:(?:issue|discussion|pull_request)\.(?:title|body)|(?:comment|review|review_comment|discussion_comment)\.body|"
+    r"pages(?:\.\*|\[\d+\])?\.page_name|gollum\b)",
+    re.I,
+)
+"""What anybody with an account writes."""
+_NAMED = lazy(
+    rf"{_EVENT}(?:pull_request\.head\.(?:ref|label)|workflow_run\.(?:head_branch|display_title|head_commit\.(?:message|author\.\w+))|"
+    r"(?:head_commit|commits(?:\.\*|\[\d+\])?)\.(?:message|author\.(?:name|email)))|\b(?:github|gitea|forgejo)\.head_ref\b",
+    re.I,
+)
+"""What whoever makes a branch or commit chooses."""
+_PAYLOAD = lazy(rf"{_EVENT}client_payload\b", re.I)
+_OF_PULL = lazy(r"event\s*\.\s*pull_request\.", re.I)
+_DECIDES = lazy(r"\b(?:contains|startsWith|endsWith|hashFiles)\s*\(|[=!]=", re.I)
+"""An expression that only says yes or no."""
+_FOR_ALL = lazy(r"\b(?:pull_request_target|workflow_run|issue_comment|issues|discussion(?:_comment)?)\b")
+"""Events that strangers cause and that run with the rights and secrets of the project."""
+_CODE = ("run", "script", "shell", "inlineScript")
+_EVALUATES = lazy(
+    r"\b(?:eval|Function|exec(?:Sync|File)?|spawn(?:Sync)?|getExecOutput)\s*\(\s*(?:String\s*\()?"
+    r"(?:context\.payload\.(?:comment|issue|discussion|review|pull_request)\.(?:body|title)|process\.env\.(?P<name>\w+))"
+)
+_WHOLE = lazy(
+    r"(?:(?:ba|z|da)?sh\s+-\w*c\s+|eval\s+|python[\d.]*\s+-c\s+|node\s+-e\s+)?[\"']?\s*\$\{\{[^}]*\}\}\s*[\"']?"
+)
+_VARIABLES = """CI_COMMIT_MESSAGE CI_COMMIT_TITLE CI_COMMIT_DESCRIPTION CI_MERGE_REQUEST_TITLE
+    CI_MERGE_REQUEST_DESCRIPTION TRIGGER_PAYLOAD CHANGE_TITLE
+    DRONE_COMMIT_MESSAGE CI_COMMIT_PULL_REQUEST_TITLE BITBUCKET_COMMIT_MESSAGE
+    BUILD_SOURCEVERSIONMESSAGE BUILDKITE_MESSAGE""".split()
+"""Variables of other services that hold what somebody wrote."""
+_ALL = lazy(r"\btoJSON\(\s*secrets\s*\)", re.I)
+_PARSED = lazy(r"\bjq\b|\bfromjson\b|json\.loads?\b|JSON\.parse", re.I)
+_DISGUISED = lazy(
+    r"(?:\$\{\{\s*(?:secrets\.\w+|toJSON\(\s*secrets\s*\))\s*\}\}|\$\{?\w*(?:TOKEN|SECRET|PASSW|KEY)\w*)[^\n|]{0,80}\|"
+    r"(?:\s*sed\s+(?:-\w+\s+)?[\"']?s/\.(?:/|\\)[^|\n]{0,40}(?=$|[|;\n])|\s*rev\b|\s*(?:base64\s+(?:-w\s?0\s*)?|xxd\s+-p\s*)\|\s*(?:base64|rev|xxd|tr)\b(?!\s+(?:-d|--decode)))",
+    re.I,
+)
+"""A secret is written into the log so that the service does not black it out."""
+_HEAD = lazy(
+    r"\bref\s*:\s*[\"']?(?:\$\{\{\s*(?:github\.event\.pull_request\.head\.(?:sha|ref)|github\.head_ref)|refs/pull/\$\{\{)"
+    r"|\bgh\s+pr\s+checkout\b|\bgit\s+fetch\s+\S+\s+[\"']?(?:\+?refs/)?pull/"
+)
+"""What a stranger proposes is checked out."""
+_RUNS_CHECKOUT = lazy(
+    r"\bpip3?\s+install\s+(?:-\w+\s+|--[\w-]+\s+)*(?:-e\s*)?[\"']?\.(?:[\[\s\"'/]|$)|\bpip3?\s+install\s+(?:-\w+\s+)*-r\b|\bpytest\b|\bmake\b|\btox\b|\bnox\b|"
+    r"\b(?:npm|yarn|pnpm|bun)\s+(?:ci|install|i|run|test|build)\b|\bpython[\d.]*\s+(?:-m\s+(?:build|pytest|unittest)|[\w./-]+\.py)\b|"
+    r"(?:^|[;&|]\s*|\brun:\s*)(?:ba)?sh\s+[\w./-]+|(?:^\s*|[;&|]\s*|\brun:\s*)\./[\w./-]+|\b(?:cargo|go)\s+(?:build|test|run)\b|\buv\s+(?:sync|run)\b|"
+    r"\bpoetry\s+(?:install|run)\b|\b(?:gradlew?|mvn)\b|\buses:\s*\./|\bdocker\s+(?:build|compose)\b",
+    re.M,
+)
+_HANDED_OVER = lazy(r"\bactions/download-artifact@|\bgh\s+run\s+download\b")
+_RUNS_ARTIFACT = lazy(
+    r"(?:^\s*|[;&|]\s*|\brun:\s*)(?:(?:ba|z|da)?sh\s+(?!-)|source\s+|\.\s+|python[\d.]*\s+(?!-)|node\s+(?!-))?[\w./-]*/[\w.-]+",
+    re.M,
+)
+_GUARDED = lazy(r"^\s*environment\s*:|\blabels?\b|\bauthor_association\b|\bfull_name\b|\bactor\s*==|\bfork\s*==", re.M)
+
+
+def workflow_remarks(text: str) -> Iterator[Remark]:
+    """What a workflow has strangers decide, and what it does with all of the secrets."""
+    if not _WORTH.search(text):
+        return
+    found = mappings_of(text)
+    yield from itertools.islice(_written(text, found), 20)
+    yield from _evaluated(text, found)
+    yield from _secrets(text, found)
+    if "pull_request_target" in text and _HEAD.search(text) and (run := _RUNS_CHECKOUT.search(text)):
+        kind = "askable" if _GUARDED.search(text) else "asked"
+        what = "runs what a pull request of anybody brings, with the secrets of the project"
+        yield Remark(kind, what, _shown(run.group()), text.count("\n", 0, run.start()) + 1)
+    if "workflow_run" in text and _HANDED_OVER.search(text) and "actions/checkout" not in text:
+        for code in _codes(found):
+            if run := _RUNS_ARTIFACT.search(code):
+                what = "runs what another run left, which a pull request of anybody may have made"
+                yield Remark(
+                    "asked", what, _shown(run.group()), text.count("\n", 0, max(0, text.find(run.group()))) + 1
+                )
+                return
+
+
+def written_by_others(text: str) -> dict[str, Value]:
+    """Variables of the workflow that hold what somebody else wrote, as a script is to be followed with them."""
+    held = {name: name for name in _VARIABLES if name in text}
+    if "${{" in text:
+        for each in mappings_of(text):
+            for name, value in each.values.items():
+                whole = value.strip("\"' ")
+                if name not in _CODE and _WHOLE.fullmatch(whole) and _from_others(whole):
+                    held[name] = whole
+    return {name: Value(f"${name}", frozenset((Mark("fetched", visible(said), ASKED),))) for name, said in held.items()}
+
+
+def _from_others(expression: str) -> bool:
+    return any(pattern.search(expression) for pattern in (_SAID, _NAMED, _PAYLOAD)) and not _DECIDES.search(expression)
+
+
+def _written(text: str, found: list[Mapping]) -> Iterator[Remark]:
+    """Expressions with text of others in places that hold code."""
+    for each in found:
+        for key in _CODE:
+            code = each.values.get(key, "")
+            for expression in _EXPRESSION.finditer(code) if "${{" in code else ():
+                if not _from_others(expression.group()):
+                    continue
+                whole = _WHOLE.fullmatch(code.strip()) is not None
+                kind = "asked" if whole or _anybody(expression["inner"], text) else "askable"
+                if not whole and _PAYLOAD.search(expression["inner"]):
+                    continue  # of those who may write anyway
+                line = text.count("\n", 0, max(0, text.find(expression.group()))) + 1
+                yield Remark(kind, "writes what somebody else says into its own code", _shown(expression.group()), line)
+
+
+def _anybody(inner: str, text: str) -> bool:
+    """True where a stranger's text meets the rights of the project: not in a fork's pull request or a push."""
+    if _SAID.search(inner) and not _OF_PULL.search(inner):
+        return True
+    return re.search(r"\bpull_request_target\b|\bworkflow_run\b", text) is not None
+
+
+def _evaluated(text: str, found: list[Mapping]) -> Iterator[Remark]:
+    """JavaScript of a step that evaluates what was said."""
+    held = written_by_others(text)
+    for each in found:
+        for expression in _EVALUATES.finditer(each.values.get("script", "")):
+            if expression["name"] is None or expression["name"] in held:
+                yield Remark("asked", ASKED, _shown(expression.group()), 1)
+
+
+def _secrets(text: str, found: list[Mapping]) -> Iterator[Remark]:
+    """All secrets at once, and secrets that are written so that they are not recognised."""
+    if hidden := _DISGUISED.search(text):
+        what = "writes a secret into the log in a form that is not blacked out"
+        yield Remark("asked", what, _shown(hidden.group()), text.count("\n", 0, hidden.start()) + 1)
+    for each in found:
+        for key, value in each.values.items():
+            if not (whole := _ALL.search(value)):
+                continue
+            given = each.parent is not None and "uses" in each.parent.values and "run" not in each.parent.values
+            shows = lazy(rf"\b(?:echo|printenv|printf|cat|tee|base64|xxd|env)\b[^\n]*\b{re.escape(key)}\b")
+            used = [value] if key in _CODE else [code for code in _codes(found) if shows.search(code)]
+            parsed = all(_PARSED.search(code) for code in used)
+            line = text.count("\n", 0, max(0, text.find(whole.group()))) + 1
+            what = "takes all secrets of the project at once"
+            yield Remark("askable" if given or parsed else "asked", what, _shown(value), line)
+
+
+def _codes(found: list[Mapping]) -> list[str]:
+    return [each.values[key] for each in found for key in _CODE if key in each.values]
+
+
+def _shown(text: str) -> str:
+    return shorten(visible(" ".join(text.split())), 160)

@@ -1,0 +1,90 @@
+"""Workflows that run what strangers write, or hand out the secrets of the project."""
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect
+
+
+def workflow(event: str, steps: str, more: str = "") -> str:
+    body = "".join(f"      {line}\n" for line in steps.strip("\n").splitlines())
+    return f"name: t\non: {event}\n{more}jobs:\n  t:\n    runs-on: ubuntu-latest\n    steps:\n{body}"
+
+
+def high(text: str, name: str = ".github/workflows/t.yml") -> bool:
+    return any(each.severity.rank >= Severity.HIGH.rank for each in inspect(text.encode(), name).findings)
+
+
+CHECKOUT = "- uses: actions/checkout@v4\n  with:\n    ref: ${{ github.event.pull_request.head.sha }}\n"
+
+
+@pytest.mark.parametrize(
+    ("event", "steps", "denied"),
+    [
+        ("discussion", "- run: echo ${{ github.event.discussion.body }}", True),
+        ("discussion", "- run: echo ${{ github.event.discussion.number }}", False),
+        ("issue_comment", "- run: ${{ github.event.comment.body }}", True),
+        ("issue_comment", "- run: echo ${{ contains(github.event.comment.body, '/go') }}", False),
+        ("issues", "- run: |\n    if grep -q x <<< '${{ github.event.issue.title }}'; then ls; fi", True),
+        ("issues", '- env:\n    T: ${{ github.event.issue.title }}\n  run: echo "$T"', False),
+        ("issues", '- env:\n    T: ${{ github.event.issue.title }}\n  run: bash -c "$T"', True),
+        ("issue_comment", '- env:\n    B: ${{ github.event.comment.body }}\n  run: echo "$B" > x.sh; sh x.sh', True),
+        (
+            "issue_comment",
+            '- env:\n    B: ${{ github.event.comment.body }}\n  run: echo "$B" > x.txt; cat x.txt',
+            False,
+        ),
+        ("repository_dispatch", '- run: eval "$C"\n  env:\n    C: ${{ github.event.client_payload.cmd }}', True),
+        ("repository_dispatch", "- run: git checkout ${{ github.event.client_payload.ref }}", False),
+        ("pull_request_target", "- run: echo ${{ github.head_ref }}", True),
+        ("pull_request", "- run: echo ${{ github.head_ref }}", False),
+        ("pull_request", "- run: echo '${{ github.event.pull_request.title }}' | npx commitlint", False),
+        ("push", "- run: echo '${{ github.event.head_commit.message }}'", False),
+        (
+            "issues",
+            "- uses: actions/github-script@v7\n  with:\n    script: |\n      let t = `${{ github.event.issue.body }}`",
+            True,
+        ),
+        (
+            "issue_comment",
+            "- uses: actions/github-script@v7\n  with:\n    script: |\n      eval(context.payload.comment.body)",
+            True,
+        ),
+        (
+            "issue_comment",
+            "- uses: actions/github-script@v7\n  with:\n    script: |\n      core.info(context.payload.comment.body)",
+            False,
+        ),
+        ("pull_request_target", f"{CHECKOUT}- run: pip install -e . && pytest", True),
+        ("pull_request_target", f"{CHECKOUT}- run: ruff check --diff", False),
+        ("pull_request", f"{CHECKOUT}- run: pip install -e . && pytest", False),
+        ("pull_request_target", "- uses: actions/labeler@v5", False),
+        ("workflow_run", "- uses: actions/download-artifact@v4\n- run: bash ./out/post.sh", True),
+        ("workflow_run", "- uses: actions/download-artifact@v4\n- run: cat pr.txt", False),
+        ("push", "- run: |\n    cat > c.json <<E\n    ${{ toJSON(secrets) }}\n    E", True),
+        ("push", '- env:\n    A: ${{ toJson(secrets) }}\n  run: echo "$A"', True),
+        ("push", '- env:\n    A: ${{ toJson(secrets) }}\n  run: jq -r .KEY <<< "$A" > key', False),
+        ("push", "- uses: oNaiPs/secrets-to-env-action@v1\n  with:\n    secrets: ${{ toJSON(secrets) }}", False),
+        ("push", "- run: echo ${{ secrets.K }} | base64 -w0 | base64 -w0", True),
+        ("push", "- run: echo ${{ secrets.K }} | sed 's/./& /g'", True),
+        ("push", "- run: echo ${{ secrets.K }} | base64 -d > kubeconfig", False),
+    ],
+)
+def test_text_of_strangers_and_secrets(event: str, steps: str, denied: bool) -> None:
+    assert high(workflow(event, steps)) is denied
+
+
+def test_a_label_that_guards_a_pull_request_is_medium() -> None:
+    steps = f"{CHECKOUT}  if: contains(github.event.pull_request.labels.*.name, 'safe')\n- run: make"
+    assert not high(workflow("pull_request_target", steps))
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ('t:\n  script:\n    - eval "$CI_COMMIT_MESSAGE"\n', True),
+        ('t:\n  script:\n    - echo "$CI_COMMIT_MESSAGE"\n', False),
+    ],
+)
+def test_variables_of_other_services(text: str, denied: bool) -> None:
+    assert high(text, ".gitlab-ci.yml") is denied
