@@ -21,7 +21,7 @@ from modelscan_plus import further
 from modelscan_plus.collected import Collected
 from modelscan_plus.companions import explained, neighbours
 from modelscan_plus.core.errors import NotAllowed
-from modelscan_plus.core.finding import Finding, Severity
+from modelscan_plus.core.finding import Finding, Severity, folded
 from modelscan_plus.core.limits import Limits
 from modelscan_plus.core.report import (
     Decision,
@@ -300,7 +300,7 @@ def _report(
         policy,
         targets=targets,
         artifacts=collected.artifacts,
-        findings=collected.findings,
+        findings=folded(collected.findings),
         now=now.date(),
         baseline=options.baseline,
         fail_on=options.fail_on,

@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -172,3 +173,40 @@ def fingerprint(rule: str, artifact: str, members: tuple[str, ...], subject: str
     """Stable name of a finding across runs and versions: no offset and no version goes in."""
     text = "\0".join((rule, artifact, *members, subject))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+_PLACES = 5
+"""Places of one finding that are named."""
+
+
+def folded(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, those with one fingerprint as one: the worst and first of them, with how often and where.
+
+    What a baseline takes for one finding is one for the reader too, however often it stands in its file.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        key = finding.fingerprint or str(number)
+        groups.setdefault((finding.target, key), []).append(finding)
+    return [_one(group) for group in groups.values()]
+
+
+def _one(group: list[Finding]) -> Finding:
+    first = min(group, key=lambda finding: (finding.sort_key(), finding.location.line or 0))
+    if len(group) == 1:
+        return first
+    engines = tuple(dict.fromkeys(name for finding in group for name in finding.confirmed_by))
+    places = sorted({finding.location for finding in group}, key=lambda place: (place.line or 0, place.offset or 0))
+    shown = [text for place in places if (text := _spoken(place))]
+    named = ", ".join(shown[:_PLACES]) + (f" and {len(shown) - _PLACES:,} more" if len(shown) > _PLACES else "")
+    where = f" in {len(shown):,} places: {named}" if len(shown) > 1 else f" {len(group):,} times"
+    message = f"{first.message.rstrip('.')}; this stands{where}."
+    return msgspec.structs.replace(first, message=message, confirmed_by=engines)
+
+
+def _spoken(place: Location) -> str:
+    if place.line is not None:
+        return f"line {place.line:,}"
+    if place.offset is not None:
+        return f"byte {place.offset:,}"
+    return place.node or ""
