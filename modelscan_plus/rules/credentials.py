@@ -62,6 +62,46 @@ def goes_elsewhere(key: str, address: str) -> bool:
     return bool(services) or prose.odd_host(host) is not None
 
 
+def entered(effect: Effect) -> bool:
+    """True for what people enter in secret that is given to others than the service it is for.
+
+    A key goes to its own service; one of which nobody knows whose it is, and a password, may go anywhere whose answer
+    is read. Whole cookies and headers are for the program itself."""
+    found = prose.URL.search(effect.argument)
+    host = found.group(1).lower().rpartition("@")[2].partition(":")[0] if found else ""
+    place = host or effect.argument.partition(" ")[0]
+    if not place or _LOCAL.match(place):
+        return False
+    collects = prose.odd_host(place) is not None or _under(host, *_COLLECTS)
+    quiet = effect.discarded and not of_service(host)
+    return any(_strays(key, host, effect, collects=collects, quiet=quiet) for key in effect.keys)
+
+
+def _strays(key: str, host: str, effect: Effect, *, collects: bool, quiet: bool) -> bool:
+    """True for one thing that people enter and that goes astray; `in_body` where it is kept with somebody."""
+    if key == "COOKIES":
+        return bool(host) and (collects or not of_service(host))
+    if key == "PASSWORD":
+        told = effect.argument.startswith(("append_row", "upload_", "create_commit", "chat_"))
+        return collects or (effect.in_body and told) or (quiet and not effect.in_body)
+    own = _services(key.removeprefix("VISITOR_"))
+    if own:
+        return effect.in_body or (bool(host) and not any(_below(host, each) for each in own))
+    return collects or (quiet and not effect.in_body)
+
+
+_COLLECTS = (
+    "api.telegram.org",
+    "discord.com",
+    "discordapp.com",
+    "script.google.com",
+    "docs.google.com",
+    "hooks.slack.com",
+    "hooks.zapier.com",
+)
+"""Hosts at which anybody has a place of his own to be told something."""
+
+
 def of_service(host: str) -> bool:
     """True for a host of any service that people have keys and passwords of, and for the machine itself."""
     return (

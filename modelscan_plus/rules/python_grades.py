@@ -17,7 +17,7 @@ from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.formats.text.python.written import FETCHED
-from modelscan_plus.rules.credentials import at_home, leaked
+from modelscan_plus.rules.credentials import at_home, entered, leaked
 from modelscan_plus.rules.handed import ANY_OBJECT, is_odd
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_programs import (
@@ -111,8 +111,8 @@ def _hostile(effect: Effect) -> str:
         return "starts a program that was written in encoded text"
     if effect.kind == "process" and flows & {"secret", "user-files"} and GIVES.search(effect.argument):
         return "gives files of credentials or of the user to a program that sends them"
-    if leaked(effect):
-        return "sends secrets, the environment or files of the user away"
+    if away := _gives_away(effect):
+        return away
     if (
         effect.kind in ("unpickle",)
         and "decoded" in flows
@@ -124,6 +124,12 @@ def _hostile(effect: Effect) -> str:
     if effect.kind == "start":
         return f"writes {effect.argument}, which something else runs later"
     return ""
+
+
+def _gives_away(effect: Effect) -> str:
+    if "visitor" in effect.flows:
+        return "gives away what people enter in secret" if entered(effect) else ""
+    return "sends secrets, the environment or files of the user away" if leaked(effect) else ""
 
 
 def _loads_file(effect: Effect) -> bool:
@@ -294,7 +300,7 @@ def _download(effect: Effect, reached: bool) -> Severity:
 def _send(effect: Effect, reached: bool) -> Severity:
     if _METADATA.match(effect.argument):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
-    if _LOOPBACK.match(effect.argument):
+    if _LOOPBACK.match(effect.argument) or "visitor" in effect.flows:
         return Severity.INFO
     odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
     if "caller" in effect.flows and not odd and not _TOLD & set(effect.flows):
@@ -515,6 +521,7 @@ _GRADERS = {
     "rights": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),
+    "route": (NETWORK, _later),
     "patch": (CHANGES_SYSTEM, _patch),
     "registry": (CHANGES_SYSTEM, _registry),
     "clipboard": (CHANGES_SYSTEM, _clipboard),

