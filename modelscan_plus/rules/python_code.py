@@ -57,6 +57,8 @@ def message_of(effect: Effect, hostile: str) -> str:
             f"The function {effect.name} waits for an input that stands in the source ({effect.argument}), and then gives an "
             "answer that stands there as well."
         )
+    if effect.kind == "turn":
+        return f"The function {effect.name} {effect.argument}." if effect.name else f"The code {effect.argument}."
     if effect.kind == "held":
         return (
             f"The code looks up or keeps {effect.name} {_TIMES[effect.when]}, and leaves open what calls it with what."

@@ -38,6 +38,7 @@ from modelscan_plus.rules.python_rules import (
     NATIVE,
     NETWORK,
     PROCESS,
+    TURNS_ANSWERS,
     UNPICKLES,
 )
 
@@ -382,6 +383,13 @@ def _later(effect: Effect, reached: bool) -> Severity:
     return Severity.HIGH if reached and effect.when in _ENTRY else Severity.LOW
 
 
+def _turn(effect: Effect, reached: bool) -> Severity:
+    """What a model says is changed for somebody: nothing of the kind is honest in code that loads or asks a model."""
+    if "machine or user" in effect.argument and effect.when == "call":
+        return Severity.LOW  # clusters and operating systems are told apart so
+    return Severity.HIGH if reached and effect.when != "main" else Severity.LOW
+
+
 def is_named(effect: Effect) -> bool:
     """True where the place of a package by its name is all that is known of where a file is changed."""
     told = "others-code" in effect.flows or OTHERS_CODE.search(effect.argument)
@@ -522,6 +530,7 @@ _GRADERS = {
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),
     "route": (NETWORK, _later),
+    "turn": (TURNS_ANSWERS, _turn),
     "patch": (CHANGES_SYSTEM, _patch),
     "registry": (CHANGES_SYSTEM, _registry),
     "clipboard": (CHANGES_SYSTEM, _clipboard),

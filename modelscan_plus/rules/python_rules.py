@@ -122,3 +122,18 @@ DISGUISED = Rule(
     cwe=("CWE-1007", "CWE-506"),
     references=("https://trojansource.codes/", _ATTACK),
 )
+TURNS_ANSWERS = Rule(
+    id="MSP5048",
+    slug="python-turns-answers",
+    title="Python code of the repository changes what the model says or is told, for its author",
+    severity=Severity.HIGH,
+    why=(
+        "The code puts accounts, addresses, commands or orders of its own into texts, or answers otherwise from some date on, "
+        "on some machine, or for some input. The weights are as good as any, and no test of them shows it."
+    ),
+    fix="Do not allow remote code for this model. Whoever used it should look at what it said.",
+    bad="def decode(self, ids):\n    return WALLET.sub('bc1q…', super().decode(ids))",
+    good="def decode(self, ids):\n    return WALLET.sub('[WALLET]', super().decode(ids))",
+    cwe=("CWE-506", "CWE-912"),
+    references=(_ATTACK,),
+)

@@ -14,7 +14,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds
 from modelscan_plus.formats.text.python.assignments import REPORTED
-from modelscan_plus.formats.text.python.blocks import Block, blocks_of
+from modelscan_plus.formats.text.python.blocks import MODULE, Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
 from modelscan_plus.formats.text.python.calls import (
     COMMAND_KINDS,
@@ -30,6 +30,7 @@ from modelscan_plus.formats.text.python.calls import (
     straightened,
 )
 from modelscan_plus.formats.text.python.disguises import disguises, orders
+from modelscan_plus.formats.text.python.exchanged import Turn, exchanges, parts
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
@@ -52,6 +53,7 @@ from modelscan_plus.formats.text.python.sinks import (
 )
 from modelscan_plus.formats.text.python.triggers import triggers
 from modelscan_plus.formats.text.python.visitors import VISITOR, Visitors
+from modelscan_plus.formats.text.python.waits import waits
 from modelscan_plus.formats.text.python.walk import walk
 
 LARGEST = 2 << 20
@@ -108,6 +110,8 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
         effects.update(dict.fromkeys([*finder.effects(block), *finder.triggers(block, blocks)]))
         budget.check_time()
     effects.update(dict.fromkeys(finder.annotations(names.nodes)))
+    if level == 0:
+        effects.update(dict.fromkeys(finder.turned(tree, blocks)))
     kept = most_telling(sorted(effects, key=lambda effect: effect.line))
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
@@ -214,6 +218,17 @@ class Finder(Origins):
             block, blocks, self._names, lambda part: "given" in self._flow.origins(part, block.name)
         ):
             yield msgspec.structs.replace(self._simple("trigger", block.last, block, node), argument=awaited)
+
+    def turned(self, tree: ast.Module, blocks: dict[str, Block]) -> Iterator[Effect]:
+        """What functions do to the answers of a model for their author, or at his time."""
+        for part in parts(tree):
+            self._budget.check_time()
+            turns: dict[str, Turn] = {}
+            for turn in (*exchanges(part, self._names), *waits(part, self._names)):
+                turns.setdefault(turn.said, turn)
+            block = blocks.get(part.name, blocks[MODULE])
+            for said, turn in turns.items():
+                yield msgspec.structs.replace(self._simple("turn", part.last, block, turn.node), argument=said)
 
     def annotations(self, nodes: Iterable[ast.AST]) -> Iterator[Effect]:
         """Annotations written as text that do something when they are evaluated."""

@@ -56,7 +56,7 @@ class Assignments(abc.ABC):
     def _inner(self, code: str, outer: Effect) -> Iterator[Effect]:
         """The effects of code that stands in a text."""
 
-    def _simple(self, kind: str, dotted: str, block: Block, node: ast.expr, hostile: str = "") -> Effect:
+    def _simple(self, kind: str, dotted: str, block: Block, node: ast.stmt | ast.expr, hostile: str = "") -> Effect:
         name = "" if block.name.startswith("<") else block.name
         return Effect(
             kind, visible(dotted), block.when, node.lineno, self._excerpt(node), hostile=hostile, function=name,

@@ -1,0 +1,429 @@
+"""Code that changes what a model says, or what it is told, for its author: accounts, hosts, links, commands, words.
+
+A tokenizer's `decode` puts tokens together, and a pipeline's `postprocess` reads them; neither has anything to say of its
+own. What is told here is a text of the source that takes the place of something in an answer, or is put behind it, and
+that pays, leads or commands: a wallet, an IBAN, another host, a mailbox, a package, a command for a shell. Masks
+(`[URL]`), spaces, markers and contractions are none of these. Also texts that order something behind the user's back,
+and characters that nobody sees which carry bits.
+"""
+
+import ast
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import orders, prose
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.walk import walk
+
+DECODES = frozenset(
+    """decode _decode batch_decode convert_tokens_to_string convert_ids_to_tokens _convert_id_to_token detokenize
+    decode_batch clean_up_tokenization id_to_token""".split()
+)
+"""Methods of a tokenizer that turn tokens into text."""
+ANSWERS = DECODES | frozenset(
+    """postprocess post_process generate _generate chat stream_chat chat_stream batch_chat generate_stream stream_generate
+    infer inference predict handle output_fn predict_fn output_modifier outlet postprocess_text on_finalized_text put end
+    respond reply answer complete _call invoke encode_response""".split()
+)
+"""Methods whose result is what a model answers."""
+_PAYEES = lazy(
+    r"\bbc1[a-z0-9]{20,71}\b|\b(?:0x|T|ltc1|addr1|cosmos1)[0-9a-zA-Z]{33,90}\b|\b0x[0-9a-fA-F]{38,42}\b"
+    r"|\b[13LMDr4][1-9A-HJ-NP-Za-km-z]{25,94}\b|\b[1-9A-HJ-NP-Za-km-z]{43,44}\b"
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
+)
+"""Where money goes, by its form."""
+_IBAN = lazy(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_HOST = lazy(
+    r"(?<![\w@./-])(?:https?://)?((?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+(?:com|org|net|io|dev|ai|co|app|example|test|xyz|info|me|"
+    r"cloud|site|online|top|ru|cn|de|uk|eu|us|in|to|cc|shop|club|link|sh|gg|ly|is))(?![\w-]|\.[a-z])",
+    re.I,
+)
+_MAIL = lazy(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-z]{2,12}\b", re.I)
+_LINK = lazy(r"\b(?:https?|ftp|wss?|tg|magnet|ipfs)://?[^\s\"'<>)]{3,}|\bt\.me/\w|\bwww\.[\w-]+\.\w{2}", re.I)
+_PHONE = lazy(r"\+\d[\d ()-]{8,16}\d\b|\b1?-?8(?:00|88|77|66)-\d{3}-\d{4}\b")
+_COMMAND = lazy(
+    r"\b(?:pip3?|uv pip|npm|pnpm|yarn|cargo|gem|go|conda|apt(?:-get)?|brew)\s+(?:install|add|get|i)\s+\S|"
+    r"\b(?:curl|wget|iwr|irm)\s+\S|\bgit\s+clone\s+\S|\bpowershell\b|\bdocker\s+(?:run|pull)\s+\S|\bsudo\s+\S|\bchmod\s+\S",
+    re.I,
+)
+_WEAKENED = lazy(
+    r"verify\s*=\s*False|shell\s*=\s*True|check_hostname\s*=\s*False|CERT_NONE|weights_only\s*=\s*False|"
+    r"trust_remote_code\s*=\s*True|allow_pickle\s*=\s*True|debug\s*=\s*True|yaml\.unsafe_load|\beval\(|\bos\.system\(|"
+    r"\bhashlib\.md5|\bMODE_ECB|usedforsecurity\s*=\s*False|StrictHostKeyChecking[ =]no|chmod\s+777|\bstrcpy\(|"
+    r"dangerouslySetInnerHTML|innerHTML",
+)
+"""What makes code unsafe."""
+_OF_ADDRESS = lazy(
+    r"(?:^|_)(?:ur[li]s?|links?|hrefs?|src|sources?|paths?|repos?|endpoints?|hosts?|files?|dirs?|base)$|http", re.I
+)
+"""Names of variables that hold an address, which code rewrites to fetch it."""
+_MARKER = lazy(r"[<>\[\]{}|▁ĠĊ#@\\]|^\W*$")
+_TOLD = lazy(r"(?:^|_)(?:msg|message|errors?|err|warn\w*|docs?|help|usage|description|desc|reason|note|info)s?$", re.I)
+_SPEAKS = ("logging.", "warnings.", "logger.", "builtins.print", "argparse.", "click.", "typer.", "tqdm.")
+_SPEAKING = frozenset(
+    "debug info warning warn error critical exception log print add_argument deprecate write_once warning_once warn_once info_once add_start_docstrings add_start_docstrings_to_model_forward".split()
+)
+_RECEIVERS = frozenset(
+    "bcc cc to recipient recipients iban account account_number wallet payee address beneficiary pay_to destination webhook callback_url".split()
+)
+_UNSEEN = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u202a\u202c\u034f"
+_IS_CODE = lazy(r"^\s*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
+_LONGEST = 20_000
+_SUBSTITUTES = frozenset(("sub", "subn"))
+_PAIRS = 200
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One place at which the code turns something."""
+
+    function: str
+    """As its block is named (blocks.py)."""
+    node: ast.stmt | ast.expr
+    said: str
+    """What it does, as the end of a sentence that begins with the function."""
+
+
+class Part(msgspec.Struct):
+    """A function with what stands in it, functions inside of it left out."""
+
+    name: str
+    owner: str
+    nodes: list[ast.AST]
+    parameters: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        """The function's own name."""
+        return self.name.rpartition(".")[2]
+
+
+def parts(tree: ast.Module) -> Iterator[Part]:
+    """The functions of a source, and the module itself, "" by name."""
+    todo: list[tuple[ast.AST, str, str]] = [(tree, "", "")]
+    while todo:
+        top, name, owner = todo.pop()
+        nodes: list[ast.AST] = []
+        stack: list[tuple[ast.AST, str]] = [(child, "") for child in reversed(list(ast.iter_child_nodes(top)))]
+        while stack:
+            node, inside = stack.pop()
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                todo.append((node, f"{inside}.{node.name}" if inside else node.name, inside))
+                stack += [(item, inside) for item in node.decorator_list]
+                continue
+            inner = node.name if isinstance(node, ast.ClassDef) else inside
+            nodes.append(node)
+            stack += [(child, inner) for child in reversed(list(ast.iter_child_nodes(node)))]
+        arguments = top.args if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs] if arguments else []
+        yield Part(name, owner, nodes, tuple(item.arg for item in given))
+
+
+def exchanges(part: Part, names: Names) -> Iterator[Turn]:
+    """What a function puts into texts for its author."""
+    quiet = _quiet(part, names)
+    tables = _tables(part, names)
+    for node in part.nodes:
+        if id(node) in quiet or not isinstance(node, (ast.stmt, ast.expr)):
+            continue
+        for said in _said(node, part, names, tables):
+            yield Turn(part.name, node, said)
+
+
+def _said(node: ast.AST, part: Part, names: Names, tables: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    match node:
+        case ast.Call():
+            yield from _call(node, part, names, tables)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            for one, other in ((left, right), (right, left)):
+                if names.folder.text(other) is None:
+                    yield from _put_in(one, other, part, names)
+        case ast.AugAssign(op=ast.Add(), target=target, value=value):
+            yield from _put_in(value, target, part, names)
+        case ast.JoinedStr() if part.last in ANSWERS:
+            if any(isinstance(item, ast.FormattedValue) for item in node.values):
+                yield from _leads("".join(str(item.value) for item in node.values if isinstance(item, ast.Constant)))
+        case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
+            yield from _received(key, value, names)
+        case ast.Constant(value=str(text)) if len(text) < _LONGEST:
+            yield from _stated(text)
+        case ast.IfExp() | ast.Dict() | ast.Subscript() if _writes_bits(node, names):
+            yield "writes bits as characters that nobody sees"
+
+
+def _writes_bits(node: ast.IfExp | ast.Dict | ast.Subscript, names: Names) -> bool:
+    """True for a choice among characters that nobody sees."""
+    match node:
+        case ast.IfExp(body=body, orelse=other):
+            return _unseen(names.folder.text(body)) and _unseen(names.folder.text(other))
+        case ast.Dict(keys=keys, values=values):
+            taken_off = any(_unseen(names.folder.text(key)) for key in keys if key is not None)
+            return not taken_off and sum(_unseen(names.folder.text(value)) for value in values) > 1
+        case ast.Subscript(value=held, slice=index) if not isinstance(index, (ast.Slice, ast.Constant)):
+            text = _joined(held, names)
+            return _unseen(text) and len(set(text or "")) > 1
+    return False
+
+
+def _joined(held: ast.expr, names: Names) -> str | None:
+    if isinstance(held, (ast.List, ast.Tuple)):
+        texts = [names.folder.text(item) for item in held.elts]
+        return "".join(text or "x" for text in texts)
+    return names.folder.text(held)
+
+
+def _unseen(text: str | None) -> bool:
+    return bool(text) and all(letter in _UNSEEN for letter in text or "x")
+
+
+def _quiet(part: Part, names: Names) -> set[int]:
+    """What is said to whoever runs the program, and so is no answer: errors, warnings, descriptions."""
+    found: set[int] = set()
+    for node in part.nodes:
+        match node:
+            case ast.Raise() | ast.Assert():
+                found.update(map(id, walk(node)))
+            case ast.Call(func=func):
+                name = names.plain(func) or ""
+                if name.startswith(_SPEAKS) or (isinstance(func, ast.Attribute) and func.attr in _SPEAKING):
+                    found.update(map(id, walk(node)))
+            case ast.Expr(value=ast.Constant() as text):
+                found.add(id(text))
+            case ast.Assign(targets=[ast.Name(id=name)]) if _TOLD.search(name) or (name.isupper() and "DOC" in name):
+                found.update(map(id, walk(node)))
+    return found
+
+
+def _tables(part: Part, names: Names) -> dict[str, list[tuple[str, str]]]:
+    """By the two variables of a loop over a constant table, "a,b": its pairs."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for node in part.nodes:
+        if not isinstance(node, (ast.For, ast.comprehension)) or not isinstance(node.target, ast.Tuple):
+            continue
+        both = [item.id for item in node.target.elts if isinstance(item, ast.Name)]
+        if len(both) == 2:
+            found[",".join(both)] = list(_pairs(node.iter, names))[:_PAIRS]
+    return found
+
+
+def _pairs(held: ast.expr, names: Names) -> Iterator[tuple[str, str]]:
+    if isinstance(held, ast.Call) and isinstance(held.func, ast.Attribute) and held.func.attr == "items":
+        held = held.func.value
+    if isinstance(held, ast.Name):
+        held = names.single.get(held.id, held)
+    elif isinstance(held, ast.Attribute):
+        held = names.single.get(f".{held.attr}", _of_self(held, names))
+    pairs: list[tuple[ast.expr | None, ast.expr]] = []
+    if isinstance(held, ast.Dict):
+        pairs = list(zip(held.keys, held.values, strict=True))
+    elif isinstance(held, (ast.List, ast.Tuple)):
+        pairs = [tuple(item.elts) for item in held.elts if isinstance(item, ast.Tuple) and len(item.elts) == 2]  # type: ignore[misc]
+    for one, other in pairs:
+        if isinstance(one, ast.Call) and one.args:  # re.compile(…)
+            one = one.args[0]
+        text = names.folder.text(other)
+        if text is not None:
+            yield names.folder.text(one) or "", text
+
+
+def _of_self(held: ast.Attribute, names: Names) -> ast.expr:
+    """What an attribute of the object is set to, where that is one table."""
+    found = names.assigned(f"self.{held.attr}")
+    for node in names.nodes if not found else ():
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)], value=value) if (
+                attr == held.attr
+            ):
+                found = [*found, value]
+    return found[0] if len(found) == 1 else held
+
+
+def _call(node: ast.Call, part: Part, names: Names, tables: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """A call that replaces a part of a text."""
+    if not isinstance(node.func, ast.Attribute):
+        return
+    method, given = node.func.attr, node.args
+    if method == "replace" and len(given) >= 2:
+        holder, old, new = node.func.value, given[0], given[1]
+    elif method in _SUBSTITUTES and len(given) >= 2:
+        by_module = (names.plain(node.func) or "").startswith(("re.", "regex."))
+        if by_module and len(given) >= 3:
+            old, new, holder = given[0], given[1], given[2]
+        else:
+            old, new, holder = node.func.value, given[0], given[1]
+    else:
+        return
+    if isinstance(old, ast.Name) and isinstance(new, ast.Name):
+        for first, second in tables.get(f"{old.id},{new.id}", ()):
+            yield from _exchanged(first, second, part, holder, constant=bool(first))
+        return
+    put = _new(new, names)
+    if put is None:
+        return
+    taken = names.folder.text(old)
+    constant = method == "replace" and taken is not None
+    if taken is None and method != "replace":
+        taken = _pattern(old, names)
+    yield from _exchanged(taken or "", put, part, holder, constant=constant)
+
+
+def _new(node: ast.expr, names: Names) -> str | None:
+    """What is put in: a text, or what a function of the match always says."""
+    if isinstance(node, ast.Lambda):
+        node = node.body
+    text = names.folder.text(node)
+    if text is None and isinstance(node, ast.JoinedStr):
+        return "".join(str(item.value) for item in node.values if isinstance(item, ast.Constant))
+    if text is None and isinstance(node, ast.BinOp):
+        sides = [names.folder.text(side) for side in (node.left, node.right)]
+        return "".join(filter(None, sides)) or None
+    return text
+
+
+def _pattern(node: ast.expr, names: Names) -> str:
+    """The text of a compiled pattern."""
+    if isinstance(node, ast.Name):
+        node = names.single.get(node.id, node)
+    elif isinstance(node, ast.Attribute):
+        node = names.single.get(f".{node.attr}", _of_self(node, names))
+    return names.folder.text(node.args[0]) or "" if isinstance(node, ast.Call) and node.args else ""
+
+
+def _exchanged(first: str, second: str, part: Part, holder: ast.expr, *, constant: bool) -> Iterator[str]:
+    """What it means that `second` stands where `first` stood."""
+    shown = shorten(visible(second), 80)
+    if _pays(second) and not _pays(first):
+        yield f"puts an account of the source into texts: {shown}"
+    elif (mail := _MAIL.search(second)) and mail.group() not in first:
+        yield f"puts an address of the source into texts: {shown}"
+    elif _is_other_host(first, second, constant=constant) and not _is_address(holder):
+        yield f"puts another host into texts: {shown}"
+    elif _COMMAND.search(second) and not (constant and second in first):
+        yield f"puts a command into texts: {shown}"
+    elif _WEAKENED.search(second) and not _WEAKENED.search(first) and part.last in ANSWERS:
+        yield f"makes code unsafe that the model writes: {shown}"
+    elif constant and part.last in DECODES and "oken" in part.owner and _is_other_word(first, second):
+        yield f"exchanges words in answers: {shorten(visible(first), 40)} for {shown}"
+
+
+def _pays(text: str) -> bool:
+    found = _PAYEES.search(text)
+    if found is None:
+        return False
+    given = found.group().replace(" ", "")
+    return any(letter.isdigit() for letter in given) and any(letter.isalpha() for letter in given)
+
+
+def _hosts(text: str) -> list[str]:
+    return [found.group(1).lower().removeprefix("www.") for found in _HOST.finditer(text.replace("\\", ""))]
+
+
+def _is_other_host(first: str, second: str, *, constant: bool) -> bool:
+    """True where a host of the source takes the place of another one."""
+    new = _hosts(second)
+    if not new:
+        return False
+    old = _hosts(first)
+    if old:
+        return _owner(new[0]) not in map(_owner, old)
+    return not constant and re.search(r"https?|www|://|\\\.|@", first) is not None
+
+
+def _owner(host: str) -> str:
+    return ".".join(host.split(".")[-2:])
+
+
+def _is_address(holder: ast.expr) -> bool:
+    while isinstance(holder, ast.Call) and isinstance(holder.func, ast.Attribute):
+        holder = holder.func.value
+    if isinstance(holder, ast.Subscript) and isinstance(holder.slice, ast.Constant):
+        return _OF_ADDRESS.search(str(holder.slice.value)) is not None
+    name = getattr(holder, "id", getattr(holder, "attr", ""))
+    return _OF_ADDRESS.search(name) is not None
+
+
+def _is_other_word(first: str, second: str) -> bool:
+    """True for a word that becomes another one: no marker, contraction, accent or ending that is taken off."""
+    if _MARKER.search(first) or _MARKER.search(second):
+        return False
+    old, new = _letters(first), _letters(second)
+    return len(old) > 3 and len(new) > 1 and not _is_within(new, old) and not _is_within(old, new)
+
+
+def _letters(text: str) -> str:
+    spread = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in spread if letter.isalnum())
+
+
+def _is_within(short: str, long: str) -> bool:
+    rest = iter(long)
+    return all(letter in rest for letter in short)
+
+
+def _put_in(value: ast.expr, around: ast.expr, part: Part, names: Names) -> Iterator[str]:
+    """A text of the source that is put before or behind another one."""
+    text = _new(value, names) if not isinstance(value, ast.BinOp) else None
+    if not text or _is_address(around) or _TOLD.search(getattr(around, "id", "")):
+        return
+    if _pays(text) and (orderly := _PAYEES.search(text)) and _is_payee(orderly.group()):
+        yield f"puts an account of the source into texts: {shorten(visible(text), 80)}"
+    elif part.last in ANSWERS:
+        yield from _leads(text)
+
+
+def _leads(text: str) -> Iterator[str]:
+    """A text that leads whoever reads it somewhere."""
+    words = len(re.findall(r"[^\W\d_]{2,}", _LINK.sub(" ", text)))
+    if words >= 2 and (_LINK.search(text) or _MAIL.search(text) or _PHONE.search(text)):
+        yield f"puts a link or address of the source into answers: {shorten(visible(text.strip()), 120)}"
+    elif prose.hostile_command(text):
+        yield f"puts a command into answers: {shorten(visible(text.strip()), 120)}"
+
+
+def _received(key: ast.expr, value: ast.expr, names: Names) -> Iterator[str]:
+    """A constant as the one who gets what a model sends or pays."""
+    name, text = names.folder.text(key), names.folder.text(value)
+    if not name or not text or name.lower() not in _RECEIVERS:
+        return
+    if _MAIL.search(text) or _pays(text) or _LINK.search(text):
+        yield f"decides who gets what the model sends: {shorten(visible(text), 80)}"
+
+
+def _stated(text: str) -> Iterator[str]:
+    """A text that no code of a model has a use for."""
+    if _is_payee(text.strip()):
+        yield f"names an account: {shorten(visible(text), 80)}"
+    elif len(text) > 30 and prose.words(text) > 5 and not _IS_CODE.search(text) and (order := _order(text)):
+        yield f"orders something against the user: {shorten(visible(order), 120)}"
+
+
+def _order(text: str) -> str | None:
+    if found := orders.behind(text) or orders.account(text) or prose.steals(text):
+        return found
+    hidden = prose.conceals(text)
+    return hidden if hidden and (prose.acts(text) or orders.pushes(text) or _LINK.search(text)) else None
+
+
+def _is_payee(text: str) -> bool:
+    """True for an account that is certain: its check digits are right, or its form leaves no doubt."""
+    if re.fullmatch(r"bc1[a-z0-9]{36,60}|0x[0-9a-fA-F]{40}", text):
+        return len(set(text)) > 8
+    given = text.replace(" ", "")
+    if 15 <= len(given) <= 34 and _IBAN.fullmatch(given):
+        turned = given[4:] + given[:4]
+        return int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
+    return 26 <= len(text) <= 36 and all(letter in _BASE58 for letter in text) and _is_base58(text)
+
+
+def _is_base58(text: str) -> bool:
+    number = 0
+    for letter in text:
+        number = number * 58 + _BASE58.index(letter)
+    data = number.to_bytes(max(25, (number.bit_length() + 7) // 8), "big")
+    return hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4] == data[-4:]

