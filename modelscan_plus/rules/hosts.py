@@ -13,7 +13,7 @@ _TABLE: dict[str, list[str]] = tomllib.loads(
 
 
 _INSTITUTION = lazy(r"\.(?:edu|gov|mil|int)(?:\.[a-z]{2})?$|\.ac\.[a-z]{2}$", re.I)
-_INDEXES = frozenset(_TABLE["indexes"])
+_HASHED = {kind: frozenset(_TABLE[kind]) for kind in ("indexes", "sources", "images")}
 
 
 def listed(kind: str, host: str) -> bool:
@@ -24,9 +24,11 @@ def listed(kind: str, host: str) -> bool:
     name, _, rest = host.partition("/")
     labels = name.split(".")
     names = [".".join(labels[position:]) for position in range(len(labels) - 1)]
-    if kind == "indexes":
+    if kind in _HASHED:
         spelled = [*names, f"{name}/{rest.partition('/')[0]}"]
-        return any(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24] in _INDEXES for text in spelled)
+        return any(
+            hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24] in _HASHED[kind] for text in spelled
+        )
     entries = _TABLE[kind]
     return any(entry in names or host == entry or host.startswith(f"{entry}/") for entry in entries)
 

@@ -12,6 +12,7 @@ from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark, TextFacts
+from modelscan_plus.formats.text.origins import private
 from modelscan_plus.formats.text.remarks import POSES
 from modelscan_plus.formats.text.shell import told
 from modelscan_plus.rules.credentials import goes_elsewhere, of_service
@@ -193,6 +194,36 @@ INDEX = Rule(
     cwe=("CWE-427", "CWE-829"),
     references=(_CONFUSION,),
 )
+LOOKALIKE = Rule(
+    id="MSP5076",
+    slug="package-name-mistyped",
+    title="A package is asked for whose name is almost that of a well-known one",
+    severity=Severity.HIGH,
+    why=(
+        "Names with two letters exchanged, or one left out, are registered by people who wait for somebody to mistype. "
+        "Whatever stands behind the name runs when it is installed."
+    ),
+    fix="Write the name of the package that is meant, and install from that.",
+    bad="tranformers>=4.30",
+    good="transformers>=4.30",
+    cwe=("CWE-1357",),
+    references=("https://attack.mitre.org/techniques/T1195/002/",),
+)
+ORIGIN = Rule(
+    id="MSP5075",
+    slug="programs-from-unknown-source",
+    title="Programs are taken from a registry or channel that is not known",
+    severity=Severity.HIGH,
+    why=(
+        "An image, a channel of conda, a registry of npm or Cargo, a proxy of Go and the wrapper of a build hand out "
+        "programs that run with the rights of whoever builds. Their owner can exchange each of them at any time."
+    ),
+    fix="Take the image or package from a registry that you know, by its digest.",
+    bad="FROM registry.fast-cuda.example/pytorch:2.3",
+    good="FROM pytorch/pytorch:2.3.0-cuda12.1-cudnn8-runtime",
+    cwe=("CWE-829", "CWE-494"),
+    references=("https://docs.docker.com/build/building/best-practices/",),
+)
 
 CALLS = Rule(
     id="MSP5069",
@@ -282,6 +313,10 @@ def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
     return INDEX, Severity.HIGH if role not in ("markdown", "settings") or plain else Severity.MEDIUM
 
 
+def _origin(remark: Remark, role: str) -> tuple[Rule, Severity]:
+    return ORIGIN, Severity.MEDIUM if private(remark.host) or institution(remark.host) else Severity.HIGH
+
+
 def _requirement(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("code", remark.host) or listed("indexes", remark.host):
         return REQUIREMENT, Severity.LOW
@@ -340,6 +375,9 @@ _GRADERS: dict[str, Grader] = {
     "key": lambda remark, role: (COMMAND, Severity.HIGH),
     "site-import": _fixed(SITE_PATH),
     "requirement": _requirement,
+    "lookalike": _fixed(LOOKALIKE),
+    "image": _origin,
+    "source": _origin,
     "index": _index,
     "privilege": _fixed(PRIVILEGES),
     "root-mount": lambda remark, role: (PRIVILEGES, Severity.HIGH),
@@ -362,7 +400,10 @@ def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
 
 
 def tells(remark: Remark) -> bool:
-    """False for a call of a function that only builds something, and for a key that is shown to its own service."""
+    """False for a call that only builds something, a key that is shown to its own service, and sources that are known."""
+    if remark.kind in ("image", "source"):
+        kinds = ("images",) if remark.kind == "image" else ("sources", "indexes", "mirrors", "code", "installers")
+        return not any(listed(kind, remark.host) for kind in kinds)
     if remark.kind == "calls":
         return acts(remark.host)
     if remark.kind == "visitor":

@@ -36,6 +36,7 @@ from modelscan_plus.formats.text.configkeys import (
     weight_map,
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
+from modelscan_plus.formats.text.heldcode import foreign_code, held_in_values
 from modelscan_plus.formats.text.named import in_values
 from modelscan_plus.formats.text.prompts import prompts_of
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
@@ -188,6 +189,7 @@ def _parsed(
         *_templates(artifact, value),
         *_further(artifact, pairs),
         *members("line", commands, artifact),
+        *members("code", held_in_values(artifact.name, pairs), artifact),
         *_exported(artifact, pairs),
         *(carried(artifact, value) if name not in _WORDS else ()),
     )
@@ -243,6 +245,7 @@ def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
         # What an address is for, its name says: a variable of a client, a package in a lock file.
         named = text.startswith("http") and (key == "resolved" or key.isupper())
         yield from script_remarks(f'"{key}": "{text}"' if named else text)
+        yield from foreign_code(text)
         if len(text) > 40:
             yield from (remark for remark in hidden_remarks(text) if remark.host)
 

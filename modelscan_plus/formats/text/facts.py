@@ -18,10 +18,10 @@ class Remark(msgspec.Struct, frozen=True):
     (something installed from elsewhere), "privilege" and "root-mount" (a container that owns its host), "protection"
     (words that ask to switch protection off), "start" and "shortcut" (a file that starts a program), "modelfile" (a
     model taken from elsewhere), "key" (a credential that goes along with a request), "native" (C source that starts a
-    program), "active" (markup that sends something), "visitor" (what is taken from
-    those who visit a page, and the host that gets it), "frame" (a page of another host that nobody sees),
-    "evaluable" (a line that is an expression with a call), "asked" and "askable" (a workflow that runs
-    what strangers write, or may)."""
+    program), "active" (markup that sends something), "visitor" (what is taken from those who visit a page, and the
+    host that gets it), "frame" (a page of another host that nobody sees), "evaluable" (a line that is an expression
+    with a call), "asked" and "askable" (a workflow that runs what strangers write, or may), "image" and "source"
+    (where a container or packages come from, and the host), "lookalike" (a package by a mistyped name)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str

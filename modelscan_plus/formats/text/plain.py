@@ -23,8 +23,11 @@ from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
+from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
+from modelscan_plus.formats.text.lookalikes import lookalikes
 from modelscan_plus.formats.text.named import in_text
+from modelscan_plus.formats.text.origins import origin_remarks
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
 from modelscan_plus.formats.text.python.analyse import parse
@@ -75,9 +78,6 @@ _CALL = lazy(
 )
 _PATH = lazy(r"^[\s-]*[\"']?(?:path|cls|class)[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]{2,200})", re.M)
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
-_HERE = lazy(
-    r"\bpython[\d.]*\b[^\n|;]{0,80}<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?[^\n]{0,200}\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
-)
 _BLOCK = lazy(
     r"^[ \t>]{0,8}```[ \t]*(?:python|py|python3)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```", re.M | re.I
 )
@@ -184,13 +184,13 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
             code = textwrap.dedent(found["code"])
             if "{%" in code:
                 yield artifact.member(f"chat_template.{number}", BytesSource(code.encode("utf-8", "surrogatepass")))
-    if role not in roles.SCRIPTS and role not in ("settings", "requirements"):
-        return
-    yield from members("line", one_liners(text), artifact)
-    for number, found in enumerate(itertools.islice(_HERE.finditer(text), 50), 1):
-        code = textwrap.dedent(found["code"])
-        if code.strip():
-            yield artifact.member(f"here-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
+    if role == "text" and not _is_list(artifact.name):
+        told = (step for step in one_liners(text) if step.language != "python" or not isinstance(parse(step.code), str))
+        yield from members("line", told, artifact)
+    if role in roles.SCRIPTS or role in ("settings", "requirements"):
+        yield from members("line", one_liners(text), artifact)
+    if role in roles.SCRIPTS or role in ("settings", "requirements", "text"):
+        yield from members("code", held_code(role, artifact.name, text), artifact)
 
 
 def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
@@ -216,14 +216,13 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_page(role, text, name)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from _of_script(role, text)
+        yield from foreign_code(text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile", "powershell", "settings"):
         yield from requirement_remarks(text, script=role != "requirements")
-    if role == "site-path":
-        yield from _first("site-import", "is run by Python at each start", _SITE_LINE, text)
-    if role == "shortcut":
-        yield from _first("shortcut", "starts a program or opens an address", _SHORTCUT, text)
-    if role == "windows-script":
-        yield from _first("shortcut", "is a script that Windows runs on a double click", re.compile(r"\S"), text)
+        yield from lookalikes(text, script=role != "requirements")
+    if role not in ("markdown", "markup", "source"):
+        yield from origin_remarks(role, text)
+    yield from _of_start(role, text)
     if role == "modelfile":
         yield from _first("modelfile", "takes a model from elsewhere", _MODELFILE, text)
         yield from page_remarks(text)
@@ -231,6 +230,16 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_source(text, name)
     if role == "text":
         yield from _of_text(text, name)
+
+
+def _of_start(role: str, text: str) -> Iterator[Remark]:
+    """Files that are there to start something."""
+    if role == "site-path":
+        yield from _first("site-import", "is run by Python at each start", _SITE_LINE, text)
+    if role == "shortcut":
+        yield from _first("shortcut", "starts a program or opens an address", _SHORTCUT, text)
+    if role == "windows-script":
+        yield from _first("shortcut", "is a script that Windows runs on a double click", re.compile(r"\S"), text)
 
 
 def _of_page(role: str, text: str, name: str) -> Iterator[Remark]:

@@ -16,6 +16,7 @@ import msgspec
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.analyse import parse
 
 _ENTRY = lazy(r"^(?P<indent> *)(?P<dashes>(?:- +)*)(?P<key>[\"']?[\w.-]+[\"']?) *:(?: +(?P<value>.*))?$")
 _BLOCK = lazy(r"^[|>][-+\d]*(?: +#.*)?$")
@@ -70,11 +71,11 @@ def steps(text: str) -> Iterator[Step]:
     if not _STEPS.search(text):
         return
     mappings = mappings_of(text)
-    default = next((_language(each.values.get("shell", "")) for each in mappings if "run" not in each.values
-                    and _language(each.values.get("shell", ""))), "")  # fmt: skip
+    default = next((language_of(each.values.get("shell", "")) for each in mappings if "run" not in each.values
+                    and language_of(each.values.get("shell", ""))), "")  # fmt: skip
     secrets = _secrets(mappings)
     for each in itertools.islice(mappings, 5000):
-        language = _language(each.values.get("shell", ""))
+        language = language_of(each.values.get("shell", ""))
         if not language and "shell" not in each.values and "uses" not in each.values and "run" in each.values:
             language = default
         language = language or _by_action(each)
@@ -113,17 +114,17 @@ def _naming(code: str, secrets: dict[str, str]) -> str:
     return code
 
 
-def _language(shell: str) -> str:
-    """The language of what a shell like "python {0}" is given."""
-    words = shell.strip("\"' ").split()
+def language_of(shell: str) -> str:
+    """The language of what a shell like "python {0}", or a list of words like it, is given; "" for others."""
+    words = re.sub(r"[\[\]\"',]", " ", shell[:400]).split() if shell.startswith("[") else shell.strip("\"' ").split()
     program = words[0].rpartition("/")[2] if words else ""
     if program == "env" and len(words) > 1:
         program = words[1]
     if program in ("bash", "sh", "pwsh", "cmd") and "{0}" in words and len(words) > 2:
         program = next((word.strip("\"'") for word in words[1:] if not word.startswith("-")), program)
-    if program.startswith(("python", "pypy", "ipython")):
+    if program.startswith(("python", "pypy", "ipython")) or program == "py":
         return "python"
-    return "javascript" if program in ("node", "nodejs", "deno", "bun") else ""
+    return "javascript" if program in ("node", "nodejs", "deno", "bun", "javascript", "js") else ""
 
 
 def _by_action(mapping: Mapping) -> str:
@@ -181,6 +182,8 @@ def one_liners(text: str) -> Iterator[Step]:
     for language, pattern in (("python", _ONE_LINE), ("javascript", _NODE_LINE)):
         for found in itertools.islice(pattern.finditer(text), _MOST):
             code = found["single"] if found["single"] is not None else _unescaped(found["double"])
+            if language == "python" and '\\"' in code and isinstance(parse(textwrap.dedent(code)), str):
+                code = _unescaped(code)  # it stands inside of another text
             yield Step(language, textwrap.dedent(code))
 
 
