@@ -222,14 +222,14 @@ def _module(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH
     if effect.name == "runpy.run_module" and effect.argument.partition(".")[0] in ("pip", "conda", "ensurepip", "uv"):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
-    if effect.name.endswith(".get_class_from_dynamic_module") and at_once and _is_foreign(effect.argument):
-        return Severity.HIGH
-    if effect.name.startswith("kernels."):
+    if effect.name.startswith(("kernels.", "transformers.integrations.hub_kernels.")):
         owner, _, name = effect.argument.strip().partition("/")
         foreign = bool(name) and owner not in _KERNEL_OWNERS
         return Severity.HIGH if at_once and foreign else _pick_mild(effect, reached)
+    if at_once and effect.name not in _BY_MODULE and _is_foreign(effect.argument):
+        return Severity.HIGH
     if effect.name == "torch.hub.load":
-        return Severity.HIGH if at_once and _is_foreign(effect.argument) else _pick_mild(effect, reached)
+        return _pick_mild(effect, reached)
     if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
         return Severity.MEDIUM if effect.name in _BY_MODULE else Severity.HIGH
     if effect.name in _BY_PATH and at_once and _is_scratch(effect):
@@ -526,6 +526,7 @@ _GRADERS = {
     "obeyed": (CHANGES_SYSTEM, _drop),
     "later": (CHANGES_SYSTEM, _later),
     "device": (CHANGES_SYSTEM, _drop),
+    "tool": (CHANGES_SYSTEM, _drop),
     "rights": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),

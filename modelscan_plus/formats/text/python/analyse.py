@@ -354,7 +354,7 @@ class Finder(Origins):
         name = dotted or (f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else "")
         if name and name.rpartition(".")[2] not in accounts.TALK and not name.startswith("builtins."):
             addresses = accounts.put_together(node, self._names)
-            if any("given" in self._flow.origins(value, block.name) for value in addresses):
+            if any(self._is_telling(self._flow.origins(value, block.name)) for value in addresses):
                 return "send", name
         if asides.asks_hub(node, dotted or "", lambda value: self._flow.origins(value, block.name)):
             return "send", name

@@ -101,12 +101,12 @@ class Names:
                 for alias in node.names:
                     self.imports.append((alias.name, ()))
                     name = alias.asname or alias.name.partition(".")[0]
-                    self.aliases[name] = alias.name if alias.asname else name
+                    self.aliases[name] = own_name(alias.name) if alias.asname else name
             elif isinstance(node, ast.ImportFrom):
                 module = "." * node.level + (node.module or "")
                 self.imports.append((module, tuple(alias.name for alias in node.names)))
                 for alias in node.names:
-                    self.aliases[alias.asname or alias.name] = joined_name(module, alias.name)
+                    self.aliases[alias.asname or alias.name] = joined_name(own_name(module), alias.name)
                     if alias.name == "*":
                         self.aliases.update(everything(module, self.aliases))
             else:
@@ -437,6 +437,10 @@ _CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins sys import
 _MODULES_OF_ANYTHING = frozenset("os sys subprocess builtins".split())
 
 
+_VENDORED = ("._vendor", ".vendored", ".externals", "requests.packages", "six.moves")
+"""Where libraries keep copies of others: `pip._vendor.requests` is `requests`."""
+
+
 def _carried(base: str, name: str) -> bool:
     return (
         name.removeprefix("_") in _CARRIED
@@ -465,9 +469,18 @@ def joined_name(base: str, name: str) -> str:
     """`base.name`; modules that others carry along count as themselves."""
     if base in ("builtins.__builtins__", "builtins.builtins"):
         base = "builtins"
-    if name == "_posixsubprocess":
+    if name == "_posixsubprocess" or base.endswith(_VENDORED):
         return name
     return name.removeprefix("_") if _carried(base, name) else f"{base}.{name}"
+
+
+def own_name(module: str) -> str:
+    """The name of a module without that of the library that carries it: `pip._vendor.requests` is `requests`."""
+    for place in _VENDORED:
+        before, found, after = module.partition(f"{place}.")
+        if found and (before or place in ("requests.packages", "six.moves")):
+            return after
+    return module
 
 
 def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -> None:

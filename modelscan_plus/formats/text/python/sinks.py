@@ -1,12 +1,13 @@
 """Functions by what they do when they are called, by dotted name.
 
-Sources: the documentation of the standard library and of the named packages. A name ending in ".*" stands for every
-attribute of that module. What is not here computes, as far as this scanner is concerned.
+Sources: the documentation of the standard library and of the named packages. `families.py` has those of which every
+function does the same. What is neither here nor there computes, as far as this scanner is concerned.
 """
 
 import re
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.families import family
 
 _PROCESS = """os.fork os.forkpty os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
 os.execve
@@ -41,13 +42,7 @@ _MODULE = """runpy.run_path runpy.run_module importlib.util.spec_from_file_locat
 importlib.machinery.SourceFileLoader imp.load_source imp.load_module imp.load_compiled imp.load_dynamic
 zipimport.zipimporter pkgutil.find_loader importlib.machinery.ExtensionFileLoader
 importlib.machinery.SourcelessFileLoader transformers.dynamic_module_utils.get_class_from_dynamic_module
-torch.hub.load kernels.get_kernel kernels.LayerRepository kernels.FuncRepository torch.package.PackageImporter site.addsitedir distutils.core.run_setup"""
-_BELOW = {
-    "plumbum.cmd": "process", "plumbum.local": "process", "sh": "process", "nodejs": "process", "sarge": "process",
-    "delegator": "process", "gevent.subprocess": "process", "eventlet.green.subprocess": "process", "subprocess32": "process",
-    "xonsh": "process", "ctypes.windll": "native",
-}  # fmt: skip
-"""Modules of which every function does the same."""
+torch.hub.load kernels.get_kernel kernels.LayerRepository kernels.FuncRepository torch.package.PackageImporter site.addsitedir"""
 NAMED_FIRST = frozenset(
     """importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader imp.load_source imp.load_compiled
     imp.load_dynamic importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader sys.path.insert
@@ -296,10 +291,4 @@ def kind_of(dotted: str) -> str | None:
     if made and maker in OBJECTS:
         of_maker = OBJECTS[maker]
         return of_maker.get(method) or of_maker.get(method.rpartition(".")[2])
-    known = KIND_OF.get(dotted)
-    if known is not None or dotted.partition(".")[0] not in _FAMILIES:
-        return known
-    return next((kind for base, kind in _BELOW.items() if dotted.startswith(f"{base}.")), None)
-
-
-_FAMILIES = frozenset(base.partition(".")[0] for base in _BELOW)
+    return KIND_OF.get(dotted) or family(dotted)
