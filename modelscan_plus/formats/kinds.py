@@ -124,6 +124,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
     Kind("rknn", "RKNN model, compiled for an NPU of Rockchip", False, _starts(b"RKNN\0", b"CYPTRKNN"), (".rknn",)),
+    Kind("catboost", "CatBoost model", False, _starts(b"CBM1"), (".cbm",)),
     Kind("fasttext", "fastText model", False, _is_fasttext, (".bin", ".ftz")),
     Kind("kenlm", "KenLM language model", False, _starts(b"mmap lm http://kheafield.com/code"), (".bin", ".klm")),
     Kind("word2vec", "word vectors of word2vec", False, _is_word2vec, (".bin", ".vec")),

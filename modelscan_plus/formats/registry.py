@@ -1,6 +1,7 @@
 """The list of formats. Order matters only for display: every format that claims the bytes is parsed."""
 
 from modelscan_plus.formats import kinds
+from modelscan_plus.formats.archives.distcp import DistcpFormat
 from modelscan_plus.formats.archives.sevenzip import SevenZipFormat
 from modelscan_plus.formats.archives.streams import CODECS, StreamFormat
 from modelscan_plus.formats.archives.tar import TarFormat
@@ -62,6 +63,7 @@ FORMATS: tuple[Format, ...] = (
     Hdf5Format(),
     PdfFormat(),
     ZipFormat(),
+    DistcpFormat(),
     TarFormat(),
     SevenZipFormat(),
     *(StreamFormat(codec) for codec in CODECS),

@@ -6,6 +6,7 @@ from modelscan_plus.core.finding import BytesEvidence, ComparisonEvidence, Evide
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.archives.facts import ArchiveFacts, Problem
 from modelscan_plus.rules.interface import Context, Rule, judges
+from modelscan_plus.rules.programs import PROGRAM_NAME
 
 _APPNOTE = "https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT"
 
@@ -160,6 +161,7 @@ def archive_problems(facts: ArchiveFacts, context: Context) -> Iterator[Finding]
             _evidence(problem, context),
             subject=f"{problem.code}\0{problem.member}",
             offset=problem.offset,
+            severity=Severity.HIGH if problem.code == "encrypted" and PROGRAM_NAME.search(problem.member) else None,
         )
 
 

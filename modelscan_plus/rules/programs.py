@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.rules.interface import Rule
+from modelscan_plus.core.text import visible
+from modelscan_plus.formats.identity import IdentityFacts
+from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.tree import Tree, TreeContext, judges_tree
 
 PROGRAM_FILE = Rule(
@@ -39,11 +41,12 @@ DISGUISED_NAME = Rule(
     references=("https://attack.mitre.org/techniques/T1036/007/", "https://attack.mitre.org/techniques/T1036/002/"),
 )
 
-_STARTS = lazy(
+PROGRAM_NAME = lazy(
     r"\.(?:exe|scr|com|pif|cpl|msi|msix|appx|lnk|hta|jar|apk|dmg|pkg|iso|img|vhdx?|xll|wsf|jse|vbe|gadget|app|deb|rpm|"
     r"appimage|ps1xml|settingcontent-ms|search-ms|library-ms|chm|docm|xlsm|pptm)$",
     re.I,
 )
+_LAUNCHER = lazy(r"^(?:(?:cli|gui)(?:-\w+)?|[tw](?:32|64)(?:-arm)?)\.exe$")
 _HARMLESS = r"(?:safetensors|gguf|json|txt|md|pdf|png|jpe?g|gif|bin|pt|pth|onnx|csv|docx?|xlsx?|mp4|zip)"
 _RUNS = r"(?:exe|scr|com|pif|bat|cmd|ps1|vbs|js|lnk|hta|jar|msi|py|sh|dll|so)"
 _DOUBLE = lazy(rf"\.{_HARMLESS}[\s_]*\.{_RUNS}$", re.I)
@@ -58,6 +61,18 @@ def programs(tree: Tree, context: TreeContext) -> Iterator[Finding]:
         if _TURNED.search(file.name) or (_DOUBLE.search(file.name) and not file.name.endswith((".py", ".sh"))):
             message = f"The name {file.name} looks like another kind of file than it is."
             yield context.finding(DISGUISED_NAME, file.path, message, TextEvidence(file.name), subject=file.name)
-        elif _STARTS.search(file.name) or _KINDS & set(file.formats):
+        elif PROGRAM_NAME.search(file.name) or _KINDS & set(file.formats):
             message = f"{file.name} is a program, an installer or a shortcut."
             yield context.finding(PROGRAM_FILE, file.path, message, TextEvidence(file.name), subject=file.name)
+
+
+@judges(IdentityFacts)
+def inside_archive(facts: IdentityFacts, context: Context) -> Iterator[Finding]:
+    """The same in an archive, but for the launchers that setuptools and distlib bring in every package of theirs."""
+    if not context.artifact.members or context.artifact.payload:
+        return
+    name = visible(facts.name.replace("\\", "/").rpartition("/")[2])
+    harmless = _LAUNCHER.match(name) or (name.endswith(".com") and facts.kind != "pe")  # a file can be named by a host
+    if (PROGRAM_NAME.search(name) and not harmless) or facts.kind in _KINDS:
+        message = f"{name} in the archive is a program, an installer or a shortcut."
+        yield context.finding(PROGRAM_FILE, message, TextEvidence(name), subject=name)

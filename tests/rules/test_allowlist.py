@@ -72,7 +72,14 @@ def test_a_gadget_is_not_listed(entry: str) -> None:
     assert provenance(module, name) is None
 
 
-RECORDS = {"inspect": "Signature Parameter BoundArguments _empty _void".split()}
+RECORDS = {
+    "inspect": "Signature Parameter BoundArguments _empty _void".split(),
+    "torch.distributed.checkpoint.metadata": """Metadata TensorStorageMetadata BytesStorageMetadata TensorProperties
+    ChunkStorageMetadata MetadataIndex StorageMeta""".split(),
+    "torch.distributed.checkpoint.filesystem": ["_StorageInfo", "_StoragePrefix"],
+    "torch.distributed._shard.sharded_tensor.metadata": "TensorProperties ShardedTensorMetadata".split(),
+    "torch.distributed._shard.metadata": ["ShardMetadata"],
+}
 """Classes of dangerous modules that only hold values."""
 
 

@@ -18,6 +18,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import human_bytes, visible
 from modelscan_plus.formats.archives.decompress import DecompressedSource
 from modelscan_plus.formats.archives.directory import END, END_SIGNATURE, End, Entry, find_ends, read_entries
+from modelscan_plus.formats.archives.distcp import is_series
 from modelscan_plus.formats.archives.facts import Problems
 from modelscan_plus.formats.archives.members import (
     SIGNATURE,
@@ -69,6 +70,8 @@ class ZipFormat(Format):
     )
 
     def claims(self, view: View) -> bool:
+        if is_series(view):
+            return False
         if view.head.startswith(SIGNATURE):
             local = read_local(view.artifact.source, 0)
             if local is not None and local.raw_name:
