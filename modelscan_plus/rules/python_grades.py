@@ -180,13 +180,14 @@ def _run_by_model(effect: Effect, reached: bool) -> Severity:
 def _code(effect: Effect, reached: bool) -> Severity:
     if effect.name == "typing.ForwardRef":
         return Severity.INFO  # its text is judged by itself
+    formula = effect.name.startswith(("sympy", "numexpr", "pandas"))
     if "request" in effect.flows:
-        return Severity.HIGH
+        return Severity.MEDIUM if formula else Severity.HIGH  # calculators do not know that the library uses eval
     if "generated" in effect.flows:
         return _run_by_model(effect, reached)
     if effect.argument and not effect.argument.startswith("…") and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
-    evaluates = effect.name.endswith(".eval") or effect.name.startswith(("sympy", "numexpr", "pandas"))
+    evaluates = formula or effect.name.endswith(".eval")
     if effect.flows and all(flow.startswith(SOURCE) for flow in effect.flows):
         return Severity.LOW  # setup.py reads its version so; the file is judged by itself (rules/reach.py)
     if effect.name == "builtins.eval" and _is_of_list(effect):
@@ -396,13 +397,15 @@ def is_named(effect: Effect) -> bool:
     return not told and any(flow.startswith(PACKAGE) for flow in effect.flows)
 
 
+_INDEX = lazy(r"\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b(?![= ]https?://[\w.-]+[/\s])")
+"""An index of packages that is named, unless its address stands there."""
+
+
 def is_of_server(effect: Effect) -> bool:
     """True for what the program of a server does for its owner: it installs packages, and opens the owner's storage."""
     if effect.kind == "process":
-        told = NEXT.search(effect.argument) or re.search(
-            r"://|\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b", effect.argument
-        )
-        return told is None and INSTALLS.search(effect.argument) is not None
+        told = NEXT.search(effect.argument) or _INDEX.search(effect.argument) or installs_foreign(effect.argument)
+        return not told and INSTALLS.search(effect.argument) is not None
     if effect.kind == "upload":
         own = effect.name.endswith((".upload_fileobj", ".put_object")) and not re.search(r"\w", effect.argument)
         return own and not (_TOLD | {"secret", "user-files", "account"}) & set(effect.flows)

@@ -69,6 +69,7 @@ _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "servin
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _LIBRARIES_OF_SERVERS = ("litserve", "bentoml", "ts", "kserve", "mlserver", "sagemaker_inference")
 _SERVER = "a server runs it"
+_FOLDER = "importing the folder runs it"
 _PLUGINS = frozenset(
     f"{name}.{method}" for name in ("Filter", "Action") for method in ("inlet", "outlet", "stream", "action")
 )
@@ -231,7 +232,7 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
         elif file.name == "pipeline.py" and tree.find(file.folder, "model_index.json"):
             yield file.path, "diffusers runs it as custom pipeline"
         elif file.name == "__init__.py" and not file.folder:
-            yield file.path, "importing the folder runs it"
+            yield file.path, _FOLDER
         elif _is_top(file) and "config.json" not in tree.files and _is_loading_script(file):
             yield file.path, "datasets runs it as loading script"
         elif tree.kind != "path" and file.name == "app.py":
@@ -240,6 +241,11 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, "SageMaker imports it"
         else:
             yield from _named_by_framework(file, of_mlflow)
+
+
+def _extends_comfy(tree: Tree) -> bool:
+    """True for nodes of ComfyUI, which install the packages that they need when the folder is imported."""
+    return any(_imports(file, library) for file in tree.files.values() for library in ("folder_paths", "comfy"))
 
 
 def _is_top(file: TreeFile) -> bool:
@@ -352,6 +358,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     tree = expanded(tree)
     imported = only_imported(tree)
     named = named_functions(tree)
+    nodes = _extends_comfy(tree)
     for path, way in reached_code(tree).items():
         file = tree.files[path]
         names = named[path][1] if path in named else frozenset[str]()
@@ -362,7 +369,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             served = (
                 (way == _SERVER and effect.kind not in _NETWORK)
                 or (way == _SPACE and effect.kind in _NETWORK)
-                or (way.startswith(_SERVED) and is_of_server(effect))
+                or (way.startswith(_SERVED if not nodes else (*_SERVED, _FOLDER)) and is_of_server(effect))
             )
             because = f"A loader gets there: {way}."
             if effect.kind == "code" and not all(_is_known(tree, file, path) for path in _sources(effect)):

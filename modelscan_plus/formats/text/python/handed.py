@@ -327,6 +327,10 @@ def leading(value: ast.expr, names: Names, around: Around, depth: int = 0) -> as
             return next((each for each in found if each is not None), None)
         case ast.JoinedStr() | ast.BinOp() | ast.List() | ast.Tuple():
             return _of_parts(value, names, around, depth)
+        case ast.ListComp(
+            elt=ast.Name(id=item), generators=[ast.comprehension(target=ast.Name(id=name), iter=held)]
+        ) if item == name:
+            return leading(held, names, around, depth + 1)
         case ast.Call():
             return _of_call(value, names, around, depth)
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
@@ -364,7 +368,9 @@ def _of_call(value: ast.Call, names: Names, around: Around, depth: int) -> ast.e
         case ast.Call(func=ast.Attribute(value=holder, attr=called), args=arguments):
             module = names.plain(holder) if isinstance(holder, ast.Name) else None
             if module is None or ASKING.match(module):
-                return None if isinstance(holder, (ast.Constant, ast.JoinedStr)) else value
+                if isinstance(holder, ast.JoinedStr):
+                    return leading(holder, names, around, depth + 1)
+                return None if isinstance(holder, ast.Constant) else value
             return leading(arguments[0], names, around, depth + 1) if arguments and called in _PASSING else None
         case ast.Call(func=ast.Name(id=called), args=[first, *_]):
             return leading(first, names, around, depth + 1) if called in _PASSING else None

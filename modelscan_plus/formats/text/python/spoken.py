@@ -16,6 +16,8 @@ _KNOWN = {
     "HF_TOKEN_PATH": "~/.cache/huggingface/token",
 }  # fmt: skip
 """Constants of huggingface_hub, transformers and datasets, with where they lead."""
+_PLACES = {"torch.hub.get_dir": "~/.cache/torch/hub", "imageio_ffmpeg.get_ffmpeg_exe": "ffmpeg"}
+"""Functions that say where something is, with where that is."""
 _LIBRARIES = ("huggingface_hub", "transformers", "datasets", "diffusers")
 
 
@@ -26,9 +28,9 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
         return text[:_LONGEST]
     if depth > _DEEPEST:
         return UNKNOWN
+    if (held := _held(value, names)) is not None:
+        return spoken(held, names, depth + 5)
     match value:
-        case ast.Name(id=name) if name in names.single:
-            return spoken(names.single[name], names, depth + 5)
         case ast.List() | ast.Tuple():
             return " ".join(spoken(item, names, depth + 1) for item in value.elts[:40])
         case ast.JoinedStr():
@@ -43,13 +45,26 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
             return spoken(value.left, names, depth + 1) + "/" + spoken(value.right, names, depth + 1)
         case ast.Call():
             return _called(value, names, depth)
+        case ast.BoolOp(op=ast.Or()):
+            said = {spoken(each, names, depth + 1) for each in value.values}
+            return said.pop() if len(said) == 1 else UNKNOWN
     return _plainly(value, names)
+
+
+def _held(value: ast.expr, names: Names) -> ast.expr | None:
+    """What a variable, or an attribute of the object, is given once and for all."""
+    match value:
+        case ast.Name(id=name):
+            return names.single.get(name)
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return names.single.get(f".{name}")
+    return None
 
 
 def _called(value: ast.Call, names: Names, depth: int) -> str:
     dotted = names.plain(value.func)
-    if dotted == "torch.hub.get_dir":
-        return "~/.cache/torch/hub"
+    if dotted in _PLACES:
+        return _PLACES[dotted]
     if dotted in _ENVIRONMENT and value.args:
         return _variable(names.folder.text(value.args[0]))
     between = "/" if dotted in ("os.path.join", "pathlib.Path") or _method(value) == "joinpath" else " "

@@ -281,6 +281,6 @@ MODELS: dict[str, Model] = {
     "operator.itemgetter()": _got_item, "operator.methodcaller()": _called_method, "operator.call": _call,
     "operator.getitem": lambda call: _got_item(call.of(call.given[::-1])),
     "operator.__getitem__": lambda call: _got_item(call.of(call.given[::-1])),
-    "operator.__call__": _call,
+    "operator.__call__": _call, "imageio_ffmpeg.get_ffmpeg_exe": lambda call: Unknown(about="ffmpeg"),
 }  # fmt: skip
 MODELS |= iteration.MODELS | importing.MODELS | texts.MODELS
