@@ -27,8 +27,9 @@ MALFORMED = Rule(
     title="The GGUF file breaks the rules of its format",
     severity=Severity.MEDIUM,
     why=(
-        "Loaders refuse it. Most often the file is a download that broke off; readers in other languages check less. "
-        "No accident are more dimensions than four, types out of every table and rows that are no multiple of their "
+        "Loaders refuse it; readers in other languages check less. A file that ends inside of its header holds no "
+        "model, and has stopped servers that read on behind its end (Ollama, 2024). No accident are more dimensions "
+        "than four, types out of every table and rows that are no multiple of their "
         "block: loaders of 2023 and 2024 wrote behind their arrays and read behind their tables for these. Nor are "
         "zero bytes inside of names, where one reader stops and another goes on."
     ),
@@ -36,7 +37,7 @@ MALFORMED = Rule(
     bad="version 9; a tensor of 7 dimensions; a value of type 77; a file that ends inside its header",
     good="version 3, 291 tensors of at most 4 dimensions, all inside the file",
     cwe=("CWE-1286", "CWE-787", "CWE-129"),
-    references=_cve("2024-21802"),
+    references=_cve("2024-21802", "2024-39720"),
 )
 COUNT_OVERFLOW = Rule(
     id="MSP3021",
@@ -225,6 +226,7 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "vocabulary": (VOCABULARY, None),
     "numbers": (NUMBERS, None),
     "shapes": (NUMBERS, Severity.MEDIUM),
+    "cut-off": (MALFORMED, Severity.HIGH),
     "zero": (MALFORMED, Severity.HIGH),
     "version": (MALFORMED, Severity.HIGH),
     "dimensions": (MALFORMED, Severity.HIGH),

@@ -170,16 +170,19 @@ def test_what_the_keys_say_of_a_model_fits_together(
 
 
 @pytest.mark.parametrize(
-    ("header", "lies"),
+    ("data", "rule"),
     [
-        (struct.pack("<Q", 1 << 32) + b"blk", True),  # no tensor has a name of 4 GiB
-        (struct.pack("<Q", 20) + b"blk.0.attn", False),  # a download that broke off
+        # no tensor has a name of 4 GiB
+        (gguf([], counts=(1, 0), alignment=1) + struct.pack("<Q", 1 << 32) + b"blk" + bytes(34), "MSP3021"),
+        (gguf([], counts=(1, 0), alignment=1) + struct.pack("<Q", 20) + b"blk.0.attn", "MSP3020"),
+        (b"GGUF", "MSP3020"),
+        (b"GGUF\3\0\0\0" + bytes(8), "MSP3020"),
+        (b"GGUF\3\0\0\0" + struct.pack("<QQ", 0, 5), "MSP3020"),
     ],
 )
-def test_lengths_that_nobody_writes_are_no_broken_download(header: bytes, lies: bool) -> None:
-    data = gguf([], counts=(1, 0), alignment=1) + header + bytes(17) * 2
-    result = inspect(data[:48] if not lies else data, "model.gguf")
-    assert any(each.severity is Severity.HIGH for each in result.findings) is lies
+def test_a_file_that_ends_inside_its_header_is_denied(data: bytes, rule: str) -> None:
+    result = inspect(data, "model.gguf")
+    assert [each.rule for each in result.findings if each.severity is Severity.HIGH] == [rule]
     assert result.coverage.incomplete
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from jinja2 import nodes
 
-from modelscan_plus.formats.text.jinja.names import is_content
+from modelscan_plus.formats.text.jinja.names import answers, is_content
 from modelscan_plus.formats.text.jinja.scope import Scope, key_of
 
 _FORM = frozenset(
@@ -35,6 +35,8 @@ def depends(node: nodes.Node | None, scope: Scope, decided: Collection[str], dep
     if isinstance(node, nodes.Getitem):  # of `content["type"]` only the key can depend
         return depends(node.arg, scope, decided, depth + 1)
     named = node.node if isinstance(node, nodes.Call) else None
+    if isinstance(named, nodes.Getattr) and answers(node) and depends(named.node, scope, decided, depth + 1):
+        return True
     macro = scope.macros.get(named.name) if isinstance(named, nodes.Name) else None
     if macro is not None and _mentions(macro, scope):
         return True

@@ -35,6 +35,8 @@ def _endless(node: nodes.Node, scope: Scope) -> str:
             return f"a loop of {rounds:,} rounds"
         case nodes.Assign() if _doubles(node):
             return "a value that doubles each time"
+        case nodes.Macro() if _grows(node):
+            return f"{node.name}(), which calls itself with twice as much"
         case nodes.Macro() if _branches_out(node):
             return f"{node.name}(), which calls itself twice for a smaller number"
         case nodes.Filter() if node.name in _WIDTHS:
@@ -94,7 +96,11 @@ def _length(node: nodes.Node, scope: Scope, depth: int = 0) -> int:
 def _doubles(node: nodes.Assign) -> bool:
     """`text = text ~ text`, `number = number * number`."""
     key = key_of(node.target)
-    value = node.node
+    return key is not None and _twice(node.node, key)
+
+
+def _twice(value: nodes.Node, key: str) -> bool:
+    """True for an expression in which the variable stands twice, one behind the other."""
     parts = value.nodes if isinstance(value, nodes.Concat) else []
     if isinstance(value, (nodes.Add, nodes.Mul)):
         parts = [value.left, value.right]
@@ -102,7 +108,18 @@ def _doubles(node: nodes.Assign) -> bool:
         parts = value.args
     elif isinstance(value, nodes.Filter) and value.name == "join" and isinstance(value.node, (nodes.List, nodes.Tuple)):
         parts = value.node.items
-    return key is not None and sum(key_of(part) == key for part in parts) > 1
+    return sum(key_of(part) == key for part in parts) > 1
+
+
+def _grows(macro: nodes.Macro) -> bool:
+    """True for a macro that calls itself with a parameter doubled."""
+    own = [
+        call
+        for call in macro.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name == macro.name
+    ]
+    names = [parameter.name for parameter in macro.args]
+    return any(_twice(argument, name) for call in own for argument in call.args for name in names)
 
 
 def _branches_out(macro: nodes.Macro) -> bool:

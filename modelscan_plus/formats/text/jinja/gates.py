@@ -17,7 +17,15 @@ from modelscan_plus.formats.text.jinja.outlets import GIVEN, Outlets, call_of
 from modelscan_plus.formats.text.jinja.rewrites import rewrites, step
 from modelscan_plus.formats.text.jinja.scope import GROWS, Scope, key_of, tells_time
 from modelscan_plus.formats.text.jinja.tools import ROLES, Tools, last
-from modelscan_plus.formats.text.jinja.wording import Trigger, excerpt, output_kind, short_kind, trigger, worth_a_look
+from modelscan_plus.formats.text.jinja.wording import (
+    MODALITY,
+    Trigger,
+    excerpt,
+    output_kind,
+    short_kind,
+    trigger,
+    worth_a_look,
+)
 
 _SEARCHES = frozenset("startswith endswith find rfind index rindex count split rsplit partition rpartition".split())
 _TESTS = frozenset(("in", "eq", "equalto", "==", "sameas", "containing", "match", "search"))
@@ -59,11 +67,14 @@ class Gates:
 
     def _dropped(self, test: nodes.Node, body: list[nodes.Node], line: int) -> Gate | None:
         """What was said is left out when it holds certain words: an empty branch, or one for what holds them not."""
-        words = [looked for looked, kind in self._triggers(test) if kind == "words"]
+        words = [
+            looked for looked, kind in self._triggers(test)
+            if kind == "words" or (kind == "odd-marker" and looked.isalpha())
+        ]  # fmt: skip
         if not words:
             return None
         negated = _negated(test)
-        if any(isinstance(node, nodes.Continue) for node in body) or _stops(body):
+        if any(isinstance(node, (nodes.Continue, nodes.Break)) for node in body[:1]) or _stops(body):
             return Gate(shorten(visible(words[0]), 80), "words", "", "dropped", line)
         pieces = [piece for statement in body for piece in self._pieces(statement)]
         says = any(unknown is not None and says_content(unknown, self._scope.derived) for _, unknown in pieces)
@@ -130,9 +141,15 @@ class Gates:
             if key is None:
                 continue
             derived = key in self._scope.derived
-            if isinstance(node.node, _TRUTHS) or (not derived and decides(node.node, self._scope, ())):
+            if (
+                isinstance(node.node, _TRUTHS)
+                or _picks(node.node)
+                or (not derived and decides(node.node, self._scope, ()))
+            ):
                 known = self._flags.setdefault(key, [])
-                known.extend(each for each in self._triggers(node.node)[:4] if each not in known)
+                found = self._triggers(node.node)[:4]
+                # What was said, kept under another name, decides nothing yet.
+                known.extend(each for each in found if each not in known and not (derived and each[1] == "computed"))
 
     def _triggers(self, test: nodes.Node, depth: int = 0) -> list[Trigger]:
         """What the test looks for."""
@@ -147,6 +164,8 @@ class Gates:
         found = [each for each in dict.fromkeys(found) if each[0].strip()]
         if depth == 0 and _of_mapping(test):  # `content is mapping and "blocks" in content` asks for a key
             found = [(text, "marker" if kind == "words" and text.isidentifier() else kind) for text, kind in found]
+        if depth == 0 and _of_part(test):  # `part.type == "audio" or "audio" in part` as well
+            found = [(text, "marker" if kind == "words" and MODALITY.fullmatch(text) else kind) for text, kind in found]
         if depth == 0 and all(kind == "other" for _, kind in found) and decides(test, self._scope, ()):
             return [("what was said", "computed")]
         return found
@@ -349,6 +368,22 @@ class Gates:
                 if old and rewrites(old, new):
                     yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
         yield from self._exchanged()
+        for filtered in self._tree.find_all(nodes.FilterBlock):
+            yield from self._blocked(filtered)
+        for kept in self._tree.find_all(nodes.AssignBlock):
+            yield from self._blocked(kept)
+
+    def _blocked(self, block: nodes.FilterBlock | nodes.AssignBlock) -> Iterator[Rewritten]:
+        """`{% filter replace(…) %}` round a part of the template in which what was said is written."""
+        each: nodes.Expr | None = block.filter
+        pieces = [piece for statement in block.body for piece in self._pieces(statement)]
+        if each is None or not any(u is not None and says_content(u, self._scope.derived) for _, u in pieces):
+            return
+        while isinstance(each, nodes.Filter):
+            for old, new in self._pairs(each.args) if each.name == "replace" and len(each.args) > 1 else ():
+                if old and rewrites(old, new):
+                    yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), block.lineno)
+            each = each.node
 
     def _pairs(self, arguments: list[nodes.Expr]) -> list[tuple[str, str]]:
         """What is replaced by what, also by way of a loop over a table."""
@@ -369,6 +404,15 @@ class Gates:
                     yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
 
 
+def _picks(node: nodes.Node | None) -> bool:
+    """True for those words of a text that pass a test: whether there are any is one as well."""
+    while isinstance(node, nodes.Filter):
+        if node.name in ("select", "reject"):
+            return True
+        node = node.node
+    return False
+
+
 def _changed(node: nodes.Node) -> str | None:
     """The variable that a statement sets, or that a method such as `append` changes."""
     if isinstance(node, nodes.Assign):
@@ -382,6 +426,13 @@ def _of_mapping(test: nodes.Node) -> bool:
     if isinstance(test, nodes.And):
         return _of_mapping(test.left) or _of_mapping(test.right)
     return isinstance(test, nodes.Test) and test.name == "mapping"
+
+
+def _of_part(test: nodes.Node) -> bool:
+    """True for a test that asks of which type a part of a message is."""
+    return isinstance(test, (nodes.Or, nodes.And)) and any(
+        last(compare.expr) == "type" for compare in test.find_all(nodes.Compare)
+    )
 
 
 def _stops(body: list[nodes.Node]) -> bool:

@@ -11,6 +11,11 @@ CONTENT_NAMES = frozenset(
 )
 """Variables that hold it in templates that do not take a list of messages."""
 _MESSAGES = frozenset("messages message msg m conversation conversations chat history turn".split())
+_TO_ANSWER = frozenset(
+    """find rfind index rindex count startswith endswith isalpha isdigit isupper islower isascii isalnum isnumeric
+    isspace istitle isdecimal isidentifier isprintable""".split()
+)
+"""Methods that answer a question about a text with a number, or yes or no."""
 _TO_TEXT = frozenset("string tojson pprint urlize forceescape".split())
 
 INTERNALS = frozenset(
@@ -69,6 +74,8 @@ def is_content(node: nodes.Node | None, derived: frozenset[str] | set[str]) -> b
         elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
             if node.node.attr in ("get", "pop") and node.args and isinstance(node.args[0], nodes.Const):
                 return node.args[0].value in CONTENT_KEYS
+            if node.node.attr in _TO_ANSWER:
+                return False
             node = node.node.node
         else:
             return False
@@ -90,8 +97,17 @@ def says_content(node: nodes.Node | None, derived: frozenset[str] | set[str]) ->
         return False
     if is_content(node, derived):
         return True
-    if isinstance(node, (nodes.Getattr, nodes.Getitem)):
+    if isinstance(node, (nodes.Getattr, nodes.Getitem)) or answers(node):
         return False
-    if isinstance(node, nodes.Filter) and node.name in ("length", "count"):
+    if isinstance(node, nodes.Filter) and node.name in ("length", "count", "wordcount"):
         return False
+    if isinstance(node, (nodes.Compare, nodes.Test, nodes.Not)):
+        return False  # yes or no
+    if isinstance(node, nodes.CondExpr):
+        return says_content(node.expr1, derived) or says_content(node.expr2, derived)
     return any(says_content(child, derived) for child in node.iter_child_nodes())
+
+
+def answers(node: nodes.Node) -> bool:
+    """True for a call that asks something about a text."""
+    return isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _TO_ANSWER

@@ -17,6 +17,8 @@ _KNOWN_MARKER = lazy(
     re.I,
 )
 """Words that tags of chat formats are made of."""
+MODALITY = lazy(r"(?:input_)?(?:text|image|audio|video|file|document)s?(?:_url)?")
+"""Types of the parts of a message, and the keys that hold them."""
 _NOTHING = frozenset(("null", "none", "undefined", "nan", "true", "false"))
 """Words for nothing, as programs write them into a message."""
 _SIGNS = frozenset(("{", "[", "<", "{{", "[[", "```", "/", "@", "}", "]", ">"))
