@@ -39,6 +39,8 @@ def leaked(effect: Effect) -> bool:
         return False
     if {"secret", "user-files"} & set(effect.flows):
         return effect.kind != "download"
+    if effect.keys and effect.name.startswith("huggingface_hub."):
+        return _to_other_hub(effect)
     if not effect.keys or effect.name.startswith(_LIBRARIES):
         return False
     if effect.name.startswith("socket.socket()") or "decoded" in effect.flows:
@@ -50,6 +52,23 @@ def leaked(effect: Effect) -> bool:
         # Where the address comes from settings, a key is telling when it stands among the data, not in a header.
         return effect.in_body and effect.kind == "send" and any(map(_services, effect.keys)) and effect.when != "main"
     return _given_away(effect, found.group().lower(), found.group(1).lower().rpartition("@")[2].partition(":")[0])
+
+
+def _to_other_hub(effect: Effect) -> bool:
+    """True for a client of the hub that shows its key to another host, by its name or address."""
+    found = prose.URL.search(effect.argument)
+    host = found.group(1).lower().rpartition("@")[2].partition(":")[0] if found else ""
+    hubs = (
+        "huggingface.co",
+        "hf.co",
+        "hf-mirror.com",
+        "hf.space",
+        "huggingface.cloud",
+        "modelscope.cn",
+        "gitee.com",
+        "aifasthub.com",
+    )
+    return bool(host) and "." in host and _LOCAL.match(host) is None and not _under(host, *hubs)
 
 
 def goes_elsewhere(key: str, address: str) -> bool:

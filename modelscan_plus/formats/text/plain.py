@@ -87,7 +87,7 @@ _SCRIPT_BLOCK = lazy(
 )
 _PYTHON_OF_PAGE = lazy(
     r"<(?P<tag>gradio-file|gradio-lite|py-script|py-repl|script(?=[^<>]{0,200}\btype\s*=\s*[\"']?(?:py|mpy|text/python|text/x-python)\b))[^<>]{0,400}>"
-    r"(?P<code>[\s\S]{1,100000}?)</(?P=tag)>"
+    r"(?P<code>(?:(?!<gradio-)[\s\S]){1,100000}?)</(?P=tag)>"
     r"|(?:\.py[\"'`]\s*:\s*|\brunPython(?:Async)?\s*\(\s*)`(?P<text>[^`]{20,100000})`",
     re.I,
 )

@@ -21,6 +21,9 @@ _PLUGINS = lazy(r"(?:vllm|sglang|spacy|mlflow|transformers|lm_eval|axolotl|kedro
 _ENTRY_POINTS = lazy(
     r"^(?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*\s*=\s*\n\s+\S+\s*=\s*([\w.]+:\w+)", re.M
 )
+_OF_SETUP = lazy(
+    r"[\"'](?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*[\"']\s*:\s*\[?\s*[\"'][\w.-]+\s*=\s*([\w.]+:\w+)[\"']"
+)
 """Groups of entry points of which programs that load models call each."""
 
 
@@ -36,6 +39,8 @@ def code_references(name: str, text: str) -> tuple[CodeReference, ...]:
             return ()
     elif name == "setup.cfg":
         found = (("entry-points", value.replace(":", ".")) for value in _ENTRY_POINTS.findall(text[: 1 << 20]))
+    elif name == "setup.py":
+        found = (("entry-points", value.replace(":", ".")) for value in _OF_SETUP.findall(text[: 1 << 20]))
     made = [CodeReference(key, shorten(visible(value), 200)) for key, value in found if value]
     return tuple(made[:_MOST])
 

@@ -12,12 +12,13 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import PythonImport, PythonSummary, TextSummary
+from modelscan_plus.formats.summaries import ConfigSummary, PythonImport, PythonSummary, TextSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.pages import texts_of_python, visitor_remarks
+from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.python.analyse import LARGEST, Source, parse
 from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import PythonFacts
@@ -88,8 +89,11 @@ class PythonFormat(Format):
         whole_file = name.endswith((".py", ".pyw")) and len(artifact.members) < _DEEP
         summary = _summary(source, zlib.compress(data, 6) if whole_file else b"")
         facts = PythonFacts(source.effects, source.disguises, source.omitted)
+        code = code_references(name, roles.decode(data)) if name == "setup.py" else ()
+        named = tuple(reference.value for reference in code)
+        told = (summary, ConfigSummary(code=code, named=named)) if code else (summary,)
         pages = tuple(texts_of_python(tree))[:100]
-        yield Parsed((facts, *((TextFacts("source", pages),) if pages else ())), whole, gaps=gaps, summaries=(summary,))
+        yield Parsed((facts, *((TextFacts("source", pages),) if pages else ())), whole, gaps=gaps, summaries=told)
 
 
 def _unfinished(parts: Sequence[str]) -> CoverageReason:

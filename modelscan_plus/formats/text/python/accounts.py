@@ -300,6 +300,13 @@ def _said(value: ast.expr, names: Names) -> str:
     return spoken(value, names)
 
 
+_FILE = lazy(
+    r"\.(?:sqlite3?|db3?|duckdb|lance|mdb|json|jsonl|ya?ml|toml|txt|csv|log|pt|pth|bin|safetensors|gguf|onnx|pkl|npy|parquet)$",
+    re.I,
+)
+"""The name of a file, which looks like that of a host."""
+
+
 def remote(text: str) -> str:
     """The host of another machine that a text names, "" for none, one's own, or a hub's."""
     host = _host(text)
@@ -314,7 +321,7 @@ def _host(text: str) -> str:
         return ""
     if found := _ANY_SCHEME.match(text) or _DSN.search(text):
         return found["host"]
-    if _BARE_HOST.match(text) or _NUMBER.match(text):
+    if (_BARE_HOST.match(text) and not _FILE.search(text)) or _NUMBER.match(text):
         return text.partition("/")[0].partition(":")[0]
     return text if text == "localhost" else ""
 

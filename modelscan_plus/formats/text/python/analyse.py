@@ -32,7 +32,7 @@ from modelscan_plus.formats.text.python.calls import (
 from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.exchanged import Turn, exchanges, parts
 from modelscan_plus.formats.text.python.facts import Disguise, Effect
-from modelscan_plus.formats.text.python.flow import SOURCE, Flow
+from modelscan_plus.formats.text.python.flow import FROM, SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.handed import (
     NOTHING,
@@ -55,6 +55,7 @@ from modelscan_plus.formats.text.python.triggers import triggers
 from modelscan_plus.formats.text.python.visitors import VISITOR, Visitors
 from modelscan_plus.formats.text.python.waits import waits
 from modelscan_plus.formats.text.python.walk import walk
+from modelscan_plus.formats.text.python.written import FETCHED
 
 LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
@@ -112,6 +113,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     effects.update(dict.fromkeys(finder.annotations(names.nodes)))
     if level == 0:
         effects.update(dict.fromkeys(finder.turned(tree, blocks)))
+    effects = dict.fromkeys(_told_from(list(effects)))
     kept = most_telling(sorted(effects, key=lambda effect: effect.line))
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
@@ -123,6 +125,25 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
         tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
         bool(given.hooks or given.asked),
     )
+
+
+def _told_from(effects: list[Effect]) -> Iterator[Effect]:
+    """The effects; of a program that was fetched, with the addresses that the source fetches from."""
+    fetches = [(effect, prose.URL.search(effect.argument)) for effect in effects if effect.kind in ("download", "send")]
+    places = {
+        f"{FROM}{found.group().partition('://')[2].partition('?')[0][:200].lower()}" for _, found in fetches if found
+    }
+    for effect in effects:
+        if effect.kind != "process" or not places:
+            yield effect
+            continue
+        program = effect.argument.partition(" ")[0]
+        named = "/" in program and any(f"{mark}{program}{mark}" in each.code for each, _ in fetches for mark in "'\"")
+        if FETCHED in effect.flows or named:
+            flows = tuple(sorted({*effect.flows, FETCHED, *places}))
+            yield msgspec.structs.replace(effect, flows=flows)
+        else:
+            yield effect
 
 
 def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:

@@ -43,6 +43,8 @@ from modelscan_plus.formats.text.python.written import FETCHED, Places, is_fetch
 
 SOURCE = "source:"
 """Begins the origin of what was read from a file of Python; its path follows, as far as it is known."""
+FROM = "from:"
+"""Begins the origin of a program that the source fetched; the host and path of an address follow."""
 _PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
