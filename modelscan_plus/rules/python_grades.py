@@ -246,7 +246,7 @@ def _module(effect: Effect, reached: bool) -> Severity:
         owner, _, name = effect.argument.strip().partition("/")
         foreign = bool(name) and owner not in _KERNEL_OWNERS
         return Severity.HIGH if at_once and foreign else _pick_mild(effect, reached)
-    if at_once and effect.name not in _BY_MODULE and _is_foreign(effect.argument):
+    if at_once and effect.name not in _BY_MODULE | _BY_PATH and _is_foreign(effect.argument):
         return Severity.HIGH
     if effect.name == "torch.hub.load":
         return _pick_mild(effect, reached)
