@@ -104,6 +104,7 @@ NEAR = [
     ("import fsspec", "pass", "fsspec.open('memory:///k', 'w').open().write({})"),
     ("from PIL import Image", "self.i = Image.open('https://c.example/a.png')", "self.i.paste({})"),
     ("import sqlite3", "self.d = sqlite3.connect('cache.db')", "self.d.execute('insert', {})"),
+    ("import sqlite3", "self.d = sqlite3.connect('bench.sqlite')", "self.d.execute('insert', {})"),
     ("import torch", "self.s = torch.hub.load_state_dict_from_url('https://c.example/w.pt')", "self.s.get({})"),
     ("import redis", "self.r = 1", "self.streamer.put({})"),
 ]

@@ -41,6 +41,8 @@ _READERS = lazy(
     r"(?:^|[._])(?:load|read|open|fetch|download|retrieve|parse|get|head|display|HTML|Image|Video|Audio)|_url$"
 )
 """Functions that take an address to read from it; what is read is told by itself."""
+_FILES = ("sqlite3.", "aiosqlite.", "apsw.", "duckdb.", "lmdb.", "dbm.", "shelve.")
+"""Databases in a file, whose name may look like that of a host."""
 _OWN_ACCOUNT = (
     "transformers.", "diffusers.", "datasets.", "sentence_transformers.", "peft.", "builtins.", "hashlib.", "hmac.",
     "sorted", "functools.", "operator.", "torch.", "numpy.", "jax.", "tensorflow.", "itertools.", "pandas.", "timm.",
@@ -189,7 +191,11 @@ def leads_elsewhere(node: ast.Call, dotted: str, names: Names) -> bool:
     """True for a call that makes a client of another machine, or opens something there to write to it."""
     name = dotted or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
     last = name.rpartition(".")[2]
-    if not name or (dotted.startswith(_OWN_ACCOUNT) and last not in ("open", "SummaryWriter")):
+    if (
+        not name
+        or dotted.startswith(_FILES)
+        or (dotted.startswith(_OWN_ACCOUNT) and last not in ("open", "SummaryWriter"))
+    ):
         return False
     if last == "open" and len(node.args) > 1:
         mode = names.folder.text(node.args[1]) or ""
