@@ -95,6 +95,10 @@ def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
     return rule, grader(effect, reached), ""
 
 
+_RUNS = frozenset(("builtins.exec", "os.system", "os.popen", "types.FunctionType", "types.CodeType"))
+_UNPICKLES = ("marshal.", "pickle.loads", "dill.loads", "cloudpickle.loads", "_pickle.loads", "subprocess.")
+
+
 def _hostile(effect: Effect) -> str:
     """What only malware does, "" for nothing of that kind."""
     flows = set(effect.flows)
@@ -115,16 +119,22 @@ def _hostile(effect: Effect) -> str:
         return "gives files of credentials or of the user to a program that sends them"
     if away := _gives_away(effect):
         return away
-    if (
-        effect.kind in ("unpickle",)
-        and "decoded" in flows
-        and effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle"))
-    ):
-        return "unpickles what was written in encoded text"
+    if carried := _carried(effect, flows):
+        return carried
     if effect.kind in ("overwrite", "delete") and "user-files" in flows:
         return "deletes or overwrites files that are the user's own"
     if effect.kind == "start":
         return f"writes {effect.argument}, which something else runs later"
+    return ""
+
+
+def _carried(effect: Effect, flows: set[str]) -> str:
+    """What runs something that was made to look like data."""
+    unpickles = effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle"))
+    if effect.kind == "unpickle" and "decoded" in flows and unpickles:
+        return "unpickles what was written in encoded text"
+    if "weights" in flows and (effect.name in _RUNS or effect.name.startswith(_UNPICKLES)):
+        return "runs what the weights carry"
     return ""
 
 
@@ -596,6 +606,7 @@ _FROM = {
     "request": "what somebody else asks for",
     "config": "the model's configuration",
     "generated": "what a model wrote",
+    "weights": "the weights",
     "user-files": "a walk over the user's folders",
     "others-code": "the place of other packages",
 }

@@ -127,3 +127,35 @@ def test_keras_layers_that_load_another_model_are_told(layer: str, told: bool) -
     conf["config"] = {"layers": [{"module": "keras.layers", "class_name": layer, "config": {"filepath": "x"}}]}
     found = {finding.severity for finding in inspect(json.dumps(conf).encode(), "config.json").findings}
     assert (Severity.HIGH in found or Severity.CRITICAL in found) is told
+
+
+def in_script(code: str) -> Severity | None:
+    found = [finding.severity for finding in inspect_tree({"tools/load.py": code.encode()})]
+    return max(found, key=lambda severity: severity.rank, default=None)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from safetensors import safe_open\nwith safe_open('a.st', 'pt') as f:\n    exec(f.metadata()['init'])",
+        "import pickle\nfrom safetensors.numpy import load_file\npickle.loads(load_file('a.st')['x'].tobytes()[::-1])",
+        "import numpy as np\nb = np.load('w.npy').view('u4') & 1\nexec(np.packbits(b.astype('u1')).tobytes())",
+        "import os, torch\nsd = torch.load('w.pt', weights_only=True)\nos.system(bytes(sd['x'].tolist()).decode())",
+        "import pickle\nb = bytes(x ^ 0x5a for x in open('w.dat', 'rb').read())\npickle.loads(b)",
+    ],
+)
+def test_what_runs_what_weights_carry_is_told_wherever_it_stands(code: str) -> None:
+    assert in_script(code) is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from safetensors import safe_open\nwith safe_open('a.st', 'pt') as f:\n    json.loads(f.metadata()['x'])",
+        "import pickle\nmeta = pickle.load(open('meta.pkl', 'rb'))",
+        "import torch\nmodel = torch.load('w.pt', weights_only=True)\nmodel['x'].tobytes()",
+        "key = bytes(x ^ 0x5a for x in open('w.dat', 'rb').read())\nprint(key)",
+    ],
+)
+def test_what_reads_weights_is_not(code: str) -> None:
+    assert in_script(code) in (None, Severity.INFO, Severity.LOW)

@@ -3,7 +3,7 @@
 Origins: "download" (the network), "decoded" (base64 and the like), "secret" (the whole environment, files of credentials,
 what a browser or keyboard gives away), "key:NAME" (one credential, taken by its name), "host" (names of machine and user,
 listings), "file", "source:PATH" (a file of Python), "input", "config" (values that the model's configuration sets), "request" (what somebody outside asks of a program, handed.py), "given" (arguments of the methods by
-which a model is used), "elsewhere" (a client of another machine, accounts.py), "fetched" (a file that was fetched, written.py), "scratch" (a temporary
+which a model is used), "elsewhere" (a client of another machine, accounts.py), "fetched" (a file that was fetched, written.py), "weights", "scratch" (a temporary
 file), "program" (where a program lies); more follow from places (places.py).
 The analysis keeps one set of origins for each variable of each function and goes over the file a few times; it does not
 follow containers or attributes of other objects than `self`.
@@ -120,6 +120,8 @@ class Flow:
                 found |= self.origins(child, block, depth + 1)
             elif isinstance(child, ast.comprehension):
                 found |= self.origins(child.iter, block, depth + 1)
+        if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.BinOp):
+            found |= {"decoded"} if isinstance(node.elt.op, ast.BitXor) else set()
         return found
 
     def _result(self, node: ast.Call, block: str, depth: int) -> set[str]:

@@ -120,6 +120,10 @@ KIND_OF: dict[str, str] = {
     }.items()
     for name in names.split()
 }  # fmt: skip
+_WEIGHTS = """safetensors.safe_open safetensors.torch.load_file safetensors.torch.load safetensors.numpy.load_file
+    safetensors.numpy.load safetensors.flax.load_file safetensors.tensorflow.load_file numpy.load numpy.fromfile numpy.memmap
+    torch.load gguf.GGUFReader gguf.gguf_reader.GGUFReader onnx.load onnx.load_model"""
+"""What reads weights, and what stands beside them in the file."""
 TAG_OF: dict[str, str] = (
     dict.fromkeys(_DOWNLOAD.split(), "download")
     | dict.fromkeys(_SEND.split(), "download")
@@ -130,6 +134,7 @@ TAG_OF: dict[str, str] = (
     | dict.fromkeys(_INPUT.split(), "input")
     | dict.fromkeys(_HUB.split(), "hub")
     | dict.fromkeys(_TEMPORARY.split(), "scratch")
+    | dict.fromkeys(_WEIGHTS.split(), "weights")
     | {
         "shutil.which": "program",
         "pooch.retrieve": "fetched",
