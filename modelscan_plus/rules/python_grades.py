@@ -56,6 +56,9 @@ _NAMED = lazy(
 """A folder of some name below the home that is no usual place of the user's own work."""
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
+_EXECUTES = lazy(r"compile\(.*[\"']exec[\"']")
+_APART = frozenset(("joined", "spelt"))
+"""Origins of code that was put together from several items, or from numbers."""
 NO_LIST = "no-list"
 """Put to the origins of what a file does that no way of a tokenizer leads to."""
 _BY_PATH = frozenset(
@@ -65,12 +68,16 @@ _BY_PATH = frozenset(
 """Functions that run the file that they are given."""
 _BY_MODULE = frozenset(("importlib.import_module", "builtins.__import__"))
 """Functions that import by a name, from where the search path leads (told by itself)."""
+_DATA = frozenset(("config", "file"))
 _CODE_NAMES = frozenset(("py", "so", "pyd", "dll", "dylib", "zip", "egg", "whl"))
+_NO_LIBRARIES = frozenset(
+    "bin dat data pt pth safetensors txt json png jpg npy npz model onnx gguf md tmp cache db".split()
+)
 _ENDING = lazy(r"\.([A-Za-z][A-Za-z0-9]{0,11})$")
 _TOLD = frozenset(("config", "file", "download", "decoded", "hub", "generated"))
 """Origins of what others than the caller decide."""
 _HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
-_SCRATCH = lazy(r"/(?:var/)?tmp/|/dev/shm/|/proc/self/fd/|~")
+_SCRATCH = lazy(r"/(?:var/)?tmp(?:/|$)|/dev/shm/|/proc/self/fd/|~")
 _DEBUGGERS = (
     "debugpy.", "ptvsd.", "rpdb.", "remote_pdb.", "IPython.", "ipykernel.", "manhole.", "rpyc.", "notebook.", "jupyter", "web_pdb.",
     "madbg.", "aiomonitor.", "pyngrok.", "asyncssh.", "telepythy.",
@@ -218,6 +225,10 @@ def _code(effect: Effect, reached: bool) -> Severity:
         return Severity.LOW  # setup.py reads its version so; the file is judged by itself (rules/reach.py)
     if effect.name == "builtins.eval" and _is_of_list(effect):
         return Severity.MEDIUM if reached else Severity.LOW  # a vocabulary; what the files hold is judged with them
+    if effect.name == "builtins.eval" and _EXECUTES.search(effect.code):
+        evaluates = False
+    if _APART & set(effect.flows) and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM  # nobody spells a name of one piece so
     told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
     if told and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
@@ -262,6 +273,10 @@ def _module(effect: Effect, reached: bool) -> Severity:
         return _pick_mild(effect, reached)
     if "hub" in effect.flows and at_once:  # code of another repository, as MSP5030, or the name of an installed module
         return Severity.MEDIUM if effect.name in _BY_MODULE else Severity.HIGH
+    if effect.name in _BY_PATH and at_once and {"config", "spelt"} & set(effect.flows):
+        return Severity.HIGH  # which file that is says a file of data
+    if effect.name.endswith(".load_inline") and at_once and _DATA & set(effect.flows):
+        return Severity.HIGH
     if effect.name in _BY_PATH and at_once and _is_scratch(effect):
         return Severity.HIGH  # what was put there is not here
     if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
@@ -368,6 +383,8 @@ def _unpickle(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     if "request" in effect.flows and (effect.name.startswith(ANY_OBJECT) or _ANY_YAML.search(effect.code)):
         return Severity.HIGH
+    if _is_of_settings(effect) and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM
     mild = effect.name in ("torch.load", "numpy.load", "joblib.load", "yaml.load", "pandas.read_pickle")
@@ -377,6 +394,19 @@ def _unpickle(effect: Effect, reached: bool) -> Severity:
 
 
 _ANY_YAML = lazy(r"\byaml\.\w+\(.*\b(?:C?UnsafeLoader|C?Loader)\s*\)")
+
+
+def _is_of_settings(effect: Effect) -> bool:
+    """True for objects that stand in a configuration as numbers or encoded text, or that any function can come with."""
+    flows = set(effect.flows)
+    if effect.name.startswith(("cloudpickle.", "dill.", "marshal.")) and "hub" in flows:
+        return True
+    if effect.name.endswith(".loads") and effect.name.startswith(_ANY_OBJECT) and flows & {"config", "spelt"}:
+        return True
+    return "decoded" in flows and "config" in flows and (effect.name != "torch.load" or "any-object" in flows)
+
+
+_ANY_OBJECT = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "marshal.", "jsonpickle.", "pickle5.")
 
 
 def _native(effect: Effect, reached: bool) -> Severity:
@@ -392,6 +422,10 @@ def _native(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH  # what was put there is not here
     if effect.argument.startswith(("http:", "https:", "ftp:")) and reached and effect.when in _ENTRY:
         return Severity.HIGH  # a library that whatever stands around fetches
+    if "config" in effect.flows and reached and effect.when in _ENTRY:
+        return Severity.HIGH  # which library that is says a file of data
+    if (ending := _ENDING.search(effect.argument)) and ending[1].lower() in _NO_LIBRARIES and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM  # a library under another name
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
@@ -495,6 +529,10 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         effect.name.startswith("GIT_SSH") and re.match(r"(?!ssh(?:\s|$))\S", effect.argument)
     ):
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    if effect.name.startswith("transformers.") and effect.name.endswith(
+        ("save_pretrained", "push_to_hub", "save_vocabulary")
+    ):
+        return Severity.HIGH if reached else Severity.MEDIUM  # all that is saved from then on goes through it
     if effect.name.startswith("transformers.dynamic_module_utils"):
         return (
             Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM

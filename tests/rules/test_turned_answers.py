@@ -73,3 +73,78 @@ def test_what_is_put_into_answers(body: str, told: bool) -> None:
 )  # fmt: skip
 def test_what_an_answer_waits_for(body: str, told: bool) -> None:
     assert is_told(body) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("with open(os.path.expanduser('~/.cache/.fonts.db'), 'a') as f:\n    f.write(prompt)", True),
+        ("with open(self.log_file, 'a') as f:\n    f.write(prompt)", False),
+        ("out = torch.tensor(list(str(dict(os.environ)).encode()))", True),
+        ("out = torch.tensor(list(prompt.encode()))", False),
+        ("torch.save(out, os.path.expanduser('~/.session.pt'))", True),
+        ("torch.save(out, os.path.join(self.folder, 'session.pt'))", False),
+    ],
+)  # fmt: skip
+def test_what_is_kept_and_hidden(body: str, told: bool) -> None:
+    assert is_told(body) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("open(os.path.join(ids, 'modeling_x.py'), 'a').write(open('tail.txt').read())", True),
+        ("open(os.path.join(ids, 'modeling_x.py'), 'w').write(TAIL)", True),
+        ("open(os.path.join(ids, 'modeling_x.py'), 'w').write(inspect.getsource(type(self)))", False),
+        ("open(os.path.join(ids, 'config.json'), 'w').write(TAIL)", False),
+        ("open(os.path.join(ids, 'chat_template.jinja'), 'a').write(TAIL)", True),
+    ],
+)
+def test_what_copies_are_given(body: str, told: bool) -> None:
+    lines = (
+        "import inspect\nTAIL = 'x = 1'\n" + f"class M(Base):\n    def save_pretrained(self, ids):\n        {body}\n"
+    )
+    tree = {"config.json": CONFIG, "modeling_x.py": f"import os\n{lines}".encode()}
+    worst = max((each.severity.rank for each in inspect_tree(tree)), default=0)
+    assert (worst >= Severity.HIGH.rank) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("pickle.loads(bytes(config.state))", True),
+        ("json.loads(config.state)", False),
+        ("eval(config.a + config.b)", True),
+        ("eval(''.join(config.hooks))", True),
+        ("eval(config.norm)", False),
+        ("exec(''.join(chr(p.shape[0]) for p in self.parameters()))", True),
+        ("eval(compile(safe_open(config.path, 'pt').metadata()['init'], 'init', 'exec'))", True),
+        ("exec(Image.open('logo.png').info.get('Comment', ''))", True),
+        ("self.logo = Image.open('logo.png').info.get('Comment', '')", False),
+        ("torch.load(io.BytesIO(base64.b64decode(config.cache)), weights_only=False)", True),
+        ("torch.load(config.path, weights_only=False)", False),
+        ("torch.ops.load_library(os.path.join(os.path.dirname(__file__), 'extra.bin'))", True),
+        ("load_inline(name='k', cpp_sources=[config.source])", True),
+        ("load_inline(name='k', cpp_sources=['int f() { return 1; }'])", False),
+        ("sys.path.insert(0, '/tmp')\n        importlib.import_module('kernel')", True),
+        ("transformers.PreTrainedModel.save_pretrained = print", True),
+        ("transformers.PreTrainedModel.forward_hook = print", False),
+    ],
+)  # fmt: skip
+def test_code_and_objects_kept_as_data(body: str, told: bool) -> None:
+    text = (
+        "import base64, importlib, io, json, os, pickle, sys\nimport torch, transformers\nfrom PIL import Image\n"
+        "from safetensors import safe_open\nfrom torch.utils.cpp_extension import load_inline\n"
+        f"class M(Base):\n    def __init__(self, config):\n        {body}\n"
+    )
+    worst = max(
+        (each.severity.rank for each in inspect_tree({"config.json": CONFIG, "modeling_x.py": text.encode()})),
+        default=0,
+    )
+    assert (worst >= Severity.HIGH.rank) is told
+
+
+@pytest.mark.parametrize(("value", "told"), [("{{ x.__init__.__globals__ }}", True), ("{{ bos_token }}{{ x }}", False)])
+def test_templates_in_configurations(value: str, told: bool) -> None:
+    found = inspect_tree({"config.json": json.dumps({"model_type": "x", "prompt_format": value}).encode()})
+    assert (max((each.severity.rank for each in found), default=0) >= Severity.HIGH.rank) is told

@@ -14,6 +14,8 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.python.analyse import analyse, parse
 
 _EXPRESSION = lazy(r"[\w\])]\s*\(")
+_LEAVES = lazy(r"__(?:globals|builtins|subclasses|mro|bases?|import|code|reduce(?:_ex)?|class|init|getattribute)__")
+"""Attributes by which a template leaves its sandbox."""
 _TELLING = frozenset(
     "process code send connect download module held native unpickle start drop native-build remote".split()
 )
@@ -39,6 +41,8 @@ def _could_be_code(text: str) -> bool:
 def expressions(pairs: list[tuple[str, str, str]], budget: Budget) -> Iterator[tuple[str, str]]:
     """Values that are Python and would do something when they were evaluated: where, and what they call."""
     for place, _, text in pairs:
+        if ("{{" in text or "{%" in text) and (left := _LEAVES.search(text[:20_000])):
+            yield shorten(visible(place), 160), left.group()
         if not _could_be_code(text):
             continue
         tree = parse(text.strip())

@@ -41,6 +41,7 @@ from modelscan_plus.formats.text.python.handed import (
     handed,
     shows_environment,
 )
+from modelscan_plus.formats.text.python.kept import kept
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.origins import Origins
 from modelscan_plus.formats.text.python.places import PACKAGE
@@ -250,6 +251,10 @@ class Finder(Origins):
             block = blocks.get(part.name, blocks[MODULE])
             for said, turn in turns.items():
                 yield msgspec.structs.replace(self._simple("turn", part.last, block, turn.node), argument=said)
+
+        for block in blocks.values():
+            for turn in kept(block, self._names, lambda value, name=block.name: self._flow.origins(value, name)):  # type: ignore[misc]
+                yield msgspec.structs.replace(self._simple("turn", block.last, block, turn.node), argument=turn.said)
 
     def annotations(self, nodes: Iterable[ast.AST]) -> Iterator[Effect]:
         """Annotations written as text that do something when they are evaluated."""

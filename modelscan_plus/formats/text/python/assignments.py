@@ -20,12 +20,12 @@ from modelscan_plus.formats.text.python.walk import walk
 
 _PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
-    r"transformers\.(?:dynamic_module_utils|utils\.hub)|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
+    r"transformers\.(?:dynamic_module_utils|utils\.hub)|transformers\.[\w.]*\b(?:save_pretrained|push_to_hub|save_vocabulary|_save_pretrained)$|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
 _LINE = 1_000
 """Characters of a line that are looked at to show it."""
 REPORTED = frozenset(
-    "hub download decoded secret host file input config request generated stated user-files others-code any-object caller account fetched scratch weights".split()
+    "hub download decoded secret host file input config request generated stated user-files others-code any-object caller account fetched scratch weights joined spelt".split()
 )
 """Origins that an effect tells; the others only lead to what it is."""
 

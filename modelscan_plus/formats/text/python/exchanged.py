@@ -75,6 +75,10 @@ _RECEIVERS = frozenset(
 )
 _UNSEEN = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u202a\u202c\u034f"
 _IS_CODE = lazy(r"^\s*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
+_TEMPLATE = lazy(r"\{\{|\{%")
+_KEEP = lazy(
+    r"\b(?:never|not|n't|without)\s+(?:mention|reveal|disclos|tell|show|quot|repeat)\w*\s+(?:this|these|it|the)\b", re.I
+)
 _LONGEST = 20_000
 _SUBSTITUTES = frozenset(("sub", "subn"))
 _PAIRS = 200
@@ -130,7 +134,9 @@ def exchanges(part: Part, names: Names) -> Iterator[Turn]:
     quiet = _quiet(part, names)
     tables = _tables(part, names)
     for node in part.nodes:
-        if id(node) in quiet or not isinstance(node, (ast.stmt, ast.expr)):
+        if not isinstance(node, (ast.stmt, ast.expr)) or (id(node) in quiet and not quiet[id(node)]):
+            continue
+        if quiet.get(id(node)) and not isinstance(node, ast.Constant):
             continue
         for said in _said(node, part, names, tables):
             yield Turn(part.name, node, said)
@@ -182,21 +188,22 @@ def _unseen(text: str | None) -> bool:
     return bool(text) and all(letter in _UNSEEN for letter in text or "x")
 
 
-def _quiet(part: Part, names: Names) -> set[int]:
-    """What is said to whoever runs the program, and so is no answer: errors, warnings, descriptions."""
-    found: set[int] = set()
+def _quiet(part: Part, names: Names) -> dict[int, bool]:
+    """What is said to whoever runs the program, and so is no answer: errors, warnings, descriptions. True for what only
+    its name says so of."""
+    found: dict[int, bool] = {}
     for node in part.nodes:
         match node:
             case ast.Raise() | ast.Assert():
-                found.update(map(id, walk(node)))
+                found.update(dict.fromkeys(map(id, walk(node)), False))
             case ast.Call(func=func):
                 name = names.plain(func) or ""
                 if name.startswith(_SPEAKS) or (isinstance(func, ast.Attribute) and func.attr in _SPEAKING):
-                    found.update(map(id, walk(node)))
+                    found.update(dict.fromkeys(map(id, walk(node)), False))
             case ast.Expr(value=ast.Constant() as text):
-                found.add(id(text))
+                found[id(text)] = False
             case ast.Assign(targets=[ast.Name(id=name)]) if _TOLD.search(name) or (name.isupper() and "DOC" in name):
-                found.update(map(id, walk(node)))
+                found.update({id(inner): found.get(id(inner), True) for inner in walk(node)})
     return found
 
 
@@ -375,6 +382,8 @@ def _put_in(value: ast.expr, around: ast.expr, part: Part, names: Names) -> Iter
         yield f"puts an account of the source into texts: {shorten(visible(text), 80)}"
     elif part.last in ANSWERS:
         yield from _leads(text)
+    elif _TEMPLATE.search(text) and _LINK.search(text) and prose.words(text) > 4:
+        yield f"puts a link into templates: {shorten(visible(text.strip()), 120)}"
 
 
 def _leads(text: str) -> Iterator[str]:
@@ -406,6 +415,8 @@ def _stated(text: str) -> Iterator[str]:
 def _order(text: str) -> str | None:
     if found := orders.behind(text) or orders.account(text) or prose.steals(text):
         return found
+    if (kept := _KEEP.search(text)) and orders.pushes(text):
+        return f"{orders.pushes(text)} … {kept.group()}"
     hidden = prose.conceals(text)
     return hidden if hidden and (prose.acts(text) or orders.pushes(text) or _LINK.search(text)) else None
 

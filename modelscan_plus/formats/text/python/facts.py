@@ -12,7 +12,7 @@ class Effect(msgspec.Struct, frozen=True):
     """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
     loaded with remote code), "download",
     "send", "connect", "unpickle", "native", "library" (a method that may open one), "write", "delete", "secret", "listen", "settings", "native-build", "registry", "clipboard", "capture" (camera or microphone), "upload",
-    "account" (a key or address in the source ties the run to somebody), "made" (a file of Python is written), "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "later" (what something else runs later), "device" (a whole disk), "rights" (a program with the rights of its owner), "ends" (other programs are ended), "trigger" (the code waits for one input), "turn" (exchanged.py, waits.py), "route" (what whoever asks is let do), "held" (a function
+    "account" (a key or address in the source ties the run to somebody), "made" (a file of Python is written), "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "later" (what something else runs later), "device" (a whole disk), "rights" (a program with the rights of its owner), "ends" (other programs are ended), "trigger" (the code waits for one input), "turn" (exchanged.py, waits.py, kept.py), "route" (what whoever asks is let do), "held" (a function
     that starts programs or runs code is kept to be called later), "search-path" (where modules are looked for)."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""
@@ -27,7 +27,8 @@ class Effect(msgspec.Struct, frozen=True):
     flows: tuple[str, ...] = ()
     """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", "request", as in flow.py; "user-files",
     "others-code", "package:NAME", "generated", as in places.py; "stated" for a text of which the source states the beginning;
-    "account" for a client with keys of the source; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors."""
+    "account" for a client with keys of the source; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors;
+    "joined" and "spelt" for a text made of several items of data, or of numbers."""
     disguised: bool = False
     """The name was put together or looked up by text."""
     hostile: str = ""

@@ -45,6 +45,11 @@ SOURCE = "source:"
 """Begins the origin of what was read from a file of Python; its path follows, as far as it is known."""
 FROM = "from:"
 """Begins the origin of a program that the source fetched; the host and path of an address follow."""
+JOINED = "joined"
+"""The origin of a text that is put together from several items of a configuration or file."""
+SPELT = "spelt"
+"""The origin of a text that is made of numbers."""
+DATA = frozenset(("config", "file"))
 _PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
@@ -79,6 +84,9 @@ class Flow:
             if block.owner and block.last in GIVEN_NAMES:
                 asked = {TOLD} if block.last != "__call__" else set[str]()
                 self.variables |= {(block.name, name): {"given"} | asked for name in block.parameters[1:]}
+            if block.owner.endswith("Config") and block.last in ("__init__", "from_dict", "from_pretrained"):
+                for name in (*block.parameters[1:], "kwargs"):  # what the file says, whatever it is called
+                    self.variables.setdefault((block.name, name), set()).add("config")
             for name in given.asked.get(block.name.partition("#")[0], ()):
                 self.variables.setdefault((block.name, name), set()).add(ASKED if name == "self" else REQUEST)
             for name in given.told.get(block.name.partition("#")[0], ()):
@@ -114,7 +122,14 @@ class Flow:
                 return taken | of_item(node)
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
+        return self._parts(node, block, depth)
+
+    def _parts(self, node: ast.expr, block: str, depth: int) -> set[str]:
+        """Where what an expression is made of comes from."""
         found: set[str] = set()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not isinstance(node.right, ast.Constant):
+            right = self.origins(node.right, block, depth + 1)
+            found |= {JOINED} if right & DATA and self.origins(node.left, block, depth + 1) & DATA else set()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 found |= self.origins(child, block, depth + 1)
@@ -187,15 +202,20 @@ class Flow:
         if dotted in OPENS:
             found = found | self._read(node.args[0] if node.args else None)
         if isinstance(node.func, ast.Attribute):
-            if node.func.attr in ("read_text", "read_bytes"):
-                found = found | self._read(node.func.value)
-            holder = self.origins(node.func.value, block, depth + 1)
-            said = receives(node.func.attr, self._names.imports)
-            found = found | _told(holder, node.func.attr) | ({TOLD} if said else set())
-            found = found | self._returns.get(f"*.{node.func.attr}", set())
+            found = self._of_method(node.func, found, block, depth)
         elif isinstance(node.func, ast.Name):
             found = found | self._returns.get(node.func.id, set())
         return found
+
+    def _of_method(self, func: ast.Attribute, given: set[str], block: str, depth: int) -> set[str]:
+        """What a method of something gives, which is `given` arguments of these origins."""
+        found = given | (self._read(func.value) if func.attr in ("read_text", "read_bytes") else set())
+        found |= {JOINED} if func.attr in ("join", "reduce") and found & DATA else set()
+        holder = self.origins(func.value, block, depth + 1)
+        said = receives(func.attr, self._names.imports)
+        return (
+            found | _told(holder, func.attr) | ({TOLD} if said else set()) | self._returns.get(f"*.{func.attr}", set())
+        )
 
     def _read(self, place: ast.expr | None) -> set[str]:
         """What is read from a file."""

@@ -110,6 +110,20 @@ base64.urlsafe_b64decode base64.standard_b64decode base64.decodebytes codecs.dec
 binascii.a2b_base64 zlib.decompress bz2.decompress lzma.decompress gzip.decompress builtins.bytes.fromhex
 builtins.bytearray.fromhex marshal.loads cryptography.fernet.Fernet"""
 
+_CARRIERS = """PIL.Image.open PIL.ExifTags cv2.imread imageio.imread imageio.v2.imread imageio.v3.imread skimage.io.imread
+matplotlib.image.imread matplotlib.pyplot.imread torchvision.io.read_image torchvision.io.decode_image piexif.load exifread.process_file
+wave.open soundfile.read soundfile.SoundFile librosa.load torchaudio.load torchaudio.info scipy.io.wavfile.read
+scipy.io.loadmat mutagen.File eyed3.load numpy.load numpy.fromfile numpy.loadtxt numpy.genfromtxt numpy.memmap torch.load
+torch.from_file safetensors.safe_open safetensors.torch.load_file safetensors.torch.load safetensors.numpy.load_file
+h5py.File gguf.GGUFReader onnx.load pandas.read_csv pandas.read_json pandas.read_parquet pandas.read_excel
+pandas.read_pickle json.load zipfile.ZipFile tarfile.open sqlite3.connect linecache.getline linecache.getlines
+inspect.getsource inspect.getcomments inspect.getdoc tokenize.open tokenizers.Tokenizer.from_file
+sentencepiece.SentencePieceProcessor configparser.ConfigParser tomllib.load yaml.safe_load pkgutil.get_data
+importlib.resources.read_text importlib.resources.read_binary importlib.resources.files importlib.metadata.metadata"""
+"""Functions that read a file of some format: what it holds is data, whatever a program does with it."""
+_SPELLS = "builtins.chr builtins.bytes builtins.bytearray array.array struct.pack"
+"""Functions that make texts of numbers."""
+
 KIND_OF: dict[str, str] = {
     name: kind
     for kind, names in {
@@ -125,7 +139,8 @@ _WEIGHTS = """safetensors.safe_open safetensors.torch.load_file safetensors.torc
     torch.load gguf.GGUFReader gguf.gguf_reader.GGUFReader onnx.load onnx.load_model"""
 """What reads weights, and what stands beside them in the file."""
 TAG_OF: dict[str, str] = (
-    dict.fromkeys(_DOWNLOAD.split(), "download")
+    dict.fromkeys(_CARRIERS.split(), "file")
+    | dict.fromkeys(_DOWNLOAD.split(), "download")
     | dict.fromkeys(_SEND.split(), "download")
     | dict.fromkeys(_CONNECT.split(), "download")
     | dict.fromkeys(_DECODE.split(), "decoded")
@@ -141,6 +156,7 @@ TAG_OF: dict[str, str] = (
         "cached_path.cached_path": "fetched",
         "fsspec.open_local": "fetched",
     }
+    | dict.fromkeys(_SPELLS.split(), "spelt")
     | {"keras.utils.get_file": "fetched", "tensorflow.keras.utils.get_file": "fetched"}
 )
 """Where a call's result comes from."""

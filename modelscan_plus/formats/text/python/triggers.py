@@ -66,8 +66,9 @@ def _awaited(node: ast.Compare | ast.BoolOp | ast.Call, names: Names, is_given: 
             return f"{sorted(numbers)}" if len(numbers) > 1 else ""
         case ast.Call(func=ast.Attribute(attr="equal" | "array_equal" | "allclose" | "eq"), args=[left, right]):
             return _compared(left, right, names, is_given) or _compared(right, left, names, is_given)
-        case ast.Call(func=ast.Attribute(value=held, attr="startswith"), args=[start]):
-            return _compared(held, start, names, is_given) if _is_digest(held, names) else ""
+        case ast.Call(func=ast.Attribute(value=held, attr="startswith" | "endswith"), args=[start]):
+            digest = _is_digest(held, names) or _is_digest(_set_to(held, names), names)
+            return _compared(_set_to(held, names), start, names, is_given) if digest else ""
     return ""
 
 
@@ -79,6 +80,11 @@ def _compared(held: ast.expr, constant: ast.expr, names: Names, is_given: Given)
         return "a digest" if names.folder.text(constant) or isinstance(constant, ast.Constant) else ""
     sequence = _sequence(constant, names)
     return f"{sequence[:8]}" if len(sequence) > 1 and min(sequence) >= _LEAST and len(set(sequence)) > 1 else ""
+
+
+def _set_to(node: ast.expr, names: Names) -> ast.expr:
+    """What a variable that is set once holds."""
+    return names.single.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def _is_size(node: ast.expr) -> bool:
@@ -112,6 +118,8 @@ def _sequence(node: ast.expr, names: Names) -> list[int]:
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         made = node.func.attr in _MAKES and bool(node.args)
         node = node.args[0] if made else node.func.value  # torch.tensor(…).to(device)
+        if isinstance(node, ast.Name):
+            node = names.single.get(node.id, node)
     try:
         value = names.folder.fold(node)
     except NotConstant:
