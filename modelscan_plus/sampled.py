@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.formats.archives.members import HEADER, SIGNATURE
 from modelscan_plus.formats.summaries import Storages, TensorPlace
-from modelscan_plus.formats.tensors.places import TIED, rank
+from modelscan_plus.formats.tensors.places import TIED, canonical, rank
 from modelscan_plus.rules.copies import Copy, SampledCopies, TensorSample, copies, names_of
 from modelscan_plus.rules.tree import Tree, TreeFile
 from modelscan_plus.sources.interface import Source
@@ -59,6 +59,7 @@ class _Plan:
     def __init__(self, left: Copy, right: Copy, most: int) -> None:
         self._copies = (left, right)
         self._places = (_places(left), _places(right))
+        self._named = (set(map(canonical, left.tensors)), set(map(canonical, right.tensors)))
         both = [name for name in self._places[0].keys() & self._places[1].keys() if self._same(name)]
         self._names = sorted(both, key=rank)[:most]
         self._lone = [self._alone(0), self._alone(1)]
@@ -70,11 +71,11 @@ class _Plan:
 
     def _alone(self, side: int) -> list[str]:
         """Names of one side that could be tied, with those that they could be tied to."""
-        here, there = self._copies[side], self._copies[1 - side]
-        lone = [n for n in self._places[side] if TIED.search(n) and n not in there.tensors and n not in here.tied]
-        if not lone:
+        if any(copy.foreign for copy in self._copies):
             return []
-        return [n for n in self._places[side] if TIED.search(n)]
+        here, there = set(map(canonical, self._copies[side].tied)), self._named[1 - side]
+        held = [name for name in self._places[side] if TIED.search(name)]
+        return held if any(name not in there and name not in here for name in held) else []
 
     def paths(self) -> Iterator[str]:
         for side in (0, 1):
@@ -109,10 +110,11 @@ class _Plan:
         untied: list[str] = []
         tied: list[str] = []
         for side, copy in enumerate(self._copies):
-            there = self._copies[1 - side].tensors
             for name in self._lone[side]:
-                if name not in there and (verdict := self._is_tied(side, copy, name, numbers)) is not None:
-                    (tied if verdict else untied).append(name)
+                verdict = self._is_tied(side, copy, name, numbers) if name not in self._named[1 - side] else None
+                if verdict is not None:
+                    names = [full for full in copy.tensors if canonical(full) == name]
+                    (tied if verdict else untied).extend(names)
         return SampledCopies(left.path, right.path, tuple(samples), tuple(untied), tuple(tied))
 
     def _is_tied(self, side: int, copy: Copy, name: str, numbers: Mapping[tuple[str, str], list[float]]) -> bool | None:
@@ -122,7 +124,7 @@ class _Plan:
             return None
         dtype = self._places[side][name][1].dtype
         for other in self._lone[side]:
-            if other != name and copy.tensors.get(other) == copy.tensors.get(name):
+            if other != name and self._places[side][other][1].count == self._places[side][name][1].count:
                 beside = numbers.get((copy.path, other), [])
                 dtypes = (dtype, self._places[side][other][1].dtype)
                 if len(beside) == len(own) and not _sample(name, own, beside, dtypes).differing:
@@ -135,7 +137,7 @@ def _places(copy: Copy) -> dict[str, tuple[TreeFile, TensorPlace]]:
     for file in copy.files:
         names = names_of(file)
         for name, place in names.places.items() if names is not None else ():
-            found[name] = (file, place)
+            found[canonical(name)] = (file, place)
     return found
 
 

@@ -19,6 +19,7 @@ _FORMATS = frozenset(("safetensors", "pickle"))
 _ENDING = lazy(r"\.(?:safetensors|bin|pt|pth|ckpt)$", re.I)
 _PART = lazy(r"[-_.]\d{3,5}-of-\d{3,5}(?=$|\.)", re.I)
 _PRECISION = lazy(r"[-_.](?:fp?16|bf16|fp?32|float(?:16|32)|bfloat16|half)(?=$|\.)", re.I)
+_CONSOLIDATED = lazy(r"^consolidated(?:\.00)?$")
 _MOST = 400
 """Files of one copy."""
 
@@ -35,6 +36,11 @@ class Copy(msgspec.Struct, frozen=True):
     """False where some of the tensors are not known."""
     tied: frozenset[str]
     """Tensors that are another one of the copy under a second name."""
+
+    @property
+    def foreign(self) -> bool:
+        """It is in the form of another library, with names of its own."""
+        return self.name.lower().startswith("consolidated")
 
     @property
     def path(self) -> str:
@@ -74,7 +80,11 @@ def copies(tree: Tree) -> list[list[Copy]]:
             continue
         series = _PART.sub("", file.name)
         stem = _PRECISION.sub("", _ENDING.sub("", series)).lower().replace("pytorch_", "")
-        groups.setdefault((file.folder, stem), {}).setdefault(series, []).append(file)
+        folder = file.folder
+        if _CONSOLIDATED.match(stem):  # the form of Meta and Mistral, beside that of transformers
+            stem = "model"
+            folder = folder.removesuffix("original").rstrip("/") if folder.split("/")[-1] == "original" else folder
+        groups.setdefault((folder, stem), {}).setdefault(series, []).append(file)
     return [
         [_copy(series, files[:_MOST]) for series, files in sorted(group.items(), key=_first)]
         for group in groups.values()

@@ -66,7 +66,7 @@ def twins_differ(tree: Tree, context: TreeContext) -> Iterator[Finding]:
 def _by_shape(
     first: Copy, other: Copy, sample: SampledCopies | None
 ) -> tuple[str, ComparisonEvidence, Severity | None] | None:
-    if not (first.complete and other.complete):
+    if not (first.complete and other.complete) or first.foreign or other.foreign:
         return None
     left, right = first.tensors, other.tensors
     shared = left.keys() & right.keys()

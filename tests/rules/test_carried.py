@@ -159,3 +159,8 @@ def test_what_runs_what_weights_carry_is_told_wherever_it_stands(code: str) -> N
 )
 def test_what_reads_weights_is_not(code: str) -> None:
     assert in_script(code) in (None, Severity.INFO, Severity.LOW)
+
+
+@pytest.mark.parametrize(("module", "function"), [("torch.hub", "load"), ("pandas.io.pickle", "read_pickle")])
+def test_a_function_that_fetches_or_unpickles_is_no_value(module: str, function: str) -> None:
+    assert worst(pickle(items(name(module, function))), "model.pkl") in (Severity.HIGH, Severity.CRITICAL)

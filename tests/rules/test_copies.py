@@ -54,6 +54,17 @@ def shifted(numbers: Numbers, by: float = 0.3) -> Numbers:
     return {key: [number + by for number in values] for key, values in numbers.items()}
 
 
+def of_meta(numbers: Numbers) -> Numbers:
+    """Under the names that Meta gives them."""
+    names = {"mlp.up_proj": "feed_forward.w3", "embed_tokens": "tok_embeddings", "model.": ""}
+    found = {}
+    for key, values in numbers.items():
+        for old, new in names.items():
+            key = key.replace(old, new)
+        found[key] = values
+    return found
+
+
 def parts(numbers: Numbers) -> tuple[Numbers, Numbers]:
     pairs = list(numbers.items())
     return dict(pairs[:15]), dict(pairs[15:])
@@ -77,12 +88,22 @@ def two_parts(numbers: Numbers) -> dict[str, bytes]:
         {"model.fp16.safetensors": safetensors(shifted(BASE), "F16")},
         two_parts(shifted(BASE)),
         {"pytorch_model.bin": checkpoint(shifted(LAYERS) | EMBEDDED)},
+        {"original/consolidated.00.pth": checkpoint(of_meta(shifted(BASE)), "BF16")},
+        {"consolidated.safetensors": safetensors(of_meta(shifted(BASE)))},
     ],
 )
 def test_other_numbers_are_told(others: dict[str, bytes]) -> None:
     (finding,) = judged({"model.safetensors": safetensors(BASE), **others})
     assert finding.severity is Severity.HIGH
     assert "numbers were compared" in finding.message
+
+
+def test_names_with_a_prefix_are_the_same_names() -> None:
+    other = {f"module.{key}": value for key, value in shifted(BASE).items()}
+    found = judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(other)})
+    assert any("numbers were compared" in finding.message for finding in found)
+    same = {f"module.{key}": value for key, value in BASE.items()}
+    assert judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(same)}) == []
 
 
 @pytest.mark.parametrize(
@@ -93,6 +114,8 @@ def test_other_numbers_are_told(others: dict[str, bytes]) -> None:
         {"model.safetensors": safetensors(BASE, "F16"), "pytorch_model.bin": checkpoint(BASE, "BF16")},
         {"model.safetensors": safetensors(BASE), "model.fp16.safetensors": safetensors(BASE, "F16")},
         {"model.safetensors": safetensors(BASE), **two_parts(BASE)},
+        {"model.safetensors": safetensors(BASE), "original/consolidated.00.pth": checkpoint(of_meta(BASE), "BF16")},
+        {"model.safetensors": safetensors(BASE), "consolidated.00.pth": checkpoint({"other.weight": [1.0, 2.0]})},
         {"model.safetensors": safetensors(BASE), "step_100.bin": checkpoint(shifted(BASE))},
         {"model.safetensors": safetensors(BASE), "checkpoint-5/model.safetensors": safetensors(shifted(BASE))},
         {

@@ -25,9 +25,30 @@ STORAGE_DTYPES = {
 """By PyTorch's class of storage."""
 
 
+_WRAPPED = lazy(
+    r"^(?:module\.|_orig_mod\.)*(?:(?:model|transformer|bert|roberta|electra|distilbert|gpt_neox)\.(?=\w+\.))?"
+)
+_LAYER = lazy(r"^layers\.(\d+)\.(attention|feed_forward|attention_norm|ffn_norm)\.(?:(wv|wo|w1|w2|w3)\.)?weight$")
+_OF_LAYER = {
+    "wv": "self_attn.v_proj", "wo": "self_attn.o_proj", "w1": "mlp.gate_proj", "w2": "mlp.down_proj",
+    "w3": "mlp.up_proj", "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+}  # fmt: skip
+"""transformers' names for Meta's and Mistral's own (queries and keys are permuted between them)."""
+_OUTER = {"tok_embeddings.weight": "embed_tokens.weight", "output.weight": "lm_head.weight"}
+
+
+def canonical(name: str) -> str:
+    """The same for one tensor in copies whose libraries name it differently."""
+    name = _WRAPPED.sub("", name)
+    if layer := _LAYER.match(name):
+        part = _OF_LAYER.get(layer[3] or layer[2])
+        return f"layers.{layer[1]}.{part}.weight" if part else name
+    return _OUTER.get(name, name)
+
+
 def rank(name: str) -> int:
-    """A number that depends on the name alone."""
-    return zlib.crc32(name.encode("utf-8", "surrogatepass"))
+    """A number that depends on the name alone, in its canonical form."""
+    return zlib.crc32(canonical(name).encode("utf-8", "surrogatepass"))
 
 
 def chosen(names: Collection[str]) -> list[str]:
