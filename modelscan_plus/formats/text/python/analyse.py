@@ -31,7 +31,7 @@ from modelscan_plus.formats.text.python.calls import (
 )
 from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.exchanged import Turn, exchanges, parts
-from modelscan_plus.formats.text.python.facts import Disguise, Effect
+from modelscan_plus.formats.text.python.facts import Disguise, Effect, Entrusted, Taken
 from modelscan_plus.formats.text.python.flow import FROM, SOURCE, Flow
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.handed import (
@@ -53,13 +53,14 @@ from modelscan_plus.formats.text.python.sinks import (
     kind_of,
 )
 from modelscan_plus.formats.text.python.triggers import triggers
-from modelscan_plus.formats.text.python.visitors import VISITOR, Visitors
+from modelscan_plus.formats.text.python.visitors import PARAMETER, VISITOR, Visitors
 from modelscan_plus.formats.text.python.waits import waits
 from modelscan_plus.formats.text.python.walk import walk
 from modelscan_plus.formats.text.python.written import FETCHED
 
 LARGEST = 2 << 20
 """Bytes of a source that is parsed; the largest modelling files have 300 kB."""
+_PASSED = 200
 KEPT = 300
 """Effects of one file that are kept."""
 _INNER = 50
@@ -68,6 +69,8 @@ _NESTED = 3
 """Levels of code inside text inside code."""
 _SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh(?:\s+-\w+)*\s*$|cmd(?:\.exe)?\b|powershell", re.I)
 """A shell that is given no script, and so waits for orders."""
+_TALKS = ("http", "socket", "smtp", "append_row", "insert_one", "upload_file")
+"""What stands in a source that talks to other machines."""
 _LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
 
 
@@ -82,6 +85,10 @@ class Source(msgspec.Struct, frozen=True):
     functions: tuple[str, ...]
     handed: bool = False
     """It has functions that something outside is given and calls."""
+    passed: tuple[str, ...] = ()
+    """Functions of other modules that it hands to what somebody asks."""
+    entrusts: tuple[Entrusted, ...] = ()
+    takes: tuple[Taken, ...] = ()
 
 
 def parse(data: bytes | str) -> ast.Module | str:
@@ -125,6 +132,9 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
         tuple(node.name for node in top if isinstance(node, ast.ClassDef))[:500],
         tuple(node.name for node in top if not isinstance(node, ast.ClassDef))[:500],
         bool(given.hooks or given.asked),
+        tuple(sorted(given.passed))[:_PASSED],
+        tuple(dict.fromkeys(finder.entrusted))[:_PASSED],
+        tuple(dict.fromkeys(finder.taken(blocks)))[:_PASSED] if level == 0 else (),
     )
 
 
@@ -186,6 +196,8 @@ class Finder(Origins):
             lambda value, block: self._leads(value, block, request, 0),
             lambda value, block: REQUEST in self._flow.origins(value, block.name),
         )
+        self._talks = any(word in text for word in _TALKS)
+        self.entrusted: list[Entrusted] = []
         self.visitors: Visitors | None = None
         """What people enter in the program, where it is a program's."""
 
@@ -226,13 +238,35 @@ class Finder(Origins):
 
     def _entered(self, node: ast.Call, block: Block, *, discarded: bool) -> Iterator[Effect]:
         """What people entered in secret that the call gives to another machine."""
-        given = self.visitors.gives(node, block) if self.visitors is not None else None
-        if given is not None:
+        if self.visitors is None:
+            return
+        given = self.visitors.gives(node, block)
+        if given is None:
+            for function, place, called, keys in self.visitors.entrusts(node, block):
+                self.entrusted.append(Entrusted(function, place, called, keys, node.lineno, self._excerpt(node)))
+        else:
             name = self._names.plain(node.func) or f"….{getattr(node.func, 'attr', '')}"
             yield msgspec.structs.replace(
                 self._simple("send", name, block, node), argument=shorten(visible(f"{given.address} what people enter")),
                 flows=(VISITOR,), keys=given.keys, in_body=given.keeps, discarded=discarded,
             )  # fmt: skip
+
+    def taken(self, blocks: dict[str, Block]) -> Iterator[Taken]:
+        """Parameters of the module's functions that these give to another machine."""
+        if self.visitors is None or not self._talks:
+            return
+        self.visitors.with_parameters()
+        for block in blocks.values():
+            for top in block.nodes:
+                discarded = _unused(top)
+                for node in walk(top):
+                    given = self.visitors.gives(node, block) if isinstance(node, ast.Call) else None
+                    for key in given.keys if given is not None else ():
+                        function, place, name = (
+                            key.removeprefix(PARAMETER).split(":", 2) if key.startswith(PARAMETER) else ("", "0", "")
+                        )
+                        if function and given is not None:
+                            yield Taken(function, int(place), name, given.address, given.keeps, node is discarded)
 
     def triggers(self, block: Block, blocks: dict[str, Block]) -> Iterator[Effect]:
         """A comparison by which the block waits for one input, to say what is written down for it."""
@@ -439,8 +473,7 @@ class Finder(Origins):
         argument = arguments.argument(node, dotted, kind, self._names, given=given)
         flows, body = self._origins(node, block)
         flows.discard(REQUEST)
-        if self._is_asked_for(kind, dotted, node, block, given=given):
-            flows.add(REQUEST)
+        flows |= self._decided(kind, dotted, node, block, given=given)
         flows |= deeds.given_away(kind, node, self._names) | arguments.unguarded(dotted, node)
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
             flows |= self._flow.origins(node.func.value, block.name)

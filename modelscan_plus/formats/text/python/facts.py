@@ -27,7 +27,7 @@ class Effect(msgspec.Struct, frozen=True):
     flows: tuple[str, ...] = ()
     """Where the arguments come from: "download", "decoded", "secret", "host", "file", "source:PATH", "input", "config", "request", as in flow.py; "user-files",
     "others-code", "package:NAME", "generated", as in places.py; "stated" for a text of which the source states the beginning;
-    "account" for a client with keys of the source; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors;
+    "account" for a client with keys of the source; "parameter" where a parameter is the whole command or code; "caller" where that says where it goes (callers.py); "any-object" for a load that does not keep to tensors;
     "joined" and "spelt" for a text made of several items of data, or of numbers."""
     disguised: bool = False
     """The name was put together or looked up by text."""
@@ -64,3 +64,29 @@ class PythonFacts(Facts, frozen=True):
     disguises: tuple[Disguise, ...] = ()
     omitted: int = 0
     """Further effects that were not kept."""
+
+
+class Entrusted(msgspec.Struct, frozen=True):
+    """A call of a function of another file with what somebody entered."""
+
+    function: str
+    """Dotted, with its module, as it is imported."""
+    place: int
+    """Among the arguments, -1 for one by name."""
+    name: str
+    keys: tuple[str, ...]
+    """As in visitors.py."""
+    line: int
+    code: str
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A parameter of a function that gives it to another machine."""
+
+    function: str
+    place: int
+    """Among the parameters, -1 for what is taken by any other name."""
+    parameter: str
+    address: str
+    keeps: bool
+    discarded: bool

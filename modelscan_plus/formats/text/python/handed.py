@@ -116,6 +116,8 @@ class Handed(msgspec.Struct, frozen=True):
     """Those that are called when somebody asks for something, with the parameters that hold what is asked for."""
     told: Mapping[str, tuple[str, ...]] = {}
     """Others that a library calls, with their parameters."""
+    passed: frozenset[str] = frozenset()
+    """Functions of other modules that are handed over for what somebody asks, by their dotted names."""
 
     def serves(self, function: str) -> bool:
         """True for a function whose result somebody outside gets."""
@@ -133,7 +135,7 @@ NOTHING = Handed()
 def handed(tree: ast.Module, names: Names) -> Handed:
     """The functions of a source that are given to something outside."""
     finder = _Finder(tree, names)
-    return Handed(frozenset(finder.hooks), finder.asked, finder.told)
+    return Handed(frozenset(finder.hooks), finder.asked, finder.told, frozenset(finder.passed))
 
 
 def is_neutral(decorator: str, imported: frozenset[str] = frozenset()) -> bool:
@@ -156,6 +158,7 @@ class _Finder:
         self.hooks: set[str] = set()
         self.asked: dict[str, tuple[str, ...]] = {}
         self.told: dict[str, tuple[str, ...]] = {}
+        self.passed: set[str] = set()
         self._functions: dict[str, tuple[str, tuple[str, ...]]] = {}
         """By its last name, a function's dotted name and its parameters."""
         self._own = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef)}
@@ -273,6 +276,8 @@ class _Finder:
             if isinstance(value, ast.Lambda):
                 own = tuple(item.arg for item in value.args.args)
                 self.asked[""] = (*self.asked.get("", ()), *(each for each in own if each not in self._names.single))
+            if isinstance(value, (ast.Name, ast.Attribute)) and (dotted := self._names.plain(value)) and "." in dotted:
+                self.passed.add(dotted)
             for last in _named(value):
                 if last in self._functions:
                     name, parameters = self._functions[last]

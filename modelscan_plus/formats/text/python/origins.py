@@ -40,6 +40,21 @@ class Origins(Assignments):
             return not asked.isdisjoint(self._flow.origins((node.args or told)[-1], block.name))
         return any(self._leads(value, block, asked, 0) for value in told[:2])
 
+    def _decided(self, kind: str, dotted: str, node: ast.Call, block: Block, *, given: bool) -> set[str]:
+        """ "request" where somebody outside decides all of it, "parameter" where a parameter does."""
+        if self._is_asked_for(kind, dotted, node, block, given=given):
+            return {REQUEST}
+        return {"parameter"} if self._is_parameter(kind, dotted, node, block) else set()
+
+    def _is_parameter(self, kind: str, dotted: str, node: ast.Call, block: Block) -> bool:
+        """True where a parameter of a function is all of the command or code, so that it is for others to decide."""
+        if kind not in ("process", "code", "unpickle") or "." in block.name:
+            return False
+        for value in arguments.told(node, dotted, given=False)[:1]:
+            part = leading(value, self._names, self._around(block))
+            return isinstance(part, ast.Name) and part.id in block.parameters
+        return False
+
     def _leads(self, value: ast.expr, block: Block, asked: frozenset[str], depth: int) -> bool:
         """True where the part of the value that says what it is comes from somebody outside, also by way of callers."""
         part = leading(value, self._names, self._around(block))

@@ -19,6 +19,7 @@ from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
 
+PARAMETER = "PARAM:"
 VISITOR = "visitor"
 """The origin of what somebody entered."""
 PASSWORD, COOKIES = "PASSWORD", "COOKIES"
@@ -93,14 +94,39 @@ class Visitors:
         self._blocks = blocks
         self._held: dict[tuple[str, str], set[str]] = {}
         self._remote_logs = self._logs_away()
-        if not self._find(given):
-            return
+        self._find(given)
+        self._settle()
+
+    def _settle(self) -> None:
         for _ in range(_ROUNDS):
             before = sum(map(len, self._held.values()))
-            for block in blocks.values():
+            for block in self._blocks.values():
                 self._pass(block)
             if before == sum(map(len, self._held.values())):
                 break
+
+    def with_parameters(self) -> None:
+        """Follow what the functions of the module are given, whoever calls them: "PARAM:function:place:name"."""
+        self._held.clear()
+        for name, block in self._blocks.items():
+            if name and not name.startswith("<") and "." not in name and "#" not in name:
+                for place, parameter in enumerate(block.parameters):
+                    self._mark(name, parameter, f"{PARAMETER}{name}:{place}:{parameter}")
+                if rest := self._rest(block):
+                    self._mark(name, rest, f"{PARAMETER}{name}:-1:{rest}")
+        self._settle()
+
+    def entrusts(self, node: ast.Call, block: Block) -> Iterator[tuple[str, int, str, tuple[str, ...]]]:
+        """Arguments with which a function of another module is told what somebody entered: function, place, name, keys."""
+        dotted = self._names.plain(node.func) or ""
+        if "." not in dotted or dotted.startswith("builtins."):
+            return
+        for place, value in enumerate(node.args):
+            if found := self.of(value, block.name):
+                yield dotted, place, "", tuple(sorted(found))
+        for item in node.keywords:
+            if item.arg and (found := self.of(item.value, block.name)):
+                yield dotted, -1, item.arg, tuple(sorted(found))
 
     def gives(self, node: ast.Call, block: Block) -> Given | None:
         """What the call gives away, None for nothing."""
@@ -156,8 +182,8 @@ class Visitors:
 
     # what is entered
 
-    def _find(self, given: Handed) -> bool:
-        """Mark parameters and variables that hold what somebody entered; False where there is nothing to follow."""
+    def _find(self, given: Handed) -> None:
+        """Mark parameters and variables that hold what somebody entered."""
         for name, parameters in [*given.asked.items(), *given.told.items()]:
             for parameter in parameters:
                 if _is_secret(parameter):
@@ -169,7 +195,6 @@ class Visitors:
         for name, parameters in self._signing():
             for parameter in parameters[1:2]:
                 self._mark(name, parameter, PASSWORD)
-        return True
 
     def _annotated(self) -> None:
         for node in self._names.nodes:
