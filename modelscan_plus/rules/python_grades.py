@@ -413,7 +413,9 @@ def _native(effect: Effect, reached: bool) -> Severity:
     if effect.name in ("ctypes.memmove", "ctypes.CFUNCTYPE", "mmap.mmap"):
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     if effect.name.startswith("ctypes.windll.") and re.search(
-        r"VirtualAlloc|CreateThread|WriteProcessMemory", effect.name
+        r"VirtualAlloc|CreateThread|CreateRemoteThread|WriteProcessMemory|WinExec|ShellExecute|CreateProcess|SetWindowsHook|GetAsyncKeyState|"
+        r"keybd_event|SendInput|LoadLibrary|msvcrt\.(?:system|_w?system|_popen|_spawn|_exec)",
+        effect.name,
     ):
         return Severity.HIGH
     if "hub" in effect.flows and effect.when in _ENTRY:
@@ -524,6 +526,32 @@ _STARTS = frozenset(
 """Variables that name what other programs start or load."""
 
 
+_PLUGINS = frozenset(("CUDA_INJECTION64_PATH", "NCCL_NET_PLUGIN", "NCCL_TUNER_PLUGIN", "NCCL_PROFILER_PLUGIN"))
+_SEARCHED = frozenset(("LD_LIBRARY_PATH", "PYTHONPATH", "PATH", "PYTHONHOME", "PYTHONUSERBASE"))
+_COMMANDS = frozenset("CC CXX CUDAHOSTCXX NVCC BROWSER EDITOR VISUAL PAGER MANPAGER GIT_EDITOR GIT_PAGER SHELL".split())
+_ODD_FOLDER = lazy(
+    r"^(?:/(?:var/)?tmp/|/dev/shm/|(?:~|/root|/home/[^/]+)/\.|\.{1,2}/\.)(?!\S*(?:cuda|nvidia|torch|triton|cache|\.local/(?:bin|lib)|\.cargo|conda))",
+    re.I,
+)
+
+
+def _started_by(effect: Effect) -> bool:
+    """True for a variable that has other programs load a library or start what this value says."""
+    name, value = effect.name.upper(), effect.argument
+    if name in _PLUGINS:
+        return "/" in value
+    if name == "SSLKEYLOGFILE":
+        return bool(value)
+    if name.endswith(("NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")):
+        return (
+            re.search(r"--require|--import|-r\s|--loader|-javaagent|-agent(?:path|lib)|-Xbootclasspath", value)
+            is not None
+        )
+    if name in _COMMANDS:
+        return re.search(r"\s-c\b|[|;`]|\$\(|^/(?:var/)?tmp/|^/dev/shm/", value) is not None
+    return name in _SEARCHED and _ODD_FOLDER.match(value) is not None
+
+
 def _settings(effect: Effect, reached: bool) -> Severity:
     if effect.name in _STARTS or (
         effect.name.startswith("GIT_SSH") and re.match(r"(?!ssh(?:\s|$))\S", effect.argument)
@@ -533,6 +561,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         ("save_pretrained", "push_to_hub", "save_vocabulary")
     ):
         return Severity.HIGH if reached else Severity.MEDIUM  # all that is saved from then on goes through it
+    if _started_by(effect) and (reached or effect.when == "import"):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     if effect.name.startswith("transformers.dynamic_module_utils"):
         return (
             Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
@@ -603,6 +633,7 @@ _GRADERS = {
     "later": (CHANGES_SYSTEM, _later),
     "device": (CHANGES_SYSTEM, _drop),
     "tool": (CHANGES_SYSTEM, _drop),
+    "told": (DYNAMIC_CODE, _later),
     "rights": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),

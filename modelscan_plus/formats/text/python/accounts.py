@@ -79,7 +79,8 @@ _HUBS = lazy(
 )
 _REDIRECTS = lazy(
     r"(?:_BASE_URL|_API_BASE|_API_URL|_ENDPOINT|_ENDPOINT_URL|_ENDPOINT_OVERRIDE|_TRACKING_URI|_DSN|_PROXY|_HOST|_COLLECTOR_URL|"
-    r"_SERVER_URL|_REGISTRY_URI|_INDEX_URL|^ENDPOINT_URL|^AWS_ENDPOINT_URL\w*|_BROKER_URL)$|"
+    r"_SERVER_URL|_REGISTRY_URI|_INDEX_URL|_ADDR|_ADDRESS|_BOOTSTRAP_SERVERS|^(?:REDIS|DATABASE|DB|AMQP|RABBITMQ|MONGO|MONGODB|CELERY_RESULT)_UR[LI]|"
+    r"^DISPLAY|^SPARK_MASTER|^ENDPOINT_URL|^AWS_ENDPOINT_URL\w*|_BROKER_URL)$|"
     r"\.(?:api_base|base_url|api_url|api_host|host|endpoint|server_url|tracking_uri|prox(?:y|ies))$",
     re.I,
 )
@@ -98,7 +99,7 @@ _REPORTS = frozenset(
     pydevd_pycharm.settrace ptvsd.attach multiprocessing.connection.Client pyroscope.configure
     prometheus_client.push_to_gateway prometheus_client.pushadd_to_gateway mlflow.set_tracking_uri mlflow.set_registry_uri ipyparallel.Client torch.distributed.init_process_group
     torch.distributed.TCPStore torch.distributed.rpc.TensorPipeRpcBackendOptions jax.distributed.initialize
-    tensorflow.distribute.Server tensorflow.config.experimental_connect_to_host celery.Celery
+    urllib.request.ProxyHandler tensorflow.distribute.Server tensorflow.config.experimental_connect_to_host celery.Celery
     distributed.Worker distributed.Nanny dask.distributed.Worker dask.distributed.Nanny""".split()
 )
 """Functions that tie the whole process to the machine that they are given: what is logged, traced or run goes there or
@@ -106,6 +107,12 @@ comes from there."""
 _CONFIGURES = frozenset("login init configure set_credentials set_tracking_uri initialize_app".split())
 """Functions that say once for the whole process where a library goes."""
 _REPORTING = (
+    "redis.", "aioredis.", "coredis.", "pymongo.", "motor.", "psycopg.", "psycopg2.", "asyncpg.", "aiopg.", "pymysql.", "MySQLdb.", "mysql.",
+    "aiomysql.", "pyodbc.", "oracledb.", "cassandra.", "neo4j.", "clickhouse_driver.", "clickhouse_connect.", "influxdb", "elasticsearch.",
+    "opensearchpy.", "pymemcache.", "memcache.", "etcd3.", "consul.", "hvac.", "kafka.", "confluent_kafka.", "aiokafka.", "pulsar.", "rq.",
+    "huey.", "dramatiq.", "arq.", "taskiq.", "minio.", "oss2.", "webdav3.", "pyarrow.flight.", "grpc.insecure_channel", "grpc.secure_channel",
+    "grpc.aio.", "accelerate.notebook_launcher", "deepspeed.init_distributed", "statsd.", "elasticapm.", "sentry_sdk.init",
+    "keras.callbacks.RemoteMonitor", "tensorflow.keras.callbacks.RemoteMonitor", "aim.Run", "h2o.connect", "pyspark.SparkContext",
     "opentelemetry.exporter.",
     "logging_loki.",
     "graypy.",
@@ -114,8 +121,8 @@ _REPORTING = (
     "ddtrace.",
     "newrelic.",
     "zipkin",
-)
-"""Packages that do nothing else."""
+)  # fmt: skip
+"""Packages that do nothing else, and clients of stores and queues, from which orders come as well as data go."""
 
 
 def tied(node: ast.Call, dotted: str | None, names: Names) -> str | None:

@@ -12,7 +12,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds
+from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, telling
 from modelscan_plus.formats.text.python.assignments import REPORTED
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, blocks_of
 from modelscan_plus.formats.text.python.callers import Callers
@@ -365,6 +365,11 @@ class Finder(Origins):
                 yield from self._set(
                     self._names.folder.text(key) if item.arg == "env" and key else None, value, block, node
                 )
+        copies = (
+            kind == "write" and (dotted or "").startswith("shutil.") and telling.private(node, dotted, self._names, 1)
+        )
+        if copies or (kind in ("download", "secret") and telling.private(node, dotted, self._names)):
+            kind = "told"
         told = (kind, dotted) if kind and dotted else self._told(node, dotted, block)
         if told is None:
             yield from self._handed_on(node, block)
@@ -390,7 +395,23 @@ class Finder(Origins):
             return "process", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         if dotted is None and accounts.connects(node, self._names):
             return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
-        return self._sent(node, dotted, block) or told
+        found = self._sent(node, dotted, block) or told
+        if found is None and self._acts(node, dotted):
+            return "told", dotted or (f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else "")
+        return found
+
+    def _acts(self, node: ast.Call, dotted: str | None) -> bool:
+        """True for a call that is given what tells what it does: a command, code that acts, the place of somebody's keys."""
+        if telling.ordered(node, dotted, self._names) or telling.private(node, dotted, self._names):
+            return True
+        for code in telling.codes(node, dotted, self._names) if self._level < _NESTED else ():
+            tree = parse(code)
+            if isinstance(tree, str):
+                continue
+            found = analyse(tree, code, self._budget, self._level + 1).effects
+            if any(effect.kind in _ACTING or effect.hostile for effect in found):
+                return True
+        return False
 
     def _nameless(self, node: ast.Call, block: Block) -> tuple[str, str] | None:
         """Kind and name of a call of what was found by going through all modules, or through all that one has."""
@@ -554,6 +575,8 @@ class Finder(Origins):
         """The effects of code that stands in a text."""
         tree = parse(code.strip())
         if isinstance(tree, str):
+            if telling.reaches(code):
+                yield msgspec.structs.replace(outer, kind="told")
             return
         for effect in analyse(tree, code, self._budget, self._level + 1).effects:
             flows = tuple(sorted({*effect.flows, *(flow for flow in outer.flows if flow == "decoded")}))
@@ -586,6 +609,8 @@ def combined(found: list[Effect]) -> Iterator[Effect]:
     yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
 
 
+_ACTING = frozenset(("process", "send", "connect", "listen", "start", "obeyed"))
+"""What code in a text does that is no computing."""
 _TELLING = frozenset(("given", "secret", "host", "user-files"))
 """Origins of what a client of another machine is not to be handed."""
 

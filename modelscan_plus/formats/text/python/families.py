@@ -37,7 +37,7 @@ PySide2.QtCore.QProcess wx.Execute dvc.api.make_checkpoint mlflow.projects yt_dl
 stem.process pyppeteer.launch luigi.contrib.external_program luigi.contrib.ssh airflow.operators.bash prefect_shell
 prefect.serve ray.job_submission"""
 _CODE = """lib2to3.main idlelib.run rlcompleter.Completer doctest.debug doctest.debug_src doctest.debug_script doctest.script_from_examples
-timeit.main runpy._run_code runpy._run_module_code runpy._run_module_as_main bdb cProfile.run cProfile.runctx profile.run profile.runctx
+timeit.main concurrent.futures.InterpreterPoolExecutor runpy._run_code runpy._run_module_code runpy._run_module_as_main bdb cProfile.run cProfile.runctx profile.run profile.runctx
 _testcapi.run_in_subinterp _xxsubinterpreters _interpreters concurrent.interpreters interpreters_backport
 torch.fx.graph_module._forward_from_src torch.fx.graph_module._method_from_src torch.fx.graph_module._exec_with_source
 torch.fx.graph_module.reduce_graph_module torch._inductor.codecache torch._inductor.async_compile.AsyncCompile

@@ -34,7 +34,14 @@ _SPECS = frozenset(("importlib.util.find_spec", "importlib.machinery.ModuleSpec"
 _LOCATORS = frozenset(
     """pydoc.locate pkgutil.resolve_name hydra.utils.get_method hydra.utils.get_class hydra.utils.get_object
     hydra._internal.utils._locate django.utils.module_loading.import_string werkzeug.utils.import_string
-    celery.utils.imports.symbol_by_name zope.dottedname.resolve.resolve twisted.python.reflect.namedAny""".split()
+    celery.utils.imports.symbol_by_name zope.dottedname.resolve.resolve twisted.python.reflect.namedAny
+    sentence_transformers.util.import_from_string uvicorn.importer.import_from_string kombu.utils.imports.symbol_by_name
+    mmengine.utils.get_object_from_string mmengine.utils.misc.get_object_from_string scrapy.utils.misc.load_object logging.config._resolve
+    nemo.core.classes.common.import_class_by_path detectron2.utils.registry.locate hydra.utils._locate jsonargparse._util.import_object
+    traitlets.utils.importstring.import_item IPython.utils.importstring.import_item transformers.utils.import_utils.direct_transformers_import
+    optuna._imports.try_import torch._utils._import_dotted_name sqlalchemy.util.import_ starlette.config.import_string kedro.utils.load_obj
+    dagster._utils.load_python_module gunicorn.util.import_app gunicorn.util.load_class airflow.utils.module_loading.import_string
+    allennlp.common.util.import_module_and_submodules prefect.utilities.importtools.import_object lightning_utilities.core.imports.import_object""".split()
 )
 """Functions that import an object by its dotted name."""
 _GETTERS = frozenset(("builtins.getattr", "inspect.getattr_static"))
@@ -257,7 +264,8 @@ class Names:
         if function and node.args and (found := self._found(function, node, depth)):
             return found
         if isinstance(node.func, ast.Attribute):
-            if node.func.attr == "load_module" and (module := self._telling(node.args)):
+            of = node.func.value.args if isinstance(node.func.value, ast.Call) else []
+            if node.func.attr == "load_module" and (module := self._telling(node.args or of)):
                 return module
             if node.func.attr in _ITEMS and node.args:
                 return self._subscript(ast.Subscript(node.func.value, node.args[0]), depth + 1)

@@ -100,7 +100,7 @@ os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.g
 _HUB = """huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
 transformers.utils.cached_file transformers.utils.hub.cached_file modelscope.snapshot_download
 torch.hub.load_state_dict_from_url"""
-OPENS = frozenset(("builtins.open", "io.open", "codecs.open"))
+OPENS = frozenset(("builtins.open", "io.open", "codecs.open", "io.FileIO", "_io.open", "_io.FileIO", "_pyio.open"))
 """Functions that open a file by its path, with the mode second."""
 _TEMPORARY = """tempfile.NamedTemporaryFile tempfile.TemporaryFile tempfile.SpooledTemporaryFile tempfile.TemporaryDirectory
 tempfile.mkstemp tempfile.mkdtemp tempfile.mktemp tempfile.gettempdir os.memfd_create os.tmpfile os.tempnam"""
@@ -186,6 +186,7 @@ profile.Profile asteval.Interpreter"""
 _OF_RUNNERS = dict.fromkeys("runsource runcode push run runctx runeval eval".split(), "code")
 _OF_CONTEXTS = dict.fromkeys("run sudo local".split(), "process")
 _OF_WINDOWS = dict.fromkeys("Run ShellExecute Exec Create".split(), "process")
+_OF_LOOPS = {"create_server": "listen", "create_connection": "connect", "create_datagram_endpoint": "connect"}
 _OF_GIT = {"execute": "process", "config": "later"}
 OBJECTS: dict[str, dict[str, str]] = {
     "huggingface_hub.HfApi": _UPLOADS, "huggingface_hub.hf_api.HfApi": _UPLOADS,
@@ -212,6 +213,10 @@ OBJECTS: dict[str, dict[str, str]] = {
     "lupa.LuaRuntime": {"eval": "process", "execute": "process"},
     "cffi.FFI": {"dlopen": "native", "verify": "native-build", "set_source": "native-build"},
     "git.Git": _OF_GIT, "git.cmd.Git": _OF_GIT,
+    **dict.fromkeys(("urllib.request.URLopener", "urllib.request.FancyURLopener"), _HTTP | {"retrieve": "download"}),
+    "openvino.Core": {"add_extension": "native", "register_plugin": "native"},
+    "openvino.runtime.Core": {"add_extension": "native", "register_plugin": "native"},
+    **dict.fromkeys(("asyncio.new_event_loop", "asyncio.get_event_loop", "asyncio.get_running_loop"), _OF_LOOPS),
     "telnetlib.Telnet": {"write": "send", "open": "connect"},
 }  # fmt: skip
 """What the methods of an object do, by the function that makes it."""
@@ -221,7 +226,7 @@ METHOD_KINDS = {
     "Popen": "process", "check_output": "process", "getoutput": "process", "getstatusoutput": "process", "popen": "process",
     "execvp": "process", "execve": "process", "posix_spawn": "process", "startfile": "process", "subprocess_exec": "process",
     "subprocess_shell": "process", "LoadLibrary": "native",
-    "load_extension": "native", "register_custom_ops_library": "native", "load_library": "library",
+    "serve_forever": "listen", "create_datagram_endpoint": "connect", "load_extension": "native", "register_custom_ops_library": "native", "load_library": "library",
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""
 
@@ -252,7 +257,8 @@ HOOK_VARIABLE = lazy(
     r"PYTHONHTTPSVERIFY|CURL_CA_BUNDLE|GIT_SSL_NO_VERIFY|NODE_TLS_REJECT_UNAUTHORIZED|TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD|"
     r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_CONFIG_FILE|PIP_FIND_LINKS|UV_\w*INDEX\w*|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|"
     r"GIT_SSH(?:_COMMAND)?|GIT_CONFIG(?:_\w+)?|GIT_TEMPLATE_DIR|GIT_EXTERNAL_DIFF|GIT_PROXY_COMMAND|GIT_EXEC_PATH|LD_AUDIT|"
-    r"PYTHONBREAKPOINT|PYTHONUSERBASE|PERL5OPT|RUBYOPT|LESSOPEN|RAY_RUNTIME_ENV_HOOK)$",
+    r"PYTHONBREAKPOINT|PYTHONUSERBASE|NODE_OPTIONS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|SSLKEYLOGFILE|CUDA_INJECTION64_PATH|"
+    r"NCCL_NET_PLUGIN|NCCL_TUNER_PLUGIN|NCCL_PROFILER_PLUGIN|CC|CXX|CUDAHOSTCXX|NVCC|BROWSER|EDITOR|VISUAL|PAGER|MANPAGER|GIT_EDITOR|GIT_PAGER|SHELL|PERL5OPT|RUBYOPT|LESSOPEN|RAY_RUNTIME_ENV_HOOK)$",
     re.I,
 )
 GIVEN_NAMES = frozenset(
