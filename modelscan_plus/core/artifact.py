@@ -16,6 +16,13 @@ class Artifact(msgspec.Struct, frozen=True):
     payload: bool = False
     """True where the surrounding format's loaders take the bytes as raw data (a tensor storage, a bytes
     literal): only unmistakable content is then looked into."""
+    path: str = ""
+    """Where a file lies below the target, with slashes; "" where that is not known, and for members."""
+
+    @property
+    def place(self) -> str:
+        """The path where it is known, else the name: for programs that go by folders (`.github/`, `.claude/`)."""
+        return self.path or self.name
 
     @property
     def depth(self) -> int:

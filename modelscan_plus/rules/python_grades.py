@@ -26,6 +26,7 @@ from modelscan_plus.rules.python_programs import (
     INSTALLS,
     NEXT,
     fetches,
+    from_vendors,
     installs_foreign,
     is_tool,
     obeyed_by_git,
@@ -110,8 +111,7 @@ def _hostile(effect: Effect) -> str:
     """What only malware does, "" for nothing of that kind."""
     flows = set(effect.flows)
     if effect.hostile:
-        command = effect.kind in ("process", "code") and not effect.hostile.startswith("renders")
-        return f"a command that {effect.hostile}" if command else effect.hostile
+        return _told_so(effect)
     if effect.kind == "code" and flows & {"download", "decoded", "hub"}:
         return f"runs code that comes from {origins(flows & {'download', 'decoded', 'hub'})}"
     if effect.kind in ("module", "native") and "download" in flows:
@@ -143,6 +143,15 @@ def _carried(effect: Effect, flows: set[str]) -> str:
     if "weights" in flows and (effect.name in _RUNS or effect.name.startswith(_UNPICKLES)):
         return "runs what the weights carry"
     return ""
+
+
+def _told_so(effect: Effect) -> str:
+    """What the call was told to do."""
+    if effect.kind not in ("process", "code") or effect.hostile.startswith("renders"):
+        return effect.hostile
+    if effect.hostile in prose.INSTALLS and from_vendors(effect.argument):
+        return ""  # how the vendor of the program says that it is installed
+    return f"a command that {effect.hostile}"
 
 
 def _gives_away(effect: Effect) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.deeds import OBEYED
 from modelscan_plus.formats.text.python.later import GIT_KEYS, LATER
@@ -170,3 +171,9 @@ def fetches(argument: str) -> bool:
 def _program(argument: str) -> str:
     first = re.split(r"[\s\"';|&]", argument.strip() or "…", maxsplit=1)[0].rpartition("/")[2].lower()
     return first.removesuffix(".exe")
+
+
+def from_vendors(command: str) -> bool:
+    """True where every address of the command is one from which its project has its program installed."""
+    found = [visible(each.group(1).lower() + each.group(2)) for each in prose.URL.finditer(command)]
+    return bool(found) and all(listed("installers", each) for each in found) and "http:" not in command

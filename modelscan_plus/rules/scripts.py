@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.agents import BY_AGENT
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.origins import private
 from modelscan_plus.formats.text.remarks import POSES
@@ -249,6 +250,10 @@ _CONCEALED = lazy(
     r"curl|wget|https?:|/tmp/|/dev/shm|base64|\beval\s|/\.\w|authorized_keys|CurrentVersion|schtasks|powershell", re.I
 )
 """Marks of what is started later without having come with the page."""
+_FETCHING = lazy(
+    r"\b(?:curl|wget|nc|ncat|socat)\s|/dev/tcp/|base64\s+(?:-d|--decode)|\b(?:python|perl)[\d.]*\s+-[ce]\b", re.I
+)
+"""What no setting of a shell has a use for."""
 _OUT_OF_SIGHT = lazy(
     r"/\.\w|\bnohup\b|\bsetsid\b|\bmktemp\b|base64|/dev/shm|/(?:var/)?tmp/\S*\s+&(?!&)|(?<!&)&\s*(?:\)|$)|(?:\$env:|%)(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PROGRAMDATA|PUBLIC)\b|certutil|bitsadmin",
     re.I,
@@ -260,14 +265,16 @@ Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
 def _command(remark: Remark, role: str) -> tuple[Rule, Severity]:
-    if remark.what.startswith((told.RUNS, told.RUNS_PACKED, told.RUNS_UNPACKED, told.KEEPS, told.HANDS)):
+    if remark.what.startswith(
+        (told.RUNS, told.RUNS_PACKED, told.RUNS_UNPACKED, told.RUNS_CLONED, told.KEEPS, told.HANDS)
+    ):
         return COMMAND, _fetched(remark, role)
     fetches = remark.what in ("runs what it downloads, unseen", "downloads a file and runs it at once")
     if remark.what == prose.STARTS_LATER and role == "markdown" and not remark.unseen:
         return COMMAND, Severity.HIGH if _CONCEALED.search(remark.text) else Severity.MEDIUM
     if remark.what == prose.STARTS_LATER and not remark.unseen:
         # Settings of a shell are what installation pages change; a key that a variable holds is the user's own.
-        own = re.search(r"bashrc|zshrc|profile", remark.text) or (
+        own = (re.search(r"bashrc|zshrc|profile", remark.text) and not _FETCHING.search(remark.text)) or (
             "authorized_keys" in remark.text and "$" in remark.text
         )
         return COMMAND, Severity.MEDIUM if own else Severity.HIGH
@@ -293,12 +300,12 @@ def _fetched(remark: Remark, role: str) -> Severity:
     if listed("installers", remark.host) or listed("mirrors", remark.host):
         return Severity.INFO
     known = listed("code", remark.host) or listed("indexes", remark.host) or institution(remark.host)
-    if known and remark.what.startswith(told.RUNS_PACKED):
+    if known and remark.what.startswith((told.RUNS_PACKED, told.RUNS_CLONED)):
         return Severity.INFO  # a project that is cloned and built
     if known or told.CHECKED in remark.what:
         return Severity.MEDIUM
     odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
-    packed = (told.RUNS_PACKED, told.RUNS_UNPACKED) if role == "markdown" else (told.RUNS_PACKED,)
+    packed = (told.RUNS_PACKED, told.RUNS_UNPACKED, told.RUNS_CLONED) if role == "markdown" else (told.RUNS_PACKED,)
     if remark.what in packed and not odd and _OUT_OF_SIGHT.search(remark.text) is None:
         return Severity.MEDIUM  # sources and tools are handed out in archives and clones
     return Severity.HIGH
@@ -310,7 +317,8 @@ def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
     # Vendors tell readers of their pages about indexes of their own, and firms have some; bare addresses and plain http are
     # nobody's.
     plain = remark.host.startswith("http:") or re.search(r"//[\d.]+[:/]", remark.text)
-    return INDEX, Severity.HIGH if role not in ("markdown", "settings") or plain else Severity.MEDIUM
+    read = role in ("markdown", "settings") and remark.what != BY_AGENT
+    return INDEX, Severity.MEDIUM if read and not plain else Severity.HIGH
 
 
 def _origin(remark: Remark, role: str) -> tuple[Rule, Severity]:

@@ -117,7 +117,7 @@ def inspect(
 ) -> FileResult:
     """The result for one open file; raises nothing, whatever the bytes and whatever our own faults."""
     sha256 = setup.sha256 and not task.ranges  # to hash a remote file is to download it
-    artifact = Artifact(task.name, _source(task, fd, sha256=sha256))
+    artifact = Artifact(task.name, _source(task, fd, sha256=sha256), path=task.path)
     try:
         if examiner is not None:
             return examiner.inspect(artifact, setup.limits)

@@ -44,6 +44,8 @@ class Task(msgspec.Struct, frozen=True):
     size: int
     ranges: bool = False
     """The descriptor is no file but a socket that gives ranges of one (workers/ranges.py)."""
+    path: str = ""
+    """Where it lies below the target."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -29,8 +29,9 @@ class Job:
         self._closed = False
 
     def task(self) -> Task:
-        """What the child is told; of the path only the name."""
-        return Task(self.entry.path.rpartition("/")[2], self.opened.size, ranges=self.opened.fetched is not None)
+        """What the child is told."""
+        path, ranges = self.entry.path, self.opened.fetched is not None
+        return Task(path.rpartition("/")[2], self.opened.size, ranges=ranges, path=path)
 
     def close(self) -> None:
         """Close the file; once, however often it is called."""

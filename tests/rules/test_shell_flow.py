@@ -783,7 +783,7 @@ CASES = [
         False,
     ),
     ("README.md", "```\nwget https://f.example.org/tool.tgz\ntar xf tool.tgz\n./tool/bin/tool\n```\n", False),
-    ("prep.sh", "git clone https://git.f.example.org/a/b\ncd b && bash run.sh\n", False),
+    ("prep.sh", "git clone https://git.f.example.org/a/b\ncd b && bash run.sh\n", True),
     ("Makefile", "V := $(shell git describe)\nall:\n\tpython train.py $(V)\n", False),
     ("Info.plist", "<plist><dict><key>A</key><string>https://f.example.org/a</string></dict></plist>", False),
     ("pom.xml", '<project xmlns="http://maven.apache.org/POM/4.0.0"><url>https://f.example.org</url></project>', False),

@@ -104,6 +104,15 @@ _CODE = lazy(
     re.I,
 )
 """Code that nobody wants in a program of his own."""
+_DESTROYS = lazy(
+    r"\b(?:delete|wipe|erase|destroy|purge|remove|clean|terminate|drop|format)\b[^\n.]{0,80}?\b(?:home\s+director(?:y|ies)|file-?\s?systems?|"
+    r"cloud\s+resources|(?:user'?s?|personal)\s+(?:files|data|documents)|factory\s+state|(?:whole|entire)\s+(?:disk|system|drive|machine)|"
+    r"production\s+(?:database|data|bucket)s?|all\s+(?:s3\s+)?buckets|all\s+instances)\b"
+    r"|\baws\s+(?:ec2\s+terminate-instances|iam\s+delete-user|s3\s+(?:rb\b|rm\b[^\n]{0,80}--recursive))|\brm\s+-\w*r\w*\s+(?:~|/|\$HOME)(?=[\s`\"'*/]|$)"
+    r"|\bgit\s+push\s+(?:-f|--force)\b[^\n]{0,40}\b(?:main|master)\b",
+    re.I,
+)
+"""What takes away what is not the repository's."""
 _FORBIDS = lazy(
     r"\b(?:never|not|n['’]t|no|avoid|without|prevent|forbidden|prohibited|refuse|reject|block|deny|detect\w*|look(?:ing)?\s+for|scan\w*|"
     r"check\w*\s+for|flag\w*|beware|treat|such\s+as|e\.g\.|like|against|instead\s+of|rather\s+than|cannot|attempts?|tr(?:y|ies)\s+to|if\b)",
@@ -121,7 +130,7 @@ def orders(text: str) -> Iterator[Remark]:
     """The first order of each kind that works against the user."""
     text = text[:_LONGEST]
     what = "orders a coding agent to work against its user"
-    for pattern in (_OVERRIDES, _GIVES, _CODE):
+    for pattern in (_OVERRIDES, _GIVES, _CODE, _DESTROYS):
         if found := next(_asked(pattern, text), None):
             yield _remark(what, text, found)
             return

@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
@@ -35,6 +37,7 @@ _SETTINGS = lazy(
 _VENDORS = lazy(r"//(?:[\w-]+\.)*(?:anthropic|openai|azure|googleapis|amazonaws)\.com")
 _LONGEST = 1 << 20
 _KEY = lazy(r"\$\{?(?:env:)?(?P<name>\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY)\w*)", re.I)
+BY_AGENT = "has an agent take packages from another index"
 _UNASKED = {
     "defaultMode": ("bypassPermissions",),
     "enableAllProjectMcpServers": ("true",),
@@ -59,7 +62,8 @@ def agent_remarks(name: str, text: str) -> Iterator[Remark]:
     name = name.replace("\\", "/")
     if _INSTRUCTIONS.search(name):
         yield from orders(text)
-        yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
+        indexes = (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
+        yield from (msgspec.structs.replace(remark, what=BY_AGENT) for remark in indexes)
     if _SETTINGS.search(name):
         yield from _settings(text)
 

@@ -17,6 +17,8 @@ DECODED_COMMAND = lazy(
     rf"(?:\beval|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|\bsource|(?:^|[;&|]\s*)\.)\s+[\"']?(?:\$\(|`|<\()[^\n]{{0,4000}}?{_DECODER}"
     rf"|{_DECODER}[^\n|;&]{{0,400}}\|\s*{_SHELL}"
     rf"|(?:^|[;&|{{]\s*|\bthen\s+|\bdo\s+)(?:\$\(|`)[^\n`)]{{0,4000}}?{_DECODER}"
+    r"|\b(?:xz\s+-\w*d\w*|unxz|xzcat|unlzma|lzma\s+-\w*d\w*|gzip\s+-\w*d\w*|gunzip|zcat|bzip2\s+-\w*d\w*|bunzip2|bzcat|zstd\s+-\w*d\w*|zstdcat|lz4\s+-\w*d\w*)\b"
+    r"[^\n|;&]{0,200}(?:\|[^\n|;&]{0,100}){0,3}\|\s*(?:sudo\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da|k)?sh\b(?:\s+-s?)?\s*(?:$|[;&|)\"'\n])"
     rf"|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*<<<\s*[\"']?(?:\$\(|`)[^\n]{{0,4000}}?{_DECODER}"
     rf"|\b(?P<kept>\w+)=[\"']?(?:\$\(|`)[^\n]{{0,4000}}?(?:{_DECODER}|\b(?:curl|wget)\b)[^\n]{{0,400}}(?:\n[^\n]{{0,400}}){{0,3}}?"
     r"(?:\beval|\b(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c)\s+[\"']?\$\{?(?P=kept)\b"
@@ -33,7 +35,10 @@ PRIVATE = (
 """Files of credentials."""
 _ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"
 _CLIENT = r"\b(?:curl|wget|nc|ncat|netcat|socat|iwr|irm|invoke-webrequest|invoke-restmethod)\b"
-_DATA_FILE = r"\.(?:safetensors|bin|gguf|pt|pth|onnx|json|png|jpe?g|svg|model|npy|npz|h5|dat)\b"
+_DATA_FILE = (
+    r"\.(?:safetensors|bin|gguf|pt|pth|onnx|json|png|jpe?g|svg|model|npy|npz|h5|dat|woff2?|ttf|otf|eot|ico|gif|webp|"
+    r"bmp|mp[34]|wav|flac|pdf|csv|tsv|parquet|css|map|log|lock)\b"
+)
 CARRIED_COMMAND = lazy(
     rf"\b(?:tail|dd|head|cat|strings|cut|sed|awk|unzip)\s[^\n|;&]{{0,300}}?(?:{_DATA_FILE}|[\"']?\$(?:0\b|\{{?BASH_SOURCE))[^\n|;&]{{0,200}}\|\s*"
     rf"(?:{_SHELL}|(?:base64|tar|xxd|openssl|gunzip|gzip|zcat)\b[^\n]{{0,200}}?(?:\|\s*{_SHELL}|(?:&&|;)\s*(?:\./|sh\s|bash\s)))"
@@ -45,6 +50,11 @@ CARRIED_COMMAND = lazy(
     re.I | re.M,
 )
 """What runs stands in a file of data, in the script's own tail, or behind a name that is put together."""
+FROM_MEMORY = lazy(
+    r"\[(?:System\.)?Reflection\.Assembly\]::Load\s*\(\s*(?:\$|\[|\()|\bVirtualAlloc(?:Ex)?\b[\s\S]{0,2000}?\bCreate(?:Remote)?Thread\b",
+    re.I,
+)
+"""A program that stands in no file is loaded from memory."""
 TAKES_OVER = lazy(
     r"\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
     re.I | re.M,

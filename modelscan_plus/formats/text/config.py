@@ -111,7 +111,7 @@ class JsonFormat(Format):
             yield _large(artifact, data, whole, budget, decides=decides)
             return
         problems: list[ConfigProblem] = []
-        text = plain_json(artifact.name, roles.decode(data))
+        text = plain_json(artifact.place, roles.decode(data))
         value = _decode(text, problems)
         budget.check_time()
         if isinstance(value, _Broken):
@@ -164,9 +164,9 @@ def _parsed(
         trusts=tuple(trusts(pairs)),
         strings=known,
         remarks=(
-            *_commands(artifact.name, value, pairs),
+            *_commands(artifact.place, value, pairs),
             *_remarks(pairs, name),
-            *agent_settings(artifact.name, value),
+            *agent_settings(artifact.place, value),
             *prompts_of(pairs, artifact.name),
         ),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
@@ -182,14 +182,14 @@ def _parsed(
         modules=modules(value, name),
         expressions=dict(itertools.islice(evaluable(pairs), _EVALUABLE)) if configures(name) else {},
         weight_map=weight_map(value),
-        named=in_values(artifact.name, pairs) if artifact.depth < 3 else (),
+        named=in_values(artifact.place, pairs) if artifact.depth < 3 else (),
     )
     commands = (step for _, _, text in pairs if "-c" in text or "-e" in text for step in one_liners(text))
     inside = (
         *_templates(artifact, value),
         *_further(artifact, pairs),
         *members("line", commands, artifact),
-        *members("code", held_in_values(artifact.name, pairs), artifact),
+        *members("code", held_in_values(artifact.place, pairs), artifact),
         *_exported(artifact, pairs),
         *(carried(artifact, value) if name not in _WORDS else ()),
     )

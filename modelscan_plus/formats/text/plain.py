@@ -63,7 +63,11 @@ _WHOLE_DISK = lazy(
     re.M | re.I,
 )
 """A server that is told to serve the root of the file system."""
-_SHORTCUT = lazy(r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$", re.I | re.M)
+_SHORTCUT = lazy(
+    r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$|^(?:full address|remoteapplicationprogram|alternate shell|drivestoredirect):s:\S|"
+    r"<(?:url|DeepLink)>|\\\\[\w.-]+\\\w|^(?:WEB|https?:)|^\s*(?:Wallpaper|VisualStylesFile|Path)\s*=\s*\\\\|<jar\s|^[CFE];.*(?:EXEC|CALL|=)",
+    re.I | re.M,
+)
 _WINDOWS = lazy(
     r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
     r"ActiveXObject|HKEY_\w+\\.*\\Run\b|\bWScript\b",
@@ -98,6 +102,12 @@ _FORMULA = lazy(
     re.I | re.M,
 )
 """A cell of a table of text that spreadsheets take for a command."""
+_EXTERNAL = lazy(
+    r"<Relationship\b(?=[^<>]{0,600}\bTargetMode=\"External\")(?=[^<>]{0,600}/(?:attachedTemplate|oleObject|frame|subDocument)\")"
+    r"[^<>]{0,600}?\bTarget=\"(?:https?:|file:|mhtml:|\\\\)[^\"]*",
+    re.I,
+)
+"""A part of an office document that lies on another machine and is loaded when the document is opened."""
 _CALLS = 2000
 _YAML_TEMPLATE = lazy(
     r"^(?P<indent>[ \t]{0,20})[\"']?(?:instruction_template|chat_template\w{0,20}|jinja_template|template|custom_template)[\"']?"
@@ -154,13 +164,13 @@ class TextFormat(Format):
             )
         text = roles.decode(data)
         budget.check_time()
-        remarks = tuple(_remarks(role, text, artifact.name))[:300]
+        remarks = tuple(_remarks(role, text, artifact.place))[:300]
         budget.check_time()
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
         summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text)),)
         code = code_references(artifact.name.rpartition("/")[2], text)
-        named = in_text(artifact.name, text) if role == "settings" or code else ()
+        named = in_text(artifact.place, text) if role == "settings" or code else ()
         named = (*named, *(reference.value for reference in code if reference.key == "entry-points"))
         if code or named:
             summaries += (ConfigSummary(code=code, named=named),)
@@ -190,7 +200,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
         yield from members("line", one_liners(text), artifact)
     if role in roles.SCRIPTS or role in ("settings", "requirements", "text"):
-        yield from members("code", held_code(role, artifact.name, text), artifact)
+        yield from members("code", held_code(role, artifact.place, text), artifact)
 
 
 def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
@@ -288,6 +298,8 @@ def _of_text(text: str, name: str) -> Iterator[Remark]:
     if name.rpartition("/")[2] in _GIT or name.endswith(".git/config"):
         yield from _first("command", "has git start a shell", GIT_SETTINGS, text)
     yield from _first("command", "has a spreadsheet start a program", _FORMULA, text)
+    if name.lower().endswith(".rels"):
+        yield from _first("active", "has an office program fetch a template or object", _EXTERNAL, text)
     yield from hidden_remarks(text, only_letters=True)
     yield from evaluable_remarks(text)
     if not _is_list(name):
@@ -317,7 +329,8 @@ def _looked_up(text: str, start: int, end: int) -> list[str]:
 
 
 def _is_list(name: str) -> bool:
-    return bool(re.search(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tiktoken)$", name.lower()))
+    base = name.rpartition("/")[2].lower()
+    return bool(re.search(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tiktoken)$", base))
 
 
 def _first(kind: str, what: str, pattern: "re.Pattern[str]", text: str) -> Iterator[Remark]:

@@ -18,6 +18,7 @@ from modelscan_plus.formats.text.commands import (
     BUILD_FETCHES_AND_RUNS,
     CARRIED_COMMAND,
     DECODED_COMMAND,
+    FROM_MEMORY,
     GIT_RUNS,
     GIVES_ROOT,
     LEADS_ELSEWHERE,
@@ -404,6 +405,7 @@ def native_start(text: str) -> str:
     return "builds native code that starts a program" if NATIVE_START.search(text) else ""
 
 
+INSTALLS = ("runs what it downloads, unseen", "downloads a file and runs it at once")
 STARTS_LATER = "makes itself start again later"
 ALL_RIGHTS = "gives a user all rights without a password"
 
@@ -416,6 +418,7 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("runs text that it decodes, unseen", DECODED_COMMAND),
         ("runs what stands in a file of data or is put together, unseen", CARRIED_COMMAND),
         ("sends secrets or the environment away", SECRETS_SENT),
+        ("loads a program that stands in no file", FROM_MEMORY),
         ("takes the machine over", TAKES_OVER),
         ("has git start a shell", GIT_RUNS),
         ("computes coins for somebody else", MINES),

@@ -13,8 +13,8 @@ _MAY_COMMAND = lazy(
     r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
-    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*(?:ba)?sh\b|stratum|"
-    r"\bpython[\d.]*\s+[\w./-]+\.(?!py)\w|"
+    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|stratum|"
+    r"\bpython[\d.]*\s+[\w./-]+\.(?!py)\w|\bnode\s+[\w./-]+\.\w|"
     r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|scheduledtask|new-service|\bsc(?:\.exe)?\s+create|startup|scriptblock|assembly|npx|bunx|uvx|pipx|\bssh\s|perl|ruby|\bphp\b|awk|outfile|downloadfile|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
     re.I,
 )  # fmt: skip

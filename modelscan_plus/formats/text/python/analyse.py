@@ -391,8 +391,8 @@ class Finder(Origins):
             return found
         if accounts.tied(node, dotted, self._names):
             return "account", dotted or ""
-        if dotted is None and deeds.commands(node, self._names):
-            return "process", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
+        if commanded := deeds.commands(node, self._names):
+            return "process", commanded
         if dotted is None and accounts.connects(node, self._names):
             return "connect", f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         found = self._sent(node, dotted, block) or told

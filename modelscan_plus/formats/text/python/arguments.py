@@ -56,7 +56,9 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
     if kind == "code" and values:
         return _code(values[0], names)
     if kind in ("process", "connect"):
-        return " ".join(spoken(value, names) for value in values[:2])
+        if kind == "process" and dotted.startswith("…."):
+            values = [*node.args[:8], *(item.value for item in node.keywords)][:12]
+        return " ".join(spoken(value, names) for value in (values if dotted.startswith("….") else values[:2]))
     return spoken(values[0], names) if values else ""
 
 

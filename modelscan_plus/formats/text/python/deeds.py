@@ -102,6 +102,12 @@ _RUNNING = frozenset(
     "run run_commands sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
 )
 """Methods that are told a command."""
+_COMMANDED = frozenset(
+    """bash_command command commands cmd cmds shell_command shell_cmd run_command script startup_script user_data setup_commands
+    entrypoint pre_start post_start before_script init_command""".split()
+)
+"""Parameters that are told one."""
+_OPTIONS = frozenset(("-c", "-lc", "-ec", "-Command", "/c"))
 _WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
 _DEEPEST = 20
 SETS = frozenset(
@@ -133,12 +139,22 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
     return None
 
 
-def commands(node: ast.Call, names: Names) -> bool:
-    """True for a method of anything that is told to run a command which no honest one is: `c.run("curl … | sh")`."""
-    if not isinstance(node.func, ast.Attribute) or node.func.attr not in _RUNNING or not node.args:
-        return False
-    command = names.folder.text(node.args[0])
-    return command is not None and prose.hostile_command(command) is not None
+def commands(node: ast.Call, names: Names) -> str | None:
+    """The name of what is told to run a command that no honest one is, None for other calls.
+
+    That is a method that runs commands (`c.run("curl … | sh")`, `session.run("bash", "-c", …)`), any function with a
+    parameter for one (`BashOperator(bash_command=…)`), and any that is given the option of a shell (`bash("-c", …)`).
+    """
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    told = [item.value for item in node.keywords if item.arg in _COMMANDED]
+    texts = [names.folder.text(value) for value in node.args[:8]]
+    if method in _RUNNING or any(text in _OPTIONS for text in texts):
+        told += node.args[:8]
+    for value in told:
+        parts = value.elts[:20] if isinstance(value, (ast.List, ast.Tuple)) else [value]
+        if any((text := names.folder.text(part)) and prose.hostile_command(text) for part in parts):
+            return f"….{method or (node.func.id if isinstance(node.func, ast.Name) else '()')}"
+    return None
 
 
 def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.expr | None]]:

@@ -188,8 +188,7 @@ def export(call: Call) -> Marks:
         name, equals, value = word.text.partition("=")
         if equals and re.fullmatch(r"[A-Za-z_]\w*", name):
             machine.variables[name] = Value(value, word.marks)
-            if name in ("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP"):
-                machine.starts(machine.marks(value), call.shown, call.line)
+            machine.starts(machine.preloaded(name, machine.variables[name]), call.shown, call.line)
     return NONE
 
 

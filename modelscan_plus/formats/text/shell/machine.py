@@ -31,6 +31,14 @@ _LATER = lazy(
 )
 """Files that something else runs or obeys."""
 
+_PRELOADS = frozenset(("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "DYLD_INSERT_LIBRARIES", "ENV"))
+"""Variables that name a file which programs load or shells read at their start."""
+_SEARCHED = frozenset(
+    """LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH PYTHONPATH NODE_PATH PERL5LIB RUBYLIB CLASSPATH R_LIBS
+    JULIA_LOAD_PATH LUA_PATH GCONV_PATH QT_PLUGIN_PATH VK_ICD_FILENAMES""".split()
+)
+"""Variables with folders in which programs look for libraries first."""
+
 
 class Told(msgspec.Struct, frozen=True):
     """One thing that the script does and no honest one needs."""
@@ -83,6 +91,8 @@ class Machine:
         """Marks of the folder that the script is in."""
         self.unpacked: Marks = NONE
         """Of archives that were unpacked beside the script."""
+        self.mounted: dict[str, Marks] = {}
+        """Files that are there before, by their path."""
         self.sockets: dict[str, str] = {}
         self.told: dict[tuple[str, str, str], Told] = {}
         self._steps = 0
@@ -151,6 +161,8 @@ class Machine:
             return NONE
         found = self.file(path)
         made = found.marks if found is not None else NONE
+        if self.mounted and (name := _plain(path)):
+            made = made.union(*(marks for place, marks in self.mounted.items() if place.startswith(f"{name}/")))
         return made | m.of_path(path) | self._of_folder(path)
 
     def _of_folder(self, path: str) -> Marks:
@@ -227,8 +239,7 @@ class Machine:
             value = self.value(word)
             if not command.words:
                 self.variables[name] = value
-            if name in ("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "DYLD_INSERT_LIBRARIES", "ENV"):
-                preload |= self.marks(value.text)
+            preload |= self.preloaded(name, value)
         self.starts(preload, shown, command.line)
         words = [value for word in command.words for value in self._values(word)]
         if not words:
@@ -236,6 +247,20 @@ class Machine:
             return self.text(inner[0].target.text, given, command.line) if inner else NONE
         body = next((each.target for each in command.redirects if each.operator in ("<<", "<<<")), None)
         return self._perform(Call(self, words, given, shown, command.line, body.text if body else ""))
+
+    def preloaded(self, name: str, value: Value) -> Marks:
+        """Marks of what each program runs that is started with this variable."""
+        if name in _PRELOADS:
+            return self.marks(value.text)
+        if name not in _SEARCHED:
+            return NONE
+        places = [place for part in value.text.split(":") if (place := _plain(part)) and "$" not in place]
+        return frozenset(
+            mark
+            for path, held in self.files.items()
+            if any(place == "." or path == place or path.startswith(f"{place}/") for place in places)
+            for mark in m.fetched(held.marks)
+        )
 
     def call(self, name: str, words: Sequence[Value], given: Marks) -> Marks | None:
         """Go through the body of a function of the script; None when there is none of this name."""

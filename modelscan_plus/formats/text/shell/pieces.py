@@ -67,6 +67,7 @@ _FETCHED = lazy(
     r"^(?P<indent>\s*)(?:-\s+)?(?:ansible\.builtin\.)?(?:get_url|unarchive|uri):[^\n]*\n(?P<keys>(?:\s+\w+:[^\n]*\n){1,8})",
     re.M,
 )
+_POWERSHELL = lazy(r"\biex\b|\bInvoke-Expression\b|\bStart-Process\b|\bDownload(?:String|File|Data)\b", re.I)
 _FLOW = lazy(r"^\[\s*(?P<items>.*?)\s*\]?,?\s*$")
 _TEXTS = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'")
 _ITEM = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
@@ -231,7 +232,7 @@ def settings(text: str) -> Iterator[Piece]:
         last = _scalar(value) if key in _STARTS else last
         if _BLOCK.match(value):
             block, at = _block(lines, at, len(found["indent"]) + len(found["dashes"]))
-            yield Piece(block, begun + 1)
+            yield Piece(powershell(block) if _POWERSHELL.search(block) else block, begun + 1)
         elif value.startswith("[") and (found["sign"] or found["dashes"]):
             while "]" not in value and at < len(lines) and at - begun < 60:
                 value += " " + lines[at].strip()
@@ -320,7 +321,7 @@ _WORDS_LIST = lazy(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tikto
 
 def _lines(name: str, text: str) -> Iterator[Piece]:
     """A text of no known kind: hooks, units of systemd, tables of cron, notes."""
-    if _WORDS_LIST.search(name):
+    if _WORDS_LIST.search(name.rpartition("/")[2]):
         return
     if text.startswith("#!") or re.search(
         r"(?:^|/)\.?(?:git|husky|githooks)?/?hooks?/|\.husky/|\.envrc$|(?:^|/)\.(?:bash|zsh)?(?:rc|profile|_profile|login)$|\.(?:sbatch|slurm|def|bats|job|pbs)$",

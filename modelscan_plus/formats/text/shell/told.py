@@ -1,5 +1,6 @@
 """Remarks about what a text has a shell do, followed over all of its parts."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +9,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.shell.deeds import perform
 from modelscan_plus.formats.text.shell.machine import Machine, Told
-from modelscan_plus.formats.text.shell.marks import NONE, Marks, Value
+from modelscan_plus.formats.text.shell.marks import NONE, Marks, Value, of_path
 from modelscan_plus.formats.text.shell.pieces import Piece, pieces
 
 CLIENT = lazy(
@@ -27,6 +28,7 @@ WORTH = lazy(
 RUNS = "runs a program that it downloads"
 RUNS_PACKED = "runs something out of an archive or clone that it downloads"
 RUNS_UNPACKED = "runs a program out of an archive that it downloads"
+RUNS_CLONED = "runs a script out of a clone that it fetches"
 KEEPS = "puts what it downloads where something else runs it later"
 HANDS = "hands a secret to a program that it downloads"
 SENDS = "sends secrets or the environment away"
@@ -38,7 +40,28 @@ CHECKED = ", whose digest it compares"
 def shell_remarks(role: str, name: str, text: str, variables: Mapping[str, Value] | None = None) -> Iterator[Remark]:
     """What the commands of a text do together. `variables` are set before."""
     if variables or WORTH.search(text):
-        yield from remarks_of(done(pieces(role, name, text), variables=variables))
+        yield from remarks_of(done(pieces(role, name, text), files=_mounted(text), variables=variables))
+
+
+_MOUNT = lazy(
+    r"(?P<from>(?:~|\$\{?(?:localEnv:|env:)?(?:HOME|USERPROFILE)\}?|/root|/home/[\w-]+)/\.[\w./-]+):(?P<to>/[\w./-]+)|"
+    r"\b(?:source|src)=(?P<source>[^,\s\"']+),(?:[^,\s\"']+,)*(?:target|dst|destination)=(?P<target>/[^,\s\"']+)|"
+    r"^\s*[\"']?(?P<place>/[\w./-]+)[\"']?\s*:\s*[\"']?(?P<own>(?:~|\$\{?HOME\}?)/\.[\w./-]+)",
+    re.M,
+)
+"""A file or folder of the user that is seen in a container or on another machine, and where."""
+
+
+def _mounted(text: str) -> dict[str, Marks]:
+    """By place in the container, what is shown there."""
+    made: dict[str, Marks] = {}
+    for found in itertools.islice(_MOUNT.finditer(text), 100):
+        own, place = (
+            next(filter(None, found.group(*names))) for names in (("from", "source", "own"), ("to", "target", "place"))
+        )
+        if marks := of_path(own):
+            made[place] = marks
+    return made
 
 
 def followed(parts: Iterable[Piece], given: Marks = NONE) -> Iterator[Remark]:
@@ -55,6 +78,7 @@ def done(
     """The same as it is; gone through twice, for what a loop or recipe makes further down. `files` are there before."""
     machine = Machine(perform)
     machine.variables.update(variables or {})
+    machine.mounted.update(files or {})
     for path, marks in (files or {}).items():
         machine.write(path, marks, path, 1)
     kept = [part for part in parts if part.text.strip()]
@@ -78,8 +102,8 @@ _BUILDS = lazy(
 
 def _run(told: Told) -> str:
     """What is run, by where it lay."""
-    if told.mark.packed == "archive" and not _BUILDS.search(told.shown):
-        return RUNS_UNPACKED
+    if not _BUILDS.search(told.shown) and told.mark.packed:
+        return RUNS_UNPACKED if told.mark.packed == "archive" else RUNS_CLONED
     return RUNS_PACKED if told.mark.packed else RUNS
 
 

@@ -22,6 +22,15 @@ _CLIENT = lazy(
     r"\(\s*(?P<first>[^,()\n]{1,400})(?:,\s*(?P<second>[^()\n]{1,400}(?:\([^()\n]{0,100}\))?))?\)",
     re.I,
 )
+_REQUEST = lazy(
+    r"\[(?:System\.)?Net\.(?:Http)?WebRequest\]::Create\s*\(\s*(?P<one>[^()\n]{1,400})\)(?:\.Get\w+\(\))*|"
+    r"\.Get(?:String|ByteArray|Stream)Async\s*\(\s*(?P<two>[^()\n]{1,400})\)(?:\.Result|\.GetAwaiter\(\)\.GetResult\(\))?",
+    re.I,
+)
+_LOADED = lazy(
+    r"\[(?:System\.)?(?:Reflection\.)?Assembly\]::(?:Load|LoadFile|LoadFrom|UnsafeLoadFrom)\s*\(\s*(?P<what>[^()\n]{1,400}(?:\(\))?)\)[^\n;]*",
+    re.I,
+)
 _ARCHIVE = lazy(
     r"Compress-Archive\s+(?:-Path\s+)?(?P<what>[^\s]+)\s+(?:-DestinationPath\s+)?(?P<where>[^\s;|]+)[^\n;|]*", re.I
 )
@@ -41,6 +50,8 @@ _WORDS = (
     (lazy(r"(?<![\w-])(?:Invoke-Expression|iex)\s+", re.I), "eval "),
     (lazy(r"(?:^|(?<=[|;{]))\s*(?:%|ForEach-Object|foreach)\s*(?=\{)", re.I | re.M), " while read _ ; do "),
     (lazy(r"(?<![\w-])(?:ConvertTo-Json|Out-String|ConvertTo-Csv|Select-Object|Sort-Object|Format-\w+|Where-Object)\b[^|;\n}]*", re.I), "cat"),
+    (lazy(r"(?<![\w-])Write-(?:Host|Output|Verbose|Information|Warning|Error|Debug)\b", re.I), "echo"),
+    (lazy(r"\((\$\([^()\n]*\))\)"), r'"\1"'),
     (lazy(r"(?<![\w-])Copy-Item\s+(?:-(?:Path|Recurse|Force)\s+)*", re.I), "cp "),
     (lazy(r"\s-(?:Destination|Recurse|Force|UseBasicParsing|ErrorAction\s+\w+|Method\s+\w+|ContentType\s+\S+|TimeoutSec\s+\d+)\b", re.I), " "),
     (lazy(r"\$\{?env:(\w+)\}?", re.I), r"${\1}"),
@@ -74,13 +85,18 @@ def powershell(text: str) -> str:
         bare = _BITS.sub(lambda found: f"curl -o {found['file']} {found['url']}", bare)
         bare = _WEB.sub(_web, bare)
         bare = _CLIENT.sub(_client, bare)
+        bare = _REQUEST.sub(lambda found: f"$(curl {found['one'] or found['two']})", bare)
+        bare = _LOADED.sub(lambda found: f"eval {found['what']}", bare)
         for pattern, written in _WORDS:
             bare = pattern.sub(written, bare)
         bare = re.sub(r"(?:^|(?<=[|;{]))\s*[&.]\s+(?=[\"'$\w])", " ", bare)
         found = _SET.match(bare)
         if found:
             value = found["value"].strip().rstrip(";")
-            value = value if _PLAIN.match(value) else f'"$({value})"'
+            if re.fullmatch(r"\$\([^()]*\)", value):
+                value = f'"{value}"'  # what a client answered
+            else:
+                value = value if _PLAIN.match(value) else f'"$({value})"'
             bare = f"{found['name']}={value}"
         lines.append(
             bare.replace("\\", "\\\\").replace("{", " ; ").replace("}", " ; ")
