@@ -38,6 +38,7 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
                 "name_or_path",
                 "pretrained_model_name_or_path",
             )
+            or (kind == "process" and item.arg in deeds.COMMANDED)
         ]
     if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
         values = [node.func.value]

@@ -102,7 +102,7 @@ _RUNNING = frozenset(
     "run run_commands sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
 )
 """Methods that are told a command."""
-_COMMANDED = frozenset(
+COMMANDED = frozenset(
     """bash_command command commands cmd cmds shell_command shell_cmd run_command script startup_script user_data setup_commands
     entrypoint pre_start post_start before_script init_command""".split()
 )
@@ -146,7 +146,7 @@ def commands(node: ast.Call, names: Names) -> str | None:
     parameter for one (`BashOperator(bash_command=…)`), and any that is given the option of a shell (`bash("-c", …)`).
     """
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    told = [item.value for item in node.keywords if item.arg in _COMMANDED]
+    told = [item.value for item in node.keywords if item.arg in COMMANDED]
     texts = [names.folder.text(value) for value in node.args[:8]]
     if method in _RUNNING or any(text in _OPTIONS for text in texts):
         told += node.args[:8]
