@@ -55,3 +55,20 @@ def test_settings(name, text, high):
 def test_clients_are_not_sent_to_bare_addresses(name: str, text: str, denied: bool) -> None:
     found = inspect_tree({name: text.encode()})
     assert any(finding.severity.rank >= Severity.HIGH.rank for finding in found) is denied
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "told"),
+    [
+        (".lfsconfig", "http://203.0.113.9:8080/lfs", True),
+        (".lfsconfig", "http://lfs.acme.example/enc", True),
+        (".lfsconfig", "https://github.com/acme/enc.git/info/lfs", False),
+        (".lfsconfig", "https://lfs.acme.example/enc", False),
+        ("config", "http://203.0.113.9/dvc", True),
+        ("config", "s3://acme-models/dvc", False),
+    ],
+)
+def test_where_weights_are_fetched_from(name: str, url: str, told: bool) -> None:
+    head = "[lfs]" if name == ".lfsconfig" else "[core]\n    remote = w\n['remote \"w\"']"
+    found = inspect_tree({name: f"{head}\n\turl = {url}\n".encode()})
+    assert any(each.rule == "MSP5058" and each.severity is Severity.HIGH for each in found) is told

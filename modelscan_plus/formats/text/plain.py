@@ -80,6 +80,8 @@ _CALL = lazy(
     r"worker[-_]extension[-_]cls|scheduler[-_]cls|logits[-_]processors|middleware)[\"']?\s*[:=]\s*\[?[\"']?([\w.]{1,200})(?![\w./])",
     re.M,
 )
+_DVC_REMOTE = lazy(r"^\s*\['?remote \"", re.M)
+_STORE = lazy(r"^\s*(?:url|pushurl|endpointurl)\s*=\s*[\"']?(?P<url>https?://[^\s\"']{1,500})", re.M | re.I)
 _PATH = lazy(r"^[\s-]*[\"']?(?:path|cls|class)[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]{2,200})", re.M)
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
 _BLOCK = lazy(
@@ -233,6 +235,8 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     if role not in ("markdown", "markup", "source"):
         yield from origin_remarks(role, text)
     yield from _of_start(role, text)
+    if name.rpartition("/")[2] == ".lfsconfig" or _DVC_REMOTE.search(text):
+        yield from _of_store(text)
     if role == "modelfile":
         yield from _first("modelfile", "takes a model from elsewhere", _MODELFILE, text)
         yield from page_remarks(text)
@@ -240,6 +244,18 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_source(text, name)
     if role == "text":
         yield from _of_text(text, name)
+
+
+def _of_store(text: str) -> Iterator[Remark]:
+    """Where git-lfs or DVC take the weights from."""
+    for found in _STORE.finditer(text):
+        odd = prose.odd_url(found["url"])
+        if odd or found["url"].lower().startswith("http:"):
+            line = text.count("\n", 0, found.start("url")) + 1
+            shown = shorten(visible(found["url"]), 160)
+            yield Remark(
+                "endpoint", f"has the weights fetched from {odd[1] if odd else 'an address without TLS'}", shown, line
+            )
 
 
 def _of_start(role: str, text: str) -> Iterator[Remark]:
