@@ -10,6 +10,7 @@ own, its name in `Summary`, and a rule with `@judges_tree`.
 
 import msgspec
 
+from modelscan_plus.formats.text.page_parts import PageParts
 from modelscan_plus.formats.text.python.facts import Effect, Entrusted, Taken
 
 MAX_SUMMARIES = 4_000
@@ -148,6 +149,8 @@ class TextSummary(msgspec.Struct, frozen=True, tag="text"):
     """What its name and content make of it: "requirements", "setup-py", "markdown", "shell", "lfs-pointer", …"""
     starts: tuple[tuple[str, int], ...] = ()
     """Of a script, the names of the files that stand where a command does, each with its line."""
+    page: PageParts | None = None
+    """Of a page or its scripts, what the other files need to know."""
 
 
 class StatedDigest(msgspec.Struct, frozen=True):

