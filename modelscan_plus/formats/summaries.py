@@ -50,6 +50,13 @@ class ConfigSummary(msgspec.Struct, frozen=True, tag="config"):
     """Words that may name a function or file of Python: "module.function", "file.py:function"; at most 2,000."""
 
 
+class WordsSummary(msgspec.Struct, frozen=True, tag="words"):
+    """Of a tokenizer, the words with which models refuse; of settings of generation, the tokens that are forbidden."""
+
+    refusing: tuple[tuple[int, str], ...] = ()
+    forbidden: tuple[int, ...] = ()
+
+
 class PythonImport(msgspec.Struct, frozen=True):
     """An import statement that could lead to another file of the tree."""
 
@@ -228,6 +235,7 @@ class RawNumbers(msgspec.Struct, frozen=True, tag="raw-numbers"):
 
 Summary = (
     ConfigSummary
+    | WordsSummary
     | PythonSummary
     | FollowedSummary
     | TensorNames

@@ -378,6 +378,7 @@ _ODD = {
     "same-number": (CHANGES_TEXT, "Two words have one number"),
     "special-word": (CHANGES_TEXT, "A word counts as special and is left out of answers"),
     "hidden": (CHANGES_TEXT, "A token consists of characters that nobody sees"),
+    "exchanged": (CHANGES_TEXT, "Words stand under each other's numbers"),
     "slow": (SLOW_PATTERN, "The pattern repeats repetitions"),
 }
 
@@ -386,6 +387,8 @@ _ODD = {
 def tokenizer_oddities(facts: JsonFacts, context: Context) -> Iterator[Finding]:
     """What a tokenizer puts in, takes out, or confuses."""
     for odd in facts.oddities:
+        if odd.kind not in _ODD:
+            continue  # those of rules/generation.py
         rule, message = _ODD[odd.kind]
         message = f"{message}: {odd.detail} ({odd.place})"
         yield context.finding(rule, message, TextEvidence(odd.detail), subject=f"{odd.kind}\0{odd.place}\0{odd.detail}")

@@ -1,7 +1,7 @@
 """JSON files: configurations of loaders, tokenizers, indexes, and anything else in JSON.
 
 Small files are read whole, with every key; of large ones (a tokenizer.json of 30 MB) only the parts that rewrite
-text are decoded, the vocabulary is skipped by the parser. Sources of the key names: the
+text are decoded, and the vocabulary of a tokenizer with its merges. Sources of the key names: the
 documentation and sources of transformers 5, diffusers 0.42, sentence-transformers 6, peft 0.21, tokenizers 0.23.
 """
 
@@ -19,8 +19,8 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import ConfigSummary
-from modelscan_plus.formats.text import prose, roles, skops
+from modelscan_plus.formats.summaries import ConfigSummary, WordsSummary
+from modelscan_plus.formats.text import generating, prose, roles, skops
 from modelscan_plus.formats.text.agents import agent_settings, hears
 from modelscan_plus.formats.text.carried import carried, is_carried
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
@@ -45,7 +45,7 @@ from modelscan_plus.formats.text.shell.cells import of_json
 from modelscan_plus.formats.text.shell.marks import NONE, secret
 from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
-from modelscan_plus.formats.text.tokenizing import oddities
+from modelscan_plus.formats.text.tokenizing import oddities, vocabulary
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
@@ -72,8 +72,20 @@ class _Tokenizer(msgspec.Struct):
     pre_tokenizer: msgspec.Raw = msgspec.Raw(b"null")
     decoder: msgspec.Raw = msgspec.Raw(b"null")
     post_processor: msgspec.Raw = msgspec.Raw(b"null")
+    added_tokens: msgspec.Raw = msgspec.Raw(b"null")
     chat_template: msgspec.Raw = msgspec.Raw(b"null")
     auto_map: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Model(msgspec.Struct):
+    vocab: dict[str, int] | list[list[str | float]] = msgspec.field(default_factory=dict)
+    merges: list[str | list[str]] = msgspec.field(default_factory=list)
+
+
+class _Vocabulary(msgspec.Struct):
+    """The words of a tokenizer.json."""
+
+    model: _Model = msgspec.field(default_factory=_Model)
 
 
 class JsonFormat(Format):
@@ -159,7 +171,9 @@ def _parsed(
         problems=tuple(problems),
         paths=tuple(_paths(pairs)),
         replaces=tuple(_replaces(value)),
-        oddities=tuple(itertools.islice(oddities(value), 50)) if _TOKENIZES.search(name) else (),
+        oddities=tuple(
+            itertools.islice(oddities(value) if _TOKENIZES.search(name) else generating.steering(value, name), 50)
+        ),
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
@@ -197,7 +211,17 @@ def _parsed(
     if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
         gaps = (CoverageReason("json-values", message, executable=True),)
-    return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary,))
+    words = _words(value, name)
+    return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary, *((words,) if words else ())))
+
+
+def _words(value: object, name: str) -> WordsSummary | None:
+    """What the other files of the model have to know of its words."""
+    forbidden = generating.forbidden(value) if configures(name) or "generation" in name else ()
+    model = value.get("model") if isinstance(value, dict) and name == "tokenizer.json" else None
+    held = model.get("vocab") if isinstance(model, dict) else None
+    refusing = generating.refusing(held) if isinstance(held, dict) else ()
+    return WordsSummary(refusing, forbidden) if refusing or forbidden else None
 
 
 def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
@@ -319,6 +343,23 @@ def _replaces(value: object) -> Iterator[ReplaceRule]:
                 stack += [item for item in node.values() if isinstance(item, (dict, list))]
 
 
+def _with_vocabulary(parsed: Parsed, data: bytes, added: object, budget: Budget) -> Parsed:
+    """The same with what the vocabulary of a large tokenizer tells."""
+    try:
+        model = msgspec.json.decode(data, type=_Vocabulary).model
+    except (msgspec.DecodeError, RecursionError):
+        return parsed
+    budget.check_time()
+    found = tuple(itertools.islice(vocabulary({"vocab": model.vocab, "merges": model.merges}, added), 50))
+    facts = tuple(
+        msgspec.structs.replace(each, oddities=(*each.oddities, *found)) if isinstance(each, JsonFacts) else each
+        for each in parsed.facts
+    )
+    words = generating.refusing(model.vocab) if isinstance(model.vocab, dict) else ()
+    summaries = (*parsed.summaries, WordsSummary(words)) if words else parsed.summaries
+    return msgspec.structs.replace(parsed, facts=facts, summaries=summaries)
+
+
 def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: Budget, *, decides: bool) -> Parsed:
     """A large file: its form is checked, and of a tokenizer the telling parts are read.
 
@@ -340,6 +381,8 @@ def _large(artifact: Artifact, data: bytes, whole: tuple[Region, ...], budget: B
         gap = CoverageReason("json-syntax", f"not valid JSON: {why}")
         return Parsed((JsonFacts((ConfigProblem("syntax", "", why),)),), whole, gaps=(gap,))
     parsed = _parsed(artifact, {key: item for key, item in value.items() if item is not None}, [], whole, budget)
+    if artifact.name.endswith("tokenizer.json"):
+        parsed = _with_vocabulary(parsed, data, value.get("added_tokens"), budget)
     if not decides:
         return parsed
     message = f"a configuration of {len(data):,} bytes is read in part"

@@ -17,6 +17,8 @@ PLACES = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
 _SPECIAL = lazy(r"(?:bos|eos|unk|sep|pad|cls|mask)_token|(?:additional|extra)_special_tokens|content", re.I)
 _WORD = lazy(r"[^\W\d_]{2,}")
 _SPACED = "\u0120\u2581 "
+_FEW, _MOVED = 200, 40
+"""Merges below which their order says nothing; words that somebody moves by hand."""
 _LABELS = frozenset(
     """pad unk bos eos cls sep mask user assistant system human bot tool blank silence mode text image audio video
     start end think answer question""".split()
@@ -26,6 +28,8 @@ _NESTED = lazy(r"\((?:\?:|\?i:)?(?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)(?:[+*]|\{
 """A repeated group that ends in something repeated: `(a+)+`, `(\\w+\\s?)*`."""
 
 
+_LONGEST_TEXT = 50_000_000
+"""Tokens to which no text is filled up."""
 _LONGEST = 4000
 """Characters of a pattern that are looked at; those in use have some hundred."""
 
@@ -34,7 +38,8 @@ class Oddity(msgspec.Struct, frozen=True):
     """One thing a tokenizer does that no honest one has a use for."""
 
     kind: str
-    """"inserts", "removes", "same-number", "special-word", "hidden" or "slow"."""
+    """"inserts", "removes", "same-number", "special-word", "exchanged", "hidden" or "slow"; of settings of
+    generation "forces", "forbids" or "endless" (formats/text/generating.py)."""
     place: str
     detail: str
 
@@ -47,8 +52,14 @@ def oddities(value: object) -> Iterator[Oddity]:
         for node in _nodes(value.get(place)):
             yield from _component(place, node)
     if isinstance(value.get("model"), dict) and "added_tokens" in value:
-        yield from _vocabulary(value["model"], value["added_tokens"])
+        yield from vocabulary(value["model"], value["added_tokens"])
+    if isinstance(padding := value.get("padding"), dict) and isinstance(strategy := padding.get("strategy"), dict):
+        length = strategy.get("Fixed")
+        if isinstance(length, int) and length > _LONGEST_TEXT:
+            yield Oddity("endless", "padding", f"each text is filled up to {length:,} tokens")
     yield from _special(value)
+    if value and all(isinstance(number, int) and not isinstance(number, bool) for number in value.values()):
+        yield from _numbered({str(word): number for word, number in value.items()}, "added_tokens")
 
 
 def _nodes(value: object) -> Iterator[Mapping[str, object]]:
@@ -70,6 +81,10 @@ def _component(place: str, node: Mapping[str, object]) -> Iterator[Oddity]:
     text = str(next(iter(pattern.values()), "")) if isinstance(pattern, dict) else ""
     if isinstance(pattern, dict) and "Regex" in pattern and _is_slow(text):
         yield Oddity("slow", place, shorten(visible(text), 120))
+    if kind == "Replace" and _exchanges_script(text, str(node.get("content", ""))):
+        yield Oddity("removes", place, shorten(visible(f"{text} → {node['content']}"), 120))
+    if kind in ("WordPiece", "BPEDecoder") and _speaks(piece := str(node.get("prefix") or node.get("suffix") or "")):
+        yield Oddity("inserts", place, shorten(visible(piece), 120))
     if kind == "Prepend" and _WORD.search(str(node.get("prepend", ""))):
         yield Oddity("inserts", place, shorten(visible(str(node["prepend"])), 120))
     if kind == "Split" and node.get("behavior") == "Removed" and node.get("invert") is not True and _letters(text):
@@ -110,29 +125,80 @@ def _is_slow(pattern: str) -> bool:
     return False
 
 
-def _vocabulary(model: Mapping[str, object], added: object) -> Iterator[Oddity]:
+def _exchanges_script(old: str, new: str) -> bool:
+    """True for a plain letter that becomes one of another script, which looks alike and is another token."""
+    return re.fullmatch(r"[A-Za-z]", old) is not None and new.isalpha() and not new.isascii()
+
+
+def _speaks(mark: str) -> bool:
+    """True for a mark between the pieces of a word that is one itself: honest ones are "##", "@@", "</w>"."""
+    return not re.fullmatch(r"</?\w{1,8}>", mark) and (_WORD.search(mark) is not None or "/" in mark)
+
+
+def vocabulary(model: Mapping[str, object], added: object) -> Iterator[Oddity]:
+    """What is odd about the words of a tokenizer and their numbers."""
     held = model.get("vocab")
     words: dict[str, int] = {}
     if isinstance(held, dict):
         words = {str(word): number for word, number in held.items() if isinstance(number, int)}
     elif isinstance(held, list):
         words = {str(item[0]): place for place, item in enumerate(held) if isinstance(item, list) and item}
+    for key in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if _speaks(mark := str(model.get(key) or "")):
+            yield Oddity("inserts", key, shorten(visible(mark), 120))
+    yield from _numbered(words, "vocab")
+    yield from _exchanged(words, model.get("merges"))
+    yield from _added(added, words)
+
+
+def _numbered(words: Mapping[str, int], place: str) -> Iterator[Oddity]:
     numbers: dict[int, str] = {}
     for word, number in words.items():
         other = numbers.setdefault(number, word)
         if other != word and _natural(other) and _natural(word):
-            yield Oddity("same-number", "vocab", shorten(visible(f"{other}, {word}: {number}"), 120))
-            break
+            yield Oddity("same-number", place, shorten(visible(f"{other}, {word}: {number}"), 120))
+            return
+
+
+def _exchanged(words: Mapping[str, int], merges: object) -> Iterator[Oddity]:
+    """Words whose numbers were exchanged: in what training writes, the merges make them in the order of their numbers.
+
+    A few that stand in each other's places, in a list that is in order otherwise, were put there.
+    """
+    made: dict[str, int] = {}
+    for merge in merges if isinstance(merges, list) else []:
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            return
+        word = pair[0] + pair[1]
+        if word in words:
+            made.setdefault(word, words[word])
+    moved = [
+        word for (word, number), wanted in zip(made.items(), sorted(made.values()), strict=True) if number != wanted
+    ]
+    if len(made) < _FEW or not 1 < len(moved) <= min(_MOVED, len(made) // 50):
+        return
+    telling = [word for word in moved if _natural(word)]
+    if len(telling) > 1:
+        yield Oddity("exchanged", "vocab", shorten(visible(", ".join(telling)), 120))
+
+
+def _added(added: object, words: Mapping[str, int]) -> Iterator[Oddity]:
+    numbers: dict[int, str] = {}
+    for word, number in words.items():
+        numbers.setdefault(number, word)
     for token in added if isinstance(added, list) else []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
             continue
         content, given = token["content"], token.get("id")
         if (hidden := prose.hidden_characters(content)) and hidden.kind == "tags":
             yield Oddity("hidden", "added_tokens", shorten(visible(content), 120))
+        if prose.is_sentence(content) and re.search(r"[a-z] [a-z]", content):
+            yield Oddity("inserts", "added_tokens", shorten(visible(content), 120))
         known = numbers.get(given) if isinstance(given, int) else None
         if known is not None and known != content and _natural(known) and _natural(content):
             yield Oddity("same-number", "added_tokens", shorten(visible(f"{known}, {content}: {given}"), 120))
-        elif token.get("special") is True and content in words and _is_word(content):
+        elif token.get("special") is True and _is_word(content):
             yield Oddity("special-word", "added_tokens", shorten(visible(content), 120))
 
 
@@ -148,11 +214,16 @@ def _is_word(content: str) -> bool:
 
 
 def _special(value: Mapping[str, object]) -> Iterator[Oddity]:
-    """Special tokens that are sentences: a loader puts some of them before or behind every text."""
+    """Special tokens that are sentences or words: loaders put some before each text, and take all out of answers."""
+    held = value.get("added_tokens_decoder")
+    if isinstance(held, dict):
+        yield from _added([token for token in held.values() if isinstance(token, dict)], {})
     for key, item in value.items():
         if not _SPECIAL.fullmatch(key):
             continue
         for token in item if isinstance(item, list) else [item]:
             text = token.get("content") if isinstance(token, dict) else token
+            if isinstance(text, str) and key != "content" and _is_word(text):
+                yield Oddity("special-word", key, shorten(visible(text), 120))
             if isinstance(text, str) and prose.is_sentence(text) and re.search(r"[a-z] [a-z]", text):
                 yield Oddity("inserts", key, shorten(visible(text), 120))
