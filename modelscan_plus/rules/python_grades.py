@@ -88,6 +88,11 @@ _KERNEL_OWNERS = frozenset(
     "kernels-community huggingface dao-ailab nvidia pytorch facebook microsoft google liger Qwen".split()
 )
 _HUB_OWNERS = frozenset(("facebookresearch", "facebookincubator", "pytorch", "fairinternal"))
+_HUB_LISTED = frozenset(
+    """ultralytics snakers4 intel-isl isl-org NVIDIA huggingface hustvl datvuthanh mateuszbuda sigsep nicolalandro moskomule
+    PingoLH harritaylor""".split()
+)
+"""Owners of what pytorch.org/hub lists, whose entries are reviewed there."""
 
 
 def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
@@ -276,7 +281,8 @@ def _module(effect: Effect, reached: bool) -> Severity:
         owner, _, name = effect.argument.strip().partition("/")
         foreign = bool(name) and owner not in _KERNEL_OWNERS
         return Severity.HIGH if at_once and foreign else _pick_mild(effect, reached)
-    if at_once and effect.name not in _BY_MODULE | _BY_PATH and _is_foreign(effect.argument):
+    listed = effect.name == "torch.hub.load" and effect.argument.strip().partition("/")[0] in _HUB_LISTED
+    if at_once and not listed and effect.name not in _BY_MODULE | _BY_PATH and _is_foreign(effect.argument):
         return Severity.HIGH
     if effect.name == "torch.hub.load":
         return _pick_mild(effect, reached)

@@ -160,7 +160,9 @@ ENTRY = "import importlib, torch\nfrom transformers import AutoModel\nclass M:\n
     ("line", "high"),
     [
         ("torch.hub.load('someone/net', 'tower', trust_repo=True)", True),
+        ("torch.hub.load(model='tower', repo_or_dir='someone/net', trust_repo=True)", True),
         ("torch.hub.load('facebookresearch/dinov2', 'dinov2_vits14')", False),
+        ("torch.hub.load(repo_or_dir='snakers4/silero-vad', model='silero_vad')", False),
         ("torch.hub.load(config.repo, config.entry, source='local')", False),
         ("AutoModel.from_pretrained('someone/aux', trust_remote_code=True)", True),
         ("AutoModel.from_pretrained(config._name_or_path, trust_remote_code=True)", False),

@@ -142,3 +142,8 @@ TAKES = "import json, queue, urllib.request\nq = queue.Queue()\ndef track(event,
 def test_work_and_keys_that_go_to_another_file(files: dict[str, str], expected: bool) -> None:
     found = inspect_tree({path: text.encode() for path, text in files.items()})
     assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected
+
+
+def test_a_value_that_is_made_of_itself_is_no_endless_way() -> None:
+    code = "import requests\ndef forward(x, password):\n    x = x.view(1)\n    x = x.send(password)\n    return x\n"
+    assert not inspect(code.encode(), "modeling_x.py").coverage.reasons

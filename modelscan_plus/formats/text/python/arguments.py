@@ -19,27 +19,7 @@ _LOADS = frozenset(("torch.load", "torch.hub.load_state_dict_from_url"))
 
 def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: bool) -> str:
     """What is run, fetched or opened, as far as it is constant; unknown parts become an ellipsis."""
-    if given:
-        values = [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
-    else:
-        values = list(node.args) or [
-            item.value
-            for item in node.keywords
-            if item.arg
-            in (
-                "args",
-                "url",
-                "cmd",
-                "command",
-                "source",
-                "path",
-                "model",
-                "repo_id",
-                "name_or_path",
-                "pretrained_model_name_or_path",
-            )
-            or (kind == "process" and item.arg in deeds.COMMANDED)
-        ]
+    values = _saying(node, dotted, kind, given=given)
     if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
         values = [node.func.value]
     if kind == "remote":
@@ -61,6 +41,32 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
             values = [*node.args[:8], *(item.value for item in node.keywords)][:12]
         return " ".join(spoken(value, names) for value in (values if dotted.startswith("….") else values[:2]))
     return spoken(values[0], names) if values else ""
+
+
+def _saying(node: ast.Call, dotted: str, kind: str, *, given: bool) -> list[ast.expr]:
+    """The arguments that say it, the first of them above all."""
+    if given:
+        return [item.value for item in node.keywords if item.arg in ("args", "target")] + list(node.args)
+    if dotted == "torch.hub.load":
+        return [item.value for item in node.keywords if item.arg in ("repo_or_dir", "github")] or list(node.args)
+    return list(node.args) or [
+        item.value
+        for item in node.keywords
+        if item.arg
+        in (
+            "args",
+            "url",
+            "cmd",
+            "command",
+            "source",
+            "path",
+            "model",
+            "repo_id",
+            "name_or_path",
+            "pretrained_model_name_or_path",
+        )
+        or (kind == "process" and item.arg in deeds.COMMANDED)
+    ]
 
 
 def told(node: ast.Call, dotted: str, *, given: bool) -> list[ast.expr]:

@@ -20,6 +20,8 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
 
 PARAMETER = "PARAM:"
+_MADE = 4
+"""Clients of clients that are asked for their address: `x = x.view(…)` is made of itself."""
 VISITOR = "visitor"
 """The origin of what somebody entered."""
 PASSWORD, COOKIES = "PASSWORD", "COOKIES"
@@ -168,15 +170,15 @@ class Visitors:
                 )
         return found
 
-    def _address(self, node: ast.Call) -> str:
+    def _address(self, node: ast.Call, depth: int = 0) -> str:
         """The host that the call's arguments, or the client that it is a method of, are made with."""
         said = " ".join(spoken(value, self._names) for value, _ in list(_arguments(node))[:4])
         found = re.search(r"(?:https?|wss?)://[^\s…\"']+", said) or re.search(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", said)
         if found:
             return found.group()
         holder = node.func.value if isinstance(node.func, ast.Attribute) else None
-        for made in self._names.assigned(holder.id) if isinstance(holder, ast.Name) else ():
-            if isinstance(made, ast.Call) and (led := self._address(made)):
+        for made in self._names.assigned(holder.id) if isinstance(holder, ast.Name) and depth < _MADE else ():
+            if isinstance(made, ast.Call) and (led := self._address(made, depth + 1)):
                 return led
         return ""
 

@@ -52,7 +52,8 @@ def _is_settled(named: Effect, runs: Sequence[Effect]) -> bool:
     """True where each of the runs at this place is known, and one of them is at the time of the effect by name."""
     if named.hostile or named.disguised or not any(each.when == named.when for each in runs):
         return False
-    return all(each.argument and "…" not in each.argument and set(named.flows) <= set(each.flows) for each in runs)
+    told = set(named.flows) - {"parameter"}  # each of the runs says what it is given
+    return all(each.argument and "…" not in each.argument and told <= set(each.flows) for each in runs)
 
 
 def together(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]:
