@@ -147,3 +147,22 @@ def test_work_and_keys_that_go_to_another_file(files: dict[str, str], expected: 
 def test_a_value_that_is_made_of_itself_is_no_endless_way() -> None:
     code = "import requests\ndef forward(x, password):\n    x = x.view(1)\n    x = x.send(password)\n    return x\n"
     assert not inspect(code.encode(), "modeling_x.py").coverage.reasons
+
+
+TWO = (
+    "import flask, pathlib\nfrom flask import Flask, request\napp = Flask(__name__)\n"
+    "class Files:\n    def load(self, path):\n        return pathlib.Path(path).read_text()\n"
+    "{}files = Files()\n@app.get('/a')\ndef a():\n    return {}.load(request.args['p'])\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "called", "expected"),
+    [
+        ("", "files", True),
+        ("class Cache:\n    def load(self, key):\n        return self.kept[key]\n", "cache", False),
+        ("class Cache:\n    def load(self, key):\n        return self.kept[key]\n", "files", True),
+    ],
+)
+def test_methods_of_the_same_name_are_told_apart(other: str, called: str, expected: bool) -> None:
+    assert denied(TWO.format(other, called)) is expected

@@ -39,6 +39,16 @@ def _call(function: ast.expr, arguments: list[ast.expr], place: ast.Call) -> ast
     return ast.copy_location(ast.Call(function, arguments, []), place)
 
 
+def _is_of(call: ast.Call, around: Block, owner: str) -> bool:
+    """True for a call of a method of this class, and not of one of the same name: `Owner.load(x)`, `self.load(x)`."""
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="self" | "cls")):
+            return around.owner == owner
+        case ast.Attribute(value=ast.Name(id=name)) | ast.Attribute(value=ast.Call(func=ast.Name(id=name))):
+            return name == owner or name.lower() == owner.lower()
+    return False
+
+
 class Callers:
     """The calls of one file's functions by each other."""
 
@@ -47,7 +57,11 @@ class Callers:
         self._calls: dict[str, list[tuple[ast.Call, Block]]] = {}
         self._set: dict[str, set[str]] = {}
         """By block, the names that it sets."""
+        self._methods: dict[str, int] = {}
+        """By name, how many classes have such a method."""
         for block in blocks.values():
+            if block.owner:
+                self._methods[block.last] = self._methods.get(block.last, 0) + 1
             stored = self._set[block.name] = set()
             for node in block.inner():
                 if isinstance(node, ast.Call):
@@ -61,7 +75,10 @@ class Callers:
         """What calls in the file give a parameter of a function, each with the block that calls."""
         place = block.parameters.index(parameter) - bool(block.owner)
         found: list[tuple[ast.expr, Block]] = []
+        alone = not block.owner or self._methods.get(block.last, 0) < 2
         for call, around in self._calls.get(block.last, ())[:50]:
+            if not alone and not _is_of(call, around, block.owner):
+                continue
             named = [item.value for item in call.keywords if item.arg == parameter]
             found += [(value, around) for value in named or call.args[max(place, 0) : place + 1]]
         return found
