@@ -250,7 +250,8 @@ def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]
         return OWN_CODE, None, f"The key {key} names {value} of this repository."
     if _KNOWN.match(value):
         return None, None, ""
-    return OTHER_LIBRARY, None, f"The key {key} names {value}, which is of no library that is known here."
+    severity = Severity.HIGH if key.rpartition(".")[2] == "megatron_core" else None  # there is one library of the kind
+    return OTHER_LIBRARY, severity, f"The key {key} names {value}, which is of no library that is known here."
 
 
 @judges(JsonFacts)

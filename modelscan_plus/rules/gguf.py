@@ -226,6 +226,7 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "vocabulary": (VOCABULARY, None),
     "numbers": (NUMBERS, None),
     "shapes": (NUMBERS, Severity.MEDIUM),
+    "carried": (METADATA, Severity.HIGH),
     "cut-off": (MALFORMED, Severity.HIGH),
     "zero": (MALFORMED, Severity.HIGH),
     "version": (MALFORMED, Severity.HIGH),
@@ -237,6 +238,8 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
 _RUNS = ("script", "template", "orders", "path")
 """Texts that run in the page or template that shows them, speak to the model, or lead out of a folder; no name, licence
 or description is written so."""
+_ROOM = 256
+"""Bytes that no writer leaves between tensors or behind them."""
 _VITAL = ("general.alignment", "general.architecture")
 
 
@@ -269,7 +272,8 @@ def contents(facts: GgufFacts, context: Context) -> Iterator[Finding]:
     for hidden in facts.hidden:
         like = f" They begin like a file of kind {hidden.kind}." if hidden.kind else ""
         message = f"{human_bytes(hidden.length)} belong to no tensor and are not zero.{like}"
-        severity = Severity.HIGH if hidden.kind else None
+        # Loaders refuse tensors that do not stand one behind the other; what fills up to the alignment is less.
+        severity = Severity.HIGH if hidden.kind or hidden.length >= _ROOM else None
         yield of_problem(HIDDEN, Problem(f"hidden\0{hidden.kind}", message, hidden.start), context, severity)
     for text in facts.texts:
         yield context.finding(

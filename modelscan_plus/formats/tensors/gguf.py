@@ -39,6 +39,15 @@ MAGIC = b"GGUF"
 _TEMPLATES = "tokenizer.chat_template"
 _KEPT_ITEMS = frozenset(("tokenizer.chat_templates",))
 _LEAVES = lazy(r"(?:^|[/\\])\.\.[/\\]")
+_LONGEST_IN_USE = 256
+"""Bytes of a name: some loaders of diffusion models have room for 128, and none for as many."""
+_ARCHITECTURE = lazy(r"[A-Za-z0-9._+-]{1,64}")
+_BOOL = 7
+_FILES = (
+    b"\x7fELF", b"MZ\x90\0", b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04\x95", b"\x80\x05\x95",
+    b"\x1f\x8b\x08", b"#!/", b"7z\xbc\xaf", b"\xcf\xfa\xed\xfe", MAGIC,
+)  # fmt: skip
+"""How programs, pickles and archives begin, as far as the first four bytes tell."""
 _STARTS = ((MAGIC, "gguf"), (b"#!/", "script"))
 """What else may stand behind a model: another one, for readers that search for it, or a script."""
 _NEAR = 16
@@ -226,6 +235,7 @@ def _note(value: Value, state: _State) -> None:
     if len(state.held) < _COMPARED:
         state.held.setdefault(value.key, msgspec.structs.replace(value, text=None, texts=[]))
     _ends(value, state)
+    _carries(value, state)
     if len(value.key) > 65_535 or not value.key:
         state.problems.add("key", "A key is empty or longer than 65,535 bytes.", value.offset)
     if value.key == "general.alignment":
@@ -249,11 +259,22 @@ def _note(value: Value, state: _State) -> None:
             state.texts.append(EmbeddedText(shorten(visible(value.key)), found[0], excerpt, value.offset))
 
 
+def _carries(value: Value, state: _State) -> None:
+    """Bytes that are no yes and no no, and lists of bytes that are a file of their own."""
+    name = shorten(visible(value.key))
+    if value.kind == _BOOL and value.first[:1] not in (b"\0", b"\1"):
+        state.problems.add("value-type", f"{name} is {value.first[0]} where only 0 and 1 are possible.", value.offset)
+    elif value.kind == ARRAY and value.first.startswith(_FILES):
+        state.problems.add("carried", f"{name} holds {value.count or 0:,} bytes that begin like a file.", value.offset)
+
+
 def _spoken_kind(key: str, text: str) -> tuple[str, int] | None:
     """Orders and commands in descriptions, and names that lead out of the folder where programs put a model."""
     if key in ("general.name", "general.basename", "general.finetune") and _LEAVES.search(text):
         return "path", 0
-    told = orders.behind(text) or prose.hostile_command(text) if key.startswith("general.") else None
+    if key == "general.architecture" and not _ARCHITECTURE.fullmatch(text):
+        return "path", 0
+    told = orders.behind(text) or prose.hostile_command(text) or prose.overrides(text) or prose.steals(text)
     return ("orders", 0) if told else None
 
 
@@ -298,7 +319,8 @@ def _info(cursor: Cursor, state: _State) -> _Tensor:
     if "\0" in name:
         state.problems.add("zero", f'The name of the tensor "{shorten(visible(name))}" holds a zero byte.', at)
     if len(name) >= 64:
-        state.problems.add("name", f'The name of the tensor "{shorten(visible(name))}" is longer than 63 bytes.', at)
+        code = "name" if len(name) < _LONGEST_IN_USE else "key-type"
+        state.problems.add(code, f'The name of the tensor "{shorten(visible(name))}" is longer than 63 bytes.', at)
     count = cursor.u32("the number of dimensions")
     if count > 4:
         message = f'The tensor "{shorten(visible(name))}" has {count:,} dimensions; 4 are possible.'

@@ -64,13 +64,15 @@ def disagreements(values: Mapping[str, Value], shapes: Mapping[str, tuple[int, .
             prefix, name = (f"clip.{part}", rest) if rest else (prefix, name)
         sizes.setdefault(prefix, {})[name] = value
     recurrent = any(part in f".{key}" for key in values for part in _RECURRENT)
-    attends = not recurrent and any(name.endswith(_ATTENTION) for name in shapes)
+    layered = any(name.startswith("blk.") for name in shapes)
+    attends = not recurrent and (not layered or any(name.endswith(_ATTENTION) for name in shapes))
     for prefix, held in itertools.islice(sizes.items(), 20):
         yield from _sizes(prefix, held)
         yield from _heads(prefix, held, attends=attends, vision=prefix.startswith("clip"))
         yield from _lists(prefix, held)
         yield from _experts(prefix, held)
     yield from _shapes(sizes, shapes)
+    yield from _rows(values, shapes)
     number, files = values.get("split.no"), values.get("split.count")
     kinds = values.get(f"{_TOKENIZER}token_type_count")
     for told, most in ((files, _MOST_FILES), (kinds, _LARGEST["token_type_count"])):
@@ -191,6 +193,14 @@ def _experts(prefix: str, held: Mapping[str, Value]) -> Iterator[Fault]:
     if experts and used is not None and experts > 0 and (used > experts or used == 0):
         message = f"{visible(prefix)} uses {used:,} of {experts:,} experts."
         yield "numbers", message, held["expert_used_count"].offset
+
+
+def _rows(values: Mapping[str, Value], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Fault]:
+    """More words than rows: the last ones stand behind the end of the table."""
+    tokens, table = values.get(f"{_TOKENIZER}tokens"), shapes.get("token_embd.weight")
+    if tokens is not None and table is not None and len(table) == 2 and 0 < table[1] < (tokens.count or 0):
+        message = f"{tokens.key} has {tokens.count:,} entries for {table[1]:,} rows of token_embd.weight."
+        yield "vocabulary", message, tokens.offset
 
 
 def _shapes(sizes: Mapping[str, Mapping[str, Value]], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Fault]:

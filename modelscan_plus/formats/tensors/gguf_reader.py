@@ -50,7 +50,7 @@ class Value(msgspec.Struct):
     count: int | None = None
     """How many items an array has."""
     first: bytes = b""
-    """The first four bytes of an array of bytes."""
+    """The first four bytes of a number or of an array of bytes."""
     last: int = 0
     """Its last byte."""
     numbers: list[int] = msgspec.field(default_factory=list)
@@ -176,6 +176,7 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
         _array(cursor, value, keep=key in keep_items)
     elif kind in VALUE_BYTES:
         data = cursor.take(VALUE_BYTES[kind], f"the value of {key[:60]}")
+        value.first = data[:4]
         if kind in INTEGERS:
             (value.number,) = struct.unpack(cursor.order + INTEGERS[kind], data)
     else:

@@ -21,7 +21,7 @@ TENSOR_TYPES: dict[int, tuple[str, int, tuple[int, ...]]] = {
     42: ("Q2_0", 64, (18, 17)),
 }  # fmt: skip
 """Name, elements of a block, bytes of a block; Q2_0 exists with blocks of 64 (18 bytes) and 128 (34, so 17 for 64)."""
-PLAUSIBLE = 100
+PLAUSIBLE = 64
 """Type numbers of tensors from here on are no future type but an index out of a table; ggml adds some three a year."""
 NEVER = frozenset((4, 5))
 """Q4_2 and Q4_3 were given up before there was a GGUF file: their blocks have no size, by which loaders divide."""
