@@ -12,6 +12,7 @@ from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.accounts import set_elsewhere, tracks
+from modelscan_plus.formats.text.python.assignments import UNGUARDED
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import FROM, SOURCE
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
@@ -491,6 +492,8 @@ def is_of_server(effect: Effect) -> bool:
     if effect.kind == "process":
         told = NEXT.search(effect.argument) or _INDEX.search(effect.argument) or installs_foreign(effect.argument)
         return not told and INSTALLS.search(effect.argument) is not None
+    if effect.kind == "settings":
+        return _unguards(effect)
     if effect.kind == "upload":
         own = effect.name.endswith((".upload_fileobj", ".put_object")) and not re.search(r"\w", effect.argument)
         others = _TOLD - {"generated"} if _OWN_BUCKET.search(effect.code) else _TOLD
@@ -550,6 +553,13 @@ _ODD_FOLDER = lazy(
 )
 
 
+def _unguards(effect: Effect) -> bool:
+    """True where torch.load is made to run what pickles hold, for the whole process."""
+    if effect.name == "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD":
+        return effect.argument.lower() not in ("", "0", "false", "no", "n")
+    return effect.name in ("torch.load", "torch.serialization.load") and effect.argument == UNGUARDED
+
+
 def _started_by(effect: Effect) -> bool:
     """True for a variable that has other programs load a library or start what this value says."""
     name, value = effect.name.upper(), effect.argument
@@ -576,6 +586,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         ("save_pretrained", "push_to_hub", "save_vocabulary")
     ):
         return Severity.HIGH if reached else Severity.MEDIUM  # all that is saved from then on goes through it
+    if _unguards(effect) and reached and effect.when in _ENTRY:
+        return Severity.HIGH  # whatever the user loads later runs what it holds
     if _started_by(effect) and (reached or effect.when == "import"):
         return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM
     if effect.name.startswith("transformers.dynamic_module_utils"):

@@ -377,7 +377,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 effect = msgspec.structs.replace(effect, flows=(*effect.flows, NO_LIST))
             served = (
                 (way == _SERVER and effect.kind not in _NETWORK)
-                or (way == _SPACE and effect.kind in _NETWORK)
+                or (way == _SPACE and (effect.kind in _NETWORK or (effect.kind == "settings" and is_of_server(effect))))
                 or (way.startswith(_SERVED if not nodes else (*_SERVED, _FOLDER)) and is_of_server(effect))
             )
             because = f"A loader gets there: {way}."

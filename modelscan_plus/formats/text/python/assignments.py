@@ -30,6 +30,40 @@ REPORTED = frozenset(
 """Origins that an effect tells; the others only lead to what it is."""
 
 
+UNGUARDED = "weights_only=False"
+"""What a function is told that takes the place of torch.load, so that everybody's later loads run what pickles hold."""
+
+
+def unguards(value: ast.expr, names: Names) -> bool:
+    """True for a function that loads whatever stands in a file: a lambda, a partial, or a function of the source."""
+    if isinstance(value, ast.Name):
+        value = names.single.get(value.id, value)
+    bodies: list[ast.AST] = [value]
+    if isinstance(value, ast.Name):
+        bodies = [
+            node
+            for node in names.nodes
+            if isinstance(node, (ast.FunctionDef, ast.Lambda)) and getattr(node, "name", "") == value.id
+        ]
+    for part in (part for body in bodies[:3] for part in walk(body)):
+        match part:
+            case ast.keyword(arg="weights_only", value=ast.Constant(value=False)):
+                return True
+            case ast.Dict(keys=keys, values=values):
+                pairs: list[tuple[ast.expr | None, ast.expr]] = list(zip(keys, values, strict=True))
+            case ast.Call(func=ast.Attribute(attr="setdefault"), args=[key, given]):
+                pairs = [(key, given)]
+            case ast.Assign(targets=[ast.Subscript(slice=key)], value=given):
+                pairs = [(key, given)]
+            case _:
+                continue
+        for name, given in pairs:
+            named = isinstance(name, ast.Constant) and name.value == "weights_only"
+            if named and isinstance(given, ast.Constant) and given.value is False:
+                return True
+    return False
+
+
 class Assignments(abc.ABC):
     """Finds what the assignments of one file's blocks change."""
 
@@ -80,13 +114,19 @@ class Assignments(abc.ABC):
             elif isinstance(target, ast.Subscript) and GIT_KEY.match(self._names.folder.text(target.slice) or ""):
                 yield self._simple("later", f"….{self._names.folder.text(target.slice)}", block, node.value)
             elif isinstance(target, ast.Attribute):
-                dotted = self._names.plain(target)
-                text = self._names.folder.text(node.value) or ""
-                if target.attr in ("proxies", "proxy"):
-                    dotted, text = dotted or f"….{target.attr}", accounts.led(node.value, self._names)
-                leads = dotted is not None and accounts.set_elsewhere(dotted, text)
-                if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
-                    yield self._setting(dotted, text, block, node)
+                yield from self._replaced(target, node, block)
+
+    def _replaced(self, target: ast.Attribute, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+        """A setting or function of a library that is given another value."""
+        dotted = self._names.plain(target)
+        text = self._names.folder.text(node.value) or ""
+        if dotted in ("torch.load", "torch.serialization.load") and unguards(node.value, self._names):
+            text = UNGUARDED
+        if target.attr in ("proxies", "proxy"):
+            dotted, text = dotted or f"….{target.attr}", accounts.led(node.value, self._names)
+        leads = dotted is not None and accounts.set_elsewhere(dotted, text)
+        if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
+            yield self._setting(dotted, text, block, node)
 
     def _searched(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
         """`sys.path = [folder] + sys.path` and the like, as the call that does the same."""

@@ -110,6 +110,11 @@ def codes(node: ast.Call, dotted: str | None, names: Names) -> Iterator[str]:
             )
 
 
+def is_private(path: str) -> bool:
+    """True for the place of somebody's keys, passwords, or record of what they did."""
+    return len(path) < _PATH and _PRIVATE.search(path) is not None
+
+
 def private(node: ast.Call, dotted: str | None, names: Names, most: int = 6) -> bool:
     """True for a call that is given, among its first arguments, the place of somebody's keys or of a file run at a start."""
     if _says(node, dotted) or (dotted or "").startswith("os.path."):
