@@ -404,10 +404,15 @@ def _received(key: ast.expr, value: ast.expr, names: Names) -> Iterator[str]:
         yield f"decides who gets what the model sends: {shorten(visible(text), 80)}"
 
 
+_INSTALLS = lazy(r"\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:pip3?|uv|conda|mamba)\s")
+
+
 def _stated(text: str) -> Iterator[str]:
     """A text that no code of a model has a use for."""
     if _is_payee(text.strip()):
         yield f"names an account: {shorten(visible(text), 80)}"
+    elif _INSTALLS.match(text):
+        return  # a command is judged where it is run
     elif len(text) > 30 and prose.words(text) > 5 and not _IS_CODE.search(text) and (order := _order(text)):
         yield f"orders something against the user: {shorten(visible(order), 120)}"
 
