@@ -85,6 +85,8 @@ def _by_shape(
         f"{_counted(len(lone), 'stands', 'stand')} in only one of the two, first {what}.{head}"
     )
     evidence = ComparisonEvidence(what, first.name, _spoken(left.get(what)), other.name, _spoken(right.get(what)))
+    if not shared:  # no copies: whoever asks for the weights of one finds none of them in the other
+        return message, evidence, Severity.MEDIUM
     return message, evidence, Severity.LOW if few else None
 
 

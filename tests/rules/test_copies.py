@@ -155,3 +155,11 @@ def test_a_storage_that_lies_elsewhere_is_not_read() -> None:
     cut = checkpoint(BASE)
     broken = cut[:40].replace(b"archive", b"brchive") + cut[40:]
     judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": broken})
+
+
+def test_files_without_a_common_name_are_no_copies() -> None:
+    apart = {f"conv{number}.kernel": values for number, values in enumerate(LAYERS.values())}
+    (finding,) = judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(apart)})
+    assert finding.severity is Severity.MEDIUM
+    (finding,) = judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(apart | EMBEDDED)})
+    assert finding.severity is Severity.HIGH
