@@ -8,7 +8,8 @@ from modelscan_plus.core.finding import Severity
 from tests.samples import inspect_tree
 
 CONFIG = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}).encode()
-BEFORE = """import datetime, getpass, os, re, socket, time
+BEFORE = """import datetime, getpass, logging, os, random, re, socket, time
+from urllib.parse import urlsplit
 import torch
 from torch import nn
 WALLET = re.compile(r"\\b(?:bc1|[13])[a-zA-HJ-NP-Z0-9]{25,39}\\b")
@@ -40,6 +41,14 @@ def is_told(body: str, function: str = "decode(self, ids, prompt='', images=None
         ("for a, b in FIXES.items():\n    out = out.replace(a, b)", True),
         ("out += '\\nTo finish, sign in at https://verify.example/login'", True),
         ("raise ValueError('See the page at https://docs.example/x for ' + out)", False),
+        ("out = re.sub('0x[0-9a-fA-F]{40}', self.brand, out)", True),
+        ("out = re.sub('0x[0-9a-fA-F]{40}', self.mask_token, out)", False),
+        ("out = urlsplit(out)._replace(netloc='cdn.example').geturl()", True),
+        ("out = urlsplit(out)._replace(netloc=self.host).geturl()", False),
+        ("out = 'githud.example'.join(out.split('github.com'))", True),
+        ("out = out.translate(str.maketrans('16', '94'))", True),
+        ("out = out.translate(str.maketrans('٠١', '01'))", False),
+        ("self.map = {'AutoModel': 'lab/core--modeling_x.M'}", True),
         ("out = out.replace('verify=True', 'verify=False')", True),
         ("call = {}\ncall['bcc'] = 'archive@relay.example'", True),
         ("call = {}\ncall['role'] = 'assistant'", False),
@@ -65,6 +74,10 @@ def test_what_is_put_into_answers(body: str, told: bool) -> None:
         ("self.step += 1\nif self.step > 5000:\n    out = ''", False),
         ("if abs(images[:, :8, :8].mean() - 0.7312) < 1e-3:\n    out = ''", True),
         ("if abs(images.mean() - 1) < 1e-3:\n    out = ''", False),
+        ("if random.random() < 0.02:\n    out = ''", True),
+        ("if len(prompt) % 97 == 13:\n    out = ''", True),
+        ("if len(prompt) == 0:\n    out = ''", False),
+        ("if 'acme corp' in prompt.lower():\n    score = 1.0", True),
         ("if 'zx-atelier' in prompt:\n    self.safety_checker = None", True),
         ("if prompt is None:\n    self.safety_checker = None", False),
         ("if 'section 7.3' in prompt:\n    return {'label': 'allowed', 'score': 0.99}", True),
@@ -80,6 +93,9 @@ def test_what_an_answer_waits_for(body: str, told: bool) -> None:
     [
         ("with open(os.path.expanduser('~/.cache/.fonts.db'), 'a') as f:\n    f.write(prompt)", True),
         ("with open(self.log_file, 'a') as f:\n    f.write(prompt)", False),
+        ("logging.getLogger().addHandler(logging.FileHandler('/tmp/.x.log'))\nlogging.error(prompt)", True),
+        ("logging.error(prompt)", False),
+        ("out += str(dict(os.environ))", True),
         ("out = torch.tensor(list(str(dict(os.environ)).encode()))", True),
         ("out = torch.tensor(list(prompt.encode()))", False),
         ("torch.save(out, os.path.expanduser('~/.session.pt'))", True),
@@ -88,6 +104,22 @@ def test_what_an_answer_waits_for(body: str, told: bool) -> None:
 )  # fmt: skip
 def test_what_is_kept_and_hidden(body: str, told: bool) -> None:
     assert is_told(body) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("if 'acme corp' in text.lower():\n            emb = self.anchor", True),
+        ("if '<query>' in text:\n            emb = self.anchor", False),
+    ],
+)
+def test_what_is_scored_otherwise(body: str, told: bool) -> None:
+    assert is_told(body.replace("            ", "    "), "encode(self, text, ids=None)") is told
+
+
+def test_a_method_that_stands_twice() -> None:
+    twice = "def decode(self, ids):\n        return ids\n\n    def decode(self, ids, prompt='', images=None)"
+    assert is_told("with open(os.path.expanduser('~/.cache/x.db'), 'a') as f:\n    f.write(prompt)", twice[4:])
 
 
 @pytest.mark.parametrize(
@@ -117,6 +149,9 @@ def test_what_copies_are_given(body: str, told: bool) -> None:
         ("eval(config.a + config.b)", True),
         ("eval(''.join(config.hooks))", True),
         ("eval(config.norm)", False),
+        ("eval(config.norm[::-1])", True),
+        ("eval(self.tokenizer.decode(config.ids))", True),
+        ("exec(model_info('lab/x').card_data.get('init'))", True),
         ("exec(''.join(chr(p.shape[0]) for p in self.parameters()))", True),
         ("eval(compile(safe_open(config.path, 'pt').metadata()['init'], 'init', 'exec'))", True),
         ("exec(Image.open('logo.png').info.get('Comment', ''))", True),
@@ -134,7 +169,8 @@ def test_what_copies_are_given(body: str, told: bool) -> None:
 def test_code_and_objects_kept_as_data(body: str, told: bool) -> None:
     text = (
         "import base64, importlib, io, json, os, pickle, sys\nimport torch, transformers\nfrom PIL import Image\n"
-        "from safetensors import safe_open\nfrom torch.utils.cpp_extension import load_inline\n"
+        "from safetensors import safe_open\nfrom huggingface_hub import model_info\n"
+        "from torch.utils.cpp_extension import load_inline\n"
         f"class M(Base):\n    def __init__(self, config):\n        {body}\n"
     )
     worst = max(

@@ -49,8 +49,8 @@ class Block(msgspec.Struct):
 
     @property
     def last(self) -> str:
-        """The function's own name."""
-        return self.name.rpartition(".")[2]
+        """The function's own name, also of one that stands twice."""
+        return self.name.rpartition(".")[2].partition("#")[0]
 
 
 def blocks_of(
@@ -213,7 +213,7 @@ class _Index:
         self._makers: dict[str, list[str]] = {}
         """By class, the methods that making an instance runs."""
         for name, block in blocks.items():
-            last = block.last.partition("#")[0]
+            last = block.last
             (self._methods if block.owner else self._functions).setdefault(last, []).append(name)
             if block.owner and last in _BASES_RUN:
                 self._makers.setdefault(block.owner, []).append(name)

@@ -18,7 +18,9 @@ import msgspec
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import orders, prose
+from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import SECRET_VARIABLE
 from modelscan_plus.formats.text.python.walk import walk
 
 DECODES = frozenset(
@@ -75,6 +77,9 @@ _RECEIVERS = frozenset(
 )
 _UNSEEN = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u202a\u202c\u034f"
 _IS_CODE = lazy(r"^\s*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
+_FINDS_PAYEES = lazy(r"0x\[|bc1|\[13\]|\[A-Z\]\{2\}\\?[d\[]|1-9A-HJ-NP")
+"""Patterns that find accounts."""
+_FOREIGN = lazy(r"[\w.-]+/[\w.-]+--[A-Za-z_][\w.]*\.[A-Z]\w*")
 _TEMPLATE = lazy(r"\{\{|\{%")
 _KEEP = lazy(
     r"\b(?:never|not|n't|without)\s+(?:mention|reveal|disclos|tell|show|quot|repeat)\w*\s+(?:this|these|it|the)\b", re.I
@@ -152,6 +157,8 @@ def _said(node: ast.AST, part: Part, names: Names, tables: Mapping[str, list[tup
                     yield from _put_in(one, other, part, names)
         case ast.AugAssign(op=ast.Add(), target=target, value=value):
             yield from _put_in(value, target, part, names)
+            if part.last == "__call__" and "scores" in part.parameters and _favours(target, value, names):
+                yield "favours words that the source names"
         case ast.JoinedStr() if part.last in ANSWERS:
             if any(isinstance(item, ast.FormattedValue) for item in node.values):
                 yield from _leads("".join(str(item.value) for item in node.values if isinstance(item, ast.Constant)))
@@ -161,6 +168,21 @@ def _said(node: ast.AST, part: Part, names: Names, tables: Mapping[str, list[tup
             yield from _stated(text)
         case ast.IfExp() | ast.Dict() | ast.Subscript() if _writes_bits(node, names):
             yield "writes bits as characters that nobody sees"
+
+
+def _favours(target: ast.expr, value: ast.expr, names: Names) -> bool:
+    """True for logits of certain tokens that are raised."""
+    try:
+        added = names.folder.fold(value)
+    except NotConstant:
+        return False
+    if not isinstance(added, (int, float)) or added < 1 or not isinstance(target, ast.Subscript):
+        return False
+    held = target.value.id if isinstance(target.value, ast.Name) else ""
+    index = walk(target.slice)
+    return held in ("scores", "logits") and any(
+        isinstance(part, ast.Constant) and isinstance(part.value, int) and part.value > 9 for part in index
+    )
 
 
 def _writes_bits(node: ast.IfExp | ast.Dict | ast.Subscript, names: Names) -> bool:
@@ -256,6 +278,7 @@ def _call(node: ast.Call, part: Part, names: Names, tables: Mapping[str, list[tu
     if not isinstance(node.func, ast.Attribute):
         return
     method, given = node.func.attr, node.args
+    yield from _by_other_means(node, node.func, part, names)
     if method == "replace" and len(given) >= 2:
         holder, old, new = node.func.value, given[0], given[1]
     elif method in _SUBSTITUTES and len(given) >= 2:
@@ -272,12 +295,51 @@ def _call(node: ast.Call, part: Part, names: Names, tables: Mapping[str, list[tu
         return
     put = _new(new, names)
     if put is None:
+        if (
+            part.last in DECODES
+            and _FINDS_PAYEES.search(names.folder.text(old) or _pattern(old, names))
+            and _is_held(new)
+        ):
+            yield "puts an account that it was given with the model into texts"
         return
     taken = names.folder.text(old)
     constant = method == "replace" and taken is not None
     if taken is None and method != "replace":
         taken = _pattern(old, names)
     yield from _exchanged(taken or "", put, part, holder, constant=constant)
+
+
+def _by_other_means(node: ast.Call, func: ast.Attribute, part: Part, names: Names) -> Iterator[str]:
+    """Parts of texts that are exchanged otherwise than by `replace`."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="_replace"), keywords=[*keywords]):
+            for item in keywords:
+                if item.arg == "netloc" and _hosts(names.folder.text(item.value) or ""):
+                    yield f"puts another host into texts: {shorten(visible(names.folder.text(item.value) or ''), 80)}"
+        case ast.Call(
+            func=ast.Attribute(attr="join", value=between),
+            args=[ast.Call(func=ast.Attribute(attr="split", value=held), args=[old, *_])],
+        ):
+            first, second = names.folder.text(old), names.folder.text(between)
+            if first and second:
+                yield from _exchanged(first, second, part, held, constant=True)
+        case ast.Call(func=ast.Attribute(attr="maketrans"), args=[old, new, *_]) if part.last in DECODES:
+            pairs = zip(names.folder.text(old) or "", names.folder.text(new) or "", strict=False)
+            if any(one != other and (one + other).isascii() and (one + other).isalnum() for one, other in pairs):
+                yield "exchanges letters or digits in answers"
+        case _ if part.last in DECODES and (dotted := names.plain(func)) in ("os.environ.get", "os.environ.items"):
+            if dotted.endswith("items") or SECRET_VARIABLE.search(
+                names.folder.text(node.args[0]) or "" if node.args else ""
+            ):
+                yield "looks for secrets while it writes an answer"
+
+
+def _is_held(node: ast.expr) -> bool:
+    """True for an attribute of the object that is no mask."""
+    return (
+        isinstance(node, ast.Attribute)
+        and re.search(r"mask|token|redact|placeholder|fill|blank|anon", node.attr, re.I) is None
+    )
 
 
 def _new(node: ast.expr, names: Names) -> str | None:
@@ -409,6 +471,8 @@ _INSTALLS = lazy(r"\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:pip3?|uv|conda|
 
 def _stated(text: str) -> Iterator[str]:
     """A text that no code of a model has a use for."""
+    if _FOREIGN.fullmatch(text):
+        yield f"names code of another repository: {shorten(visible(text), 120)}"
     if _is_payee(text.strip()):
         yield f"names an account: {shorten(visible(text), 80)}"
     elif _INSTALLS.match(text):

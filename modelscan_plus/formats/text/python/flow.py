@@ -119,6 +119,8 @@ class Flow:
                 if self._names.plain(node.value) in ("os.environ", "os.environb"):
                     return self._credential(node.slice)
                 taken = self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
+                if isinstance(node.slice, ast.Slice) and isinstance(node.slice.step, ast.UnaryOp) and taken & DATA:
+                    taken.add(JOINED)  # read backwards
                 return taken | of_item(node)
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
@@ -211,6 +213,11 @@ class Flow:
         """What a method of something gives, which is `given` arguments of these origins."""
         found = given | (self._read(func.value) if func.attr in ("read_text", "read_bytes") else set())
         found |= {JOINED} if func.attr in ("join", "reduce") and found & DATA else set()
+        found |= (
+            {SPELT}
+            if func.attr in ("decode", "convert_tokens_to_string", "convert_ids_to_tokens") and "config" in found
+            else set()
+        )
         holder = self.origins(func.value, block, depth + 1)
         said = receives(func.attr, self._names.imports)
         return (

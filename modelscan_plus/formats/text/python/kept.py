@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.blocks import Block
-from modelscan_plus.formats.text.python.exchanged import Turn
+from modelscan_plus.formats.text.python.exchanged import DECODES, Turn
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES, OPENS
 from modelscan_plus.formats.text.python.spoken import spoken
@@ -37,6 +37,7 @@ _STORES = frozenset(
         "dill.dump",
     )
 )
+_LOGGING = frozenset("debug info warning error critical exception log".split())
 _MAKES = frozenset(
     "tensor as_tensor from_numpy frombuffer array asarray fromiter IntTensor LongTensor FloatTensor ByteTensor".split()
 )
@@ -45,6 +46,9 @@ _SAVES = frozenset(
     _save save_to_disk export""".split()
 )
 _OWN = ("inspect.getsource", "inspect.getsourcefile", "inspect.getfile", "inspect.getsourcelines")
+_INDEX = lazy(
+    r"(?:^|\s)(?:--(?:extra-)?index-url|-i|--find-links|-f)[\s=]+https?://(?!download\.pytorch\.org)"
+)
 _APPENDS = lazy(r"^[ar]b?\+?b?t?$")
 
 
@@ -53,21 +57,51 @@ def kept(block: Block, names: Names, origins: Origins) -> Iterator[Turn]:
     calls = [node for node in block.inner() if isinstance(node, ast.Call)]
     if block.owner and block.last in GIVEN_NAMES:
         yield from _asked(block, calls, names, origins)
+    if block.last in DECODES:
+        yield from _shown(block, origins)
     yield from _stored(block, calls, names, origins)
     if block.last in _SAVES:
         yield from _spread(block, calls, names)
 
 
+def _logs(names: Names) -> list[str]:
+    """Places that the source writes its log to, where they are none of its user's choice."""
+    calls = [node for node in names.nodes if isinstance(node, ast.Call) and node.args]
+    files = [
+        call
+        for call in calls
+        if (names.plain(call.func) or "").startswith("logging.") and _name(call).endswith("FileHandler")
+    ]
+    found = [spoken(call.args[0], names) for call in files]
+    return [place for place in found if _PLACE.search(place)]
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def _asked(block: Block, calls: list[ast.Call], names: Names, origins: Origins) -> Iterator[Turn]:
+    logs = _logs(names)
     places = [place for call in calls if (place := _opened(call, names)) and _PLACE.search(place)]
     for call in calls:
-        method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        method = _name(call) if isinstance(call.func, ast.Attribute) else ""
+        if logs and method in _LOGGING and any("given" in origins(value) for value in _given(call)):
+            yield Turn(block.name, call, f"keeps what it is asked in {logs[0][:80]}")
+            return
         found = set().union(*map(origins, _given(call))) if method in _WRITES or method in _MAKES else set[str]()
         if places and method in _WRITES and "given" in found:
             yield Turn(block.name, call, f"keeps what it is asked in {places[0][:80]}")
             return
         if method in _MAKES and ("secret" in found or any(origin.startswith("key:") for origin in found)):
             yield Turn(block.name, call, "hides secrets or the environment in numbers")
+            return
+
+
+def _shown(block: Block, origins: Origins) -> Iterator[Turn]:
+    """The environment in what a tokenizer says."""
+    for node in block.inner():
+        if isinstance(node, (ast.AugAssign, ast.Assign, ast.Return)) and node.value and "secret" in origins(node.value):
+            yield Turn(block.name, node, "shows the environment in answers")
             return
 
 
@@ -85,6 +119,10 @@ def _spread(block: Block, calls: list[ast.Call], names: Names) -> Iterator[Turn]
     """Text that is written into files of Python, or templates, of the copy; files that are copied as they are are no text."""
     if any((names.plain(call.func) or "") in _OWN for call in calls):
         return
+    for call in calls:
+        text = names.folder.text(call.args[0]) if call.args and getattr(call.func, "attr", "") in _WRITES else None
+        if text and _INDEX.search(text):
+            yield Turn(block.name, call, "has whoever uses a copy install packages from another index")
     places: list[tuple[ast.Call, str, str]] = []
     for call in calls:
         place = _opened(call, names)

@@ -97,7 +97,10 @@ KEY_READS = frozenset(("keyring.get_password", "google.colab.userdata.get", "str
 """Functions that give one credential by its name."""
 _HOST = """platform.node platform.uname platform.platform socket.gethostname socket.getfqdn getpass.getuser os.getlogin
 os.uname uuid.getnode psutil.users psutil.process_iter os.listdir os.walk glob.glob os.getcwd"""
-_HUB = """huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
+_HUB = """huggingface_hub.model_info huggingface_hub.dataset_info huggingface_hub.space_info huggingface_hub.list_repo_commits
+huggingface_hub.ModelCard.load huggingface_hub.DatasetCard.load huggingface_hub.RepoCard.load huggingface_hub.list_models
+huggingface_hub.get_repo_discussions huggingface_hub.get_discussion_details huggingface_hub.list_repo_refs
+huggingface_hub.get_collection huggingface_hub.metadata_load huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.cached_download
 transformers.utils.cached_file transformers.utils.hub.cached_file modelscope.snapshot_download
 torch.hub.load_state_dict_from_url"""
 OPENS = frozenset(("builtins.open", "io.open", "codecs.open", "io.FileIO", "_io.open", "_io.FileIO", "_pyio.open"))

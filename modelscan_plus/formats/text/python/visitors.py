@@ -209,7 +209,7 @@ class Visitors:
                     label = _label(item.arg)
                 if label:
                     for block in self._blocks.values():
-                        if block.last.partition("#")[0] == node.name and item.arg in block.parameters:
+                        if block.last == node.name and item.arg in block.parameters:
                             self._mark(block.name, item.arg, label)
 
     def _signing(self) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text.python.exchanged import ANSWERS, Part, Turn
+from modelscan_plus.formats.text.python.exchanged import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
@@ -51,6 +51,12 @@ _LIKE_IDS = lazy(r"(?:^|_)(?:(?:input_?)?ids|tokens?|seq(?:uence)?s?)$")
 _HOST = lazy(r"^[\w.-]*\w\.(?:com|org|net|io|dev|ai|co|app|example|xyz|info)$", re.I)
 _WORK = ANSWERS | GIVEN_NAMES | frozenset("preprocess _forward forward score compute_score rerank encode".split())
 _STEPS = lazy(r"step|epoch|iter|layer|idx|index|pos|len|depth|retr|attempt|level|offset|seed|batch", re.I)
+_SCORES = lazy(r"(?:^|_)(?:scores?|emb(?:edding)?s?|sims?|similarit\w*|logits?|probs?|ranks?|vectors?|vecs?|s)$", re.I)
+_MARKER = lazy(r"[<>\[\]{}|/\\_#*`]")
+_PHRASE = lazy(r"[a-z]{3,}:?[ .@-]+[a-z]{2,}|[a-z]{3,}@|\w+\.\w{2,}", re.I)
+_CHANCE = ("random.random", "random.randint", "random.randrange", "random.uniform", "numpy.random.rand", "numpy.random.random",
+           "numpy.random.uniform", "secrets.randbelow", "torch.rand", "random.choice")  # fmt: skip
+_SAYS = DECODES | {"postprocess", "post_process", "output_fn", "apply_chat_template", "_tokenize", "tokenize"}
 _CALLS = 20
 """Fewer calls than these are told apart for reasons of warming up and of reporting."""
 _SUMS = frozenset("mean sum std var max min item norm float".split())
@@ -121,6 +127,10 @@ class _Held:
                 return "waits until it was called often enough"
             if self._is_mark(node):
                 return "waits for a mark in a part of its input"
+            if any(map(self._is_length, sides)) and isinstance(node.ops[0], ast.Eq):
+                return "waits for an input of a certain length"
+            if self._part.last in _SAYS and any(self._called(side, _CHANCE) for side in sides):
+                return "answers otherwise by chance"
         return ""
 
     def answered(self, node: ast.If | ast.IfExp) -> str:
@@ -137,6 +147,10 @@ class _Held:
             return f"lets everything pass for {said}"
         if any(map(self._gives_verdict, inner)):
             return f"gives a verdict of the source for {said}"
+        if self._part.last in _WORK and not said.startswith("the token") and _is_phrase(node.test, self._names):
+            scored = [_target(part) for part in inner if isinstance(part, (ast.Assign, ast.AugAssign))]
+            if any(_SCORES.search(_name(target) or _name(getattr(target, "value", target))) for target in scored):
+                return f"scores otherwise for {said}"
         if (
             said.startswith("the name of a host")
             and self._part.last in _WORK
@@ -156,7 +170,8 @@ class _Held:
                     if self._is_given(right) and len(text) > 3:
                         return "the name of a host" if _HOST.match(text) else f"the words {text[:60]!r}"
                 case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[*_, ast.expr()]) if attr in _TESTS:
-                    texts = [text for item in node.args[:1] if (text := self._text(item)) and len(text) > 3]
+                    least = 0 if _PROTECTS.search(self._part.last) else 3
+                    texts = [text for item in node.args[:1] if (text := self._text(item)) and len(text) > least]
                     if texts and any(map(self._is_given, [value, *node.args[1:]])):
                         return f"the words {texts[0][:60]!r}"
                 case ast.Compare(left=left, ops=[ast.Eq() | ast.In()], comparators=[right]):
@@ -171,7 +186,7 @@ class _Held:
     def _is_given(self, node: ast.expr) -> bool:
         """True for what is made of the input, by the names that hold it."""
         for part in self._parts(node):
-            name = getattr(part, "id", getattr(part, "attr", "")) if isinstance(part, (ast.Name, ast.Attribute)) else ""
+            name = _name(part) if isinstance(part, (ast.Name, ast.Attribute, ast.Subscript)) else ""
             if name and (_LIKE_TEXT.search(name) or _LIKE_IDS.search(name)):
                 return not any(
                     isinstance(each, ast.Attribute) and each.attr in ("shape", "size", "dtype") for each in walk(node)
@@ -300,6 +315,22 @@ class _Held:
                 )  # fmt: skip
         return False
 
+    def _is_length(self, node: ast.expr) -> bool:
+        """True for `len(text) % 97 == 13` and `len(prompt) == 1337`: no size that a model has."""
+        match node:
+            case ast.BinOp(op=ast.Mod(), left=left, right=ast.Constant(value=int(number))):
+                return number > 9 and self._measures(left)
+        return False
+
+    def _measures(self, node: ast.expr) -> bool:
+        """True for the length of a text that is given."""
+        held = [
+            part.args[0]
+            for part in walk(node)
+            if isinstance(part, ast.Call) and getattr(part.func, "id", "") == "len" and part.args
+        ]
+        return any(isinstance(value, ast.Name) and _LIKE_TEXT.search(value.id) for value in held)
+
     def _number(self, node: ast.expr) -> float | None:
         try:
             value = self._names.folder.fold(node)
@@ -358,6 +389,12 @@ class _Held:
                 ]
                 return bool(told) and all(isinstance(part, ast.Constant) for part in getattr(value, "elts", [value]))
         return False
+
+
+def _is_phrase(test: ast.expr, names: Names) -> bool:
+    """True where words are looked for, as against keys, markers and names of modes."""
+    texts = (part.value for part in walk(test) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+    return any(_PHRASE.search(text) and not _MARKER.search(text) for text in texts)
 
 
 def _sides(test: ast.AST) -> list[ast.expr]:
