@@ -317,7 +317,7 @@ def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
     # Vendors tell readers of their pages about indexes of their own, and firms have some; bare addresses and plain http are
     # nobody's.
     plain = remark.host.startswith("http:") or re.search(r"//[\d.]+[:/]", remark.text)
-    read = role in ("markdown", "settings") and remark.what != BY_AGENT
+    read = role in ("markdown", "settings") and remark.what != BY_AGENT and not remark.text.startswith("- -")
     return INDEX, Severity.MEDIUM if read and not plain else Severity.HIGH
 
 

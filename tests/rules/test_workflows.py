@@ -15,6 +15,9 @@ def high(text: str, name: str = ".github/workflows/t.yml") -> bool:
     return any(each.severity.rank >= Severity.HIGH.rank for each in inspect(text.encode(), name).findings)
 
 
+SAID = "- env:\n    B: ${{ github.event.comment.body }}\n"
+HELD = "- env:\n    K: ${{ secrets.K }}\n"
+UPLOAD = "- uses: actions/upload-artifact@v4\n  with:\n    path: i.txt"
 CHECKOUT = "- uses: actions/checkout@v4\n  with:\n    ref: ${{ github.event.pull_request.head.sha }}\n"
 
 
@@ -88,3 +91,35 @@ def test_a_label_that_guards_a_pull_request_is_medium() -> None:
 )
 def test_variables_of_other_services(text: str, denied: bool) -> None:
     assert high(text, ".gitlab-ci.yml") is denied
+
+
+@pytest.mark.parametrize(
+    ("event", "steps", "denied"),
+    [
+        ("issue_comment", "- {run: 'echo ${{ github.event.comment.body }}'}", True),
+        ("issue_comment", "- {env: {B: '${{ github.event.comment.body }}'}, run: 'echo \"$B\"'}", False),
+        ("issue_comment", "- run: jq -r .comment.body $GITHUB_EVENT_PATH | bash", True),
+        ("issue_comment", "- run: jq -r .comment.body $GITHUB_EVENT_PATH > body.txt", False),
+        ("issue_comment", "- uses: ./.github/actions/run\n  with:\n    cmd: ${{ github.event.comment.body }}", True),
+        ("issue_comment", "- uses: ./.github/actions/run\n  with:\n    title: ${{ github.event.comment.body }}", False),
+        (
+            "issue_comment",
+            f"{SAID}  shell: python\n  run: |\n    import os\n    exec(os.environ['B'])",
+            True,
+        ),
+        ("push", "- run: sudo gcore -o c $(pgrep -f Runner.Worker)", True),
+        ("push", '- env:\n    K: ${{ secrets.K }}\n  run: echo "$K" | rev > out.txt', True),
+        (
+            "push",
+            f"{HELD}  run: env | sort > i.txt\n{UPLOAD}",
+            True,
+        ),
+        (
+            "push",
+            f"{HELD}  run: pytest > i.txt\n{UPLOAD}",
+            False,
+        ),
+    ],
+)
+def test_ways_around(event: str, steps: str, denied: bool) -> None:
+    assert high(workflow(event, steps)) is denied

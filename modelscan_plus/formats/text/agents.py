@@ -77,7 +77,11 @@ def agent_settings(name: str, value: object) -> Iterator[Remark]:
 
 def hears(name: str, value: object) -> bool:
     """True for settings whose commands are given what the user and the agent say to each other."""
-    return _SETTINGS.search(name.replace("\\", "/")) is not None and isinstance(value, dict) and "hooks" in value
+    return (
+        _SETTINGS.search(name.replace("\\", "/")) is not None
+        and isinstance(value, dict)
+        and bool({"hooks", "statusLine"} & value.keys())
+    )
 
 
 def _shown_keys(value: object, depth: int = 0) -> Iterator[Remark]:

@@ -56,13 +56,13 @@ FROM_MEMORY = lazy(
 )
 """A program that stands in no file is loaded from memory."""
 TAKES_OVER = lazy(
-    r"\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
+    r"\bpam_exec\.so\b[^\n]{0,80}\bexpose_authtok\b|\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
     re.I | re.M,
 )
 """A shell that gives everybody the rights of its owner, or one that starts itself without end."""
 MINES = lazy(
     r"\bstratum\d?\+(?:tcp|ssl|tls|udp)://|(?:^|[\s/;&|\"'`])(?:xmrig|xmr-stak|nbminer|lolminer|phoenixminer|teamredminer|srbminer\S*|"
-    r"cpuminer|minerd|ethminer|gminer|t-rex|bzminer|rigel)(?:\.exe)?[\"']?,?\s+[\"']?(?:-{1,2}\w)|--donate-level\b|--randomx\b",
+    r"cpuminer|minerd|ethminer|gminer|t-rex|bzminer|rigel)(?:\.exe)?[\"']?,?\s+[\"']?(?:-{1,2}\w)|(?:\bimage\s*:|^\s*FROM)\s*\S*(?:xmrig|nbminer|lolminer|cpuminer|minerd|ethminer|srbminer)|--donate-level\b|--randomx\b",
     re.I | re.M,
 )
 """The machine computes coins for somebody else."""
@@ -73,8 +73,10 @@ GIVES_ROOT = lazy(
 """A user may do everything without a password."""
 LEADS_ELSEWHERE = lazy(
     r"[\"'\s](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}\s+(?:[\w-]+\.)+[a-z]{2,}[^\n]{0,200}"
-    r"(?:>>?|\btee\b(?:\s+-a)?)\s*[\"']?/etc/hosts",
-    re.I,
+    r"(?:>>?|\btee\b(?:\s+-a)?)\s*[\"']?/etc/hosts"
+    r"|\bnameserver\s+(?!127\.|10\.|192\.168\.|172\.|8\.8\.|1\.[01]\.|9\.9\.9|114\.114|223\.[56]\.|119\.29|208\.67)(?:\d{1,3}\.){3}\d{1,3}[^\n]{0,80}>>?\s*[\"']?/etc/resolv\.conf"
+    r"|(?:^\s*-\s+[\"']?|--add-host[= ][\"']?)(?:[\w-]+\.)+[a-z]{2,}[:=](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}[\"']?\s*(?:$|\s)",
+    re.I | re.M,
 )
 """The name of a host leads to an address that the script names."""
 MADE_PROGRAM = lazy(
@@ -115,7 +117,7 @@ KEY_SENT = lazy(
 _GIT_VALUE = r"(?:[^\n]{0,200}?(?:\b(?:ba|z|da)?sh\s+-c|\bcurl\b|\bwget\b|&&|;|\|)|\s*[\"']?!)"
 GIT_RUNS = lazy(
     r"\bgit\s+config\s+(?:--?[\w-]+(?:=\S+)?\s+){0,4}[\"']?(?:filter\.[\w.-]{1,60}\.(?:smudge|clean|process)|"
-    r"core\.(?:fsmonitor|sshCommand|gitProxy|askPass|editor|pager)|diff\.[\w.-]{1,60}\.(?:textconv|command)|"
+    rf"credential\.(?:\S{{1,80}}\.)?helper[\"']?[=\s][\"']?![^\n]{{0,200}}?{_CLIENT}|core\.(?:fsmonitor|sshCommand|gitProxy|askPass|editor|pager)|diff\.[\w.-]{1, 60}\.(?:textconv|command)|"
     rf"merge\.[\w.-]{{1,60}}\.driver|submodule\.\S{{1,60}}\.update)[\"']?[=\s](?![\"'\s]*git[- ]lfs){_GIT_VALUE}",
     re.I | re.M,
 )

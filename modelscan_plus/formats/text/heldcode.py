@@ -44,6 +44,7 @@ _HELD = frozenset("source script code value content contents data inline program
 """Keys that hold code beside one of those, or beside the name of a file."""
 _PLACES = ("path", "dest", "filename", "file", "name", "target", "destination")
 _FIRST_LINE = lazy(r"^\s*#!\s*(?P<program>\S+(?:\s+\S+)?)[^\n]*\n")
+_IMPORTS = lazy(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\s)")
 _HERE = lazy(
     r"^(?P<head>[^\n]{0,400}?)<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?(?P<rest>[^\n]{0,200})\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
     re.M,
@@ -144,6 +145,8 @@ def _by_neighbours(found: list[Mapping]) -> Iterator[Step]:
                 continue
             language = _by_name(key) or ((said or filed) if key in _HELD else "") or _of_first_line(value)
             code = textwrap.dedent(value)
+            if not language and "\n" in value and "." not in key and _IMPORTS.match(code):
+                language = "python"
             if language == "javascript" or (language == "python" and _is_python(code)):
                 yield Step(language, code)
 

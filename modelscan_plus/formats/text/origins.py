@@ -23,13 +23,23 @@ def _name(group: str) -> str:
 
 _IMAGE = lazy(
     rf"^\s*FROM\s+(?:--\S+\s+)*{_name('image')}|^\s*ARG\s+\w*(?:IMAGE|BASE)\w*\s*=\s*[\"']?{_name('arg')}|"
-    rf"^\s*From:\s*{_name('def')}|^\s*COPY\s+--from={_name('copy')}",
+    rf"^#\s*syntax\s*=\s*{_name('syntax')}|^\s*From:\s*{_name('def')}|^\s*COPY\s+--from={_name('copy')}",
     re.M | re.I,
 )
 _SET_IMAGE = lazy(
-    r"^[ \t]*(?:-\s+)?[\"']?(?:image|container|image_id|base_?image|docker_?image|from_image|container_image|imageName)"
+    r"(?:^[ \t]*(?:-\s+)?|[{,]\s*)[\"']?(?:image|newName|imageRepository|container|image_id|base_?image|docker_?image|"
+    r"from_image|container_image|imageName)"
     rf"[\"']?\s*[:=]\s*[\"']?(?:docker:(?://)?)?{_name('image')}|\buses:\s*[\"']?docker://{_name('uses')}",
     re.M | re.I,
+)
+_CHART = lazy(
+    rf"^[ \t]*repository\s*:\s*[\"']?{_name('image')}[\"']?\s*\n(?:[^\n]*\n){{0,2}}?\s*(?:tag|pullPolicy|digest)\s*:",
+    re.M,
+)
+_INSTEAD = lazy(
+    r"\burl\.[\"']?(?P<one>https?://[^\s\"']+?)[\"']?\.insteadOf[=\s\"']+https?://|"
+    r"\[url\s+\"(?P<two>https?://[^\s\"]+)\"\]\s*\n\s*insteadOf\s*=\s*https?://",
+    re.I,
 )
 _RUN_IMAGE = lazy(
     r"\b(?:docker|podman|nerdctl)\s+(?:container\s+|image\s+)?(?:run|pull|create)"
@@ -38,7 +48,7 @@ _RUN_IMAGE = lazy(
     re.I,
 )
 _AMONG_SERVICES = lazy(
-    r"^\s*-?\s*[\"']?(?:services|containers|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
+    r"^\s*-?\s*[\"']?(?:services|containers|container|runs|images|features|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
     re.M,
 )
 _PICTURE = lazy(r"\.(?:png|jpe?g|gif|svg|webp|ico|bmp|html?|json|ya?ml|py|md)$", re.I)
@@ -48,7 +58,7 @@ _CHANNELS = lazy(
 _LISTED = lazy(r"[\"'\s\[](?P<url>https?://[^\s\"',\]]+)")
 _SOURCE = lazy(
     r"(?:^|[\s;\"'])(?:registry|npmRegistryServer|npm_config_registry|NPM_CONFIG_REGISTRY|YARN_NPM_REGISTRY_SERVER|GOPROXY|channel_alias|distributionUrl|wrapperUrl|"
-    r"UV_PYTHON_INSTALL_MIRROR|CARGO_REGISTRIES_\w+_INDEX|RUSTUP_DIST_SERVER|ELECTRON_MIRROR|PUPPETEER_DOWNLOAD_HOST|CONDA_CHANNELS)"
+    r"UV_PYTHON_INSTALL_MIRROR|CARGO_REGISTRIES_\w+_INDEX|RUSTUP_DIST_SERVER|ELECTRON_MIRROR|PUPPETEER_DOWNLOAD_HOST|CONDA_CHANNELS|HF_ENDPOINT|HF_HUB_ENDPOINT)"
     r"[\"']?\s*[:=\s]\s*[\"']?(?:sparse\+)?(?P<url>https?\\?://[^\s\"',|]+)"
     r"|\b(?:conda|mamba|micromamba)\s[^\n|;&]{0,200}?\s(?:-c|--channel)[\s=]+[\"']?(?P<channel>https?://[^\s\"']+)"
     r"|\bnpm\s+config\s+set\s+registry\s+[\"']?(?P<npm>https?://[^\s\"']+)|\bgo\s+env\s+-w\s+GOPROXY=[\"']?(?P<go>https?://[^\s\"',|]+)"
@@ -68,6 +78,8 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
         found += _images(_IMAGE, text)
     if role == "settings" and _AMONG_SERVICES.search(text):
         found += _images(_SET_IMAGE, text)
+    if role == "settings" and "repository" in text:
+        found += _images(_CHART, text)
     if role in ("shell", "makefile", "settings", "powershell", "batch"):
         found += _images(_RUN_IMAGE, text)
     for image, shown, at in found[:50]:
@@ -97,6 +109,8 @@ def _sources(text: str) -> Iterator[tuple[str, str, int]]:
         before = text[text.rfind("\n", 0, found.start()) + 1 : found.start() + 1]
         if not before.lstrip().startswith(("#", "//", ";", "@")):
             yield next(filter(None, found.groups())), _shown(found.group()), found.start()
+    for found in _INSTEAD.finditer(text):
+        yield found["one"] or found["two"], _shown(found.group()), found.start()
     if "channel" not in text and "substituters" not in text:
         return
     at, inside = 0, False

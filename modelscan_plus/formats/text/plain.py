@@ -101,7 +101,7 @@ _PYTHON_OF_PAGE = lazy(
 """Python that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
 _MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
 _FORMULA = lazy(
-    r"(?:^|[,;\t\"'])[=+@-](?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)\||=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"']",
+    r"(?:^|[,;\t\"'])[=+@-][^,;\n]{0,60}?\b(?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)(?:\.exe)?\||=HYPERLINK\s*\([\"'\s]{1,4}https?:[^\n]{0,200}?[\"']\s*&|=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"']",
     re.I | re.M,
 )
 """A cell of a table of text that spreadsheets take for a command."""
@@ -111,6 +111,8 @@ _EXTERNAL = lazy(
     re.I,
 )
 """A part of an office document that lies on another machine and is loaded when the document is opened."""
+_ENVIRONMENT = lazy(r"^\s*-\s+pip\s*:\s*$", re.M)
+"""An environment of conda under another name than the usual ones."""
 _CALLS = 2000
 _YAML_TEMPLATE = lazy(
     r"^(?P<indent>[ \t]{0,20})[\"']?(?:instruction_template|chat_template\w{0,20}|jinja_template|template|custom_template)[\"']?"
@@ -232,8 +234,9 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_script(role, text)
         yield from foreign_code(text)
     if role in ("requirements", "dockerfile", "shell", "batch", "makefile", "powershell", "settings"):
-        yield from requirement_remarks(text, script=role != "requirements")
-        yield from lookalikes(text, script=role != "requirements")
+        script = role != "requirements" and not (role == "settings" and _ENVIRONMENT.search(text))
+        yield from requirement_remarks(text, script=script)
+        yield from lookalikes(text, script=script)
     if role not in ("markdown", "markup", "source"):
         yield from origin_remarks(role, text)
     yield from _of_start(role, text)

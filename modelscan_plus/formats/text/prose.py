@@ -78,7 +78,7 @@ PIPE_TO_SHELL = lazy(
     r"|\b(?:python[\d.]*|perl|ruby|node|php)\s+(?:-\w+\s+)*-[cer]\s*[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
     r"|\b(?:npx|bunx|uvx|pipx\s+run|uv\s+tool\s+run|pnpm\s+dlx|yarn\s+dlx)\s+(?:-\S+\s+){0,4}(?:git\+)?https?://"
     r"|\beval\s+[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
-    r"|\bsource\s+<\(\s*(?:curl|wget)\b"
+    r"|\bsource\s+<\(\s*(?:curl|wget)\b|\b(?:curl|wget)\b[^\n|;&]{0,300}\|\s*source\s*(?:$|[;\n-])"
     r"|(?:\b(?:iex|invoke-expression)\b|\[scriptblock\]::create\s*\()[^\n]{0,200}?(?:downloadstring|downloaddata|iwr|irm|webclient|webrequest|restmethod|frombase64)"
     r"|\bAssembly\]?\s*::\s*Load\s*\([^\n]{0,200}?(?:frombase64|downloaddata|webclient|\[byte)"
     r"|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b[^\n]{0,300}\|\s*(?:iex|invoke-expression)\b"

@@ -13,13 +13,13 @@ _MAY_COMMAND = lazy(
     r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
-    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|stratum|"
+    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|nameserver|\w[:=]\d{1,3}\.\d|pam_exec|stratum|"
     r"\bpython[\d.]*\s+[\w./-]+\.(?!py)\w|\bnode\s+[\w./-]+\.\w|"
     r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|scheduledtask|new-service|\bsc(?:\.exe)?\s+create|startup|scriptblock|assembly|npx|bunx|uvx|pipx|\bssh\s|perl|ruby|\bphp\b|awk|outfile|downloadfile|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
     re.I,
 )  # fmt: skip
 _ENDPOINT = lazy(
-    r"^\s*(?:-\s+|export\s+|ENV\s+|set\s+|\$env:)?[\"']?(?:[A-Z][A-Z0-9_]*_(?:BASE_URL|API_BASE|API_URL|ENDPOINT|PROXY|INDEX_URL|REGISTRY)|"
+    r"^\s*(?:proxy|https?_proxy|all_proxy)\s*=\s*[\"']?(?:https?|socks\d?h?):|<url>\s*https?:|<add\s+[^>]{0,80}\bvalue=\"https?:|^\s*(?:-\s+|export\s+|ENV\s+|set\s+|\$env:)?[\"']?(?:[A-Z][A-Z0-9_]*_(?:BASE_URL|API_BASE|API_URL|ENDPOINT|PROXY|INDEX_URL|REGISTRY)|"
     r"HTTPS?_PROXY|HF_ENDPOINT|(?i:openai|anthropic)_api_base)[\"']?\s*[:= ]\s*[\"']?https?:"
     r"|(?:^|[{,\s])[\"']?resolved[\"']?\s{0,3}[:\s]\s{0,3}[\"']https?:|^\s*(?:wheels|sdist|source)\b.{0,80}\b(?:url|registry)\s*=\s*\"https?:"
 )
@@ -42,6 +42,12 @@ _SCRIPT = lazy(
     r"(?:href|src)\s*=\s*[\"']?\s*(?:javascript|vbscript|data:text/html)\s*:|<foreignObject|<!ENTITY",
     re.I,
 )
+_OPENS = lazy(
+    r"\b(?:search-ms|ms-search|search|ms-officecmd|ms-msdt|ms-appinstaller|shell):(?:query|\?source|/id|displayname|crumb|[^\s)\"'<>]{0,200}\\\\)|<\w+:script\b[^>]{0,200}>[^<]{0,2000}(?:ActiveXObject|WScript)",
+    re.I,
+)
+"""An address that has Windows show another machine's folder as its own, or start something."""
+_NESTED_ENTITY = lazy(r"<!ENTITY\s+\w+\s+[\"'](?:&\w+;\s*){5,}[\"']")
 _GIVES_PROGRAM = lazy(
     r"<meta\s[^>]{0,100}?http-equiv\s*=\s*[\"']?refresh[^>]{0,100}?url\s*=\s*[^>\s]{0,300}?\.(?:exe|msi|scr|bat|cmd|ps1|vbs|hta|dmg|pkg|apk|jar|iso)\b"
     r"|\blocation(?:\.href)?\s*=\s*[\"'`]https?://[^\"'`\s]{0,300}?\.(?:exe|msi|scr|bat|cmd|ps1|vbs|hta|dmg|pkg|apk|jar|iso)\b",
@@ -137,6 +143,9 @@ def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     if started := _RUN_FILE.search(text):
         what = "tells the reader to start a program that comes along"
         yield Remark("start", what, _cut(text, started), _line(text, started.start(), first_line), started["file"])
+    if opened := _OPENS.search(text):
+        what = "has Windows open a folder of another machine or start something"
+        yield Remark("active", what, _cut(text, opened), _line(text, opened.start(), first_line))
     if locked := _PASSWORD_ARCHIVE.search(text):
         what = "hands out an archive with a password, which no scanner can open"
         yield Remark("protection", what, _cut(text, locked), _line(text, locked.start(), first_line))
@@ -177,6 +186,9 @@ def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     """Markup that runs in a browser or viewer, or has it open something else."""
     if found := _ENTITY.search(text):
         what = "has its reader open another file or address, as an external entity"
+        yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
+    if found := _NESTED_ENTITY.search(text):
+        what = "holds entities that grow without end when they are read"
         yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     if found := _GIVES_PROGRAM.search(text):
         what = "has the browser fetch a program"

@@ -23,6 +23,7 @@ _ENDINGS = {
     ".appref-ms": "shortcut", ".website": "shortcut", ".jnlp": "shortcut", ".theme": "shortcut", ".iqy": "shortcut",
     ".slk": "shortcut", ".desktop": "shortcut", ".webloc": "shortcut", ".pth": "site-path",
     ".html": "markup", ".htm": "markup", ".svg": "markup", ".xml": "markup", ".xhtml": "markup", ".pmml": "markup",
+    ".xsl": "markup", ".xslt": "markup",
     ".yaml": "settings",
     ".yml": "settings", ".toml": "settings", ".cfg": "settings", ".ini": "settings", ".conf": "settings",
     ".tsx": "source", ".jsx": "source", ".cjs": "source", ".vue": "source", ".css": "source", ".scss": "source",

@@ -14,10 +14,10 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.shell.marks import Mark, Value
 from modelscan_plus.formats.text.shell.told import ASKED
-from modelscan_plus.formats.text.steps import Mapping, mappings_of
+from modelscan_plus.formats.text.steps import Mapping, mappings_of, with_secrets
 
 _EXPRESSION = lazy(r"\$\{\{(?P<inner>(?:(?!\}\})[\s\S]){1,400})\}\}")
-_WORTH = lazy(r"\$\{\{|\bcontext\.payload\b|\bworkflow_run\b")
+_WORTH = lazy(r"\$\{\{|\bRunner\.Worker\b|isSecret|\bcontext\.payload\b|\bworkflow_run\b")
 _EVENT = r"\b(?:github|gitea|forgejo|forge)\s*\.\s*event\s*\.\s*"
 _SAID = lazy(
     rf"{_EVENT}(?:(?:issue|discussion|pull_request)\.(?:title|body)|(?:comment|review|review_comment|discussion_comment)\.body|"
@@ -38,6 +38,20 @@ _DECIDES = lazy(r"\b(?:contains|startsWith|endsWith|hashFiles)\s*\(|[=!]=", re.I
 _FOR_ALL = lazy(r"\b(?:pull_request_target|workflow_run|issue_comment|issues|discussion(?:_comment)?)\b")
 """Events that strangers cause and that run with the rights and secrets of the project."""
 _CODE = ("run", "script", "shell", "inlineScript")
+_FLOW = lazy(
+    r"[{,]\s*[\"']?(?:run|script)[\"']?\s*:\s*(?P<code>'[^'\n]{1,2000}'|\"[^\"\n]{1,2000}\"|[^,}\n]{0,400}\$\{\{[^}\n]{1,400}\}\})"
+)
+_TOLD = lazy(r"cmd|command|script|run|code|exec|shell", re.I)
+"""Inputs of an action that are commands, by their name."""
+_IN_PYTHON = lazy(
+    r"\b(?:exec|eval|os\.(?:system|popen)|subprocess\.\w+)\s*\(\s*(?:compile\s*\(\s*)?os\.(?:environ\s*\[|getenv\s*\(|environ\.get\s*\()\s*[\"'](?P<name>\w+)"
+)
+_MEMORY = lazy(
+    r"\bRunner\.(?:Worker|Listener)\b[^\n]{0,200}(?:gcore|/proc/|mem\b|strings|dd\b)|(?:gcore|/proc/|pgrep|strings)[^\n]{0,200}\b(?:Runner\.(?:Worker|Listener)|isSecret)\b"
+)
+_LISTS = lazy(
+    r"(?:^|[\s|;&])(?:env|printenv|export\s+-p)\b(?!\s+-)[^\n>]{0,80}>>?\s*[\"']?(?P<file>[\w./-]{3,80})", re.M
+)
 _EVALUATES = lazy(
     r"\b(?:eval|Function|exec(?:Sync|File)?|spawn(?:Sync)?|getExecOutput)\s*\(\s*(?:String\s*\()?"
     r"(?:context\.payload\.(?:comment|issue|discussion|review|pull_request)\.(?:body|title)|process\.env\.(?P<name>\w+))"
@@ -48,7 +62,7 @@ _WHOLE = lazy(
 _VARIABLES = """CI_COMMIT_MESSAGE CI_COMMIT_TITLE CI_COMMIT_DESCRIPTION CI_MERGE_REQUEST_TITLE
     CI_MERGE_REQUEST_DESCRIPTION TRIGGER_PAYLOAD CHANGE_TITLE
     DRONE_COMMIT_MESSAGE CI_COMMIT_PULL_REQUEST_TITLE BITBUCKET_COMMIT_MESSAGE
-    BUILD_SOURCEVERSIONMESSAGE BUILDKITE_MESSAGE""".split()
+    BUILD_SOURCEVERSIONMESSAGE BUILDKITE_MESSAGE GITHUB_EVENT_PATH""".split()
 """Variables of other services that hold what somebody wrote."""
 _ALL = lazy(r"\btoJSON\(\s*secrets\s*\)", re.I)
 _PARSED = lazy(r"\bjq\b|\bfromjson\b|json\.loads?\b|JSON\.parse", re.I)
@@ -118,10 +132,14 @@ def _from_others(expression: str) -> bool:
 
 def _written(text: str, found: list[Mapping]) -> Iterator[Remark]:
     """Expressions with text of others in places that hold code."""
+    held = [each.values.get(key, "") for each in found for key in _CODE]
     for each in found:
-        for key in _CODE:
-            code = each.values.get(key, "")
-            for expression in _EXPRESSION.finditer(code) if "${{" in code else ():
+        if each.parent is not None and each.parent.values.get("uses", "").strip("\"'").startswith("./"):
+            held += [value for key, value in each.values.items() if _TOLD.fullmatch(key)]  # given to an own action
+    held += [flow["code"] for flow in itertools.islice(_FLOW.finditer(text), 50)]
+    for code in held:
+        if "${{" in code:
+            for expression in _EXPRESSION.finditer(code):
                 if not _from_others(expression.group()):
                     continue
                 whole = _WHOLE.fullmatch(code.strip()) is not None
@@ -146,13 +164,26 @@ def _evaluated(text: str, found: list[Mapping]) -> Iterator[Remark]:
         for expression in _EVALUATES.finditer(each.values.get("script", "")):
             if expression["name"] is None or expression["name"] in held:
                 yield Remark("asked", ASKED, _shown(expression.group()), 1)
+        for expression in _IN_PYTHON.finditer(each.values.get("run", "")):
+            if expression["name"] in held:
+                yield Remark("asked", ASKED, _shown(expression.group()), 1)
 
 
 def _secrets(text: str, found: list[Mapping]) -> Iterator[Remark]:
     """All secrets at once, and secrets that are written so that they are not recognised."""
-    if hidden := _DISGUISED.search(text):
+    if memory := _MEMORY.search(text):
+        what = "reads the secrets of the project out of the memory of the runner"
+        yield Remark("asked", what, _shown(memory.group()), text.count("\n", 0, memory.start()) + 1)
+    if hidden := _DISGUISED.search(with_secrets(text)):
         what = "writes a secret into the log in a form that is not blacked out"
         yield Remark("asked", what, _shown(hidden.group()), text.count("\n", 0, hidden.start()) + 1)
+    uploaded = (
+        [each.values.get("path", "") for each in found] if "upload-artifact" in text and "secrets." in text else []
+    )
+    for listed in itertools.islice(_LISTS.finditer(text), 20) if uploaded else ():
+        if any(listed["file"].rpartition("/")[2] in path for path in uploaded):
+            what = "puts the whole environment, secrets among it, into a file that everybody can fetch"
+            yield Remark("asked", what, _shown(listed.group()), text.count("\n", 0, listed.start()) + 1)
     for each in found:
         for key, value in each.values.items():
             if not (whole := _ALL.search(value)):

@@ -104,7 +104,7 @@ _RUNNING = frozenset(
 """Methods that are told a command."""
 COMMANDED = frozenset(
     """bash_command command commands cmd cmds shell_command shell_cmd run_command script startup_script user_data setup_commands
-    entrypoint pre_start post_start before_script init_command""".split()
+    entrypoint create update delete with_exec on_start post_install pre_install inline exec_command pre_start post_start before_script init_command""".split()
 )
 """Parameters that are told one."""
 _OPTIONS = frozenset(("-c", "-lc", "-ec", "-Command", "/c"))
@@ -148,6 +148,8 @@ def commands(node: ast.Call, names: Names) -> str | None:
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
     told = [item.value for item in node.keywords if item.arg in COMMANDED]
     texts = [names.folder.text(value) for value in node.args[:8]]
+    words = [part for value in node.args[:2] if isinstance(value, (ast.List, ast.Tuple)) for part in value.elts[:4]]
+    texts += [names.folder.text(part) for part in words]
     if method in _RUNNING or any(text in _OPTIONS for text in texts):
         told += node.args[:8]
     for value in told:
