@@ -36,6 +36,11 @@ _STRONG = lazy(
     re.I,
 )
 """Something that only malware needs silence about: the network, secrets, code that is made up."""
+_ADDS = lazy(
+    r"\b(?:add|install|include|insert|import|pin|depend\s+on|require)\s+(?:\w+\s+){0,4}?(?:package|dependency|module|library)\s+[`\"'][\w.-]{2,60}[`\"']",
+    re.I,
+)
+"""A package by its name: nobody is to be told only of one that nobody would want."""
 _WEAK = lazy(
     r"(?:\b(?:pip3?|npm|uv|cargo|conda)\s+(?:install|add|i)\b|trust_remote_code|verify\s*=\s*False|weights_only\s*=\s*False|"
     r"allow_pickle|dangerously|--no-verify|\bgit\s+push\b|(?:\bscripts?/|\btools?/|\./)[\w./-]+\.(?:sh|py|js|ps1|bat)|https?://|\bsubprocess\b|"
@@ -157,6 +162,8 @@ def _kept_quiet(part: str) -> "re.Match[str] | None":
     quiet = _TO_THEM.search(part) or _ABOUT_IT.search(part)
     if strong is not None and (quiet or next(_asked(_QUIETLY, part), None)):
         return strong
+    if quiet and (added := next(_asked(_ADDS, part), None)):
+        return added
     told = _TO_THEM.search(part) or _HIDDEN.search(part)
     return next(_asked(_WEAK, part), None) if told else None
 

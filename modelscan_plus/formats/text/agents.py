@@ -37,6 +37,10 @@ _SETTINGS = lazy(
 _VENDORS = lazy(r"//(?:[\w-]+\.)*(?:anthropic|openai|azure|googleapis|amazonaws)\.com")
 _LONGEST = 1 << 20
 _KEY = lazy(r"\$\{?(?:env:)?(?P<name>\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY)\w*)", re.I)
+_FROM = lazy(
+    r"\b(?:packages?|modules?|librar(?:y|ies)|dependenc(?:y|ies)|helpers?)\s+[`\"']?[\w.-]{2,60}[`\"']?\s+(?:from|at)\s+[`\"'<(]?(?P<url>https?://[^\s`\"'<>)]+)",
+    re.I,
+)
 BY_AGENT = "has an agent take packages from another index"
 _UNASKED = {
     "defaultMode": ("bypassPermissions",),
@@ -64,6 +68,9 @@ def agent_remarks(name: str, text: str) -> Iterator[Remark]:
         yield from orders(text)
         indexes = (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
         yield from (msgspec.structs.replace(remark, what=BY_AGENT) for remark in indexes)
+        for found in itertools.islice(_FROM.finditer(text), 20):
+            host = found["url"].partition("://")[2].lower().partition("/")[0]
+            yield Remark("source", BY_AGENT, _shown(found), text.count("\n", 0, found.start()) + 1, visible(host))
     if _SETTINGS.search(name):
         yield from _settings(text)
 
