@@ -13,6 +13,7 @@
 Sources: GGUF description of ggml; `gguf.cpp` of llama.cpp and its fixes of 2024 to 2026.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 
@@ -30,7 +31,7 @@ from modelscan_plus.formats.summaries import TensorNames
 from modelscan_plus.formats.tensors.embedded import source_kind, text_kind
 from modelscan_plus.formats.tensors.facts import EmbeddedText, Overlap, Problem
 from modelscan_plus.formats.tensors.gguf_model import MOST_LAYERS, disagreements
-from modelscan_plus.formats.tensors.gguf_reader import LONGEST_NAME, Cursor, GgufFault, Value, read_value
+from modelscan_plus.formats.tensors.gguf_reader import LONGEST_NAME, WORDS, Cursor, GgufFault, Value, read_value
 from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, NEVER, PLAUSIBLE, TENSOR_TYPES
 from modelscan_plus.formats.tensors.problems import Problems
 from modelscan_plus.formats.text import orders, prose
@@ -42,6 +43,9 @@ _LEAVES = lazy(r"(?:^|[/\\])\.\.[/\\]")
 _LONGEST_IN_USE = 256
 """Bytes of a name: some loaders of diffusion models have room for 128, and none for as many."""
 _ARCHITECTURE = lazy(r"[A-Za-z0-9._+-]{1,64}")
+_PROMPTS = lazy(r"prompt|system|prefix|instruction", re.I)
+"""Keys under which programs look for what they put before each question."""
+_SPOKEN = lazy(r"[a-z,.;:]+ [a-z]+ [a-z]+")
 _BOOL = 7
 _FILES = (
     b"\x7fELF", b"MZ\x90\0", b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04\x95", b"\x80\x05\x95",
@@ -264,6 +268,12 @@ def _carries(value: Value, state: _State) -> None:
     name = shorten(visible(value.key))
     if value.kind == _BOOL and value.first[:1] not in (b"\0", b"\1"):
         state.problems.add("value-type", f"{name} is {value.first[0]} where only 0 and 1 are possible.", value.offset)
+    elif value.key == WORDS:
+        for at, raw in value.texts:
+            text = raw.decode("utf-8", "replace")
+            if prose.is_sentence(text) and _SPOKEN.search(text):
+                excerpt = shorten(visible(text), 160)
+                state.texts.append(EmbeddedText(name, "orders", excerpt, at))
     elif value.kind == ARRAY and value.first.startswith(_FILES):
         state.problems.add("carried", f"{name} holds {value.count or 0:,} bytes that begin like a file.", value.offset)
 
@@ -274,7 +284,9 @@ def _spoken_kind(key: str, text: str) -> tuple[str, int] | None:
         return "path", 0
     if key == "general.architecture" and not _ARCHITECTURE.fullmatch(text):
         return "path", 0
-    told = orders.behind(text) or prose.hostile_command(text) or prose.overrides(text) or prose.steals(text)
+    told = orders.behind(text) or prose.hostile_command(text) or prose.steals(text)
+    if _PROMPTS.search(key) and prose.words(text) > 3:
+        told = told or prose.overrides(text)
     return ("orders", 0) if told else None
 
 

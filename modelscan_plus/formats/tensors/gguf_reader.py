@@ -20,6 +20,9 @@ _FEW = 2048
 """Numbers of an array that are kept: one for each layer, and some more."""
 LONGEST_NAME = 1 << 16
 """Bytes of a key or of the name of a tensor, by the specification of GGUF."""
+_SENTENCE = 20
+"""Bytes from which on a word of a vocabulary could be a sentence."""
+WORDS = "tokenizer.ggml.tokens"
 _LONGEST_WORD = 1 << 20
 _LONGEST_VALUE = 1 << 28
 _MOST_ITEMS = 1 << 30
@@ -63,7 +66,7 @@ class Value(msgspec.Struct):
     at: int = 0
     """Where the text begins."""
     texts: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
-    """Items of an array of strings, only for keys that want them."""
+    """Items of an array of strings and where they stand: for keys that want them, and of words the sentences."""
 
 
 class Cursor:
@@ -136,8 +139,8 @@ class Cursor:
         self.position += max(0, length - limit)
         return data
 
-    def skip_texts(self, count: int, what: str) -> None:
-        """Step over an array of strings, as fast as Python can."""
+    def skip_texts(self, count: int, what: str, spoken: list[tuple[int, bytes]] | None = None) -> None:
+        """Step over an array of strings, as fast as Python can; long ones with blanks are kept in `spoken`."""
         width = 8 if self.wide else 4
         self.need(count * width, what, _MOST_ITEMS)
         unpack = struct.Struct(self.order + ("Q" if self.wide else "I")).unpack_from
@@ -153,6 +156,10 @@ class Cursor:
                 if len(buffer) < width:
                     raise GgufFault("cut-off", f"The file ends inside {what}.", position)
             length = unpack(buffer, at)[0]
+            if spoken is not None and _SENTENCE <= length <= at + length + width <= len(buffer):
+                text = buffer[at + width : at + width + length]
+                if text.count(b" ") > 1 and len(spoken) < _FEW:
+                    spoken.append((position, text))
             position += width + length
             if position > size:
                 self.position = position - length
@@ -195,7 +202,7 @@ def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
                 at = cursor.position + (8 if cursor.wide else 4)
                 value.texts.append((at, cursor.text(what, LONGEST_TEXT)))
         else:
-            cursor.skip_texts(count, what)
+            cursor.skip_texts(count, what, value.texts if value.key == WORDS else None)
     elif kind in VALUE_BYTES:
         size = count * VALUE_BYTES[kind]
         cursor.need(size, what, _MOST_ITEMS)

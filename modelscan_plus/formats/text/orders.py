@@ -60,7 +60,7 @@ _REPLIES = (
 _PLACING = r"\b(?:end|begin|start|finish|close|insert|add|append|include|mention|place|link|put)\w*\b"
 _SECRETS = (
     r"(?:passwords?|passphrases?|seed\s+phrases?|private\s+keys?|card\s+numbers?|cvv|pin\s+codes?|social\s+security|"
-    r"api\s+keys?|login\s+details|credentials|one-time\s+(?:code|password)s?|verification\s+codes?|2fa\s+codes?)"
+    r"(?:api|access|aws|ssh|secret)\s+keys?|bank\s+pins?|login\s+details|credentials|one-time\s+(?:code|password)s?|verification\s+codes?|2fa\s+codes?)"
 )
 _CHECKS = (
     r"(?:bounds?|input|certificate|signature|security)[\s-]+(?:\w+\s+)?(?:check|validation|saniti|verification)\w*"
@@ -70,6 +70,16 @@ _THINGS = (
 )
 _CODES = r"\b(?:decode|rot-?13|base64|caesar|morse|hex(?:adecimal)?)\b"
 _OBEYING = r"\b(?:obey|follow|execute|comply|carry\s+out)\b"
+_PROTECTION = (
+    r"(?:anti-?\s?virus|firewall|defender|smartscreen|gatekeeper|malware\s+protection|security\s+(?:software|tools?|"
+    r"settings?|features?)|two-factor|2fa|mfa)"
+)
+_HOST = r"(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,24}\b"
+_TRUSTED = r"\b(?:genuine|legitimate|safe|trust\w*|approv\w*|accept\w*|allow\w*|benign|valid)\b"
+_UNCHECKED = (
+    r"(?:\b(?:not|never|without)\b|n't)\s+(?:\w+\s+){0,2}?(?:ask|check|report|verif|mention|tell|flag|question|say)\w*"
+)
+"""Somebody who is to be believed whatever happens, and nobody is to look again."""
 _FORMS = tuple(
     lazy(pattern, re.I)
     for pattern in (
@@ -86,7 +96,9 @@ _FORMS = tuple(
         rf"{_PLACING}{_NEAR}{_REPLIES}{_NEAR}https?://|{_PLACING}{_NEAR}https?://{_NEAR}{_REPLIES}"
         rf"|{_REPLIES}{_NEAR}{_PLACING}{_NEAR}https?://",
         r"(?<!not )(?<!n't )(?<!never )\b(?:ask|prompt|request|get|obtain|collect)\w*\b[^.!?\n]{0,60}?"
-        rf"\b(?:their|his|her|the|your|a)\s+(?:\w+\s+){{0,2}}?{_SECRETS}",
+        rf"\b(?:their|his|her|the|your|a)\s+(?:[\w']+\s+){{0,2}}?{_SECRETS}",
+        r"(?<!not )(?<!n't )(?<!never )\b(?:copy|put|include|add|insert|embed|place|append|write|encode)\w*\b"
+        rf"[^.!?\n]{{0,60}}?\b{_SECRETS}[^!?\n]{{0,80}}?(?:https?://|!\[)",
         r"\s--(?:extra-)?index-url[\s=]+https?://|\bpip3?\s+install\s+(?:\S+\s+){0,4}?-i\s+https?://",
         rf"\b(?:leave\s+out|omit|skip|remov(?:e|ing)|disabl(?:e|ing)|drop)\s+(?:\w+\s+){{0,2}}?{_CHECKS}{_NEAR}"
         rf"(?:claim|say|{_SECRET})",
@@ -107,6 +119,12 @@ _FORMS = tuple(
         r"sign\s+in|log\s+in|pay|transfer|verify|confirm|enter)\b[^!?\n]{0,60}?https?://",
         r"\bbcc\b[^.!?\n]{0,40}?(?<![\w.+-])[\w.+-]{1,64}@\w|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,80}\s[^.!?\n]{0,40}?\bbcc\b",
         r"\b(?:store|save|write|record|add|remember)\b[^.!?\n]{0,20}?\bmemory\b[^.!?\n]{0,80}?\b(?:trust|prefer|allow|approv|permi)\w*",
+        r"(?<!not )(?<!n't )(?<!never )\b(?:tell|ask|advise|instruct|convince|get|have|urge|recommend)\w*\s+"
+        r"(?:(?:that|the|all|every)\s+){0,2}?(?:users?|customers?|people|readers?|them|they)\s+(?:to\s+|should\s+)?"
+        r"(?:disable|turn\s+off|switch\s+off|deactivate|uninstall|stop|pause)\s+"
+        rf"(?:the\s+|their\s+|your\s+|any\s+|all\s+)?{_PROTECTION}",
+        rf"{_HOST}[^!?\n]{{0,60}}?\b(?:always|automatically)\b[^!?\n]{{0,40}}?{_TRUSTED}[^!?\n]{{0,120}}?{_UNCHECKED}"
+        rf"|\b(?:always|automatically)\s+(?:\w+\s+)?{_TRUSTED}[^!?\n]{{0,80}}?{_HOST}[^!?\n]{{0,120}}?{_UNCHECKED}",
         rf"{_CODES}[^\n]{{0,60}}{_OBEYING}|{_OBEYING}[^\n]{{0,60}}{_CODES}",
     )
 )

@@ -9,15 +9,28 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import orders, prose
 from modelscan_plus.formats.text.facts import Remark
 
 _KEYS = lazy(
     r"(?:default_?)?(?:system|sys|user|chat|query|document)?[_.]?(?:prompt|message|prefix|instruction)s?|system|prefix|context|"
     r"persona(?:lity)?|story_string|post_history_instructions|jailbreak(?:_prompt)?|prompt_?template|template|scenario|"
-    r"first_mes|last_output_sequence|output_sequence",
+    r"first_mes|last_output_sequence|output_sequence|prompt_tuning_init_text",
     re.I,
 )
+_WHOLE = frozenset(("prompt_tuning_init_text", "prefix"))
+"""Keys whose whole text is put before each question, unseen: nothing in it is quoted from somebody else."""
+_FIELD = r"\.(?:Content|Prompt|System|Response)"
+_SAID = (
+    rf"(?:\(\s*(?:slice|printf|print|html|js|urlquery|json|len)\b[^(){{}}]*{_FIELD}\b[^(){{}}]*\)"
+    rf"|[$\w.]*{_FIELD})"
+)
+_GO_GATE = lazy(
+    r"\{\{-?\s*(?:else\s+)?(?:if|with)\b[^{}]{0,200}?\b(?:eq|ne|lt|le|gt|ge|contains|hasPrefix|hasSuffix)\s+"
+    rf"(?:{_SAID}\s+(?:\"[^\"\n]*[^\W\d_]{{2}}[^\"\n]*\"|\d{{2,}})|\(?\s*(?:slice\s+)?currentDate\b)"
+)
+"""A condition of a Go template (Ollama) on the words of a message, its length or the date."""
 _GENERAL = frozenset(("content", "value", "text", "default"))
 """Keys that hold a prompt in files named after one."""
 _NAMES = lazy(
@@ -58,7 +71,7 @@ def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]
             or (key == "value" and "fields[" in place)
         ):
             continue
-        if order := against(text):
+        if order := against(text) or (prose.overrides(text) if key in _WHOLE else None):
             yield Remark("agent", "tells the model to work against its user", order, 1)
 
 
@@ -71,3 +84,6 @@ def prompt_file(name: str, role: str, text: str) -> Iterator[Remark]:
     holds = role == "settings" and ".github/" not in name and len(text) < 1 << 16 and _SETTING.search(text) is not None
     if (is_prompt or holds) and (order := against(text[: 1 << 16])):
         yield Remark("agent", "tells the model to work against its user", order, 1)
+    if role == "modelfile" and (gate := _GO_GATE.search(text)):
+        excerpt = shorten(visible(gate.group()), 120)
+        yield Remark("agent", "writes text only when a message, its length or the date is something", excerpt, 1)

@@ -13,6 +13,7 @@ from modelscan_plus.formats.text.jinja.scope import Scope, key_of
 
 _LETTERS = 8
 """Fewer are a test of single letters, and no text."""
+_SHORT = 2
 _BY_NUMBER = frozenset(("%c", "%s", "{}"))
 
 
@@ -23,15 +24,21 @@ def spelled(tree: nodes.Template, scope: Scope) -> Iterator[Written]:
         text = scope.folder.text(turned) if turned is not None else None
         if text and prose.words(text[::-1]) > 1:
             yield _encoded(text, text[::-1], node.lineno)
+    lists: list[nodes.List | nodes.Tuple] = [*tree.find_all(nodes.List), *tree.find_all(nodes.Tuple)]
+    for each in lists:
+        parts = [item.value for item in each.items if isinstance(item, nodes.Const) and isinstance(item.value, str)]
+        text = "".join(parts)
+        if len(parts) == len(each.items) > _LETTERS and max(map(len, parts)) <= _SHORT and prose.words(text) > 2:
+            yield _encoded(" ".join(parts), text, each.lineno)
     for loop in tree.find_all(nodes.For):
-        held = scope.folder.fold(loop.iter)
+        run = scope.folder.fold(loop.iter)
         key = key_of(loop.target)
-        if key is None or not isinstance(held, (str, list)) or len(held) < _LETTERS:
+        if key is None or not isinstance(run, (str, list)) or len(run) < _LETTERS:
             continue
-        parts = loop.find_all((nodes.Getitem, nodes.Filter, nodes.Mod))
-        letters = isinstance(held, str) or all(isinstance(item, int) for item in held)
-        if letters and any(_looks_up(node, key) for node in parts):
-            yield _encoded(str(held), "text put together letter by letter", loop.lineno)
+        inside = loop.find_all((nodes.Getitem, nodes.Filter, nodes.Mod))
+        letters = isinstance(run, str) or all(isinstance(item, int) for item in run)
+        if letters and any(_looks_up(node, key) for node in inside):
+            yield _encoded(str(run), "text put together letter by letter", loop.lineno)
 
 
 def _encoded(text: str, decoded: str, line: int) -> Written:
