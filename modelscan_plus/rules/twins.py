@@ -43,6 +43,8 @@ _BUFFERS = lazy(
 """What a library works out anew, in a way that changes with its version."""
 _HEAD = lazy(r"(?:^|\.)(?:classifier|score|qa_outputs)\.weight$")
 """What turns a model's states into its answer, and is tied to nothing: without it the answer is another one."""
+_LEARNED = lazy(r"^<[^<>]+>$|^emb_params$|^clip_[gl]$|^string_to_param")
+"""Words that textual inversion learned: a file of them is no model, and another run learns other numbers."""
 _FEW = 5
 
 
@@ -60,7 +62,8 @@ def twins_differ(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 )
             if sample is not None and (numbers := _by_numbers(group[0], other, sample)) is not None:
                 subject = f"numbers\0{group[0].name}\0{other.name}"
-                yield context.finding(TWINS_DIFFER, other.path, *numbers, subject=subject)
+                severity = Severity.MEDIUM if all(map(_LEARNED.search, other.tensors)) else None
+                yield context.finding(TWINS_DIFFER, other.path, *numbers, subject=subject, severity=severity)
 
 
 def _by_shape(

@@ -163,3 +163,12 @@ def test_files_without_a_common_name_are_no_copies() -> None:
     assert finding.severity is Severity.MEDIUM
     (finding,) = judged({"model.safetensors": safetensors(BASE), "pytorch_model.bin": checkpoint(apart | EMBEDDED)})
     assert finding.severity is Severity.HIGH
+
+
+def test_learned_words_are_another_run_and_no_other_model() -> None:
+    word = {"<cat-toy>": [RANDOM.gauss(0, 0.1) for _ in range(200)]}
+    files = {"learned_embeds.safetensors": safetensors(word), "learned_embeds.bin": checkpoint(shifted(word))}
+    (finding,) = judged(files)
+    assert finding.severity is Severity.MEDIUM
+    (finding,) = judged({"model.safetensors": safetensors(word | HEAD), "model.bin": checkpoint(shifted(word | HEAD))})
+    assert finding.severity is Severity.HIGH
