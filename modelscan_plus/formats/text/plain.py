@@ -119,6 +119,8 @@ _YAML_TEMPLATE = lazy(
     r"\s{0,4}:[ \t]*[|>][-+0-9]{0,3}[ \t]*\n(?P<code>(?:(?P=indent)[ \t]+[^\n]*\n?|[ \t]*\n){1,2000})",
     re.M,
 )
+_HEAD = lazy(r"\A---[ \t]*\n.{0,100000}?\n---[ \t]*\n", re.S)
+_SAMPLES = lazy(r"^widget[ \t]*:[ \t]*\n(?:(?:[ \t-][^\n]*)?\n)+?(?=[^ \t\n-]|---)", re.M)
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
 _ASKED = lazy(
     r"(?<![.\w])(?:(?:child_process|cp)\.)?(?:exec(?:Sync)?|eval|Function|runInNewContext|runInThisContext)\s*\(\s*(?:String\s*\(\s*)?"
@@ -221,6 +223,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
+    text = _without_samples(text) if role == "markdown" else text
     if role == "settings":
         yield from workflow_remarks(text)
         yield from shell_remarks(role, name, with_secrets(text), written_by_others(text))
@@ -249,6 +252,14 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from _of_source(text, name)
     if role == "text":
         yield from _of_text(text, name)
+
+
+def _without_samples(text: str) -> str:
+    """A model card without the inputs that the hub's widget shows for a model: what a classifier is there to find."""
+    head = _HEAD.match(text)
+    if head is None:
+        return text
+    return _SAMPLES.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), head.group(), count=1) + text[head.end() :]
 
 
 def _of_store(text: str) -> Iterator[Remark]:
