@@ -15,6 +15,7 @@ import tomllib
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.visitors import TURNS_AWAY
 
 _TABLE = tomllib.loads((importlib.resources.files("modelscan_plus.rules") / "data" / "vendors.toml").read_text("utf-8"))
 """Read on import: behind the sandbox no file can be opened."""
@@ -89,6 +90,8 @@ def entered(effect: Effect) -> bool:
     found = prose.URL.search(effect.argument)
     host = found.group(1).lower().rpartition("@")[2].partition(":")[0] if found else ""
     place = host or effect.argument.partition(" ")[0]
+    if effect.argument.startswith(TURNS_AWAY):
+        return True
     if not place or _LOCAL.match(place):
         return False
     collects = prose.odd_host(place) is not None or _under(host, *_COLLECTS)
@@ -105,7 +108,7 @@ def _strays(key: str, host: str, effect: Effect, *, collects: bool, quiet: bool)
         return collects or (effect.in_body and told) or (quiet and not effect.in_body)
     own = _services(key.removeprefix("VISITOR_"))
     if own:
-        return effect.in_body or (bool(host) and not any(_below(host, each) for each in own))
+        return effect.in_body or quiet or (bool(host) and not any(_below(host, each) for each in own))
     return collects or (quiet and not effect.in_body)
 
 

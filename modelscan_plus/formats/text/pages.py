@@ -37,6 +37,9 @@ _LISTENS = lazy(
     rf"(?:(?P<target>{_DOCUMENT})\.addEventListener\s*\(\s*[\"'`](?P<event>keydown|keyup|keypress|input|change|paste|beforeinput)[\"'`]\s*,\s*"
     r"|\b(?P<on>document|window)\.on(?:keydown|keyup|keypress|input|change|paste)\s*=\s*)(?P<handler>[A-Za-z_$][\w$]{0,60}\s*[,)])?"
 )
+_EACH = lazy(
+    r"(?:querySelectorAll|getElementsByTagName)\s*\(\s*[\"'`](?:input|textarea|form|\*)[^)]{0,40}\)[^;]{0,80}$"
+)
 _WIDE = lazy(r"^(?:document|window|document\.body|document\.documentElement|self|top|parent)$")
 _IS_DOCUMENT = r"\b(?:const|let|var)\s+%s\s*=\s*(?:window\.)?(?:parent|top|self)?\.?document\b"
 _GATHERS = lazy(
@@ -90,7 +93,7 @@ def visitor_remarks(text: str) -> Iterator[Remark]:
 
 _MAY = lazy(
     r"<form|<input|<iframe|<meta|fetch|XMLHttpRequest|sendBeacon|\.src\s*=|\.open\s*\(|axios|\.post\s*\(|clipboard|ethereum|solana|Contract|addEventListener|"
-    r"location|process\.env|atob|\burl\(|srcdoc|href|req\.|request\.|bcc|express|WebSocket",
+    r"location|process\.env|atob|\burl\(|srcdoc|href|req\.|request\.|bcc|express|WebSocket|emailjs|addDoc|insert|\$_POST|\$_REQUEST",
     re.I,
 )
 
@@ -168,10 +171,10 @@ class _Page:
         ]
         self.records = _CAMERA.search(text) is not None and _RECORDS.search(text) is not None
 
-    def takes(self, at: int, argument: str, *, read: bool) -> Iterator[str]:
+    def takes(self, at: int, argument: str, host: str, *, read: bool) -> Iterator[str]:
         """What a request at that place carries to another host."""
         tags = self.values.tags(argument, at)
-        if "secret" in tags and (self.poses or not read):
+        if "secret" in tags and (self.poses or (not read and host)):
             yield "gives what visitors enter in secret to another host"
         if any(
             start <= at <= end and _carries(argument, names, only_keys=keys) for start, end, names, keys in self.typed
@@ -213,7 +216,7 @@ def _sent(text: str) -> Iterator[Remark]:
     page: _Page | None = None
     for found, host, argument, read in sendings(text):
         page = page or _Page(text)
-        for what in page.takes(found.start(), argument, read=read):
+        for what in page.takes(found.start(), argument, host, read=read):
             yield remark("visitor", what, text, found, host)
 
 
@@ -251,6 +254,7 @@ def _typed(text: str) -> list[tuple[int, int, set[str], bool]]:
     for listens in itertools.islice(_LISTENS.finditer(text), _FEW):
         target = listens["on"] or listens["target"]
         wide = _WIDE.match(target) is not None or re.search(_IS_DOCUMENT % re.escape(target), text) is not None
+        wide = wide or _EACH.search(text[max(0, listens.start() - 160) : listens.start()]) is not None
         start = listens.end()
         if listens["handler"]:
             name = re.escape(listens["handler"].rstrip(" ,)"))

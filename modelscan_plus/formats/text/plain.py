@@ -319,6 +319,8 @@ def _of_source(text: str, name: str) -> Iterator[Remark]:
     yield from (remark for remark in hidden_remarks(text) if remark.host)
     yield from (remark for remark in script_remarks(text) if remark.kind == "command")
     yield from _first("command", "runs what a request says", _ASKED, text)
+    if name.lower().endswith(".php"):
+        yield from pages.visitor_remarks(text)
     if name.lower().endswith(_OF_PAGES):
         yield from javascript_remarks(text)
         yield from pages.visitor_remarks(text)

@@ -45,7 +45,7 @@ from modelscan_plus.formats.text.python.kept import kept
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.origins import Origins
 from modelscan_plus.formats.text.python.places import PACKAGE
-from modelscan_plus.formats.text.python.routes import ANSWERS, Routes
+from modelscan_plus.formats.text.python.routes import ANSWERING, ANSWERS, Routes
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 from modelscan_plus.formats.text.python.sinks import (
     METHOD_KINDS,
@@ -618,7 +618,10 @@ _TELLING = frozenset(("given", "secret", "host", "user-files"))
 
 def _answered(nodes: Iterable[ast.AST], names: Names) -> set[int]:
     """What stands inside of answers to a request."""
-    made = (node for node in nodes if isinstance(node, ast.Call) and ANSWERS.search(names.plain(node.func) or ""))
+    calls = (node for node in nodes if isinstance(node, ast.Call))
+    made = (
+        node for node in calls if ANSWERS.search(names.plain(node.func) or "") or ast.unparse(node.func) in ANSWERING
+    )
     return {id(each) for node in made for each in walk(node) if each is not node}
 
 

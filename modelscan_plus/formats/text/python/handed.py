@@ -90,7 +90,7 @@ _FOLLOWS = lazy(r"[\s'\"]*(?:\d?>.*|[|;&].*)?", re.S)
 _DEEPEST = 20
 _OF_HANDLER = lazy(r"(?:Handler|View|Resource|Endpoint|Controller|ViewSet|Consumer|Servicer)\b")
 ASKING_ATTRIBUTES = frozenset(
-    """rfile headers request get_argument get_arguments get_body_argument get_query_argument query_params""".split()
+    """rfile headers path request get_argument get_arguments get_body_argument get_query_argument query_params""".split()
 )
 """Attributes of a handler by which it is told what is asked of it."""
 _RECEIVES = frozenset(

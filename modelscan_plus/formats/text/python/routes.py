@@ -34,6 +34,7 @@ _SENDS_FILE = lazy(
 ANSWERS = lazy(
     r"(?:^|\.)(?:Response|PlainTextResponse|HTMLResponse|StreamingResponse|HttpResponse|make_response|JSONResponse|jsonify|json_response|FileResponse)$"
 )
+ANSWERING = frozenset(("self.wfile.write", "self.write", "self.finish"))
 _SERVES = lazy(
     r"(?:\.(?:StaticFiles|SimpleHTTPRequestHandler|set_static_paths|FileExplorer|static_file|send_from_directory|StaticFileHandler|FileExplorer)|\.(?:launch|mount_gradio_app|"
     r"add_static|static|Flask|partial))$"
@@ -53,6 +54,8 @@ _GUARDS = lazy(
     r"\b(?:is_relative_to|relative_to|startswith|basename|secure_filename|safe_join|commonpath|commonprefix|normpath|realpath|allowed\w*|ALLOWED\w*|abort|"
     r"compare_digest|fullmatch|isalnum|whitelist|in_?validate\w*|HTTPException)\b|\bnot\s+in\b|\bif\b[^:\n]{0,80}\bin\b|\bre\.(?:match|search|sub)\b"
 )
+_GIVEN_NAMES = frozenset(("filename", "name", "orig_name", "file", "path"))
+"""What a library calls a file that was uploaded."""
 _JOINS = frozenset(
     (
         "os.path.join",
@@ -133,7 +136,8 @@ class Routes:
     def _decides(self, path: ast.expr, block: Block) -> bool:
         path = self._begins(path)
         name = path.attr if isinstance(path, ast.Attribute) else ""
-        return name not in ("filename", "name", "orig_name", "file", "path") and self._asked(path, block)
+        own = isinstance(path, ast.Attribute) and isinstance(path.value, ast.Name) and path.value.id == "self"
+        return name not in _GIVEN_NAMES - ({"path"} if own else set()) and self._asked(path, block)
 
     def _begins(self, path: ast.expr, depth: int = 0) -> ast.expr:
         """The part that a path begins with: of one that is joined to a folder, the folder."""
@@ -142,6 +146,10 @@ class Routes:
                 return self._begins(self._names.single[name], depth + 1)
             case ast.Call(args=[first, *_]) if (self._names.plain(path.func) or "") in _JOINS and depth < 10:
                 return self._begins(first, depth + 1)
+            case ast.BinOp(left=ast.Constant(value="/" | "" | "//"), right=right):
+                return right
+            case ast.JoinedStr(values=[ast.Constant(value="/"), ast.FormattedValue(value=first), *_]):
+                return first
             case ast.BinOp(left=left) if depth < 10:
                 return self._begins(left, depth + 1)
         return path
@@ -219,6 +227,11 @@ class Routes:
 
     def _shows_disk(self, node: ast.Call, dotted: str) -> bool:
         method = f".{node.func.attr}" if isinstance(node.func, ast.Attribute) else dotted
+        if dotted == "os.chdir" and node.args and self._is_root(node.args[0]):
+            return any(
+                getattr(each, "attr", getattr(each, "id", "")) == "SimpleHTTPRequestHandler"
+                for each in self._names.nodes
+            )
         if not _SERVES.search(dotted) and not _SERVES.search(method):
             return False
         told = _OF_DISK.get(method, _OF_DISK[""])

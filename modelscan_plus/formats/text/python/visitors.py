@@ -17,7 +17,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 PARAMETER = "PARAM:"
 _MADE = 4
@@ -67,6 +67,10 @@ _KEEPING = frozenset(
     chat_postMessage capture_message send_photo send_document add_record create_record update_cells update_cell log_text set_tag""".split()
 )
 """Methods by which something is kept with somebody else."""
+_REQUESTS = lazy(r"^(?:requests|httpx|aiohttp|urllib\.request|urllib3)\b.*\.(?:post|put|patch|urlopen|request)$")
+_WRITES = frozenset("write writelines writerow write_text insert_one execute append_row dump".split())
+TURNS_AWAY = "keeps it and leads to another site"
+"""The address of what is kept while who entered it is led to the site that the page posed as."""
 _STARTS = frozenset(
     "Thread Process submit run_in_executor add_task create_task ensure_future Timer apply_async start_soon to_thread call_soon partial".split()
 )
@@ -95,6 +99,7 @@ class Visitors:
         self._names = names
         self._blocks = blocks
         self._held: dict[tuple[str, str], set[str]] = {}
+        self._asking = given
         self._remote_logs = self._logs_away()
         self._find(given)
         self._settle()
@@ -135,8 +140,15 @@ class Visitors:
         if not self._held and not self._names.imports:
             return None
         method = _method(node)
-        if method in _KEEPING or (method in _LOGS and self._remote_logs and not _is_module(node, self._names)):
+        if (
+            method in _KEEPING
+            or self._in_table(node, method)
+            or (method in _LOGS and self._remote_logs and not _is_module(node, self._names))
+        ):
             return self._kept(node, block, method)
+        if method in _WRITES and self._turns_away(block):
+            kept = any(PASSWORD in self.of(value, block.name) for value, _ in _arguments(node))
+            return Given((PASSWORD,), TURNS_AWAY, True) if kept else None
         if method not in _SENDING:
             return None
         found: set[str] = set()
@@ -149,7 +161,33 @@ class Visitors:
                 found |= self._of_headers(item.value, block.name)
         if not found:
             return None
-        return Given(tuple(sorted(found)), self._address(node), method in ("sendmail", "send_message"))
+        address = self._address(node)
+        if not address and _REQUESTS.match(self._names.plain(node.func) or ""):
+            address = UNKNOWN
+        return Given(tuple(sorted(found)), address, method in ("sendmail", "send_message"))
+
+    @staticmethod
+    def _in_table(node: ast.Call, method: str) -> bool:
+        """True for `client.table("x").insert(…)` of a database of elsewhere."""
+        holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+        of = _method(holder) if isinstance(holder, ast.Call) else ""
+        return method in ("insert", "upsert", "add", "set") and of in (
+            "table",
+            "from_",
+            "collection",
+            "document",
+            "reference",
+            "child",
+        )
+
+    def _turns_away(self, block: Block) -> bool:
+        """True where who asks is led to the page of another site."""
+        return any(
+            isinstance(node, ast.Call)
+            and _method(node) in ("redirect", "RedirectResponse", "HttpResponseRedirect", "HTTPFound")
+            and any(spoken(value, self._names).lower().startswith("https://") for value, _ in _arguments(node))
+            for node in block.inner()
+        )
 
     def _kept(self, node: ast.Call, block: Block, method: str) -> Given | None:
         found = set[str]()
@@ -463,8 +501,14 @@ class Visitors:
         held = self.of(node.value, block, depth + 1)
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             held = held | self._held.get(("self", node.attr), set())
+        if isinstance(node.value, ast.Name) and _is_secret(node.attr) and self._is_given(block, node.value.id):
+            return held | {_label(node.attr)}
         own = isinstance(node.value, ast.Name) and node.value.id == "self"
         return held if own or node.attr in ("token", "password", "value", "data", "text", "access_token") else set()
+
+    def _is_given(self, block: str, name: str) -> bool:
+        """True for what somebody asks a function with: `body["api_key"]`, `question.api_key`."""
+        return name in self._asking.asked.get(block.partition("#")[0], ())
 
     def _is_asked(self, node: ast.expr) -> bool:
         dotted = self._names.plain(node) or ""
@@ -476,7 +520,7 @@ class Visitors:
         name = self._names.folder.text(key) or ""
         if isinstance(holder, ast.Attribute) and holder.attr in _COOKIES:
             return self._one(key) if holder.attr == "headers" else set()
-        asked = (
+        asked = (isinstance(holder, ast.Name) and self._is_given(block, holder.id)) or (
             isinstance(holder, ast.Attribute)
             and holder.attr in ("form", "args", "json", "values", "POST", "GET", "query_params")
             and self._is_asked(holder.value)
