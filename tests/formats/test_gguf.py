@@ -228,3 +228,13 @@ def _bytes(data: bytes) -> tuple[int, bytes]:
 def test_values_that_no_converter_writes(pairs: list[tuple[str, object]], rule: str | None) -> None:
     found = above_info(inspect(gguf(pairs), "model.gguf"))
     assert {each.rule for each in found if each.severity is Severity.HIGH} == ({rule} if rule else set())
+
+
+@pytest.mark.parametrize(
+    ("words", "severity"), [(4, None), (5, Severity.HIGH), (7, Severity.HIGH), (8, Severity.MEDIUM)]
+)
+def test_words_behind_the_end_of_their_table(words: int, severity: Severity | None) -> None:
+    pairs = [("tokenizer.ggml.tokens", texts([f"w{number}" for number in range(words)]))]
+    file = gguf(pairs, [("token_embd.weight", (8, 4), 0, 0)], bytes(128))
+    found = [each for each in inspect(file, "model.gguf").findings if "token_embd.weight" in each.message]
+    assert [each.severity for each in found] == ([severity] if severity else [])

@@ -196,11 +196,12 @@ def _experts(prefix: str, held: Mapping[str, Value]) -> Iterator[Fault]:
 
 
 def _rows(values: Mapping[str, Value], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Fault]:
-    """More words than rows: the last ones stand behind the end of the table."""
+    """More words than rows: the last ones stand behind the end of the table. Where it has not half of them, the words
+    are those of another model, and nothing loads the file."""
     tokens, table = values.get(f"{_TOKENIZER}tokens"), shapes.get("token_embd.weight")
     if tokens is not None and table is not None and len(table) == 2 and 0 < table[1] < (tokens.count or 0):
         message = f"{tokens.key} has {tokens.count:,} entries for {table[1]:,} rows of token_embd.weight."
-        yield "vocabulary", message, tokens.offset
+        yield "vocabulary" if (tokens.count or 0) < 2 * table[1] else "shapes", message, tokens.offset
 
 
 def _shapes(sizes: Mapping[str, Mapping[str, Value]], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Fault]:
