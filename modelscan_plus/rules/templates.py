@@ -365,6 +365,7 @@ def _written(item: Written, context: Context) -> Iterator[Finding]:
             rule, message, severity = WRITES_ORDERS, f'Each prompt holds "{item.detail}".', Severity.HIGH
         case _:
             rule, message = WRITES_ORDERS, f'Each prompt holds "{item.detail}".'
+            severity = Severity.HIGH if "://" in item.detail else None
     yield _found(context, rule, message, item.text, item.line, severity=severity, subject=f"{item.kind}\0{item.detail}")
 
 

@@ -52,7 +52,10 @@ _SAID = (
     r"\bsystem\s+(?:prompt|message)|\buser(?:'s|s')?\s+(?:\w+\s+){0,2}?(?:input|question|message|words|prompt|data|text|"
     r"request)s?\b|\ball\s+(?:\w+\s+){0,2}?messages)"
 )
-_SENDING = r"\b(?:send|forward|post|upload|transmit|submit|deliver|mail|copy|bcc|report|call|fetch|request|body)\w*\b"
+_SENDING = (
+    r"(?<!tool )(?<!function )(?<!tool_)"
+    r"\b(?:send|forward|post|upload|transmit|submit|deliver|mail|copy|bcc|report|call|fetch|request|body)\w*\b"
+)
 _REPLIES = (
     r"\b(?:each|every|all|any)\s+(?:of\s+)?(?:\w+\s+){0,2}?(?:repl(?:y|ies)|answers?|responses?|messages?|e-?mails?|"
     r"outputs?|summar(?:y|ies))\b"
@@ -171,7 +174,7 @@ def pushes(text: str) -> str | None:
 
 
 _PUSHES = lazy(
-    r"(?:^|[.!?:>\n]\s*|\b(?:and|must|always|then|should|please|also)\s+)(?:recommend|promote|praise|endorse|advertise|"
+    r"(?:^|[.!?:>\n]\s*|\b(?:and|must|always|then|should|please|also|system|developer)\s+)(?:recommend|promote|praise|endorse|advertise|"
     r"persuade|convince|urge|steer|claim|pretend|insist)\s+\w",
     re.I,
 )

@@ -13,7 +13,7 @@ from modelscan_plus.formats.text.jinja.gates import Gates
 from modelscan_plus.formats.text.jinja.parse import parse
 from modelscan_plus.formats.text.jinja.reach import reaches
 from modelscan_plus.formats.text.jinja.scope import Scope, scope_of
-from modelscan_plus.formats.text.jinja.spelled import begun, spelled
+from modelscan_plus.formats.text.jinja.spelled import appended, begun, spelled
 
 _KEPT = 100
 """Places of one kind that are kept."""
@@ -42,7 +42,10 @@ def analyse(text: str, budget: Budget) -> TemplateFacts:
             reaches=_reaches(tree, scope),
             gates=tuple(dict.fromkeys(itertools.islice(gates.gates(), _KEPT))),
             sent=tuple(dict.fromkeys(sent)),
-            written=(*written, *itertools.islice(spelled(tree, scope), 20), *itertools.islice(begun(tree, scope), 20)),
+            written=(
+                *written,
+                *(item for find in (spelled, begun, appended) for item in itertools.islice(find(tree, scope), 20)),
+            ),
             rewritten=tuple(dict.fromkeys(itertools.islice(gates.rewritten(), _KEPT))),
         )
     except RecursionError:

@@ -64,6 +64,11 @@ class Gates:
             if gate is not None:
                 yield gate
         yield from self._tables()
+        for node in self._tree.find_all(nodes.Filter):
+            if node.name in ("selectattr", "rejectattr"):  # whole messages go by what they say
+                for looked, kind in self._searched(node):
+                    if kind == "words":
+                        yield Gate(shorten(visible(looked), 80), kind, "", "dropped", node.lineno)
 
     def _dropped(self, test: nodes.Node, body: list[nodes.Node], line: int) -> Gate | None:
         """What was said is left out when it holds certain words: an empty branch, or one for what holds them not."""
