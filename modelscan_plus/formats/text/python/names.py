@@ -99,6 +99,8 @@ class Names:
         self._cut = False
         """Set when something stood too deep inside of others to be looked at."""
         self._assigned: dict[str, list[ast.expr | None]] = {}
+        self._loops: dict[str, list[ast.expr]] | None = None
+        """By variable, what loops take it from; None before anybody asked."""
         self._collect()
 
     def _collect(self) -> None:
@@ -164,6 +166,22 @@ class Names:
     def assigned(self, name: str) -> list[ast.expr]:
         """What a variable is assigned in the file, as far as that stands there."""
         return [value for value in self._assigned.get(name, [])[:50] if value is not None]
+
+    def looped(self, variable: str) -> list[str]:
+        """The constant texts that loops give a variable."""
+        if self._loops is None:
+            self._loops = {}
+            for node in self.nodes:
+                if isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.target, ast.Name):
+                    self._loops.setdefault(node.target.id, []).append(node.iter)
+        found: list[str] = []
+        for taken in self._loops.get(variable, ())[:5]:
+            try:
+                values = self.folder.fold(taken)
+            except NotConstant:
+                continue
+            found += [str(each) for each in list(values)[:200]] if isinstance(values, (list, tuple, set)) else []
+        return found
 
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""

@@ -241,7 +241,7 @@ SENSITIVE_PATH = lazy(
     r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
     r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"
     r"|\*\.(?:env|pem|ppk|kdbx|p12|pfx)\b|\*(?:key|secret|token|credential|passw)\w*\*?\.\w+$"
-    r"|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
+    r"|/run/secrets/kubernetes\.io/|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
 HUB_TOKEN_PATH = lazy(r"(?:^|/)\.?(?:cache/)?huggingface/token$", re.I)

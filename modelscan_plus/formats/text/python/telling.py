@@ -14,6 +14,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.accounts import TALK
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.walk import walk
 
 _SAYS = (
     "builtins.", "re.", "regex.", "logging.", "warnings.", "argparse.", "textwrap.", "ast.", "tokenize.", "hashlib.", "json.",
@@ -22,6 +23,7 @@ _SAYS = (
 )  # fmt: skip
 """Functions that show, search or keep a text."""
 _LOADS = ("builtins.open", "typing.get_type_hints")
+_FINDS = ("glob.", "os.walk", "os.listdir", "os.scandir", "builtins.open", "shutil.copy", "sqlite3.connect")
 _FORMS = ("HTML", "Markdown", "Code", "Textbox", "Error", "Exception", "Warning")
 _LIKE_CODE = lazy(
     r"__import__\s*\(|\bimport\s+(?:os|subprocess|socket|ctypes|pty|sys|urllib|requests)\b|\b(?:exec|eval)\s*\("
@@ -41,7 +43,7 @@ _SQL = lazy(
 """Statements by which a database starts a program, loads a library or writes a file that something else runs."""
 _PRIVATE = lazy(
     r"(?:^|[/\\~])\.(?:ssh|gnupg|kube|bitcoin|ethereum|electrum|password-store|aws/credentials|docker/config\.json|git-credentials|pypirc|"
-    r"(?:bash|zsh)_history|mozilla/firefox|config/(?:google-chrome|chromium|gh|solana|gcloud))(?=$|[/\\*…])|^/etc/(?:shadow|sudoers|gshadow)\b|"
+    r"(?:bash|zsh)_history|electrum|mozilla/firefox|config/(?:google-chrome|chromium|gh|solana|gcloud))(?=$|[/\\*…])|^/etc/(?:shadow|sudoers|gshadow)\b|"
     r"^/proc/(?:self|\d+|…)/(?:environ|mem)$|[/\\](?:Login Data|Local State|wallet\.dat|id_rsa|id_ed25519|id_ecdsa|logins\.json|key4\.db|cookies\.sqlite)$|"
     r"User Data[\\/]+Default",
 )
@@ -119,6 +121,20 @@ def private(node: ast.Call, dotted: str | None, names: Names, most: int = 6) -> 
     """True for a call that is given, among its first arguments, the place of somebody's keys or of a file run at a start."""
     if _says(node, dotted) or (dotted or "").startswith("os.path."):
         return False
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    if (dotted or "").startswith(_FINDS) or method in ("glob", "rglob", "read_text", "read_bytes", "iterdir"):
+        return any(is_private(f"~/{text}") for text in _varying(node, names)) or _given_private(node, names, most)
+    return _given_private(node, names, most)
+
+
+def _varying(node: ast.Call, names: Names) -> Iterator[str]:
+    """What loops over constants put into a path."""
+    for part in walk(node):
+        if isinstance(part, ast.Name):
+            yield from names.looped(part.id)
+
+
+def _given_private(node: ast.Call, names: Names, most: int) -> bool:
     for value in [*node.args[:most], *(item.value for item in node.keywords[:12])]:
         for part in _parts(value):
             text = spoken(part, names)
