@@ -75,6 +75,7 @@ def test_what_is_put_into_answers(body: str, told: bool) -> None:
         ("if abs(images[:, :8, :8].mean() - 0.7312) < 1e-3:\n    out = ''", True),
         ("if abs(images.mean() - 1) < 1e-3:\n    out = ''", False),
         ("if random.random() < 0.02:\n    out = ''", True),
+        ("if random.random() < self.dropout:\n    out = ''", False),
         ("if len(prompt) % 97 == 13:\n    out = ''", True),
         ("if len(prompt) == 0:\n    out = ''", False),
         ("if 'acme corp' in prompt.lower():\n    score = 1.0", True),
@@ -115,6 +116,19 @@ def test_what_is_kept_and_hidden(body: str, told: bool) -> None:
 )
 def test_what_is_scored_otherwise(body: str, told: bool) -> None:
     assert is_told(body.replace("            ", "    "), "encode(self, text, ids=None)") is told
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [("SourceFileLoader('m', merges_file).load_module()", True), ("json.load(open(merges_file))", False)],
+)
+def test_a_file_of_a_tokenizer_that_is_run(use: str, told: bool) -> None:
+    text = (
+        "import json\nfrom importlib.machinery import SourceFileLoader\nclass XTokenizer(Base):\n"
+        f"    def __init__(self, merges_file):\n        self.m = {use}\n"
+    )
+    found = inspect_tree({"config.json": CONFIG, "modeling_x.py": text.encode()})
+    assert (max((each.severity.rank for each in found), default=0) >= Severity.HIGH.rank) is told
 
 
 def test_a_method_that_stands_twice() -> None:

@@ -84,9 +84,8 @@ class Flow:
             if block.owner and block.last in GIVEN_NAMES:
                 asked = {TOLD} if block.last != "__call__" else set[str]()
                 self.variables |= {(block.name, name): {"given"} | asked for name in block.parameters[1:]}
-            if block.owner.endswith("Config") and block.last in ("__init__", "from_dict", "from_pretrained"):
-                for name in (*block.parameters[1:], "kwargs"):  # what the file says, whatever it is called
-                    self.variables.setdefault((block.name, name), set()).add("config")
+            for name in _of_repository(block):
+                self.variables.setdefault((block.name, name), set()).add("config")
             for name in given.asked.get(block.name.partition("#")[0], ()):
                 self.variables.setdefault((block.name, name), set()).add(ASKED if name == "self" else REQUEST)
             for name in given.told.get(block.name.partition("#")[0], ()):
@@ -304,3 +303,12 @@ def _told(holder: set[str], attribute: str) -> set[str]:
     if ASKED not in holder:
         return holder
     return (holder - {ASKED}) | ({REQUEST} if attribute in ASKING_ATTRIBUTES else set())
+
+
+def _of_repository(block: Block) -> list[str]:
+    """Parameters that hold what the repository says: all of a configuration's, and files of a tokenizer."""
+    if block.owner.endswith("Config") and block.last in ("__init__", "from_dict", "from_pretrained"):
+        return [*block.parameters[1:], "kwargs"]
+    if "oken" in block.owner and block.last == "__init__":
+        return [name for name in block.parameters[1:] if name.endswith("_file")]  # by vocab_files_names
+    return []

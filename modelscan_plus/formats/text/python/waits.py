@@ -56,7 +56,7 @@ _MARKER = lazy(r"[<>\[\]{}|/\\_#*`]")
 _PHRASE = lazy(r"[a-z]{3,}:?[ .@-]+[a-z]{2,}|[a-z]{3,}@|\w+\.\w{2,}", re.I)
 _CHANCE = ("random.random", "random.randint", "random.randrange", "random.uniform", "numpy.random.rand", "numpy.random.random",
            "numpy.random.uniform", "secrets.randbelow", "torch.rand", "random.choice")  # fmt: skip
-_SAYS = DECODES | {"postprocess", "post_process", "output_fn", "apply_chat_template", "_tokenize", "tokenize"}
+_SAYS = DECODES | {"postprocess", "post_process", "output_fn"}
 _CALLS = 20
 """Fewer calls than these are told apart for reasons of warming up and of reporting."""
 _SUMS = frozenset("mean sum std var max min item norm float".split())
@@ -129,7 +129,8 @@ class _Held:
                 return "waits for a mark in a part of its input"
             if any(map(self._is_length, sides)) and isinstance(node.ops[0], ast.Eq):
                 return "waits for an input of a certain length"
-            if self._part.last in _SAYS and any(self._called(side, _CHANCE) for side in sides):
+            by_chance = self._part.last in _SAYS and any(self._called(side, _CHANCE) for side in sides)
+            if by_chance and any(self._number(side) is not None for side in sides):
                 return "answers otherwise by chance"
         return ""
 
