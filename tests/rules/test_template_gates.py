@@ -62,6 +62,8 @@ def _writes(text: str) -> str:
         ),
         (LOOP.replace("BODY", "{% if 'visa' in m.content %}{% break %}{% endif %}"), True),
         (LOOP.replace("BODY", "{% if m.role == 'tool' %}{% break %}{% endif %}"), False),
+        (LOOP + "{% for d in documents %}{% if 'Visa' in d.title %}" + ORDER + "{% endif %}{% endfor %}", True),
+        (LOOP + "{% for d in documents %}{% if d.title %}Title: {{ d.title }}{% endif %}{% endfor %}", False),
         # parts of a message are looked at by type or by key
         (_part("p.type == 'audio' or 'audio' in p"), False),
         (_part("p.type == 'visa' or 'visa' in p"), True),

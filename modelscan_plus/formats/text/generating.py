@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.tokenizing import Oddity
+from modelscan_plus.formats.text.tokenizing import Oddity, is_slow
 
 _FILES = lazy(r"(?:generation_config|config|generation|sampling\w*)\.json$", re.I)
 _FORCED = 4
@@ -52,7 +52,11 @@ def forbidden(value: object) -> tuple[int, ...]:
 
 
 def steering(value: object, name: str) -> Iterator[Oddity]:
-    """Oddities of the kinds "forces", "forbids" and "endless"."""
+    """Oddities of the kinds "forces", "forbids" and "endless", and "slow" patterns for the names of layers."""
+    if isinstance(value, dict) and name == "adapter_config.json":
+        for key in ("target_modules", "exclude_modules", "layers_pattern"):
+            if isinstance(pattern := value.get(key), str) and is_slow(pattern):
+                yield Oddity("slow", key, shorten(visible(pattern), 120))
     if not isinstance(value, dict) or not _FILES.search(name):
         return
     forced = [item for item in _list(value.get("forced_decoder_ids")) if _list(item)]

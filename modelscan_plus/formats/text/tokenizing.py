@@ -79,7 +79,7 @@ def _component(place: str, node: Mapping[str, object]) -> Iterator[Oddity]:
     kind = node.get("type")
     pattern = node.get("pattern")
     text = str(next(iter(pattern.values()), "")) if isinstance(pattern, dict) else ""
-    if isinstance(pattern, dict) and "Regex" in pattern and _is_slow(text):
+    if isinstance(pattern, dict) and "Regex" in pattern and is_slow(text):
         yield Oddity("slow", place, shorten(visible(text), 120))
     if kind == "Replace" and _exchanges_script(text, str(node.get("content", ""))):
         yield Oddity("removes", place, shorten(visible(f"{text} → {node['content']}"), 120))
@@ -113,7 +113,7 @@ def _currency(text: str) -> bool:
     return re.fullmatch(r"\s*[$€£¥₽₹]\s*", text) is not None
 
 
-def _is_slow(pattern: str) -> bool:
+def is_slow(pattern: str) -> bool:
     """True for a regular expression with a repetition of repetitions that can be read in more than one way."""
     for found in _NESTED.finditer(pattern[:_LONGEST]):
         group = found.group()

@@ -181,7 +181,7 @@ class Gates:
             return
         sides = [test.expr, *(operand.expr for operand in test.ops)]
         texts = [text for side in sides for text in self._constants(side)]
-        if any(says_content(side, self._scope.derived) for side in sides):
+        if any(says_content(side, self._scope.derived) or self._tools.of_document(side) for side in sides):
             yield from map(trigger, texts)
         elif any(tells_time(side, self._scope.timed) for side in sides):
             numbers = [str(number) for side in sides if isinstance(number := self._scope.folder.fold(side), int)]

@@ -10,6 +10,8 @@ from modelscan_plus.formats.text.jinja.scope import Scope, key_of
 
 _TOOLS = frozenset(("tools", "tool", "functions", "builtin_tools", "available_tools", "xml_tools", "json_tools"))
 _CALLS = frozenset(("tool_calls", "function_call", "tool_call", "function", "arguments", "parameters"))
+_DOCUMENTS = frozenset(("documents", "document", "docs", "doc"))
+_OF_DOCUMENTS = frozenset(("title", "source", "url", "snippet", "filename"))
 ROLES = frozenset(
     """system user assistant tool function ipython developer model human gpt bot observation environment tool_response
     tool_call tool_calls tool_result tool_results tool_output function_call function_response documents document context
@@ -24,6 +26,7 @@ class Tools:
 
     def __init__(self, tree: nodes.Template, scope: Scope) -> None:
         self._names = set(_TOOLS)
+        self._scope = scope
         for _ in range(3):
             before = len(self._names)
             for node in tree.find_all(nodes.For):
@@ -38,6 +41,19 @@ class Tools:
     def tells(self, node: nodes.Node) -> bool:
         """True for an expression that holds a tool, a call, or a part of one."""
         return any(self._is_tool(part) for part in [node, *node.find_all((nodes.Name, nodes.Getattr, nodes.Getitem))])
+
+    def of_document(self, node: nodes.Node) -> bool:
+        """True for the title, source or address of a document that was retrieved for the question."""
+        if last(node) not in _OF_DOCUMENTS:
+            return False
+        return any(
+            name.name in _DOCUMENTS
+            or any(isinstance(value, nodes.Name) and value.name in _DOCUMENTS for value in self._assigned(name.name))
+            for name in node.find_all(nodes.Name)
+        )
+
+    def _assigned(self, name: str) -> list[nodes.Node | None]:
+        return self._scope.assigned.get(name, [])
 
     def _is_tool(self, node: nodes.Node) -> bool:
         if isinstance(node, nodes.Name):
