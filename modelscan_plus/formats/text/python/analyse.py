@@ -50,6 +50,7 @@ from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STA
 from modelscan_plus.formats.text.python.sinks import (
     METHOD_KINDS,
     OPENS,
+    STORES,
     kind_of,
 )
 from modelscan_plus.formats.text.python.triggers import triggers
@@ -121,7 +122,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     effects.update(dict.fromkeys(finder.annotations(names.nodes)))
     if level == 0:
         effects.update(dict.fromkeys(finder.turned(tree, blocks)))
-    effects = dict.fromkeys(_told_from(list(effects)))
+    effects = dict.fromkeys(_with_stores(list(_told_from(list(effects))), names))
     kept = most_telling(sorted(effects, key=lambda effect: effect.line))
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
@@ -155,6 +156,16 @@ def _told_from(effects: list[Effect]) -> Iterator[Effect]:
             yield msgspec.structs.replace(effect, flows=flows)
         else:
             yield effect
+
+
+def _with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
+    """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
+    texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
+    what = "sends what browsers and wallets keep"
+    for effect in effects:
+        sends = several and effect.kind in ("send", "upload") and VISITOR not in effect.flows
+        yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if sends else effect
 
 
 def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:

@@ -18,7 +18,7 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.later import GIT_KEY
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
-from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH
+from modelscan_plus.formats.text.python.sinks import KUBERNETES_PATH, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
 
 AUTORUN = lazy(
@@ -216,7 +216,7 @@ def given_away(kind: str, node: ast.Call, names: Names) -> set[str]:
         path = spoken(value, names)
         if "://" in path or len(path) > 1000:
             continue
-        if SENSITIVE_PATH.search(path):
+        if SENSITIVE_PATH.search(path) and not KUBERNETES_PATH.search(path):
             found.add("secret")
         elif kind == "upload" and path != "/" and USERS_OWN.match(path):
             found.add("user-files")

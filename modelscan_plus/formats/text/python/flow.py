@@ -31,6 +31,7 @@ from modelscan_plus.formats.text.python.sinks import (
     HUB_TOKEN_PATH,
     HUB_TOKENS,
     KEY_READS,
+    KUBERNETES_PATH,
     OBJECTS,
     OPENS,
     SECRET_VARIABLE,
@@ -228,6 +229,8 @@ class Flow:
         path = spoken(place, self._names) if place is not None else UNKNOWN
         if HUB_TOKEN_PATH.search(path):
             return {"key:HF_TOKEN"}
+        if KUBERNETES_PATH.search(path):
+            return {"key:KUBERNETES_TOKEN"}
         if SENSITIVE_PATH.search(path):
             return {"secret"}
         return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}

@@ -233,6 +233,13 @@ METHOD_KINDS = {
 }  # fmt: skip
 """Methods that are telling whatever object they are called on."""
 
+KUBERNETES_PATH = lazy(r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure/tokens|tokens?)\b")
+"""Where a container finds the token of its account."""
+STORES = lazy(
+    r"\bLogin Data\b|\bcookies\.sqlite\b|\blogins\.json\b|\bkey[34]\.db\b|(?:Default|Profile\b[^/]*|\*)[\\/](?:Network[\\/])?Cookies\b|\bWeb Data\b|exodus\.wallet|electrum[\\/]wallets|"
+    r"\bwallet\.dat\b|Local Extension Settings|nkbihfbeogaeaoehlefnkodbefgpgknn|\.config[\\/]solana|Ethereum[\\/]keystore|discord[\\/]Local Storage"
+)
+"""Where browsers and wallets keep passwords, cookies and keys."""
 SENSITIVE_PATH = lazy(
     r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
     r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"

@@ -24,7 +24,7 @@ _MADE = 4
 """Clients of clients that are asked for their address: `x = x.view(…)` is made of itself."""
 VISITOR = "visitor"
 """The origin of what somebody entered."""
-PASSWORD, COOKIES = "PASSWORD", "COOKIES"
+PASSWORD, COOKIES, UPLOAD = "PASSWORD", "COOKIES", "UPLOAD"
 _SECRET = lazy(
     r"(?:^|_)(?:(?:hf|hugging_?face|openai|anthropic|claude|groq|gemini|google|mistral|cohere|replicate|together|github|gh|api|access|auth|secret|private|oauth|user)_?)?"
     r"(?:key|token|secret)$|(?:^|_)api_?key(?:_\w+)?$|passw(?:or)?d|^pwd$|passphrase|mnemonic|seed_?phrase|(?:^|_)(?:hf|openai|groq|anthropic)_(?:key|token)",
@@ -45,6 +45,9 @@ _WHOSE = (
 _FIELDS = lazy(
     r"^(?:gradio\.(?:components\.)?(?:Textbox|Text)|streamlit\.(?:\w+\.)?text_input|nicegui\.ui\.input|panel\.widgets\.PasswordInput|ipywidgets\.(?:widgets\.)?Password)$"
 )
+_UPLOADS = lazy(
+    r"^(?:gradio\.(?:components\.)?(?:Image|Audio|Video|File|UploadButton|ImageEditor|MultimodalTextbox)|streamlit\.(?:\w+\.)?(?:file_uploader|camera_input|audio_input))$"
+)
 _KEY_WORDS = lazy(r"api[ _-]?key|\btoken\b|password|passphrase|secret|seed phrase|recovery phrase|private key", re.I)
 _SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
 _FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
@@ -54,7 +57,7 @@ _ASKED = lazy(r"^(?:flask\.request|bottle\.request|quart\.request|panel\.state|s
 _ASKED_NAMES = frozenset("request req __request__ raw_request http_request websocket ws".split())
 _SAME = frozenset(
     """str bytes repr dict list tuple set dumps b64encode urlsafe_b64encode b32encode hexlify quote quote_plus urlencode BytesIO StringIO encode decode
-    strip lstrip rstrip lower upper format join hex copy items values get compress getvalue model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
+    strip lstrip rstrip lower upper format join hex copy items values get compress getvalue getbuffer read read_bytes open model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
     Request""".split()
 )
 """Functions and methods that give the same value in another form."""
@@ -243,6 +246,8 @@ class Visitors:
             for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
                 said = ast.unparse(item.annotation) if item.annotation is not None else ""
                 label = "VISITOR_HF" if _SIGNED.search(said) else PASSWORD if _FORM.search(said) else ""
+                if "UploadFile" in said:
+                    label = UPLOAD
                 if "Secret" in said and not label:
                     label = _label(item.arg)
                 if label:
@@ -300,6 +305,8 @@ class Visitors:
 
     def _asks(self, made: ast.Call) -> str:
         """What a field asks for, "" for nothing secret."""
+        if _UPLOADS.match(self._names.plain(made.func) or "") is not None:
+            return UPLOAD
         if _FIELDS.match(self._names.plain(made.func) or "") is None:
             return ""
         said = " ".join(
@@ -330,6 +337,8 @@ class Visitors:
                 case (
                     ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value)
                 ):
+                    self._assign([target], value, block)
+                case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                     self._assign([target], value, block)
                 case ast.AugAssign(target=target, value=value):
                     self._assign([target], value, block)
