@@ -31,6 +31,8 @@ _GO_GATE = lazy(
     rf"(?:{_SAID}\s+(?:\"[^\"\n]*[^\W\d_]{{2}}[^\"\n]*\"|\d{{2,}})|\(?\s*(?:slice\s+)?currentDate\b)"
 )
 """A condition of a Go template (Ollama) on the words of a message, its length or the date."""
+_BEGINS = frozenset(("output_sequence", "last_output_sequence", "first_output_sequence", "prefill", "start_reply_with"))
+"""Keys with which an answer begins, or what stands before it: markers, and no address."""
 _GENERAL = frozenset(("content", "value", "text", "default"))
 """Keys that hold a prompt in files named after one."""
 _NAMES = lazy(
@@ -62,6 +64,8 @@ def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]
         return
     named = _NAMES.search(name.removesuffix(".json")) is not None
     for place, key, text in pairs:
+        if key in _BEGINS and len(text) < _LONGEST and (address := prose.URL.search(text)):
+            yield Remark("agent", "begins each answer with an address", shorten(visible(address.group()), 160), 1)
         if not 20 < len(text) < _LONGEST or any(int(found) >= _MOST_ITEMS for found in _ITEM.findall(place)):
             continue
         if not (
