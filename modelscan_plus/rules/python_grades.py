@@ -235,6 +235,8 @@ def _code(effect: Effect, reached: bool) -> Severity:
         return _run_by_model(effect, reached)
     if effect.argument and not effect.argument.startswith("…") and not effect.flows:
         return Severity.INFO  # what it holds is judged by itself
+    if ".decrypt(" in effect.code and effect.when in _ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM
     evaluates = formula or effect.name.endswith(".eval")
     if effect.flows and all(flow.startswith(SOURCE) for flow in effect.flows):
         return Severity.LOW  # setup.py reads its version so; the file is judged by itself (rules/reach.py)
@@ -626,7 +628,12 @@ def _settings(effect: Effect, reached: bool) -> Severity:
 
 
 def _listen(effect: Effect, reached: bool) -> Severity:
-    own = effect.name.startswith(_DEBUGGERS) or not effect.name.startswith(("socket.", "multiprocessing.", "grpc."))
+    everywhere = re.match(r"\s*(?:0\.0\.0\.0|(?!127\.)(?:\d{1,3}\.){3}\d)", effect.argument) is not None
+    own = (
+        everywhere
+        or effect.name.startswith(_DEBUGGERS)
+        or not effect.name.startswith(("socket.", "multiprocessing.", "grpc."))
+    )
     if own and reached and effect.when in _ENTRY:
         return Severity.HIGH
     return _pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))

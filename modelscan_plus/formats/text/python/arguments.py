@@ -23,6 +23,7 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
     if kind in ("write", "delete") and dotted.startswith("….") and isinstance(node.func, ast.Attribute):
         values = [node.func.value]
     if kind == "remote":
+        values += [item.value for item in node.keywords if item.arg in _MODELS]
         values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(names.folder.text(value) or ""))
     if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
         values = places  # where it goes says more than what it is called there
@@ -64,6 +65,8 @@ def _saying(node: ast.Call, dotted: str, kind: str, *, given: bool) -> list[ast.
             "repo_id",
             "name_or_path",
             "pretrained_model_name_or_path",
+            "address",
+            "plugin_path",
         )
         or (kind == "process" and item.arg in deeds.COMMANDED)
     ]
@@ -82,6 +85,8 @@ def told(node: ast.Call, dotted: str, *, given: bool) -> list[ast.expr]:
     return [*first, named["input"]] if "input" in named and _reads(first) else first
 
 
+_MODELS = frozenset("model model_path model_id model_name repo_id name_or_path pretrained_model_name_or_path".split())
+"""Arguments that name a repository."""
 _TOLD = frozenset("args cmd command source code name".split())
 _INTERPRETER = lazy(r"(?:\S*/)?(?:(?:ba|z|da|k)?sh|python[\d.]*|node|perl|powershell|pwsh|cmd)(?:\.exe)?", re.I)
 

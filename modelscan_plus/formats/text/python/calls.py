@@ -31,7 +31,9 @@ MAKES_EXECUTABLE = frozenset(
 """Functions of C libraries that are called, from Python, to run bytes."""
 _MAGICS = frozenset("sx sc system ! bash sh script cmd perl ruby python python3 pip conda run".split())
 _TEMPLATE = 100_000
-_CALLED_BY_NAME = frozenset(("_target_", "()", "class", "class_path", "func", "callable"))
+_CALLED_BY_NAME = frozenset(
+    "_target_ () class class_path func callable _component_ target function callback factory".split()
+)
 """Keys below which configurations name what is to be called: Hydra, logging.config, Lightning."""
 
 
