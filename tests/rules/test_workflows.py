@@ -107,6 +107,7 @@ def test_variables_of_other_services(text: str, denied: bool) -> None:
             f"{SAID}  shell: python\n  run: |\n    import os\n    exec(os.environ['B'])",
             True,
         ),
+        ("push", f"{HELD}  run: env > i.txt\n- uses: actions/upload-artifact@v4\n  with: {{path: i.txt}}", True),
         ("push", "- run: sudo gcore -o c $(pgrep -f Runner.Worker)", True),
         ("push", '- env:\n    K: ${{ secrets.K }}\n  run: echo "$K" | rev > out.txt', True),
         (

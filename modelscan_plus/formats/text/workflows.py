@@ -177,9 +177,8 @@ def _secrets(text: str, found: list[Mapping]) -> Iterator[Remark]:
     if hidden := _DISGUISED.search(with_secrets(text)):
         what = "writes a secret into the log in a form that is not blacked out"
         yield Remark("asked", what, _shown(hidden.group()), text.count("\n", 0, hidden.start()) + 1)
-    uploaded = (
-        [each.values.get("path", "") for each in found] if "upload-artifact" in text and "secrets." in text else []
-    )
+    uploads = "upload-artifact" in text and "secrets." in text
+    uploaded = re.findall(r"\bpath\s*:\s*([^\n}]{1,200})", text) if uploads else []
     for listed in itertools.islice(_LISTS.finditer(text), 20) if uploaded else ():
         if any(listed["file"].rpartition("/")[2] in path for path in uploaded):
             what = "puts the whole environment, secrets among it, into a file that everybody can fetch"
