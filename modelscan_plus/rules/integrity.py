@@ -4,6 +4,7 @@ A list beside the files proves no origin: who can change the one can change the 
 up or replaced by someone who did not think of it, and a file that is not what its own repository says deserves no load.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import msgspec
 
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.finding import ComparisonEvidence, Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.report import Reason
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import registry as formats
@@ -22,6 +24,12 @@ ALGORITHMS = frozenset({"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "
 _POINTER_NAMES = (".lfs", ".lfs-pointer", ".pointer", ".ptr")
 _GNU = "https://www.gnu.org/software/coreutils/manual/html_node/md5sum-invocation.html"
 _DVC = "https://dvc.org/doc/user-guide/project-structure/dvc-files"
+_DATA = lazy(
+    r"\.(?:csv|tsv|jsonl?|parquet|arrow|feather|txt|png|jpe?g|webp|wav|flac|mp[34])(?:\.gz)?$"
+    r"|(?:^|/)(?:data|datasets?|corpus|corpora)/(?:[^./]+/)*[^./]+$",
+    re.I,
+)
+"""Data that programs read: rows, texts, pictures and sound by their ending, and folders below one of data."""
 _SHOWN = 20
 """Findings of one rule for one list."""
 
@@ -265,7 +273,8 @@ def _about(tree: Tree, file: TreeFile, summary: DigestList, tally: _Tally, conte
         message = (
             f"only a DVC pointer to {visible(tally.missing[0])}{_more(tally.missing)} is here; that was not scanned"
         )
-        context.gaps[file.path] = CoverageReason("dvc-pointer", message, executable=True)
+        if not all(_DATA.search(path) for path in tally.missing):
+            context.gaps[file.path] = CoverageReason("dvc-pointer", message, executable=True)
         yield context.finding(
             POINTER_ONLY,
             file.path,

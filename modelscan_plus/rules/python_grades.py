@@ -58,6 +58,12 @@ _NAMED = lazy(
 """A folder of some name below the home that is no usual place of the user's own work."""
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _ENTRY = frozenset(("import", "entry"))
+_FINDS = lazy(
+    r"^(?!.*TRUST)(?:huggingface_hub|transformers|datasets|diffusers|sentence_transformers|peft|timm|torch\.hub)\."
+    r"[\w.]*\b(?:from_pretrained|load_dataset|cached_files?|hf_hub_download|snapshot_download|hf_hub_url|http_get|"
+    r"load_state_dict_from_url|download_url_to_file)$"
+)
+"""Functions that find or fetch what a repository holds, for whoever asks."""
 _EXECUTES = lazy(r"compile\(.*[\"']exec[\"']")
 _APART = frozenset(("joined", "spelt"))
 """Origins of code that was put together from several items, or from numbers."""
@@ -184,7 +190,8 @@ def _process(effect: Effect, reached: bool) -> Severity:
         return _run_by_model(effect, reached)
     if INSTALLS.search(f"{effect.name} {effect.argument}"):
         if installs_foreign(effect.argument):
-            return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
+            unasked = Severity.HIGH if prose.odd_url(effect.argument) is not None else Severity.MEDIUM
+            return _pick(effect, reached, import_=(unasked, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     if obeyed_by_git(effect.argument) or pushes_elsewhere(effect.argument):
         return _pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
@@ -240,10 +247,10 @@ def _code(effect: Effect, reached: bool) -> Severity:
     evaluates = formula or effect.name.endswith(".eval")
     if effect.flows and all(flow.startswith(SOURCE) for flow in effect.flows):
         return Severity.LOW  # setup.py reads its version so; the file is judged by itself (rules/reach.py)
-    if effect.name == "builtins.eval" and _is_of_list(effect):
+    executes = effect.name == "builtins.eval" and _EXECUTES.search(effect.code) is not None
+    if effect.name == "builtins.eval" and not executes and _is_of_list(effect):
         return Severity.MEDIUM if reached else Severity.LOW  # a vocabulary; what the files hold is judged with them
-    if effect.name == "builtins.eval" and _EXECUTES.search(effect.code):
-        evaluates = False
+    evaluates = evaluates and not executes
     if _APART & set(effect.flows) and effect.when in _ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM  # nobody spells a name of one piece so
     told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
@@ -606,6 +613,8 @@ def _settings(effect: Effect, reached: bool) -> Severity:
         ("save_pretrained", "push_to_hub", "save_vocabulary")
     ):
         return Severity.HIGH if reached else Severity.MEDIUM  # all that is saved from then on goes through it
+    if _FINDS.search(effect.name):
+        return Severity.HIGH if reached and effect.when in _ENTRY else Severity.MEDIUM  # where other models come from
     if _unguards(effect) and reached and effect.when in _ENTRY:
         return Severity.HIGH  # whatever the user loads later runs what it holds
     if _started_by(effect) and (reached or effect.when == "import"):

@@ -82,6 +82,8 @@ _FOLDER = "importing the folder runs it"
 _PLUGINS = frozenset(
     f"{name}.{method}" for name in ("Filter", "Action") for method in ("inlet", "outlet", "stream", "action")
 )
+_TOOL = "tool_config.json names "
+"""Tools of agents ask services: that is what they are for."""
 _SPACE = "the space runs it"
 _NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload"))
 """What the program of a space is there for."""
@@ -238,7 +240,9 @@ def _named_by_convention(tree: Tree) -> Iterator[tuple[str, str]]:
             yield file.path, "named as transformers names remote code"
         elif (way := _by_place(tree, file)) is not None:
             yield file.path, way
-        elif file.name == "pipeline.py" and tree.find(file.folder, "model_index.json"):
+        elif file.name == "pipeline.py" and (
+            tree.find(file.folder, "model_index.json") or (_is_top(file) and _imports(file, "diffusers"))
+        ):
             yield file.path, "diffusers runs it as custom pipeline"
         elif file.name == "__init__.py" and not file.folder:
             yield file.path, _FOLDER
@@ -378,6 +382,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             served = (
                 (way == _SERVER and effect.kind not in _NETWORK)
                 or (way == _SPACE and (effect.kind in _NETWORK or (effect.kind == "settings" and is_of_server(effect))))
+                or (way.startswith(_TOOL) and effect.kind in _NETWORK)
                 or (way.startswith(_SERVED if not nodes else (*_SERVED, _FOLDER)) and is_of_server(effect))
             )
             because = f"A loader gets there: {way}."

@@ -95,6 +95,22 @@ def test_a_dvc_pointer_alone_is_not_called_analysed(tmp_path: Path) -> None:
     assert report.artifacts[0].coverage.reasons[0].code == "dvc-pointer"
 
 
+@pytest.mark.parametrize(
+    ("path", "decision"),
+    [
+        ("data/raw", "allowed"),
+        ("rows.csv", "allowed"),
+        ("data/model.pkl", "incomplete"),
+        ("models/large", "incomplete"),
+    ],
+)
+def test_data_of_a_dvc_pointer_is_nothing_that_a_loader_runs(tmp_path: Path, path: str, decision: str) -> None:
+    pointer = f"outs:\n- md5: {'0' * 32}\n  size: 2\n  hash: md5\n  path: {path.rpartition('/')[2]}\n".encode()
+    report = scan(write(tmp_path, {f"{path}.dvc": pointer, "README.md": b"# Model\n"}))
+    assert report.verdict.decision.value == decision
+    assert found(report, "MSP7055") == [f"{path}.dvc"]
+
+
 def test_a_dvc_pointer_of_an_old_version_is_held_against_sizes_only(tmp_path: Path) -> None:
     old = b"outs:\n- md5: 00000000000000000000000000000000\n  size: 2\n  path: a.bin\n"
     assert found(scan(write(tmp_path, {"a.bin": b"x\n", "a.bin.dvc": old})), "MSP7050") == []

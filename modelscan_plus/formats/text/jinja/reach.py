@@ -27,6 +27,8 @@ _NAMES = lazy(
 )
 _PIECE = lazy(r"__[a-z]{1,10}|[a-z]{1,10}__")
 """Names of Python's internals, and halves of them."""
+_HIDDEN = lazy(r"/\.\w|(?:^|/|…)\.\./")
+"""A folder that is not shown, or one above: no template lies there."""
 _LEADING = lazy(r"/|~|[A-Za-z]:[\\/]|\w+://|(?:.*[\\/])?\.\.(?:[\\/]|$)")
 """A template outside of the folder in which a loader would look."""
 
@@ -54,13 +56,21 @@ def reaches(tree: nodes.Template, scope: Scope) -> Iterator[Reach]:
 
 def _loaded(node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends, scope: Scope) -> Iterator[Reach]:
     held = scope.folder.fold(node.template)
-    names = [name for name in (held if isinstance(held, list) else [held]) if isinstance(name, str)] or ["…"]
+    names = [name for name in (held if isinstance(held, list) else [held]) if isinstance(name, str)] or [
+        _parts(node.template)
+    ]
     outside = (
-        any(map(_LEADING.match, names))
+        any(_LEADING.match(name) or _HIDDEN.search(name) for name in names)
         or any(name in DANGEROUS_FUNCTIONS for name in names)
         or says_content(node.template, scope.derived)
     )
     yield Reach("file" if outside else "template", shorten(visible(", ".join(names))), node.lineno)
+
+
+def _parts(name: nodes.Expr) -> str:
+    """What is known of a name that is put together."""
+    parts = [part.value for part in name.find_all(nodes.Const) if isinstance(part.value, str)]
+    return "…" + "…".join(parts[:20])
 
 
 def _constant(node: nodes.Const) -> Iterator[Reach]:

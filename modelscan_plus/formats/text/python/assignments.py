@@ -20,7 +20,8 @@ from modelscan_plus.formats.text.python.walk import walk
 
 _PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
-    r"transformers\.(?:dynamic_module_utils|utils\.hub)|transformers\.[\w.]*\b(?:save_pretrained|push_to_hub|save_vocabulary|_save_pretrained)$|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
+    r"transformers\.(?:dynamic_module_utils|utils\.hub)|transformers\.[\w.]*\b(?:save_pretrained|push_to_hub|save_vocabulary|_save_pretrained)$|(?:transformers|datasets|diffusers|sentence_transformers|peft|timm|torch\.hub)\.[\w.]*\b(?:from_pretrained|load_dataset|cached_files?|hf_hub_download|snapshot_download|load_state_dict_from_url|download_url_to_file)$|"
+    r"ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
 _LINE = 1_000
 """Characters of a line that are looked at to show it."""
