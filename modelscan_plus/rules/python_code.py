@@ -6,8 +6,11 @@ is known only when all files are in: rules/reach.py raises what a loader reaches
 
 from collections.abc import Iterator
 
+import msgspec
+
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, PythonFacts
+from modelscan_plus.rules.handed import is_odd
 from modelscan_plus.rules.interface import Context, judges
 from modelscan_plus.rules.python_grades import grade, origins
 from modelscan_plus.rules.python_rules import DISGUISED
@@ -19,6 +22,12 @@ _TIMES = {
     "main": "when the file is started as a program",
 }
 
+_RECORDERS = (
+    "pynput.keyboard.Listener", "pynput.keyboard.Events", "keyboard.hook", "keyboard.on_press", "keyboard.on_release",
+    "keyboard.record", "keyboard.start_recording", "keyboard.read_event",
+)  # fmt: skip
+"""Functions that tell each key which is pressed, in whatever program."""
+
 
 def subject_of(effect: Effect) -> str:
     """What the effect is, free of line numbers."""
@@ -28,7 +37,12 @@ def subject_of(effect: Effect) -> str:
 @judges(PythonFacts)
 def effects(facts: PythonFacts, context: Context) -> Iterator[Finding]:
     """Each effect that is worth a word even if nothing leads to the file."""
+    records = any(effect.name.startswith(_RECORDERS) for effect in facts.effects)
     for effect in facts.effects:
+        if records and effect.kind == "send" and is_odd(effect) and not effect.hostile:
+            effect = msgspec.structs.replace(
+                effect, hostile="sends something away unasked, in a file that records keys"
+            )
         rule, severity, hostile = grade(effect, reached=False)
         if severity is Severity.INFO:
             continue

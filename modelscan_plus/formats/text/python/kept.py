@@ -46,9 +46,7 @@ _SAVES = frozenset(
     _save save_to_disk export""".split()
 )
 _OWN = ("inspect.getsource", "inspect.getsourcefile", "inspect.getfile", "inspect.getsourcelines")
-_INDEX = lazy(
-    r"(?:^|\s)(?:--(?:extra-)?index-url|-i|--find-links|-f)[\s=]+https?://(?!download\.pytorch\.org)"
-)
+_INDEX = lazy(r"(?:^|\s)(?:--(?:extra-)?index-url|-i|--find-links|-f)[\s=]+https?://(?!download\.pytorch\.org)")
 _APPENDS = lazy(r"^[ar]b?\+?b?t?$")
 
 
