@@ -92,7 +92,7 @@ BUILD_FETCHES_AND_RUNS = lazy(
 )
 """CMake fetches a program or script and starts it while the build is set up."""
 ADDED_AND_RUN = lazy(
-    r"^\s*ADD\s+(?:--\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
+    r"^\s*ADD\s+(?:--(?!checksum=)\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
     re.M,
 )
 """A container fetches a file and runs it."""
