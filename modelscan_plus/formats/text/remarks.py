@@ -29,11 +29,14 @@ _LINK = lazy(r"(?<!!)\[([^\]\[]{3,200})\]\(\s*<?(https?://[^)\s>]+)")
 _ANCHOR = lazy(
     r"<a\s[^>]{0,200}?href\s{0,3}=\s{0,3}[\"']?(https?://[^\"'\s>]{1,400})[^>]{0,200}>([^<]{3,200})</a>", re.I
 )
-_UNSEEN = lazy(
-    r"<(?P<tag>\w{1,20})\s[^>]{0,400}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|"
-    r"color\s*:\s*(?:white|#fff(?:fff)?)\b)[^>]{0,400}>(?P<text>[^<]{1,4000})",
-    re.I | re.S,
+_HIDES = lazy(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])|\shidden\b|color\s*:\s*(?:white|#fff(?:fff)?)\b",
+    re.I,
 )
+_TAG = lazy(r"<\w{1,20}\s")
+_WITHIN = lazy(r"[^>]{0,400}>(?P<text>[^<]{1,4000})")
+_REACH = 400
+"""Characters between the name of a tag and what hides it."""
 _ENTITY = lazy(
     r"<!ENTITY\s+(?:%\s+)?[\w.:-]{1,100}\s+(?:SYSTEM|PUBLIC\s+[\"'][^\"']{0,400}[\"'])\s+[\"'][^\"']{1,400}[\"']", re.I
 )
@@ -134,8 +137,8 @@ def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
         yield from _unseen_text(comment, _line(text, start, first_line))
     for found in _COMMENT.finditer(text):
         yield from _unseen_text(next(filter(None, found.groups()), ""), _line(text, found.start(), first_line))
-    for found in _UNSEEN.finditer(text):
-        yield from _unseen_text(found["text"], _line(text, found.start(), first_line))
+    for start, hidden in hidden_texts(text):
+        yield from _unseen_text(hidden, _line(text, start, first_line))
     for found in _LINK.finditer(text):
         yield from _link(found[1], found[2], _line(text, found.start(), first_line))
     for found in _ANCHOR.finditer(text):
@@ -223,6 +226,23 @@ def native_remarks(text: str) -> Iterator[Remark]:
         at = found.start() if found else 0
         shown = shorten(visible(" ".join(text[max(0, at - 20) : at + 120].split())), 160)
         yield Remark("native", what, shown, _line(text, at, 1))
+
+
+def hidden_texts(text: str) -> Iterator[tuple[int, str]]:
+    """Texts of tags that are not shown, with the start of the tag.
+
+    Looked for from what hides them: a page of tags that never close would be read 400 characters at each of them."""
+    end = 0
+    for hides in _HIDES.finditer(text):
+        if hides.start() < end:
+            continue
+        low = max(end, hides.start() - _REACH - 22)
+        low = max(low, text.rfind(">", low, hides.start()) + 1)
+        tags = _TAG.finditer(text, low, hides.start())
+        tag = next((tag.start() for tag in tags if hides.start() - tag.end() <= _REACH), None)
+        if tag is not None and (shown := _WITHIN.match(text, hides.end())):
+            yield tag, shown["text"]
+            end = shown.end()
 
 
 def _unseen_text(text: str, line: int) -> Iterator[Remark]:

@@ -77,11 +77,12 @@ def _split(
     body: list[ast.stmt], block: Block, owner: str, blocks: dict[str, Block], is_guard: Callable[[ast.expr], bool]
 ) -> None:
     stack: list[tuple[ast.stmt, Block, str]] = [(statement, block, owner) for statement in reversed(body)]
+    times: dict[str, int] = {}
     while stack:
         statement, at, inside = stack.pop()
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             at.nodes += [*statement.decorator_list, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]
-            name = _free(f"{inside}.{statement.name}" if inside else statement.name, blocks)
+            name = _free(f"{inside}.{statement.name}" if inside else statement.name, times)
             arguments = statement.args
             parameters = tuple(item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs])
             made = blocks[name] = Block(name, inside, parameters=parameters)
@@ -116,13 +117,10 @@ def _inner(statement: ast.stmt) -> Iterator[ast.stmt]:
         yield from case.body
 
 
-def _free(name: str, blocks: dict[str, Block]) -> str:
-    number = 2
-    free = name
-    while free in blocks:
-        free = f"{name}#{number}"
-        number += 1
-    return free
+def _free(name: str, times: dict[str, int]) -> str:
+    """The name, numbered where it stands for the second time; counted, as a source may define one name many times."""
+    times[name] = times.get(name, 0) + 1
+    return name if times[name] == 1 else f"{name}#{times[name]}"
 
 
 def _is_meta(node: ast.ClassDef) -> bool:

@@ -104,6 +104,11 @@ class Visitors:
         self._held: dict[tuple[str, str], set[str]] = {}
         self._asking = given
         self._remote_logs = self._logs_away()
+        self._rests: dict[str, str] = {}
+        """By function, the name under which it takes **fields."""
+        for node in names.nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.args.kwarg:
+                self._rests.setdefault(node.name, node.args.kwarg.arg)
         self._find(given)
         self._settle()
 
@@ -240,6 +245,9 @@ class Visitors:
                 self._mark(name, parameter, PASSWORD)
 
     def _annotated(self) -> None:
+        by_last: dict[str, list[Block]] = {}
+        for block in self._blocks.values():
+            by_last.setdefault(block.last, []).append(block)
         for node in self._names.nodes:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
@@ -251,8 +259,8 @@ class Visitors:
                 if "Secret" in said and not label:
                     label = _label(item.arg)
                 if label:
-                    for block in self._blocks.values():
-                        if block.last == node.name and item.arg in block.parameters:
+                    for block in by_last.get(node.name, ()):
+                        if item.arg in block.parameters:
                             self._mark(block.name, item.arg, label)
 
     def _signing(self) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -420,14 +428,7 @@ class Visitors:
                     self._held.setdefault((callee.name, taken), set()).update(found)
 
     def _rest(self, callee: Block) -> str:
-        for node in self._names.nodes:
-            if (
-                isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-                and node.name == callee.last
-                and node.args.kwarg
-            ):
-                return node.args.kwarg.arg
-        return ""
+        return self._rests.get(callee.last, "")
 
     def _belongs(self, node: ast.Call, block: Block) -> None:
         """A key that is shown to a service's own library is one of that service."""
