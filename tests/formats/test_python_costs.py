@@ -8,6 +8,7 @@ import pytest
 from modelscan_plus.core import limits
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.text import remarks
+from modelscan_plus.formats.text.heldcode import held_code
 from modelscan_plus.formats.text.python import fold
 from modelscan_plus.formats.text.python.analyse import KEPT, analyse
 from modelscan_plus.formats.text.python.blocks import blocks_of
@@ -193,3 +194,8 @@ def test_a_page_of_tags_that_never_close_is_read_once() -> None:
     assert [text for _, text in remarks.hidden_texts(page)] == ["not for you"]
     assert list(remarks.hidden_texts("<p " * 400 + "<p style='display:block'>for you</p>")) == []
     assert list(remarks.hidden_texts("<p>display:none</p>")) == []
+
+
+def test_a_section_of_blanks_that_does_not_close_is_given_up_early() -> None:
+    settings = "[a]\nexec = print(1)\n[" + 100_000 * " " + "x\n[uwsgi]\neval = import os; os.system('id')\n"
+    assert [step.code for step in held_code("settings", "a.ini", settings)] == ["import os; os.system('id')"]

@@ -20,6 +20,8 @@ from modelscan_plus.formats.text.steps import Mapping, Step, language_of, mappin
 
 _LONGEST = 200_000
 _MOST = 400
+_HEAD = 500
+"""Characters of a line in which a section or interpreter is named; patterns go back and forth in longer ones."""
 _TABLE = (
     (lazy(r"pylintrc|(?:^|/)(?:setup\.cfg|tox\.ini|pyproject\.toml)$"), lazy(r"(?:^|\.)init[-_]hook$"), "python"),
     (lazy(r"\.(?:conf|ini|cfg)$"), lazy(r"^(?:handler|formatter|logger)_\w+\.(?:args|kwargs|class)$"), "python"),
@@ -43,7 +45,7 @@ _SAYS = ("command", "interpreter", "language", "lang", "code_language", "executa
 _HELD = frozenset("source script code value content contents data inline program text body function".split())
 """Keys that hold code beside one of those, or beside the name of a file."""
 _PLACES = ("path", "dest", "filename", "file", "name", "target", "destination")
-_FIRST_LINE = lazy(r"^\s*#!\s*(?P<program>\S+(?:\s+\S+)?)[^\n]*\n")
+_FIRST_LINE = lazy(r"^\s*#!\s*(?P<program>\S+(?:\s+\S+)?)[^\n]*(?:\n|\Z)")
 _IMPORTS = lazy(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\s)")
 _HERE = lazy(
     r"^(?P<head>[^\n]{0,400}?)<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?(?P<rest>[^\n]{0,200})\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
@@ -51,7 +53,7 @@ _HERE = lazy(
 )
 _INTERPRETS = lazy(r"\b(?:python[\d.]*|pypy[\d.]*)\b|[\w-]\.pyw?\b")
 _SCRIPTED = lazy(r"\b(?:node|nodejs|deno|bun)\b|[\w-]\.[mc]?js\b")
-_SECTION = lazy(r"^\s*\[+\s*([^\]\n]{1,200}?)\s*\]+\s*(?:[#;].*)?$")
+_SECTION = lazy(r"^\s*\[+([^\]\n]{1,200})\]+\s*(?:[#;].*)?$")
 _LINE = lazy(r"^(?P<key>[\w.-]{1,80})\s*[=:]\s*(?P<value>.*)$")
 _FOREIGN = lazy(
     r"\b(?P<program>perl|ruby|php|Rscript|R|julia|lua|luajit|osascript|elixir|groovy)\d?(?:\s+-\w+)*?\s+-{1,2}(?:e|r|eval)\s*"
@@ -112,7 +114,7 @@ def _of_line(line: str) -> str:
 
 
 def _of_first_line(code: str) -> str:
-    found = _FIRST_LINE.match(code)
+    found = _FIRST_LINE.match(code.lstrip()[:_HEAD])
     return language_of(found["program"]) if found else ""
 
 
@@ -185,12 +187,12 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
         if key and line[:1] in " \t" and line.strip():
             parts.append(line)
             continue
-        opened, found = _SECTION.match(line), _LINE.match(line.strip())
+        opened, found = _SECTION.match(line[:_HEAD]), _LINE.match(line.strip())
         if key and (opened or found):
             yield f"{section}.{key}".lstrip("."), _unquoted(parts)
             key = ""
         if opened:
-            section = opened[1]
+            section = opened[1].strip()
         elif found and not line.lstrip().startswith(("#", ";")):
             key, parts = found["key"], [found["value"]]
 
