@@ -1,10 +1,10 @@
 """What earlier runs found, kept by content: a second scan of a cache reads almost nothing.
 
-A result is kept under the SHA-256 of the bytes, their number, the name of the file (rules look at it), this version,
-its rules, its limits and the state of the installed code. Which SHA-256 a file has is known without reading it only
-while device, inode, size, mtime and ctime are what they were when it was hashed; the last of them is set by the
-kernel at each change and cannot be set back by a program without privileges. So bytes that somebody exchanged are
-read, hashed and judged anew, whatever the file is called.
+A result is kept under the SHA-256 of the bytes, their number, where the file lies in its repository (rules look at
+it), this version, its rules, its limits and the state of the installed code. Which SHA-256 a file has is known without
+reading it only while device, inode, size, mtime and ctime are what they were when it was hashed; the last of them is
+set by the kernel at each change and cannot be set back by a program without privileges. So bytes that somebody
+exchanged are read, hashed and judged anew, whatever the file is called.
 
 The store is one SQLite file in the user's cache folder, readable by nobody else. Whoever can write there as the user
 can forge it, as they could exchange this program.
@@ -52,7 +52,7 @@ class ResultStore:
         self._common = json.dumps([VERSION, ruleset, msgspec.to_builtins(limits), _code(), sys.version_info[:3]])
 
     def recall(self, entry: Entry, opened: Opened) -> FileResult | None:
-        """The result for these bytes under this name, None when they or it are not known."""
+        """The result for these bytes at this place, None when they or it are not known."""
         identity = _identity(opened.fd)
         if identity is None:
             return None
@@ -100,8 +100,7 @@ class ResultStore:
         self._database.close()
 
     def _key(self, entry: Entry, opened: Opened, sha256: str) -> str:
-        name = entry.path.rpartition("/")[2]
-        return hashlib.sha256(json.dumps([self._common, name, opened.size, sha256]).encode("ascii")).hexdigest()
+        return hashlib.sha256(json.dumps([self._common, entry.place, opened.size, sha256]).encode("ascii")).hexdigest()
 
 
 def open_results(limits: Limits, ruleset: str) -> ResultStore | None:

@@ -150,7 +150,8 @@ def _hugging_face(root: str, options: _Options) -> Iterator[Entry]:
         roots = [os.path.join(root, name, "blobs"), shared]
         for entry in options.below(snapshots, f"{name}/snapshots", roots):
             inner = entry.path.removeprefix(f"{name}/snapshots/")
-            yield replace(entry, open=partial(_checked, os.path.join(snapshots, inner), entry.open))
+            open_ = partial(_checked, os.path.join(snapshots, inner), entry.open)
+            yield replace(entry, open=open_, inner=inner.partition("/")[2])
     modules = os.environ.get("HF_MODULES_CACHE") or os.path.join(_hf_home(), "modules")
     folder = os.path.join(os.path.expanduser(modules), "transformers_modules")
     yield from options.below(folder, "modules/transformers_modules")

@@ -54,6 +54,13 @@ class Entry:
     open: Callable[[], Opened | Unopened]
     note: PathFacts | None = None
     """Something to be said about the name itself, whether or not the file can be opened."""
+    inner: str = ""
+    """The path below its repository, where the target holds several; "" where that is `path`."""
+
+    @property
+    def place(self) -> str:
+        """The path as programs know it that work in the repository."""
+        return self.inner or self.path
 
 
 class Source(Protocol):

@@ -30,7 +30,7 @@ class Job:
 
     def task(self) -> Task:
         """What the child is told."""
-        path, ranges = self.entry.path, self.opened.fetched is not None
+        path, ranges = self.entry.place, self.opened.fetched is not None
         return Task(path.rpartition("/")[2], self.opened.size, ranges=ranges, path=path)
 
     def close(self) -> None:
