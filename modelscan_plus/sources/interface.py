@@ -55,7 +55,7 @@ class Entry:
     note: PathFacts | None = None
     """Something to be said about the name itself, whether or not the file can be opened."""
     inner: str = ""
-    """The path below its repository, where the target holds several; "" where that is `path`."""
+    """The path below its repository, where the target holds several, or is one file of it; "" where that is `path`."""
 
     @property
     def place(self) -> str:

@@ -46,6 +46,15 @@ class _Listing:
     """All names, folders included."""
 
 
+_FOLDERS = 3
+"""Folders above a file given alone by which programs know it (`.github/workflows`, `.cursor/rules/x`)."""
+
+
+def _folders_of(given: str) -> str:
+    """Where a file that is given alone lies, as far as programs look: its name with the folders above it."""
+    return "/".join(os.path.abspath(given).lstrip(os.sep).split(os.sep)[-_FOLDERS - 1 :])
+
+
 class LocalSource:
     """What stands at one path of this machine. Satisfies `Source`."""
 
@@ -96,7 +105,7 @@ class LocalSource:
             yield Entry(name, lambda: special(status))
         elif self._selected((name,)):
             self._root, last = os.path.split(real)
-            yield Entry(name, partial(self._open, (last,)), _note(name))
+            yield Entry(name, partial(self._open, (last,)), _note(name), inner=_folders_of(self.given))
 
     def look(self, path: str) -> NeighbourFacts:
         """What stands at a path relative to the target, or beside it where the target is a single file."""

@@ -111,3 +111,13 @@ def test_folders_count_in_a_scan_as_they_do_for_the_programs_that_read_them(tmp_
         (tmp_path / place).write_text(order)
     found = [each.artifact for each in modelscan_plus.scan(str(tmp_path), jobs=1).findings]
     assert found == [".clinerules/01.md"]
+
+
+def test_a_file_given_alone_keeps_its_folders(tmp_path: Path) -> None:
+    for folder, told in ((".claude", True), ("docs", False)):
+        place = tmp_path / folder / "settings.json"
+        place.parent.mkdir()
+        place.write_text('{"permissions": {"defaultMode": "bypassPermissions"}}')
+        report = modelscan_plus.scan(str(place), jobs=1)
+        assert any(each.rule == "MSP5059" for each in report.findings) is told
+        assert [each.path for each in report.artifacts] == ["settings.json"]
