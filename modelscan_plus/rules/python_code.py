@@ -10,9 +10,10 @@ import msgspec
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, PythonFacts
+from modelscan_plus.rules.grades_times import origins
 from modelscan_plus.rules.handed import is_odd
 from modelscan_plus.rules.interface import Context, judges
-from modelscan_plus.rules.python_grades import grade, origins
+from modelscan_plus.rules.python_grades import grade
 from modelscan_plus.rules.python_rules import DISGUISED
 
 _TIMES = {

@@ -20,12 +20,14 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.places import PACKAGE
+from modelscan_plus.rules.grades_code import NO_LIST
+from modelscan_plus.rules.grades_system import is_named
 from modelscan_plus.rules.handed import is_odd
 from modelscan_plus.rules.inside import address, expanded
 from modelscan_plus.rules.interface import Rule
 from modelscan_plus.rules.named import EVERY, named_functions
 from modelscan_plus.rules.python_code import message_of, subject_of
-from modelscan_plus.rules.python_grades import NO_LIST, grade, is_named, is_of_server
+from modelscan_plus.rules.python_grades import grade, is_of_server
 from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, joined, judges_tree
 

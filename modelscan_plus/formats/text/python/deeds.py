@@ -1,7 +1,7 @@
 """Effects that are neither a process nor a plain request: the registry, the clipboard, uploads, files that others obey.
 
 Each is told by the function that is called, or the method where its name leaves no doubt, and by the place it is used
-on. What it weighs says rules/python_grades.py.
+on. What it weighs says rules/python_grades.py and its grades_*.py.
 """
 
 import ast

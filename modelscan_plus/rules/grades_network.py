@@ -1,0 +1,101 @@
+"""Grades of what goes over a network: downloads, what is sent or put somewhere, and servers."""
+
+import re
+
+from modelscan_plus.core.finding import Severity
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python.accounts import tracks
+from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.rules.credentials import at_home
+from modelscan_plus.rules.grades_times import ENTRY, TOLD, pick
+
+_LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
+_DEBUGGERS = (
+    "debugpy.", "ptvsd.", "rpdb.", "remote_pdb.", "IPython.", "ipykernel.", "manhole.", "rpyc.", "notebook.", "jupyter", "web_pdb.",
+    "madbg.", "aiomonitor.", "pyngrok.", "asyncssh.", "telepythy.",
+)  # fmt: skip
+"""Servers that hand the process, or a way to the machine, to whoever connects."""
+
+
+_METADATA = lazy(
+    r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
+)
+"""Where a cloud tells a machine the credentials of its role."""
+
+
+def download(effect: Effect, reached: bool) -> Severity:
+    """What is fetched."""
+    if _METADATA.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
+    odd = prose.odd_url(effect.argument) is not None
+    if _LOOPBACK.match(effect.argument):
+        return Severity.INFO
+    if odd:
+        return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    if effect.when == "import" and reached and (effect.discarded or effect.argument.lower().startswith("http:")):
+        return Severity.HIGH
+    return pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.INFO))
+
+
+def send(effect: Effect, reached: bool) -> Severity:
+    """What is sent."""
+    if _METADATA.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
+    if _LOOPBACK.match(effect.argument) or "visitor" in effect.flows:
+        return Severity.INFO
+    odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
+    if "caller" in effect.flows and not odd and not TOLD & set(effect.flows):
+        return Severity.MEDIUM if reached and effect.when in ENTRY else Severity.INFO
+    if odd or "host" in effect.flows:
+        return Severity.HIGH if reached or odd or effect.when == "import" else Severity.MEDIUM
+    return pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.HIGH),
+        entry=(Severity.LOW, Severity.HIGH),
+        call=(Severity.INFO, Severity.MEDIUM),
+    )
+
+
+def connect(effect: Effect, reached: bool) -> Severity:
+    """Connections to other machines."""
+    if "localhost" in effect.argument or "127.0.0.1" in effect.argument:
+        return Severity.INFO
+    quiet = effect.name in ("socket.gethostbyname", "socket.getaddrinfo")
+    if quiet and "host" not in effect.flows:
+        return Severity.LOW
+    return pick(
+        effect,
+        reached,
+        import_=(Severity.MEDIUM, Severity.HIGH),
+        entry=(Severity.LOW, Severity.HIGH),
+        call=(Severity.LOW, Severity.MEDIUM),
+    )
+
+
+def upload(effect: Effect, reached: bool) -> Severity:
+    """Honest code uploads to the repository that its caller names: `push_to_hub`, called by `save_pretrained`."""
+    if "caller" in effect.flows and not TOLD & set(effect.flows):
+        return Severity.MEDIUM if reached and effect.when in ENTRY else Severity.INFO
+    if tracks(effect.name) and "host" not in effect.flows:  # the run of whoever trains it, in an account of his own
+        return pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.MEDIUM))
+    return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
+def account(effect: Effect, reached: bool) -> Severity:
+    """A key that stands in the source: in scripts people forget their own, in code that loaders run it is for others."""
+    return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
+
+
+def listen(effect: Effect, reached: bool) -> Severity:
+    """Servers."""
+    everywhere = re.match(r"\s*(?:0\.0\.0\.0|(?!127\.)(?:\d{1,3}\.){3}\d)", effect.argument) is not None
+    own = (
+        everywhere
+        or effect.name.startswith(_DEBUGGERS)
+        or not effect.name.startswith(("socket.", "multiprocessing.", "grpc."))
+    )
+    if own and reached and effect.when in ENTRY:
+        return Severity.HIGH
+    return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
