@@ -20,7 +20,7 @@ from modelscan_plus.formats.text.python.follow.bundle import Bundle
 from modelscan_plus.inspection import FileResult
 from modelscan_plus.rules.inside import address, expanded
 from modelscan_plus.rules.named import named_functions
-from modelscan_plus.rules.reach import next_files, only_imported, reached_code
+from modelscan_plus.rules.reached import next_files, only_imported, reached_code
 from modelscan_plus.rules.tree import Tree, TreeFile
 from modelscan_plus.sources.interface import Entry, Opened, Unopened
 from modelscan_plus.workers.supervisor import Supervisor

@@ -4,7 +4,7 @@ What a compiled file does cannot be read here, so a repository that brings one i
 repository loads it, that is more than a gap: whoever starts the program, or lets a loader run the code, runs the file.
 Looked for are import statements that find a compiled module (an extension module comes before the source of the same
 name), functions that open a library by its path, programs that are started by theirs, and words of scripts that stand
-where a command does. Code counts that a loader gets to (rules/reach.py), that stands at the top of the repository, or
+where a command does. Code counts that a loader gets to (rules/reached.py), that stands at the top of the repository, or
 that such code imports; the inside of a folder of built packages, which nothing here leads to, does not.
 """
 
@@ -16,7 +16,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.summaries import PickleImports, PythonSummary, TextSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.rules.interface import Rule
-from modelscan_plus.rules.reach import OF_KERNELS, config_references, import_places, next_files, reached_code
+from modelscan_plus.rules.reached import OF_KERNELS, config_references, import_places, next_files, reached_code
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, judges_tree
 
 LOADS_COMPILED = Rule(

@@ -1,8 +1,8 @@
 """What stands inside of the archives of a target, as files of the target.
 
 A server unpacks `model.tar.gz`, a `.mar`, a `.nemo` or a `.bento` and runs what is in it as it would run files beside
-the model. So the rules that ask what a loader gets to (rules/reach.py) see the members of archives as files in a folder
-of the archive's name, with a "!" behind it.
+the model. So the rules that ask what a loader gets to (rules/reached.py) see the members of archives as files in a
+folder of the archive's name, with a "!" behind it.
 """
 
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.report import LoaderCode, LoaderFile, LoaderView
 from modelscan_plus.formats.summaries import ConfigSummary
-from modelscan_plus.rules.reach import config_references, local_file, reached_code
+from modelscan_plus.rules.reached import config_references, local_file, reached_code
 from modelscan_plus.rules.tree import Tree, TreeFile
 
 _TOKENIZER = (
