@@ -10,11 +10,12 @@ from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.text import remarks
 from modelscan_plus.formats.text.heldcode import held_code
 from modelscan_plus.formats.text.python import fold
-from modelscan_plus.formats.text.python.analyse import KEPT, analyse
+from modelscan_plus.formats.text.python.analyse import analyse
 from modelscan_plus.formats.text.python.blocks import blocks_of
 from modelscan_plus.formats.text.python.follow.emit import Emitter
 from modelscan_plus.formats.text.python.follow.program import Program
 from modelscan_plus.formats.text.python.follow.values import Items, Known, Unknown, flows_of
+from modelscan_plus.formats.text.python.gathered import KEPT
 from modelscan_plus.formats.text.python.handed import handed
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.visitors import Visitors

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.jinja.analyse import analyse as template
-from modelscan_plus.formats.text.python.analyse import analyse, parse
+from modelscan_plus.formats.text.python.analyse import analyse
+from modelscan_plus.formats.text.python.parsing import parse
 from modelscan_plus.formats.text.roles import role
 from tests.samples import inspect
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.python.analyse import analyse, parse
+from modelscan_plus.formats.text.python.analyse import analyse
+from modelscan_plus.formats.text.python.parsing import parse
 
 _EXPRESSION = lazy(r"[\w\])]\s*\(")
 _LEAVES = lazy(r"__(?:globals|builtins|subclasses|mro|bases?|import|code|reduce(?:_ex)?|class|init|getattribute)__")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
-from modelscan_plus.formats.text.python.analyse import parse
+from modelscan_plus.formats.text.python.parsing import parse
 
 _MAY_CALL = lazy(
     r"^.{0,1000}?\b(?:__\w+__|exec|eval|open|compile|getattr|globals|breakpoint|system|popen)\b.{0,200}?\(.{0,1000}$",

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.foreign import foreign_remarks
-from modelscan_plus.formats.text.python.analyse import parse
+from modelscan_plus.formats.text.python.parsing import parse
 from modelscan_plus.formats.text.steps import Mapping, Step, language_of, mappings_of
 
 _LONGEST = 200_000

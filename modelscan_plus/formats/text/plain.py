@@ -31,7 +31,7 @@ from modelscan_plus.formats.text.origins import origin_remarks
 from modelscan_plus.formats.text.page_parts import page_parts
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
-from modelscan_plus.formats.text.python.analyse import parse
+from modelscan_plus.formats.text.python.parsing import parse
 from modelscan_plus.formats.text.remarks import (
     handler_remarks,
     hidden_remarks,

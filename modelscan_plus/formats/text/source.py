@@ -19,10 +19,11 @@ from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.pages import texts_of_python, visitor_remarks
 from modelscan_plus.formats.text.projects import code_references
-from modelscan_plus.formats.text.python.analyse import LARGEST, Source, parse
+from modelscan_plus.formats.text.python.analyse import Source
 from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
+from modelscan_plus.formats.text.python.parsing import LARGEST, parse
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.cells import cell as shell_parts

@@ -16,7 +16,7 @@ import msgspec
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text.python.analyse import parse
+from modelscan_plus.formats.text.python.parsing import parse
 
 _ENTRY = lazy(r"^(?P<indent> *)(?P<dashes>(?:- +)*)(?P<key>[\"']?[\w.-]+[\"']?) *:(?: +(?P<value>.*))?$")
 _BLOCK = lazy(r"^[|>][-+\d]*(?: +#.*)?$")

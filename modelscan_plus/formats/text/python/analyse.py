@@ -1,15 +1,12 @@
-"""One Python source: from its bytes to facts. Parsed by `ast`, never compiled."""
+"""One Python source: from its tree to facts. It is never compiled (parsing.py has the way to the tree)."""
 
 import ast
-import itertools
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, telling
@@ -32,8 +29,8 @@ from modelscan_plus.formats.text.python.calls import (
 from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.exchanged import Turn, exchanges, parts
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, Entrusted, Taken
-from modelscan_plus.formats.text.python.flow import FROM, SOURCE, Flow
-from modelscan_plus.formats.text.python.fold import NotConstant
+from modelscan_plus.formats.text.python.flow import SOURCE, Flow
+from modelscan_plus.formats.text.python.gathered import combined, most_telling, told_from, with_stores
 from modelscan_plus.formats.text.python.handed import (
     NOTHING,
     REQUEST,
@@ -41,38 +38,29 @@ from modelscan_plus.formats.text.python.handed import (
     handed,
     shows_environment,
 )
+from modelscan_plus.formats.text.python.holders import TELLING, Holders
 from modelscan_plus.formats.text.python.kept import kept
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.origins import Origins
+from modelscan_plus.formats.text.python.parsing import parse
 from modelscan_plus.formats.text.python.places import PACKAGE
-from modelscan_plus.formats.text.python.routes import ANSWERING, ANSWERS, Routes
-from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
+from modelscan_plus.formats.text.python.routes import Routes, answered
 from modelscan_plus.formats.text.python.sinks import (
     METHOD_KINDS,
     OPENS,
-    STORES,
     kind_of,
 )
 from modelscan_plus.formats.text.python.triggers import triggers
 from modelscan_plus.formats.text.python.visitors import PARAMETER, VISITOR, Visitors
 from modelscan_plus.formats.text.python.waits import waits
 from modelscan_plus.formats.text.python.walk import walk
-from modelscan_plus.formats.text.python.written import FETCHED
 
-LARGEST = 2 << 20
-"""Bytes of a source that is parsed; the largest modelling files have 300 kB."""
 _PASSED = 200
-KEPT = 300
-"""Effects of one file that are kept."""
 _INNER = 50
 """What beginning with code in a text costs, in nodes; it is looked at by its names and where it is followed."""
 _NESTED = 3
 """Levels of code inside text inside code."""
-_SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh(?:\s+-\w+)*\s*$|cmd(?:\.exe)?\b|powershell", re.I)
-"""A shell that is given no script, and so waits for orders."""
 _TALKS = ("http", "socket", "smtp", "append_row", "insert_one", "upload_file")
 """What stands in a source that talks to other machines."""
-_LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -92,20 +80,6 @@ class Source(msgspec.Struct, frozen=True):
     takes: tuple[Taken, ...] = ()
 
 
-def parse(data: bytes | str) -> ast.Module | str:
-    """The tree, or why there is none. Raises nothing for any bytes."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(data)
-    except SyntaxError as error:
-        return f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
-    except OSError:
-        return "its declared encoding cannot be loaded"
-    except (ValueError, RecursionError, MemoryError, OverflowError, LookupError, UnicodeError) as error:
-        return f"not accepted by Python's parser: {type(error).__name__}"
-
-
 def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: str = "") -> Source:
     """The facts of a parsed source; `name` is its file's, which decides what is called in it without being named."""
     names = Names(tree, ambient=level > 0)
@@ -122,7 +96,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     effects.update(dict.fromkeys(finder.annotations(names.nodes)))
     if level == 0:
         effects.update(dict.fromkeys(finder.turned(tree, blocks)))
-    effects = dict.fromkeys(_with_stores(list(_told_from(list(effects))), names))
+    effects = dict.fromkeys(with_stores(list(told_from(list(effects))), names))
     kept = most_telling(sorted(effects, key=lambda effect: effect.line))
     top = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
     return Source(
@@ -139,49 +113,7 @@ def analyse(tree: ast.Module, text: str, budget: Budget, level: int = 0, name: s
     )
 
 
-def _told_from(effects: list[Effect]) -> Iterator[Effect]:
-    """The effects; of a program that was fetched, with the addresses that the source fetches from."""
-    fetches = [(effect, prose.URL.search(effect.argument)) for effect in effects if effect.kind in ("download", "send")]
-    places = {
-        f"{FROM}{found.group().partition('://')[2].partition('?')[0][:200].lower()}" for _, found in fetches if found
-    }
-    for effect in effects:
-        if effect.kind != "process" or not places:
-            yield effect
-            continue
-        program = effect.argument.partition(" ")[0]
-        named = "/" in program and any(f"{mark}{program}{mark}" in each.code for each, _ in fetches for mark in "'\"")
-        if FETCHED in effect.flows or named:
-            flows = tuple(sorted({*effect.flows, FETCHED, *places}))
-            yield msgspec.structs.replace(effect, flows=flows)
-        else:
-            yield effect
-
-
-def _with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
-    """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
-    texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
-    what = "sends what browsers and wallets keep"
-    for effect in effects:
-        sends = several and effect.kind in ("send", "upload") and VISITOR not in effect.flows
-        yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if sends else effect
-
-
-def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:
-    """As many of the effects as are kept, in their order: some of each sort, so that none is hidden behind many others."""
-    if len(effects) <= most:
-        return list(effects)
-    counted: dict[object, int] = {}
-    ranked: list[tuple[int, int]] = []
-    for place, effect in enumerate(effects):
-        sort = (effect.kind, effect.when, effect.hostile != "", effect.disguised, effect.flows)
-        counted[sort] = counted.get(sort, 0) + 1
-        ranked.append((counted[sort], place))
-    return [effects[place] for place in sorted(place for _, place in sorted(ranked)[:most])]
-
-
-class Finder(Origins):
+class Finder(Holders):
     """Finds the effects of one file's blocks."""
 
     def __init__(
@@ -227,11 +159,11 @@ class Finder(Origins):
                 hostile = "answers whoever asks with the environment"
                 yield self._simple("send", "os.environ", block, top.value or ast.Constant(None), hostile)
             nodes = list(walk(top))
-            answers = {id(each) for each in walk(top)} if isinstance(top, ast.Return) else _answered(nodes, self._names)
+            answers = {id(each) for each in walk(top)} if isinstance(top, ast.Return) else answered(nodes, self._names)
             for value, dotted in held(top, nodes, self._names):
                 yield self._simple("held", dotted, block, value)
             for text, shown in asides.pictures(nodes, self._names):
-                if self._flow.origins(text, block.name) & _TELLING:
+                if self._flow.origins(text, block.name) & TELLING:
                     yield msgspec.structs.replace(self._simple("send", "….text", block, text), argument=shown)
             for node in nodes:
                 if isinstance(node, ast.Call):
@@ -352,7 +284,9 @@ class Finder(Origins):
         if kind is None and arguments.trusts(node, dotted or ""):
             kind = "remote"
             dotted = dotted or f"….{node.func.attr if isinstance(node.func, ast.Attribute) else ''}"
-        kind = self._settled(kind, dotted or "", node)
+        kind = arguments.settled(kind, dotted or "", node, self._names)
+        if kind == "magic":
+            kind = "process" if magic(node, self._names) else None
         yield from self._judged(kind, dotted, node, block, disguised=disguised, discarded=discarded)
 
     def _judged(
@@ -424,64 +358,6 @@ class Finder(Origins):
                 return True
         return False
 
-    def _nameless(self, node: ast.Call, block: Block) -> tuple[str, str] | None:
-        """Kind and name of a call of what was found by going through all modules, or through all that one has."""
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        found = self._flow.origins(node.func, block.name) if method in STARTING or not method else set[str]()
-        if method in STARTING and found & {SEARCHED, OF_SYSTEM}:
-            return "process", f"….{method}"
-        if OF_SYSTEM in found:
-            return "held", "os.…"
-        return ("ends", f"….{method}") if self._ends_others(node, block) else None
-
-    def _ends_others(self, node: ast.Call, block: Block) -> bool:
-        """True for `kill()` of what goes through all programs."""
-        ends = isinstance(node.func, ast.Attribute) and node.func.attr in ("kill", "terminate", "suspend")
-        return (
-            ends and isinstance(node.func, ast.Attribute) and "host" in self._flow.origins(node.func.value, block.name)
-        )
-
-    def _sent(self, node: ast.Call, dotted: str | None, block: Block) -> tuple[str, str] | None:
-        """Kind and name of a call that hands something telling to a client of another machine, or with its address."""
-        name = dotted or (f"….{node.func.attr}" if isinstance(node.func, ast.Attribute) else "")
-        if name and name.rpartition(".")[2] not in accounts.TALK and not name.startswith("builtins."):
-            addresses = accounts.put_together(node, self._names)
-            if any(self._is_telling(self._flow.origins(value, block.name)) for value in addresses):
-                return "send", name
-        if asides.asks_hub(node, dotted or "", lambda value: self._flow.origins(value, block.name)):
-            return "send", name
-        carried = accounts.carries(node, dotted, self._names)
-        if carried and any(self._is_telling(self._flow.origins(value, block.name)) for value in carried):
-            return "send", name
-        if not isinstance(node.func, (ast.Attribute, ast.Call, ast.Name)):
-            return None
-        holder = self._flow.origins(node.func.value if isinstance(node.func, ast.Attribute) else node.func, block.name)
-        tracked = accounts.TRACKED in holder or (dotted is not None and accounts.tracks(dotted))
-        elsewhere = accounts.ELSEWHERE in holder
-        if not tracked and not elsewhere:
-            return None
-        flows, _ = self._origins(node, block)
-        if flows & {"secret", "user-files"} or (elsewhere and self._is_telling(flows)):
-            return "upload" if tracked else "send", name or "….()"
-        return None
-
-    @staticmethod
-    def _is_telling(flows: set[str]) -> bool:
-        """True for what a client of another machine is not to be handed."""
-        return bool(flows & _TELLING) or any(flow.startswith("key:") for flow in flows)
-
-    def _settled(self, kind: str | None, dotted: str, node: ast.Call) -> str | None:
-        """The kind, where it depends on the arguments."""
-        if dotted == "numpy.load":
-            return kind if arguments.is_set(node, "allow_pickle") else None
-        if dotted == "torch.hub.load_state_dict_from_url":
-            return "unpickle" if arguments.unguarded(dotted, node) else kind
-        if kind == "magic":
-            return "process" if magic(node, self._names) else None
-        if kind == "code" and arguments.argument(node, dotted, "code", self._names, given=False).startswith("!"):
-            return "process"  # a cell of IPython
-        return kind
-
     def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
         """A dangerous function given to another one to be called: Thread(target=os.system, args=…), map(eval, …)."""
         for argument in [*node.args, *(item.value for item in node.keywords)]:
@@ -510,7 +386,7 @@ class Finder(Origins):
         if kind in ("write", "delete") and isinstance(node.func, ast.Attribute):
             flows |= self._flow.origins(node.func.value, block.name)
         keys = {flow.removeprefix("key:") for flow in flows if flow.startswith("key:")}
-        if self._names.folder.decoded or (kind == "unpickle" and self._is_constant(node)):
+        if self._names.folder.decoded or (kind == "unpickle" and arguments.is_pickle(node, self._names)):
             flows.add("decoded")
         writes = kind == "write" and not dotted.startswith(("shutil.", "os."))
         kind = self._by_place(kind, dotted, argument, flows)
@@ -556,7 +432,7 @@ class Finder(Origins):
         yield effect
         if kind == "code" and argument and self._level < _NESTED:
             yield from self._inner(argument, effect)
-        elif kind == "process" and (code := self._python_argument(node)) and self._level < _NESTED:
+        elif kind == "process" and (code := arguments.python_code(node, self._names)) and self._level < _NESTED:
             yield from self._inner(code, effect)
 
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
@@ -570,18 +446,6 @@ class Finder(Origins):
         if kind == "process" and "given" in flows and deeds.asks(argument):
             return "send"
         return deeds.asked(kind, argument, flows) if kind in ("connect", "display") else kind
-
-    def _is_constant(self, node: ast.Call) -> bool:
-        """True for a pickle that stands in the source and calls something: it names a global, and reduces or builds."""
-        try:
-            data = self._names.folder.fold(node.args[0] if node.args else None)
-        except NotConstant:
-            return False
-        return (
-            isinstance(data, bytes)
-            and re.search(rb"[ci\x93]", data) is not None
-            and re.search(rb"[Roib\x81]", data) is not None
-        )
 
     def _inner(self, code: str, outer: Effect) -> Iterator[Effect]:
         """The effects of code that stands in a text."""
@@ -598,42 +462,9 @@ class Finder(Origins):
                 effect.in_body, outer.function, outer.handed,
             )  # fmt: skip
 
-    def _python_argument(self, node: ast.Call) -> str | None:
-        """The code of `[sys.executable, "-c", code]`."""
-        if not node.args or not isinstance(node.args[0], (ast.List, ast.Tuple)):
-            return None
-        items = node.args[0].elts
-        for option, code in itertools.pairwise(items):
-            if self._names.folder.text(option) == "-c":
-                return self._names.folder.text(code)
-        return None
-
-
-def combined(found: list[Effect]) -> Iterator[Effect]:
-    """The effects of one block, as what they make together."""
-    found = deeds.seen_together(found)
-    if any(_takes_orders(effect) for effect in found):
-        hostile = "opens a shell to another machine"
-        found = [
-            _replaced(effect, hostile) if effect.kind == "connect" and not _LOOPBACK.search(effect.argument) else effect
-            for effect in found
-        ]
-    yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
-
 
 _ACTING = frozenset(("process", "send", "connect", "listen", "start", "obeyed"))
 """What code in a text does that is no computing."""
-_TELLING = frozenset(("given", "secret", "host", "user-files"))
-"""Origins of what a client of another machine is not to be handed."""
-
-
-def _answered(nodes: Iterable[ast.AST], names: Names) -> set[int]:
-    """What stands inside of answers to a request."""
-    calls = (node for node in nodes if isinstance(node, ast.Call))
-    made = (
-        node for node in calls if ANSWERS.search(names.plain(node.func) or "") or ast.unparse(node.func) in ANSWERING
-    )
-    return {id(each) for node in made for each in walk(node) if each is not node}
 
 
 def _unused(statement: ast.AST) -> ast.expr | None:
@@ -646,17 +477,6 @@ def _unused(statement: ast.AST) -> ast.expr | None:
     return None
 
 
-def _takes_orders(effect: Effect) -> bool:
-    """True for a shell, for descriptors laid over others, and for a program that the network names."""
-    if effect.kind == "process":
-        return "download" in effect.flows or effect.name == "pty.spawn" or _SHELL.match(effect.argument) is not None
-    return effect.kind == "dup"
-
-
 def _uploads(flows: set[str], dotted: str) -> bool:
     """True where it shows that what is uploaded is the user's; queues have a `put` as well."""
     return bool(flows & {"secret", "user-files"}) or ("given" in flows and dotted not in ("….put", "….publish"))
-
-
-def _replaced(effect: Effect, hostile: str) -> Effect:
-    return msgspec.structs.replace(effect, hostile=hostile)

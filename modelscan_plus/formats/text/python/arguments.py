@@ -1,10 +1,12 @@
 """What the arguments of a call say: what is run, fetched, opened or written, and how."""
 
 import ast
+import itertools
 import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python import accounts, deeds
+from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.later import DEVICE, LATER
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import INTERPRETER, PACKAGE
@@ -183,3 +185,38 @@ def unguarded(dotted: str, node: ast.Call) -> set[str]:
 def has_keyword(node: ast.Call, *names: str) -> bool:
     """True for a call that is given one of the arguments by name."""
     return any(item.arg in names for item in node.keywords)
+
+
+def settled(kind: str | None, dotted: str, node: ast.Call, names: Names) -> str | None:
+    """The kind, where it depends on the"""
+    if dotted == "numpy.load":
+        return kind if is_set(node, "allow_pickle") else None
+    if dotted == "torch.hub.load_state_dict_from_url":
+        return "unpickle" if unguarded(dotted, node) else kind
+    if kind == "code" and argument(node, dotted, "code", names, given=False).startswith("!"):
+        return "process"  # a cell of IPython
+    return kind
+
+
+def is_pickle(node: ast.Call, names: Names) -> bool:
+    """True for a pickle that stands in the source and calls something: it names a global, and reduces or builds."""
+    try:
+        data = names.folder.fold(node.args[0] if node.args else None)
+    except NotConstant:
+        return False
+    return (
+        isinstance(data, bytes)
+        and re.search(rb"[ci\x93]", data) is not None
+        and re.search(rb"[Roib\x81]", data) is not None
+    )
+
+
+def python_code(node: ast.Call, names: Names) -> str | None:
+    """The code of `[sys.executable, "-c", code]`."""
+    if not node.args or not isinstance(node.args[0], (ast.List, ast.Tuple)):
+        return None
+    items = node.args[0].elts
+    for option, code in itertools.pairwise(items):
+        if names.folder.text(option) == "-c":
+            return names.folder.text(code)
+    return None

@@ -7,13 +7,14 @@ rpyc and debugpy.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.handed import libraries
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.walk import walk
 
 READS, WRITES = (
     "shows whoever asks any file that a request names",
@@ -304,3 +305,12 @@ class Routes:
 def _values(node: ast.Call) -> Iterator[ast.expr]:
     yield from node.args
     yield from (item.value for item in node.keywords)
+
+
+def answered(nodes: Iterable[ast.AST], names: Names) -> set[int]:
+    """What stands inside of answers to a request."""
+    calls = (node for node in nodes if isinstance(node, ast.Call))
+    made = (
+        node for node in calls if ANSWERS.search(names.plain(node.func) or "") or ast.unparse(node.func) in ANSWERING
+    )
+    return {id(each) for node in made for each in walk(node) if each is not node}

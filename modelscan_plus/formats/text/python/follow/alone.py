@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
-from modelscan_plus.formats.text.python.analyse import Source, analyse, most_telling
+from modelscan_plus.formats.text.python.analyse import Source, analyse
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.program import Program
+from modelscan_plus.formats.text.python.gathered import most_telling
 
 _TIMES = ("import", "entry", "main", "call")
 

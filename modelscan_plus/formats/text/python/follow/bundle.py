@@ -8,9 +8,10 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.summaries import FollowedSummary
 from modelscan_plus.formats.text import roles
-from modelscan_plus.formats.text.python.analyse import KEPT, most_telling, parse
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.program import Program
+from modelscan_plus.formats.text.python.gathered import KEPT, most_telling
+from modelscan_plus.formats.text.python.parsing import parse
 
 
 class Bundle(msgspec.Struct, frozen=True):

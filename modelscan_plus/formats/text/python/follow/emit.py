@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.formats.text.python.analyse import Finder, combined
+from modelscan_plus.formats.text.python.analyse import Finder
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import Flow
@@ -35,6 +35,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     identity,
     options,
 )
+from modelscan_plus.formats.text.python.gathered import combined
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.walk import walk
 

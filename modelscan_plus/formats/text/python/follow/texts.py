@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text.python.analyse import parse
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.follow.modelled import Call
 from modelscan_plus.formats.text.python.follow.values import (
@@ -23,6 +22,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     options,
     texts,
 )
+from modelscan_plus.formats.text.python.parsing import parse
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine

@@ -1,0 +1,90 @@
+"""The effects of a source taken together: what several make, where they come from, and which are kept."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python import deeds
+from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.flow import FROM
+from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.sinks import (
+    STORES,
+)
+from modelscan_plus.formats.text.python.visitors import VISITOR
+from modelscan_plus.formats.text.python.written import FETCHED
+
+KEPT = 300
+"""Effects of one file that are kept."""
+_SHELL = lazy(r"(?:\S*/)?(?:ba|z|da|k)?sh(?:\s+-\w+)*\s*$|cmd(?:\.exe)?\b|powershell", re.I)
+"""A shell that is given no script, and so waits for orders."""
+_LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
+
+
+def told_from(effects: list[Effect]) -> Iterator[Effect]:
+    """The effects; of a program that was fetched, with the addresses that the source fetches from."""
+    fetches = [(effect, prose.URL.search(effect.argument)) for effect in effects if effect.kind in ("download", "send")]
+    places = {
+        f"{FROM}{found.group().partition('://')[2].partition('?')[0][:200].lower()}" for _, found in fetches if found
+    }
+    for effect in effects:
+        if effect.kind != "process" or not places:
+            yield effect
+            continue
+        program = effect.argument.partition(" ")[0]
+        named = "/" in program and any(f"{mark}{program}{mark}" in each.code for each, _ in fetches for mark in "'\"")
+        if FETCHED in effect.flows or named:
+            flows = tuple(sorted({*effect.flows, FETCHED, *places}))
+            yield msgspec.structs.replace(effect, flows=flows)
+        else:
+            yield effect
+
+
+def with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
+    """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
+    texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
+    what = "sends what browsers and wallets keep"
+    for effect in effects:
+        sends = several and effect.kind in ("send", "upload") and VISITOR not in effect.flows
+        yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if sends else effect
+
+
+def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:
+    """As many of the effects as are kept, in their order: some of each sort, so that none is hidden behind many others."""
+    if len(effects) <= most:
+        return list(effects)
+    counted: dict[object, int] = {}
+    ranked: list[tuple[int, int]] = []
+    for place, effect in enumerate(effects):
+        sort = (effect.kind, effect.when, effect.hostile != "", effect.disguised, effect.flows)
+        counted[sort] = counted.get(sort, 0) + 1
+        ranked.append((counted[sort], place))
+    return [effects[place] for place in sorted(place for _, place in sorted(ranked)[:most])]
+
+
+def combined(found: list[Effect]) -> Iterator[Effect]:
+    """The effects of one block, as what they make together."""
+    found = deeds.seen_together(found)
+    if any(_takes_orders(effect) for effect in found):
+        hostile = "opens a shell to another machine"
+        found = [
+            _replaced(effect, hostile) if effect.kind == "connect" and not _LOOPBACK.search(effect.argument) else effect
+            for effect in found
+        ]
+    yield from (effect for effect in found if effect.kind not in ("dup", "bind"))
+
+
+def _takes_orders(effect: Effect) -> bool:
+    """True for a shell, for descriptors laid over others, and for a program that the network names."""
+    if effect.kind == "process":
+        return "download" in effect.flows or effect.name == "pty.spawn" or _SHELL.match(effect.argument) is not None
+    return effect.kind == "dup"
+
+
+def _replaced(effect: Effect, hostile: str) -> Effect:
+    return msgspec.structs.replace(effect, hostile=hostile)
