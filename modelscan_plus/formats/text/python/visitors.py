@@ -15,6 +15,17 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
+from modelscan_plus.formats.text.python.entered import (
+    COOKIES,
+    PASSWORD,
+    UPLOAD,
+    WHOSE,
+    Entered,
+    arguments_of,
+    is_secret,
+    label_of,
+    method_of,
+)
 from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
@@ -24,43 +35,8 @@ _MADE = 4
 """Clients of clients that are asked for their address: `x = x.view(…)` is made of itself."""
 VISITOR = "visitor"
 """The origin of what somebody entered."""
-PASSWORD, COOKIES, UPLOAD = "PASSWORD", "COOKIES", "UPLOAD"
-_SECRET = lazy(
-    r"(?:^|_)(?:(?:hf|hugging_?face|openai|anthropic|claude|groq|gemini|google|mistral|cohere|replicate|together|github|gh|api|access|auth|secret|private|oauth|user)_?)?"
-    r"(?:key|token|secret)$|(?:^|_)api_?key(?:_\w+)?$|passw(?:or)?d|^pwd$|passphrase|mnemonic|seed_?phrase|(?:^|_)(?:hf|openai|groq|anthropic)_(?:key|token)",
-    re.I,
-)
-_NO_SECRET = lazy(
-    r"^(?:max|num|n|bos|eos|pad|sep|cls|mask|unk|next|last|first|new|special|input|output|image|stop|start|end|prompt|primary|foreign|sort|cache|dict|public|page|"
-    r"continuation|audio|time|trigger|state)_?(?:\w+_)?(?:key|token)s?$|^(?:key|token|secret)$|count|limit|length",
-    re.I,
-)
-_WHOSE = (
-    ("huggingface_hub", "HF"), ("huggingface", "HF"), ("gradio_client", "HF"), ("datasets", "HF"), ("transformers", "HF"), ("hf_", "HF"), ("hugging", "HF"),
-    ("openai", "OPENAI"), ("anthropic", "ANTHROPIC"), ("claude", "ANTHROPIC"), ("groq", "GROQ"), ("gemini", "GEMINI"), ("google.generativeai", "GEMINI"),
-    ("mistral", "MISTRAL"), ("cohere", "COHERE"), ("replicate", "REPLICATE"), ("together", "TOGETHER"), ("langchain_openai", "OPENAI"),
-    ("litellm", "OPENAI"), ("elevenlabs", "ELEVENLABS"), ("github", "GITHUB"), ("telegram", "TELEGRAM"), ("discord", "DISCORD"), ("hf", "HF"),
-)  # fmt: skip
-"""Parts of names and of libraries that say whose a key is."""
-_FIELDS = lazy(
-    r"^(?:gradio\.(?:components\.)?(?:Textbox|Text)|streamlit\.(?:\w+\.)?text_input|nicegui\.ui\.input|panel\.widgets\.PasswordInput|ipywidgets\.(?:widgets\.)?Password)$"
-)
-_UPLOADS = lazy(
-    r"^(?:gradio\.(?:components\.)?(?:Image|Audio|Video|File|UploadButton|ImageEditor|MultimodalTextbox)|streamlit\.(?:\w+\.)?(?:file_uploader|camera_input|audio_input))$"
-)
-_KEY_WORDS = lazy(r"api[ _-]?key|\btoken\b|password|passphrase|secret|seed phrase|recovery phrase|private key", re.I)
 _SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
 _FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
-_COOKIES = frozenset(("cookies", "headers"))
-_HEADERS = lazy(r"^(?:authorization|cookie|proxy-authorization|x-api-key|x-hf-authorization)$", re.I)
-_ASKED = lazy(r"^(?:flask\.request|bottle\.request|quart\.request|panel\.state|streamlit\.context|gradio\.Request)\b")
-_ASKED_NAMES = frozenset("request req __request__ raw_request http_request websocket ws".split())
-_SAME = frozenset(
-    """str bytes repr dict list tuple set dumps b64encode urlsafe_b64encode b32encode hexlify quote quote_plus urlencode BytesIO StringIO encode decode
-    strip lstrip rstrip lower upper format join hex copy items values get compress getvalue getbuffer read read_bytes open model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
-    Request""".split()
-)
-"""Functions and methods that give the same value in another form."""
 _SENDING = frozenset(
     """post put patch get request urlopen Request urlretrieve stream send sendto sendall send_message sendmail send_text send_json send_bytes publish rpush
     lpush xadd emit pyfetch fetch open_url pyxhr post_json request_async head options""".split()
@@ -80,7 +56,6 @@ _STARTS = frozenset(
 _WITH_LOGIN = frozenset(("auth", "cookies", "cert"))
 _LOGS = frozenset("info debug warning error critical exception log".split())
 _ROUNDS = 4
-_DEEP = 12
 _MOST = 4_000
 
 
@@ -95,14 +70,12 @@ class Given(msgspec.Struct, frozen=True):
     """It is kept with somebody else, not asked about."""
 
 
-class Visitors:
+class Visitors(Entered):
     """What people enter in one source, and the calls that give it to another machine."""
 
     def __init__(self, names: Names, blocks: Mapping[str, Block], given: Handed) -> None:
-        self._names = names
+        super().__init__(names, given)
         self._blocks = blocks
-        self._held: dict[tuple[str, str], set[str]] = {}
-        self._asking = given
         self._remote_logs = self._logs_away()
         self._rests: dict[str, str] = {}
         """By function, the name under which it takes **fields."""
@@ -147,7 +120,7 @@ class Visitors:
         """What the call gives away, None for nothing."""
         if not self._held and not self._names.imports:
             return None
-        method = _method(node)
+        method = method_of(node)
         if (
             method in _KEEPING
             or self._in_table(node, method)
@@ -155,12 +128,12 @@ class Visitors:
         ):
             return self._kept(node, block, method)
         if method in _WRITES and self._turns_away(block):
-            kept = any(PASSWORD in self.of(value, block.name) for value, _ in _arguments(node))
+            kept = any(PASSWORD in self.of(value, block.name) for value, _ in arguments_of(node))
             return Given((PASSWORD,), TURNS_AWAY, True) if kept else None
         if method not in _SENDING:
             return None
         found: set[str] = set()
-        for value, name in _arguments(node):
+        for value, name in arguments_of(node):
             if name in _WITH_LOGIN or (name == "headers" and isinstance(value, ast.Dict)):
                 continue
             found |= self.of(value, block.name)
@@ -178,7 +151,7 @@ class Visitors:
     def _in_table(node: ast.Call, method: str) -> bool:
         """True for `client.table("x").insert(…)` of a database of elsewhere."""
         holder = node.func.value if isinstance(node.func, ast.Attribute) else None
-        of = _method(holder) if isinstance(holder, ast.Call) else ""
+        of = method_of(holder) if isinstance(holder, ast.Call) else ""
         return method in ("insert", "upsert", "add", "set") and of in (
             "table",
             "from_",
@@ -192,14 +165,14 @@ class Visitors:
         """True where who asks is led to the page of another site."""
         return any(
             isinstance(node, ast.Call)
-            and _method(node) in ("redirect", "RedirectResponse", "HttpResponseRedirect", "HTTPFound")
-            and any(spoken(value, self._names).lower().startswith("https://") for value, _ in _arguments(node))
+            and method_of(node) in ("redirect", "RedirectResponse", "HttpResponseRedirect", "HTTPFound")
+            and any(spoken(value, self._names).lower().startswith("https://") for value, _ in arguments_of(node))
             for node in block.inner()
         )
 
     def _kept(self, node: ast.Call, block: Block, method: str) -> Given | None:
         found = set[str]()
-        for value, name in _arguments(node):
+        for value, name in arguments_of(node):
             found |= set() if name == "token" else self.of(value, block.name)
         return Given(tuple(sorted(found)), self._address(node) or method, True) if found else None
 
@@ -218,7 +191,7 @@ class Visitors:
 
     def _address(self, node: ast.Call, depth: int = 0) -> str:
         """The host that the call's arguments, or the client that it is a method of, are made with."""
-        said = " ".join(spoken(value, self._names) for value, _ in list(_arguments(node))[:4])
+        said = " ".join(spoken(value, self._names) for value, _ in list(arguments_of(node))[:4])
         found = re.search(r"(?:https?|wss?)://[^\s…\"']+", said) or re.search(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", said)
         if found:
             return found.group()
@@ -234,8 +207,8 @@ class Visitors:
         """Mark parameters and variables that hold what somebody entered."""
         for name, parameters in [*given.asked.items(), *given.told.items()]:
             for parameter in parameters:
-                if _is_secret(parameter):
-                    self._mark(name, parameter, _label(parameter))
+                if is_secret(parameter):
+                    self._mark(name, parameter, label_of(parameter))
         self._annotated()
         for node in self._names.nodes:
             if isinstance(node, ast.Call):
@@ -257,7 +230,7 @@ class Visitors:
                 if "UploadFile" in said:
                     label = UPLOAD
                 if "Secret" in said and not label:
-                    label = _label(item.arg)
+                    label = label_of(item.arg)
                 if label:
                     for block in by_last.get(node.name, ()):
                         if item.arg in block.parameters:
@@ -280,7 +253,7 @@ class Visitors:
 
     def _components(self, node: ast.Call) -> None:
         """Parameters of the function that a page is given, by the fields that it is given with it."""
-        method = _method(node)
+        method = method_of(node)
         whole = (self._names.plain(node.func) or "").endswith((".Interface", ".ChatInterface", ".TabbedInterface"))
         if not whole and method not in (
             "click",
@@ -309,31 +282,7 @@ class Visitors:
             made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
             if isinstance(made, ast.Call) and first + place < len(block.parameters) and (label := self._asks(made)):
                 parameter = block.parameters[first + place]
-                self._mark(block.name, parameter, label if label != "VISITOR_" else _label(parameter))
-
-    def _asks(self, made: ast.Call) -> str:
-        """What a field asks for, "" for nothing secret."""
-        if _UPLOADS.match(self._names.plain(made.func) or "") is not None:
-            return UPLOAD
-        if _FIELDS.match(self._names.plain(made.func) or "") is None:
-            return ""
-        said = " ".join(
-            spoken(each, self._names) for each, name in _arguments(made) if name in ("", "label", "placeholder", "info")
-        )
-        hidden = any(
-            (item.arg == "type" and self._names.folder.text(item.value) == "password") or item.arg == "password"
-            for item in made.keywords
-        ) or "assword" in (self._names.plain(made.func) or "")
-        if not hidden and not _KEY_WORDS.search(said):
-            return ""
-        return (
-            _label(said)
-            if hidden or re.search(r"api[ _-]?key|\bhf\b.*token|seed|recovery|password", said, re.I)
-            else ""
-        )
-
-    def _mark(self, block: str, name: str, label: str) -> None:
-        self._held.setdefault((block, name), set()).add(label)
+                self._mark(block.name, parameter, label if label != "VISITOR_" else label_of(parameter))
 
     # where it goes
 
@@ -372,12 +321,12 @@ class Visitors:
     def _called(self, node: ast.Call, block: Block) -> None:
         """Arguments become parameters, now or later; a list or queue of the module holds what it is given."""
         self._belongs(node, block)
-        method = _method(node)
+        method = method_of(node)
         if method in ("put", "append", "add", "put_nowait", "update", "extend", "setdefault") and isinstance(
             node.func, ast.Attribute
         ):
             holder = node.func.value
-            found = {each for value, _ in _arguments(node) for each in self.of(value, block.name)}
+            found = {each for value, _ in arguments_of(node) for each in self.of(value, block.name)}
             if found and isinstance(holder, ast.Name):
                 self._held.setdefault(
                     (block.name if holder.id in block.parameters else MODULE, holder.id), set()
@@ -433,7 +382,7 @@ class Visitors:
     def _belongs(self, node: ast.Call, block: Block) -> None:
         """A key that is shown to a service's own library is one of that service."""
         dotted = (self._names.plain(node.func) or "").lower()
-        whose = next((label for part, label in _WHOSE[:-1] if dotted.startswith(part)), "")
+        whose = next((label for part, label in WHOSE[:-1] if dotted.startswith(part)), "")
         if not whose or any(item.arg in ("base_url", "endpoint", "api_base") for item in node.keywords):
             return
         for item in node.keywords:
@@ -457,138 +406,11 @@ class Visitors:
                     "logging.handlers.SMTPHandler",
                 )
             ):
-                said = " ".join(spoken(value, self._names) for value, _ in _arguments(node))
+                said = " ".join(spoken(value, self._names) for value, _ in arguments_of(node))
                 if re.search(r"\b[\w-]+\.[\w.-]+", said) and not re.search(r"localhost|127\.0\.0\.1|/dev/log", said):
                     return True
         return False
 
-    # what an expression holds
-
-    def of(self, node: ast.expr | None, block: str, depth: int = 0) -> set[str]:
-        """What somebody entered that the value is or holds."""
-        if node is None or depth > _DEEP:
-            return set()
-        match node:
-            case ast.Name(id=name):
-                return self._held.get((block, name), set()) | self._held.get((MODULE, name), set())
-            case ast.Call():
-                return self._of_call(node, block, depth)
-            case ast.Attribute():
-                return self._of_attribute(node, block, depth)
-            case ast.Subscript(value=value, slice=key):
-                return self.of(value, block, depth + 1) | self._of_item(value, key, block)
-        return set().union(*(self.of(part, block, depth + 1) for part in _parts(node)[:200]))
-
-    def _of_call(self, node: ast.Call, block: str, depth: int) -> set[str]:
-        dotted = self._names.plain(node.func) or ""
-        if dotted in ("getpass.getpass", "maskpass.askpass", "pwinput.pwinput", "stdiomask.getpass"):
-            return {_label(" ".join(spoken(each, self._names) for each in node.args)) or PASSWORD}
-        if dotted == "builtins.input" and node.args and _KEY_WORDS.search(said := spoken(node.args[0], self._names)):
-            return {_label(said)}
-        if label := self._asks(node):
-            return {label} if not dotted.startswith("gradio.") else set()
-        method = _method(node)
-        if method not in _SAME:
-            return set()
-        found = set[str]()
-        if isinstance(node.func, ast.Attribute):
-            if method in ("get", "pop") and node.args:
-                found |= self._of_item(node.func.value, node.args[0], block)
-                if self.of(node.func.value, block, depth + 1) == {COOKIES}:
-                    return found | self._one(node.args[0])
-            found |= self.of(node.func.value, block, depth + 1)
-        for value, _ in _arguments(node):
-            found |= self.of(value, block, depth + 1)
-        return found
-
-    def _one(self, key: ast.expr) -> set[str]:
-        """One header: those that say who asks count, others do not."""
-        return {COOKIES} if _HEADERS.match(self._names.folder.text(key) or "") else set()
-
-    def _of_attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
-        if node.attr in _COOKIES and self._is_asked(node.value):
-            return {COOKIES}
-        held = self.of(node.value, block, depth + 1)
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
-            held = held | self._held.get(("self", node.attr), set())
-        if isinstance(node.value, ast.Name) and _is_secret(node.attr) and self._is_given(block, node.value.id):
-            return held | {_label(node.attr)}
-        own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        return held if own or node.attr in ("token", "password", "value", "data", "text", "access_token") else set()
-
-    def _is_given(self, block: str, name: str) -> bool:
-        """True for what somebody asks a function with: `body["api_key"]`, `question.api_key`."""
-        return name in self._asking.asked.get(block.partition("#")[0], ())
-
-    def _is_asked(self, node: ast.expr) -> bool:
-        dotted = self._names.plain(node) or ""
-        last = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        return bool(_ASKED.match(dotted)) or last in _ASKED_NAMES or dotted in ("panel.state", "streamlit.context")
-
-    def _of_item(self, holder: ast.expr, key: ast.expr, block: str) -> set[str]:
-        """`request.form["password"]`, `request.headers["authorization"]`."""
-        name = self._names.folder.text(key) or ""
-        if isinstance(holder, ast.Attribute) and holder.attr in _COOKIES:
-            return self._one(key) if holder.attr == "headers" else set()
-        asked = (isinstance(holder, ast.Name) and self._is_given(block, holder.id)) or (
-            isinstance(holder, ast.Attribute)
-            and holder.attr in ("form", "args", "json", "values", "POST", "GET", "query_params")
-            and self._is_asked(holder.value)
-        )
-        return {_label(name)} if asked and _is_secret(name) else set()
-
-
-def _parts(node: ast.expr) -> list[ast.expr]:
-    """The parts of which a value is made so that it still holds them."""
-    match node:
-        case ast.Dict(keys=keys, values=values):
-            return [*(each for each in keys if each is not None), *values]
-        case ast.List(elts=elts) | ast.Tuple(elts=elts) | ast.Set(elts=elts):
-            return elts
-        case ast.JoinedStr(values=values):
-            return [each.value for each in values if isinstance(each, ast.FormattedValue)]
-        case ast.BinOp(left=left, right=right):
-            return [left, right]
-        case ast.BoolOp(values=values):
-            return values
-        case ast.IfExp(body=body, orelse=orelse):
-            return [body, orelse]
-        case ast.Await(value=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
-            return [value]
-        case ast.DictComp(value=value, generators=generators):
-            return [value, *(each.iter for each in generators)]
-    return []
-
-
-def _is_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None and _NO_SECRET.search(name) is None
-
-
-def _label(said: str) -> str:
-    """What a name or the text beside a field says of the key."""
-    low = said.lower()
-    if re.search(r"passw|pwd|passphrase|seed|recovery|mnemonic", low):
-        return PASSWORD
-    whose = next((label for part, label in _WHOSE[:-1] if part in low), "")
-    if not whose and re.search(r"\bhf|huggingface", low):
-        whose = "HF"
-    return f"VISITOR_{whose}"
-
-
-def _method(node: ast.Call) -> str:
-    return (
-        node.func.attr
-        if isinstance(node.func, ast.Attribute)
-        else node.func.id
-        if isinstance(node.func, ast.Name)
-        else ""
-    )
-
 
 def _is_module(node: ast.Call, names: Names) -> bool:
     return (names.plain(node.func) or "").startswith(("math.", "numpy.", "torch."))
-
-
-def _arguments(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
-    yield from ((value, "") for value in node.args)
-    yield from ((item.value, item.arg or "") for item in node.keywords)
