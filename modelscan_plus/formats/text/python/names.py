@@ -11,8 +11,18 @@ import ast
 import builtins
 from typing import NamedTuple
 
+from modelscan_plus.formats.text.python.bindings import note_assignment
 from modelscan_plus.formats.text.python.fold import Constant, Folder, NotConstant
 from modelscan_plus.formats.text.python.inline import Inliner
+from modelscan_plus.formats.text.python.library_names import (
+    CARRIED,
+    MODULES_OF_ANYTHING,
+    TELLING,
+    everything,
+    joined_name,
+    of_globals,
+    own_name,
+)
 from modelscan_plus.formats.text.python.sinks import KIND_OF, OBJECTS
 from modelscan_plus.formats.text.python.walk import walk
 
@@ -74,7 +84,7 @@ class Names:
         """`ambient`: the code stands in a text, and whoever evaluates it may have imported modules for it."""
         self.aliases: dict[str, str] = {"get_ipython": "IPython.get_ipython"}
         if ambient:
-            self.aliases |= {name: name for name in _CARRIED}
+            self.aliases |= {name: name for name in CARRIED}
         self.imports: list[tuple[str, tuple[str, ...]]] = []
         """Module (with leading dots) and imported names of each import statement."""
         self.nodes = list(walk(tree))
@@ -119,7 +129,7 @@ class Names:
                     if alias.name == "*":
                         self.aliases.update(everything(module, self.aliases))
             else:
-                _note_assignment(assigned, node)
+                note_assignment(assigned, node)
             if isinstance(node, ast.ClassDef):
                 for statement in node.body:
                     if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
@@ -260,7 +270,7 @@ class Names:
             return "builtins"
         if base is None and f".{name}" in self.aliases:
             return self.aliases[f".{name}"]  # self.run = os.system, or so in a class body
-        if base is None and name in _MODULES_OF_ANYTHING:
+        if base is None and name in MODULES_OF_ANYTHING:
             return name  # whatever it is an attribute of, the module is meant
         if base is None and isinstance(value, ast.Call):
             maker = self._resolve(value.func, depth + 2)
@@ -434,7 +444,7 @@ class Names:
             if base:
                 return joined_name(base, key)
             return "builtins" if key == "__builtins__" else self.aliases.get(key, f"builtins.{key}")
-        if isinstance(holder, ast.Attribute) and holder.attr in _SCOPES and (found := _global(key)):
+        if isinstance(holder, ast.Attribute) and holder.attr in _SCOPES and (found := of_globals(key)):
             self.disguised = True
             return found
         dotted = self._resolve(holder, depth + 1)
@@ -450,97 +460,3 @@ class Names:
             self.disguised = True
             return joined_name(dotted.removesuffix(".__dict__"), key)
         return None
-
-
-TELLING = frozenset(name.partition(".")[0] for name in KIND_OF) - {"torch", "numpy", "pandas", "transformers"}
-"""Modules that are imported by text only to hide it."""
-
-
-_CARRIED = frozenset("os subprocess socket ctypes shutil pty builtins sys importlib runpy".split())
-"""Modules that other modules import, and so hand on: `torch.serialization.os` is `os`, `random._os` too."""
-
-
-_MODULES_OF_ANYTHING = frozenset("os sys subprocess builtins".split())
-
-
-_VENDORED = ("._vendor", ".vendored", ".externals", "requests.packages", "six.moves")
-"""Where libraries keep copies of others: `pip._vendor.requests` is `requests`."""
-
-
-def _carried(base: str, name: str) -> bool:
-    return (
-        name.removeprefix("_") in _CARRIED
-        and "." not in base[:1]
-        and base != name
-        and base.partition(".")[0] not in ("asyncio", "builtins")
-    )
-
-
-def everything(module: str, known: dict[str, str]) -> dict[str, str]:
-    """What `from module import *` brings, as far as it is telling."""
-    names = [name for name in KIND_OF if name.rpartition(".")[0] == module]
-    return {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[2] not in known}
-
-
-def _global(key: str) -> str | None:
-    """What a function's globals hold under this name, as far as it is telling."""
-    if key == "__builtins__" or key in _CARRIED:
-        return key.strip("_")
-    return next(
-        (f"{module}.{key}" for module in ("os", "subprocess", "builtins") if f"{module}.{key}" in KIND_OF), None
-    )
-
-
-def joined_name(base: str, name: str) -> str:
-    """`base.name`; modules that others carry along count as themselves."""
-    if base in ("builtins.__builtins__", "builtins.builtins"):
-        base = "builtins"
-    if name == "_posixsubprocess" or base.endswith(_VENDORED):
-        return name
-    return name.removeprefix("_") if _carried(base, name) else f"{base}.{name}"
-
-
-def own_name(module: str) -> str:
-    """The name of a module without that of the library that carries it: `pip._vendor.requests` is `requests`."""
-    for place in _VENDORED:
-        before, found, after = module.partition(f"{place}.")
-        if found and (before or place in ("requests.packages", "six.moves")):
-            return after
-    return module
-
-
-def _note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -> None:
-    match node:
-        case ast.Assign():
-            for target in node.targets:
-                _bind(assigned, target, node.value)
-        case ast.AnnAssign() | ast.NamedExpr() if node.value and isinstance(node.target, ast.Name):
-            assigned.setdefault(node.target.id, []).append(node.value)
-        case (
-            ast.For(target=target, iter=ast.List(elts=items) | ast.Tuple(elts=items))
-            | ast.comprehension(target=target, iter=ast.List(elts=items) | ast.Tuple(elts=items))
-        ):
-            for item in items[:20]:
-                _bind(assigned, target, item)
-        case ast.AugAssign(target=ast.Name(id=name)) | ast.For(target=ast.Name(id=name)):
-            assigned.setdefault(name, []).append(None)
-        case ast.withitem(optional_vars=ast.Name(id=name)):
-            assigned.setdefault(name, []).append(node.context_expr)
-        case ast.arg():
-            assigned.setdefault(node.arg, []).append(None)
-
-
-def _bind(assigned: dict[str, list[ast.expr | None]], target: ast.expr, value: ast.expr) -> None:
-    if isinstance(target, ast.Name):
-        assigned.setdefault(target.id, []).append(value)
-    elif (
-        isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id in ("self", "cls")
-    ):
-        assigned.setdefault(f".{target.attr}", []).append(value)
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-        for number, item in enumerate(target.elts):
-            if len(values) == len(target.elts):
-                _bind(assigned, item, values[number])
-            elif isinstance(item, ast.Name):
-                assigned.setdefault(item.id, []).append(None)

@@ -23,7 +23,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     lifted,
     options,
 )
-from modelscan_plus.formats.text.python.names import joined_name
+from modelscan_plus.formats.text.python.library_names import joined_name
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine

@@ -24,7 +24,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     join,
     options,
 )
-from modelscan_plus.formats.text.python.names import joined_name
+from modelscan_plus.formats.text.python.library_names import joined_name
 
 
 def named(call: Call, holder: Value, name: Value | None) -> Value | None:

@@ -16,7 +16,7 @@ from modelscan_plus.formats.text.python.follow.values import (
     spoken,
     texts,
 )
-from modelscan_plus.formats.text.python.names import TELLING
+from modelscan_plus.formats.text.python.library_names import TELLING
 
 if TYPE_CHECKING:
     from modelscan_plus.formats.text.python.follow.machine import Machine

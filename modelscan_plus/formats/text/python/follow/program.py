@@ -30,7 +30,8 @@ from modelscan_plus.formats.text.python.follow.values import (
     texts,
 )
 from modelscan_plus.formats.text.python.handed import handed
-from modelscan_plus.formats.text.python.names import Names, everything, joined_name
+from modelscan_plus.formats.text.python.library_names import everything, joined_name
+from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import ENTRY_NAMES, PUBLIC_ENTRIES
 
 _CONFIG = frozenset(("config",))
