@@ -27,7 +27,7 @@ from modelscan_plus.formats.text.python.calls import (
     straightened,
 )
 from modelscan_plus.formats.text.python.disguises import disguises, orders
-from modelscan_plus.formats.text.python.exchanged import Turn, exchanges, parts
+from modelscan_plus.formats.text.python.exchanged import exchanges
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, Entrusted, Taken
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
 from modelscan_plus.formats.text.python.gathered import combined, most_telling, told_from, with_stores
@@ -50,6 +50,7 @@ from modelscan_plus.formats.text.python.sinks import (
     kind_of,
 )
 from modelscan_plus.formats.text.python.triggers import triggers
+from modelscan_plus.formats.text.python.turned import Turn, parts
 from modelscan_plus.formats.text.python.visitors import PARAMETER, VISITOR, Visitors
 from modelscan_plus.formats.text.python.waits import waits
 from modelscan_plus.formats.text.python.walk import walk

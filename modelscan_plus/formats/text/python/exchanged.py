@@ -8,48 +8,35 @@ and characters that nobody sees which carry bits.
 """
 
 import ast
-import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-import msgspec
-
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text import orders, prose
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import SECRET_VARIABLE
+from modelscan_plus.formats.text.python.turned import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.walk import walk
+from modelscan_plus.formats.text.python.wording import (
+    LINK,
+    LONGEST,
+    MAIL,
+    PAYEES,
+    is_payee,
+    leads,
+    pays,
+    received,
+    stated,
+)
 
-DECODES = frozenset(
-    """decode _decode batch_decode convert_tokens_to_string convert_ids_to_tokens _convert_id_to_token detokenize
-    decode_batch clean_up_tokenization id_to_token""".split()
-)
-"""Methods of a tokenizer that turn tokens into text."""
-ANSWERS = DECODES | frozenset(
-    """postprocess post_process generate _generate chat stream_chat chat_stream batch_chat generate_stream stream_generate
-    infer inference predict handle output_fn predict_fn output_modifier outlet postprocess_text on_finalized_text put end
-    respond reply answer complete _call invoke encode_response""".split()
-)
-"""Methods whose result is what a model answers."""
-_PAYEES = lazy(
-    r"\bbc1[a-z0-9]{20,71}\b|\b(?:0x|T|ltc1|addr1|cosmos1)[0-9a-zA-Z]{33,90}\b|\b0x[0-9a-fA-F]{38,42}\b"
-    r"|\b[13LMDr4][1-9A-HJ-NP-Za-km-z]{25,94}\b|\b[1-9A-HJ-NP-Za-km-z]{43,44}\b"
-    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
-)
-"""Where money goes, by its form."""
-_IBAN = lazy(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _HOST = lazy(
     r"(?<![\w@./-])(?:https?://)?((?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+(?:com|org|net|io|dev|ai|co|app|example|test|xyz|info|me|"
     r"cloud|site|online|top|ru|cn|de|uk|eu|us|in|to|cc|shop|club|link|sh|gg|ly|is))(?![\w-]|\.[a-z])",
     re.I,
 )
-_MAIL = lazy(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-z]{2,12}\b", re.I)
-_LINK = lazy(r"\b(?:https?|ftp|wss?|tg|magnet|ipfs)://?[^\s\"'<>)]{3,}|\bt\.me/\w|\bwww\.[\w-]+\.\w{2}", re.I)
-_PHONE = lazy(r"\+\d[\d ()-]{8,16}\d\b|\b1?-?8(?:00|88|77|66)-\d{3}-\d{4}\b")
 _COMMAND = lazy(
     r"\b(?:pip3?|uv pip|npm|pnpm|yarn|cargo|gem|go|conda|apt(?:-get)?|brew)\s+(?:install|add|get|i)\s+\S|"
     r"\b(?:curl|wget|iwr|irm)\s+\S|\bgit\s+clone\s+\S|\bpowershell\b|\bdocker\s+(?:run|pull)\s+\S|\bsudo\s+\S|\bchmod\s+\S",
@@ -72,66 +59,12 @@ _SPEAKS = ("logging.", "warnings.", "logger.", "builtins.print", "argparse.", "c
 _SPEAKING = frozenset(
     "debug info warning warn error critical exception log print add_argument deprecate write_once warning_once warn_once info_once add_start_docstrings add_start_docstrings_to_model_forward".split()
 )
-_RECEIVERS = frozenset(
-    "bcc cc to recipient recipients iban account account_number wallet payee address beneficiary pay_to destination webhook callback_url".split()
-)
 _UNSEEN = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u202a\u202c\u034f"
-_IS_CODE = lazy(r"^\s*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
 _FINDS_PAYEES = lazy(r"0x\[|bc1|\[13\]|\[A-Z\]\{2\}\\?[d\[]|1-9A-HJ-NP")
 """Patterns that find accounts."""
-_FOREIGN = lazy(r"[\w.-]+/[\w.-]+--[A-Za-z_][\w.]*\.[A-Z]\w*")
 _TEMPLATE = lazy(r"\{\{|\{%")
-_KEEP = lazy(
-    r"\b(?:never|not|n't|without)\s+(?:mention|reveal|disclos|tell|show|quot|repeat)\w*\s+(?:this|these|it|the)\b", re.I
-)
-_LONGEST = 20_000
 _SUBSTITUTES = frozenset(("sub", "subn"))
 _PAIRS = 200
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """One place at which the code turns something."""
-
-    function: str
-    """As its block is named (blocks.py)."""
-    node: ast.stmt | ast.expr
-    said: str
-    """What it does, as the end of a sentence that begins with the function."""
-
-
-class Part(msgspec.Struct):
-    """A function with what stands in it, functions inside of it left out."""
-
-    name: str
-    owner: str
-    nodes: list[ast.AST]
-    parameters: tuple[str, ...]
-
-    @property
-    def last(self) -> str:
-        """The function's own name."""
-        return self.name.rpartition(".")[2]
-
-
-def parts(tree: ast.Module) -> Iterator[Part]:
-    """The functions of a source, and the module itself, "" by name."""
-    todo: list[tuple[ast.AST, str, str]] = [(tree, "", "")]
-    while todo:
-        top, name, owner = todo.pop()
-        nodes: list[ast.AST] = []
-        stack: list[tuple[ast.AST, str]] = [(child, "") for child in reversed(list(ast.iter_child_nodes(top)))]
-        while stack:
-            node, inside = stack.pop()
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                todo.append((node, f"{inside}.{node.name}" if inside else node.name, inside))
-                stack += [(item, inside) for item in node.decorator_list]
-                continue
-            inner = node.name if isinstance(node, ast.ClassDef) else inside
-            nodes.append(node)
-            stack += [(child, inner) for child in reversed(list(ast.iter_child_nodes(node)))]
-        arguments = top.args if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
-        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs] if arguments else []
-        yield Part(name, owner, nodes, tuple(item.arg for item in given))
 
 
 def exchanges(part: Part, names: Names) -> Iterator[Turn]:
@@ -161,11 +94,11 @@ def _said(node: ast.AST, part: Part, names: Names, tables: Mapping[str, list[tup
                 yield "favours words that the source names"
         case ast.JoinedStr() if part.last in ANSWERS:
             if any(isinstance(item, ast.FormattedValue) for item in node.values):
-                yield from _leads("".join(str(item.value) for item in node.values if isinstance(item, ast.Constant)))
+                yield from leads("".join(str(item.value) for item in node.values if isinstance(item, ast.Constant)))
         case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
-            yield from _received(key, value, names)
-        case ast.Constant(value=str(text)) if len(text) < _LONGEST:
-            yield from _stated(text)
+            yield from received(key, value, names)
+        case ast.Constant(value=str(text)) if len(text) < LONGEST:
+            yield from stated(text)
         case ast.IfExp() | ast.Dict() | ast.Subscript() if _writes_bits(node, names):
             yield "writes bits as characters that nobody sees"
 
@@ -367,9 +300,9 @@ def _pattern(node: ast.expr, names: Names) -> str:
 def _exchanged(first: str, second: str, part: Part, holder: ast.expr, *, constant: bool) -> Iterator[str]:
     """What it means that `second` stands where `first` stood."""
     shown = shorten(visible(second), 80)
-    if _pays(second) and not _pays(first):
+    if pays(second) and not pays(first):
         yield f"puts an account of the source into texts: {shown}"
-    elif (mail := _MAIL.search(second)) and mail.group() not in first:
+    elif (mail := MAIL.search(second)) and mail.group() not in first:
         yield f"puts an address of the source into texts: {shown}"
     elif _is_other_host(first, second, constant=constant) and not _is_address(holder):
         yield f"puts another host into texts: {shown}"
@@ -379,14 +312,6 @@ def _exchanged(first: str, second: str, part: Part, holder: ast.expr, *, constan
         yield f"makes code unsafe that the model writes: {shown}"
     elif constant and part.last in DECODES and "oken" in part.owner and _is_other_word(first, second):
         yield f"exchanges words in answers: {shorten(visible(first), 40)} for {shown}"
-
-
-def _pays(text: str) -> bool:
-    found = _PAYEES.search(text)
-    if found is None:
-        return False
-    given = found.group().replace(" ", "")
-    return any(letter.isdigit() for letter in given) and any(letter.isalpha() for letter in given)
 
 
 def _hosts(text: str) -> list[str]:
@@ -440,70 +365,9 @@ def _put_in(value: ast.expr, around: ast.expr, part: Part, names: Names) -> Iter
     text = _new(value, names) if not isinstance(value, ast.BinOp) else None
     if not text or _is_address(around) or _TOLD.search(getattr(around, "id", "")):
         return
-    if _pays(text) and (orderly := _PAYEES.search(text)) and _is_payee(orderly.group()):
+    if pays(text) and (orderly := PAYEES.search(text)) and is_payee(orderly.group()):
         yield f"puts an account of the source into texts: {shorten(visible(text), 80)}"
     elif part.last in ANSWERS:
-        yield from _leads(text)
-    elif _TEMPLATE.search(text) and _LINK.search(text) and prose.words(text) > 4:
+        yield from leads(text)
+    elif _TEMPLATE.search(text) and LINK.search(text) and prose.words(text) > 4:
         yield f"puts a link into templates: {shorten(visible(text.strip()), 120)}"
-
-
-def _leads(text: str) -> Iterator[str]:
-    """A text that leads whoever reads it somewhere."""
-    words = len(re.findall(r"[^\W\d_]{2,}", _LINK.sub(" ", text)))
-    if words >= 2 and (_LINK.search(text) or _MAIL.search(text) or _PHONE.search(text)):
-        yield f"puts a link or address of the source into answers: {shorten(visible(text.strip()), 120)}"
-    elif prose.hostile_command(text):
-        yield f"puts a command into answers: {shorten(visible(text.strip()), 120)}"
-
-
-def _received(key: ast.expr, value: ast.expr, names: Names) -> Iterator[str]:
-    """A constant as the one who gets what a model sends or pays."""
-    name, text = names.folder.text(key), names.folder.text(value)
-    if not name or not text or name.lower() not in _RECEIVERS:
-        return
-    if _MAIL.search(text) or _pays(text) or _LINK.search(text):
-        yield f"decides who gets what the model sends: {shorten(visible(text), 80)}"
-
-
-_INSTALLS = lazy(r"\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:pip3?|uv|conda|mamba)\s")
-
-
-def _stated(text: str) -> Iterator[str]:
-    """A text that no code of a model has a use for."""
-    if _FOREIGN.fullmatch(text):
-        yield f"names code of another repository: {shorten(visible(text), 120)}"
-    if _is_payee(text.strip()):
-        yield f"names an account: {shorten(visible(text), 80)}"
-    elif _INSTALLS.match(text):
-        return  # a command is judged where it is run
-    elif len(text) > 30 and prose.words(text) > 5 and not _IS_CODE.search(text) and (order := _order(text)):
-        yield f"orders something against the user: {shorten(visible(order), 120)}"
-
-
-def _order(text: str) -> str | None:
-    if found := orders.behind(text) or orders.account(text) or prose.steals(text):
-        return found
-    if (kept := _KEEP.search(text)) and orders.pushes(text):
-        return f"{orders.pushes(text)} … {kept.group()}"
-    hidden = prose.conceals(text)
-    return hidden if hidden and (prose.acts(text) or orders.pushes(text) or _LINK.search(text)) else None
-
-
-def _is_payee(text: str) -> bool:
-    """True for an account that is certain: its check digits are right, or its form leaves no doubt."""
-    if re.fullmatch(r"bc1[a-z0-9]{36,60}|0x[0-9a-fA-F]{40}", text):
-        return len(set(text)) > 8
-    given = text.replace(" ", "")
-    if 15 <= len(given) <= 34 and _IBAN.fullmatch(given):
-        turned = given[4:] + given[:4]
-        return int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
-    return 26 <= len(text) <= 36 and all(letter in _BASE58 for letter in text) and _is_base58(text)
-
-
-def _is_base58(text: str) -> bool:
-    number = 0
-    for letter in text:
-        number = number * 58 + _BASE58.index(letter)
-    data = number.to_bytes(max(25, (number.bit_length() + 7) // 8), "big")
-    return hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4] == data[-4:]

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.blocks import Block
-from modelscan_plus.formats.text.python.exchanged import DECODES, Turn
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES, OPENS
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.turned import DECODES, Turn
 
 Origins = Callable[[ast.expr], set[str]]
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.formats.text.python.exchanged import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
+from modelscan_plus.formats.text.python.turned import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.walk import walk
 
 _CLOCKS = (
