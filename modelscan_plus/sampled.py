@@ -7,7 +7,7 @@ precision. Nothing is parsed: offsets come from the children, and what stands th
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.formats.archives.members import HEADER, SIGNATURE
@@ -21,7 +21,8 @@ _RUN = 48
 """Numbers that are read in one place."""
 _PAIRS = 16
 _REMOTE_TENSORS = 5
-"""Tensors of a remote target that are compared, in all: each costs three short ranges."""
+"""Tensors of a remote target that are compared, in all, beside those that could be tied to another one (places.py has
+their number): each costs a short range or two of each file."""
 _FORMATS = {
     "F64": "d", "F32": "f", "F16": "e", "BF16": "H", "I64": "q", "I32": "i", "I16": "h", "I8": "b", "U8": "B",
     "BOOL": "B",
@@ -47,7 +48,7 @@ def sampled(tree: Tree, source: Source) -> tuple[SampledCopies, ...]:
     for path, bytes_ in source.again(frozenset(wanted)):
         try:
             for plan in plans:
-                numbers |= plan.read(path, bytes_)
+                numbers |= plan.read(path, bytes_, numbers)
         except OSError:  # the file is gone, or the server does not give it
             continue
     return tuple(plan.result(numbers) for plan in plans)
@@ -82,13 +83,15 @@ class _Plan:
             for name in (*self._names, *self._lone[side]):
                 yield self._places[side][name][0].path
 
-    def read(self, path: str, source: ByteSource) -> dict[tuple[str, str], list[float]]:
-        """The numbers of the tensors that stand in this file, by the copy's name and theirs."""
+    def read(
+        self, path: str, source: ByteSource, known: Container[tuple[str, str]] = ()
+    ) -> dict[tuple[str, str], list[float]]:
+        """The numbers of the tensors that stand in this file, by the copy's name and theirs, without those `known`."""
         found: dict[tuple[str, str], list[float]] = {}
         for side, copy in enumerate(self._copies):
             for name in dict.fromkeys((*self._names, *self._lone[side])):
                 file, place = self._places[side][name]
-                if file.path == path:
+                if file.path == path and (copy.path, name) not in known:
                     found[copy.path, name] = _numbers(source, file, place, self._runs(place, name, source.remote))
         return found
 

@@ -16,7 +16,8 @@ from typing import Any
 from modelscan_plus.core.bytesource import ByteSource
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.tensors.header import DTYPE_BITS, LENGTH_BYTES, read_header
+from modelscan_plus.formats.tensors.dtypes import DTYPE_BITS
+from modelscan_plus.formats.tensors.header import LENGTH_BYTES, read_header
 from modelscan_plus.formats.tensors.layout import lay_out
 from modelscan_plus.formats.tensors.problems import Problems
 from modelscan_plus.probe.files import ModelFiles

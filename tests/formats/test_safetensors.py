@@ -15,8 +15,8 @@ from modelscan_plus.core.coverage import CoverageState
 from modelscan_plus.core.limits import Budget, Limits
 from modelscan_plus.formats.identity import unexplained
 from modelscan_plus.formats.interface import HEAD, Parsed, View
+from modelscan_plus.formats.tensors.dtypes import DTYPE_BITS
 from modelscan_plus.formats.tensors.facts import SafetensorsFacts
-from modelscan_plus.formats.tensors.header import DTYPE_BITS
 from modelscan_plus.formats.tensors.safetensors import LIBRARY_CAP, SafetensorsFormat
 from tests.samples import above_info, inspect
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.pickle.values import Call, Global, Items, PersistentId, Value, sequence, text_of
 from modelscan_plus.formats.summaries import TensorNames, TensorPlace
-from modelscan_plus.formats.tensors.places import STORAGE_DTYPES, chosen
+from modelscan_plus.formats.tensors.dtypes import DTYPE_BITS, STORAGE_DTYPES
+from modelscan_plus.formats.tensors.places import chosen
 
 _MOST = 20_000
 _MOST_TIED = 100
 _HOLDERS = ("state_dict", "model", "model_state_dict", "module", "params", "ema", "generator")
 _WRAPPERS = frozenset(("_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_from_type_v2"))
-_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-"""Bytes of one number."""
 
 
 class _Tensor(NamedTuple):
@@ -49,8 +48,8 @@ def _places(found: Mapping[str, _Tensor]) -> dict[str, TensorPlace]:
     places: dict[str, TensorPlace] = {}
     for name in chosen(found):
         tensor = found[name]
-        if tensor.plain and tensor.dtype in _SIZES:
-            start = tensor.offset * _SIZES[tensor.dtype]
+        if tensor.plain and tensor.dtype in DTYPE_BITS:
+            start = tensor.offset * DTYPE_BITS[tensor.dtype] // 8
             places[name] = TensorPlace(tensor.dtype, start, _count(tensor.shape), tensor.storage)
     return places
 

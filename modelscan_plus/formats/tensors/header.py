@@ -15,6 +15,7 @@ import msgspec
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.tensors.dtypes import DTYPE_BITS
 from modelscan_plus.formats.tensors.embedded import text_kind
 from modelscan_plus.formats.tensors.facts import EmbeddedText
 from modelscan_plus.formats.tensors.json_reader import Duplicate, Json, JsonFault, JsonReader, Members
@@ -22,12 +23,6 @@ from modelscan_plus.formats.tensors.problems import Problems
 
 LENGTH_BYTES = 8
 METADATA = b"__metadata__"
-DTYPE_BITS = {
-    "BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
-    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
-    "C64": 64, "F64": 64, "I64": 64, "U64": 64,
-}  # fmt: skip
-"""Bits per item of every dtype of safetensors 0.8."""
 _SNIFFED = frozenset(("U8", "I8"))
 _U64 = 1 << 64
 _KEPT_TEXTS = 100

@@ -17,12 +17,6 @@ TIED = lazy(
     r"|^output\.weight$|predictions\.decoder\.weight$"
 )
 """Weights that often are another one under a second name."""
-STORAGE_DTYPES = {
-    "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
-    "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8",
-    "BoolStorage": "BOOL",
-}  # fmt: skip
-"""By PyTorch's class of storage."""
 
 
 _WRAPPED = lazy(

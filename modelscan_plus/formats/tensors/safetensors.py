@@ -18,9 +18,10 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import Shard, Summary, TensorNames, TensorPlace
+from modelscan_plus.formats.tensors.dtypes import DTYPE_BITS
 from modelscan_plus.formats.tensors.embedded import source_kind, tensor_part
 from modelscan_plus.formats.tensors.facts import HiddenBytes, Overlap, SafetensorsFacts, TensorPayload
-from modelscan_plus.formats.tensors.header import DTYPE_BITS, LENGTH_BYTES, NAMED, Header, read_header
+from modelscan_plus.formats.tensors.header import LENGTH_BYTES, NAMED, Header, read_header
 from modelscan_plus.formats.tensors.layout import Layout, lay_out
 from modelscan_plus.formats.tensors.places import chosen
 from modelscan_plus.formats.tensors.problems import Problems

@@ -28,15 +28,13 @@ from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_
 from modelscan_plus.formats.text.python.searched import SEARCHED, of_search
 from modelscan_plus.formats.text.python.sinks import (
     GIVEN_NAMES,
-    HUB_TOKEN_PATH,
     HUB_TOKENS,
     KEY_READS,
-    KUBERNETES_PATH,
     OBJECTS,
     OPENS,
     SECRET_VARIABLE,
-    SENSITIVE_PATH,
     TAG_OF,
+    credential_at,
 )
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 from modelscan_plus.formats.text.python.walk import walk
@@ -227,12 +225,8 @@ class Flow:
     def _read(self, place: ast.expr | None) -> set[str]:
         """What is read from a file."""
         path = spoken(place, self._names) if place is not None else UNKNOWN
-        if HUB_TOKEN_PATH.search(path):
-            return {"key:HF_TOKEN"}
-        if KUBERNETES_PATH.search(path):
-            return {"key:KUBERNETES_TOKEN"}
-        if SENSITIVE_PATH.search(path):
-            return {"secret"}
+        if held := credential_at(path):
+            return held
         return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}
 
     def _pass(self, block: Block) -> None:

@@ -12,7 +12,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.sinks import HUB_TOKEN_PATH, KUBERNETES_PATH, OPENS, SENSITIVE_PATH
+from modelscan_plus.formats.text.python.sinks import HUB_TOKEN_PATH, OPENS, SENSITIVE_PATH, credential_at
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 from modelscan_plus.formats.text.shell.deeds import prints_credential
 
@@ -75,11 +75,8 @@ def of_call(node: ast.Call, dotted: str, names: Names) -> set[str]:
         return _walked(walked_path(node, dotted, names))
     if dotted in _OPENS or method in _OPENING:
         path = _opened(node, dotted, method, names)
-        if HUB_TOKEN_PATH.search(path) and not dotted.startswith(("shutil.", "tarfile.", "zipfile.")):
-            return {"key:HF_TOKEN"}
-        if KUBERNETES_PATH.search(path):
-            return {"key:KUBERNETES_TOKEN"}
-        return {"secret"} if SENSITIVE_PATH.search(path) else set()
+        copies = dotted.startswith(("shutil.", "tarfile.", "zipfile."))
+        return {"secret"} if copies and HUB_TOKEN_PATH.search(path) else credential_at(path)
     if dotted.startswith(("subprocess.", "os.popen", "commands.")) and node.args:
         command = spoken(node.args[0], names)
         if printer := prints_credential(command):

@@ -329,3 +329,12 @@ def kind_of(dotted: str) -> str | None:
         of_maker = OBJECTS[maker]
         return of_maker.get(method) or of_maker.get(method.rpartition(".")[2])
     return KIND_OF.get(dotted) or family(dotted)
+
+
+def credential_at(path: str) -> set[str]:
+    """The origin of what a file holds, by its path: a key of a service, a secret, or nothing of the kind."""
+    if HUB_TOKEN_PATH.search(path):
+        return {"key:HF_TOKEN"}
+    if KUBERNETES_PATH.search(path):
+        return {"key:KUBERNETES_TOKEN"}
+    return {"secret"} if SENSITIVE_PATH.search(path) else set()
