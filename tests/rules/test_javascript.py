@@ -88,3 +88,10 @@ def test_a_visitors_token_goes_to_the_hub_alone(host, high):
     page = f'<script>const r = await sign(); fetch("https://{host}/x", {{headers: {{a: r.accessToken}}}})</script>'
     found = [finding.severity.rank for finding in inspect(page.encode(), "index.html").findings]
     assert (max(found, default=0) >= Severity.HIGH.rank) is high
+
+
+def test_lists_that_never_end_are_read_once() -> None:
+    for head in ("[ 'a', 'b' ", "const a = [ 'a' "):
+        text = head + " " * 390_000 + "\x01"
+        assert folded(text) == text
+    assert "'ab'" in folded("x = [ 'a' , 'b' , ] . join ( '' )").replace('"', "'")

@@ -56,7 +56,7 @@ _SCRIPTED = lazy(r"\b(?:node|nodejs|deno|bun)\b|[\w-]\.[mc]?js\b")
 _SECTION = lazy(r"^\s*\[+([^\]\n]{1,200})\]+\s*(?:[#;].*)?$")
 _LINE = lazy(r"^(?P<key>[\w.-]{1,80})\s*[=:]\s*(?P<value>.*)$")
 _FOREIGN = lazy(
-    r"\b(?P<program>perl|ruby|php|Rscript|R|julia|lua|luajit|osascript|elixir|groovy)\d?(?:\s+-\w+)*?\s+-{1,2}(?:e|r|eval)\s*"
+    r"\b(?P<program>perl|ruby|php|Rscript|R|julia|lua|luajit|osascript|elixir|groovy)\d?(?:\s+-\w+){0,8}?\s+-{1,2}(?:e|r|eval)\s*"
     r"(?:'(?P<single>[^']{1,20000})'|\\?\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")"
 )
 _NGINX = lazy(

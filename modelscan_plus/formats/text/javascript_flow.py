@@ -23,14 +23,16 @@ _NEAR = 6_000
 """Characters behind an assignment in which a name still stands for it."""
 _TEXT = r"(?:\"(?:\\.|[^\"\\\n]){0,4000}\"|'(?:\\.|[^'\\\n]){0,4000}'|`(?:\\.|[^`\\$]){0,4000}`)"
 _SUM = lazy(rf"(?P<left>{_TEXT})\s*\+\s*(?P<right>{_TEXT})")
-_JOIN = lazy(rf"\[\s*(?P<items>{_TEXT}(?:\s*,\s*{_TEXT}){{0,60}})\s*,?\s*\]\s*\.\s*join\s*\(\s*(?P<by>{_TEXT})?\s*\)")
+_JOIN = lazy(
+    rf"\[\s*+(?P<items>{_TEXT}(?:\s*+,\s*+{_TEXT}){{0,60}})\s*+(?:,\s*+)?\]\s*+\.\s*+join\s*+\(\s*+(?P<by>{_TEXT})?\s*+\)"
+)
 _ESCAPE = lazy(r"\\x([0-9A-Fa-f]{2})|\\u\{?([0-9A-Fa-f]{4})\}?")
 _MEMBER = lazy(r"(?<=[\w$)\]])\s*\[\s*[\"'`](?P<name>[A-Za-z_$][\w$]{0,60})[\"'`]\s*\]")
 _CONSTANT = lazy(
     rf"\b(?:const|let|var)\s+(?P<name>[A-Za-z_$][\w$]*)\s*(?::\s*string\s*)?=\s*(?P<value>{_TEXT})\s*(?=[;,\n]|$)"
 )
 _LIST = lazy(
-    rf"\b(?:const|let|var)\s+(?P<name>[A-Za-z_$][\w$]*)\s*=\s*\[\s*(?P<items>{_TEXT}(?:\s*,\s*{_TEXT}){{0,200}})\s*,?\s*\]"
+    rf"\b(?:const|let|var)\s+(?P<name>[A-Za-z_$][\w$]*)\s*+=\s*+\[\s*+(?P<items>{_TEXT}(?:\s*+,\s*+{_TEXT}){{0,200}})\s*+(?:,\s*+)?\]"
 )
 _ATOB = lazy(rf"\b(?:window\.|globalThis\.)?atob\s*\(\s*(?P<text>{_TEXT})\s*\)")
 _BUFFER = lazy(
