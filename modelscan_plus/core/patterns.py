@@ -1,11 +1,14 @@
 """`lazy`: a regular expression that is compiled when it is first used.
 
 A scan of one small file uses a few of the two hundred patterns of the rules; compiling all of them would be a tenth of
-its time.
+its time. Repeats that would give back in vain are made possessive (core/possessive.py), so that no run of spaces takes
+time that grows with its square.
 """
 
 import re
 from typing import Any, AnyStr, cast
+
+from modelscan_plus.core import possessive
 
 
 class _Lazy:
@@ -13,7 +16,7 @@ class _Lazy:
         self._given = (pattern, flags)
 
     def __getattr__(self, name: str) -> Any:
-        compiled = re.compile(*self._given)
+        compiled = possessive.compiled(*self._given)
         for method in ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split"):
             setattr(self, method, getattr(compiled, method))
         return getattr(compiled, name)

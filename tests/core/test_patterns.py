@@ -24,7 +24,7 @@ def test_all_of_them_compile() -> None:
     every = _every()
     assert len(every) > 100
     for name, pattern in every:
-        assert isinstance(pattern.pattern, str | bytes), name
+        assert pattern.groups >= 0, name
 
 
 def test_one_works_as_a_compiled_one_does() -> None:
