@@ -1,13 +1,16 @@
 """Patterns that are compiled at their first use: each one is used here, so that a wrong one fails a test."""
 
 import importlib
+import itertools
 import pkgutil
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import modelscan_plus
-from modelscan_plus.core import patterns
+from modelscan_plus.core import patterns, possessive
 
 
 def _every() -> list[tuple[str, "re.Pattern[str]"]]:
@@ -15,8 +18,8 @@ def _every() -> list[tuple[str, "re.Pattern[str]"]]:
     for module in pkgutil.walk_packages(modelscan_plus.__path__, "modelscan_plus."):
         if module.name.split(".")[1] in ("core", "formats", "rules", "graph") and not module.ispkg:
             for name, value in vars(importlib.import_module(module.name)).items():
-                if isinstance(value, patterns._Lazy):
-                    found.append((f"{module.name}.{name}", value))
+                held = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+                found += [(f"{module.name}.{name}", each) for each in held if isinstance(each, patterns._Lazy)]
     return found
 
 
@@ -41,3 +44,38 @@ def test_a_wrong_one_fails_at_its_first_use() -> None:
     pattern = patterns.lazy("(")
     with pytest.raises(re.error):
         pattern.search("")
+
+
+def _sequences(items: Any) -> Iterator[list[Any]]:
+    """Every sequence of a parsed pattern, those in its parts among them."""
+    held = list(items)
+    yield held
+    for kind, value in held:
+        name = kind.name
+        inner = (
+            value[1] if name == "BRANCH" else [value[-1]] if name in ("SUBPATTERN", "ASSERT", "ASSERT_NOT")
+            else [value[2]] if name.endswith("REPEAT") else [value] if name == "ATOMIC_GROUP" else []
+        )  # fmt: skip
+        for part in inner:
+            yield from _sequences(part)
+
+
+def _runs_over_lines(pattern: str | bytes, flags: int) -> bool:
+    """True where a repeat behind a line's start goes on over line ends: each blank line of a run reads all of it."""
+    parser: Any = importlib.import_module("re._parser")
+    tree = parser.parse(pattern, flags)
+    if not tree.state.flags & re.M:
+        return False
+    for held in _sequences(tree):
+        for (kind, where), (repeat, value) in itertools.pairwise(held):
+            if kind.name == "AT" and where.name == "AT_BEGINNING" and repeat.name.endswith("REPEAT"):
+                one = possessive._Rewriting(parser, isinstance(pattern, bytes))._one(value[2], tree.state.flags)
+                if one is not None and ord("\n") in one.may and value[1] is parser.MAXREPEAT:
+                    return True
+    return False
+
+
+def test_no_repeat_behind_the_start_of_a_line_runs_over_lines() -> None:
+    assert _runs_over_lines(r"(?m)(?:^\s*|;)a", 0)
+    assert not _runs_over_lines(r"^[^\S\n]*a", re.M)
+    assert [name for name, pattern in _every() if _runs_over_lines(*vars(pattern)["_given"])] == []

@@ -128,7 +128,7 @@ _CLAUSE = lazy(
     r"[.!?;]\s|\n|,\s+(?:just|but|instead|rather|simply|always|then|and\s+(?:always|then|never))\b|\bso\s+that\b|:\s",
     re.I,
 )
-_ITEM = lazy(r"^\s*(?:[-*+•]|\d+[.)])\s+|^#{1,6}\s", re.M)
+_ITEM = lazy(r"^[^\S\n]*(?:[-*+•]|\d+[.)])\s+|^#{1,6}\s", re.M)
 
 
 def orders(text: str) -> Iterator[Remark]:

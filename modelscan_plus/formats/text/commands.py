@@ -62,7 +62,7 @@ TAKES_OVER = lazy(
 """A shell that gives everybody the rights of its owner, or one that starts itself without end."""
 MINES = lazy(
     r"\bstratum\d?\+(?:tcp|ssl|tls|udp)://|(?:^|[\s/;&|\"'`])(?:xmrig|xmr-stak|nbminer|lolminer|phoenixminer|teamredminer|srbminer\S*|"
-    r"cpuminer|minerd|ethminer|gminer|t-rex|bzminer|rigel)(?:\.exe)?[\"']?,?\s+[\"']?(?:-{1,2}\w)|(?:\bimage\s*:|^\s*FROM)\s*\S*(?:xmrig|nbminer|lolminer|cpuminer|minerd|ethminer|srbminer)|--donate-level\b|--randomx\b",
+    r"cpuminer|minerd|ethminer|gminer|t-rex|bzminer|rigel)(?:\.exe)?[\"']?,?\s+[\"']?(?:-{1,2}\w)|(?:\bimage\s*:|^[^\S\n]*FROM)\s*\S*(?:xmrig|nbminer|lolminer|cpuminer|minerd|ethminer|srbminer)|--donate-level\b|--randomx\b",
     re.I | re.M,
 )
 """The machine computes coins for somebody else."""
@@ -75,7 +75,7 @@ LEADS_ELSEWHERE = lazy(
     r"[\"'\s](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}\s+(?:[\w-]+\.)+[a-z]{2,}[^\n]{0,200}"
     r"(?:>>?|\btee\b(?:\s+-a)?)\s*[\"']?/etc/hosts"
     r"|\bnameserver\s+(?!127\.|10\.|192\.168\.|172\.|8\.8\.|1\.[01]\.|9\.9\.9|114\.114|223\.[56]\.|119\.29|208\.67)(?:\d{1,3}\.){3}\d{1,3}[^\n]{0,80}>>?\s*[\"']?/etc/resolv\.conf"
-    r"|(?:^\s*-\s+[\"']?|--add-host[= ][\"']?)(?:[\w-]+\.)+[a-z]{2,}[:=](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}[\"']?\s*(?:$|\s)",
+    r"|(?:^[^\S\n]*-\s+[\"']?|--add-host[= ][\"']?)(?:[\w-]+\.)+[a-z]{2,}[:=](?!127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)(?:\d{1,3}\.){3}\d{1,3}[\"']?\s*(?:$|\s)",
     re.I | re.M,
 )
 """The name of a host leads to an address that the script names."""
@@ -92,14 +92,14 @@ BUILD_FETCHES_AND_RUNS = lazy(
 )
 """CMake fetches a program or script and starts it while the build is set up."""
 ADDED_AND_RUN = lazy(
-    r"^\s*ADD\s+(?:--(?!checksum=)\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
+    r"^[^\S\n]*ADD\s+(?:--(?!checksum=)\S+\s+)*https?://\S+\s+(?P<file>\S{2,100})\s*\n(?:[^\n]*\n){0,3}?\s*RUN\s[^\n]{0,300}?(?<!\S)(?P=file)(?![\w.])",
     re.M,
 )
 """A container fetches a file and runs it."""
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
     rf"(?:{PRIVATE}|{_ENVIRONMENT})"
-    rf"|(?:(?:^[\s@-]*(?:RUN\s+|CMD\s+)?|[;&|(:{{`]\s*|\bsudo\s+)(?:env|printenv|export\s+-p|set)\b(?!\s+-)|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
+    rf"|(?:(?:^[ \t@-]*(?:RUN\s+|CMD\s+)?|[;&|(:{{`]\s*|\bsudo\s+)(?:env|printenv|export\s+-p|set)\b(?!\s+-)|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
     rf"{_CLIENT}"
     rf"|\b(?:scp|sftp|rsync|rclone|aws\s+s3|gsutil|azcopy|gh\s+gist|(?:hf|huggingface-cli)\s+upload|git\s+add)\b"
     rf"(?:\s+(?:-i\s+\S+|(?!-i\b)\S+)){{0,12}}?\s+(?!-)\S*{PRIVATE}"
@@ -123,9 +123,9 @@ GIT_RUNS = lazy(
 )
 """git is set up to start a shell when files are checked out, shown or fetched."""
 GIT_SETTINGS = lazy(
-    r"^\s*(?:smudge|clean|process|fsmonitor|sshCommand|gitProxy|askPass|textconv|driver|editor|pager|update)\s*=\s*"
+    r"^[^\S\n]*(?:smudge|clean|process|fsmonitor|sshCommand|gitProxy|askPass|textconv|driver|editor|pager|update)\s*=\s*"
     rf"(?![\"'\s]*git[- ]lfs){_GIT_VALUE}[^\n]{{0,200}}"
-    r"|^\s*(?:url|path)\s*=\s*[\"']?(?:-|[^\n]*(?:\$\{?IFS|\$\(|`))[^\n]{0,200}",
+    r"|^[^\S\n]*(?:url|path)\s*=\s*[\"']?(?:-|[^\n]*(?:\$\{?IFS|\$\(|`))[^\n]{0,200}",
     re.I | re.M,
 )
 """The same in a file of settings that git reads."""

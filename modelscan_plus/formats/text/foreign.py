@@ -98,8 +98,8 @@ _CMAKE = lazy(
 )
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
-    "hash": lazy(r"^\s*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^\s*//[^\n]*|/\*[\s\S]{0,4000}?\*/", re.M),
-    "dash": lazy(r"^\s*--[^\n]*", re.M), "none": lazy(r"(?!)"),
+    "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*[\s\S]{0,4000}?\*/", re.M),
+    "dash": lazy(r"^[^\S\n]*--[^\n]*", re.M), "none": lazy(r"(?!)"),
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ _FILE = lazy(
     r"(?<![\w/@$%-])(?:file://)?(?:\./)?((?:[\w-]{1,80}/){0,8}[\w-]{1,80}\.py(?:::?|#)[A-Za-z_]\w{0,80})(?![\w/-])"
 )
 _WHOLE = lazy(
-    r"^\s*(?:-\s+)?(?:[\"']?(?P<key>[\w.-]{1,60})[\"']?\s*[:=]\s*|-\s+)?[\"']?(?P<address>file://)?(?:\./)?"
+    r"^[^\S\n]*(?:-\s+)?(?:[\"']?(?P<key>[\w.-]{1,60})[\"']?\s*[:=]\s*|-\s+)?[\"']?(?P<address>file://)?(?:\./)?"
     r"(?P<file>(?:[\w-]{1,80}/){0,8}[\w-]{1,80}\.py)[\"']?\s*,?\s*(?:#.*)?$",
     re.M,
 )
@@ -46,7 +46,7 @@ _NAME_THEN = lazy(rf"^[ \t-]*{_NAME_KEY}{_VALUE}(\w+){_NEXT}{_MODULE_KEY}{_VALUE
 """A module and what is meant in it, on two lines."""
 _OF_MODULE = lazy(rf"{_MODULE_KEY}$", re.I)
 _OF_NAME = lazy(rf"{_NAME_KEY}$", re.I)
-_COMMENT = lazy(r"^\s*#.*$", re.M)
+_COMMENT = lazy(r"^[^\S\n]*#.*$", re.M)
 _ELSEWHERE = lazy(
     r"(?:^|/)(?:mkdocs|\.?pre-commit-config|\.pre-commit-hooks|codecov|\.codecov|\.readthedocs|"
     r"tox|setup|\.coveragerc|\.pylintrc|pylintrc|mypy|\.flake8|pytest|renovate|dependabot|environment)\.?\w*$|(?:^|/)(?:package|tokenizer)\w*\.json$"

@@ -22,8 +22,8 @@ def _name(group: str) -> str:
 
 
 _IMAGE = lazy(
-    rf"^\s*FROM\s+(?:--\S+\s+)*{_name('image')}|^\s*ARG\s+\w*(?:IMAGE|BASE)\w*\s*=\s*[\"']?{_name('arg')}|"
-    rf"^#\s*syntax\s*=\s*{_name('syntax')}|^\s*From:\s*{_name('def')}|^\s*COPY\s+--from={_name('copy')}",
+    rf"^[^\S\n]*FROM\s+(?:--\S+\s+)*{_name('image')}|^[^\S\n]*ARG\s+\w*(?:IMAGE|BASE)\w*\s*=\s*[\"']?{_name('arg')}|"
+    rf"^#\s*syntax\s*=\s*{_name('syntax')}|^[^\S\n]*From:\s*{_name('def')}|^[^\S\n]*COPY\s+--from={_name('copy')}",
     re.M | re.I,
 )
 _SET_IMAGE = lazy(
@@ -48,7 +48,7 @@ _RUN_IMAGE = lazy(
     re.I,
 )
 _AMONG_SERVICES = lazy(
-    r"^\s*-?\s*[\"']?(?:services|containers|container|runs|images|features|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
+    r"^[^\S\n]*-?\s*[\"']?(?:services|containers|container|runs|images|features|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
     re.M,
 )
 _PICTURE = lazy(r"\.(?:png|jpe?g|gif|svg|webp|ico|bmp|html?|json|ya?ml|py|md)$", re.I)

@@ -54,19 +54,19 @@ _OWN = frozenset(("python", "json", "template", "notebook"))
 _SITE_LINE = lazy(r"^import[ \t]", re.M)
 _PRIVILEGE = lazy(
     r"privileged\s*:\s*true|--privileged\b|/var/run/docker\.sock|cap_add\s*:\s*\[?\s*-?\s*[\"']?(?:ALL|SYS_ADMIN)|--cap-add[= ](?:ALL|SYS_ADMIN)|"
-    r"pid\s*:\s*[\"']?host|^\s*-\s*[\"']?/:/|-v\s+/:/",
+    r"pid\s*:\s*[\"']?host|^[^\S\n]*-\s*[\"']?/:/|-v\s+/:/",
     re.I | re.M,
 )
-_ROOT_MOUNT = lazy(r"^\s*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
+_ROOT_MOUNT = lazy(r"^[^\S\n]*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
 _WHOLE_DISK = lazy(
     r"\blocation\s[^{}\n]{0,200}\{[^{}]{0,400}?\b(?:root|alias)\s+/\s*;|\bhttp\.server\b[^\n|;&]{0,100}\s(?:-d|--directory)[= ]\s*[\"']?/[\"']?(?:\s|$|[\"',\]])"
-    r"|^\s*Alias\s+\S+\s+[\"']?/[\"']?\s*$|\broot\s+(?:\*\s+)?/\s*\n[^}]{0,200}\bfile_server\s+browse|\bfilebrowser\b[^\n]{0,200}(?:--noauth[^\n]{0,200}-r\s+/(?:\s|$)|-r\s+/\s[^\n]{0,200}--noauth)",
+    r"|^[^\S\n]*Alias\s+\S+\s+[\"']?/[\"']?\s*$|\broot\s+(?:\*\s+)?/\s*\n[^}]{0,200}\bfile_server\s+browse|\bfilebrowser\b[^\n]{0,200}(?:--noauth[^\n]{0,200}-r\s+/(?:\s|$)|-r\s+/\s[^\n]{0,200}--noauth)",
     re.M | re.I,
 )
 """A server that is told to serve the root of the file system."""
 _SHORTCUT = lazy(
-    r"^\s*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$|^(?:full address|remoteapplicationprogram|alternate shell|drivestoredirect):s:\S|"
-    r"<(?:url|DeepLink)>|\\\\[\w.-]+\\\w|^(?:WEB|https?:)|^\s*(?:Wallpaper|VisualStylesFile|Path)\s*=\s*\\\\|<jar\s|^[CFE];.*(?:EXEC|CALL|=)",
+    r"^[^\S\n]*(?:Exec|URL|IconFile|TryExec)\s*=\s*(.+)$|^(?:full address|remoteapplicationprogram|alternate shell|drivestoredirect):s:\S|"
+    r"<(?:url|DeepLink)>|\\\\[\w.-]+\\\w|^(?:WEB|https?:)|^[^\S\n]*(?:Wallpaper|VisualStylesFile|Path)\s*=\s*\\\\|<jar\s|^[CFE];.*(?:EXEC|CALL|=)",
     re.I | re.M,
 )
 _WINDOWS = lazy(
@@ -81,9 +81,9 @@ _CALL = lazy(
     r"worker[-_]extension[-_]cls|scheduler[-_]cls|logits[-_]processors|middleware)[\"']?\s*[:=]\s*\[?[\"']?([\w.]{1,200})(?![\w./])",
     re.M,
 )
-_DVC_REMOTE = lazy(r"^\s*\['?remote \"", re.M)
-_STORE = lazy(r"^\s*(?:url|pushurl|endpointurl)\s*=\s*[\"']?(?P<url>https?://[^\s\"']{1,500})", re.M | re.I)
-_PATH = lazy(r"^[\s-]*[\"']?(?:path|cls|class)[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]{2,200})", re.M)
+_DVC_REMOTE = lazy(r"^[^\S\n]*\['?remote \"", re.M)
+_STORE = lazy(r"^[^\S\n]*(?:url|pushurl|endpointurl)\s*=\s*[\"']?(?P<url>https?://[^\s\"']{1,500})", re.M | re.I)
+_PATH = lazy(r"^[ \t-]*[\"']?(?:path|cls|class)[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]{2,200})", re.M)
 _IMPORTED = lazy(r"__import__\s*\(\s*\\?[\"'](?:os|posix|subprocess|builtins|socket|sys|importlib|shutil|pty)\b")
 _BLOCK = lazy(
     r"^[ \t>]{0,8}```[ \t]*(?:python|py|python3)\b[^\n]{0,80}\n(?P<code>[\s\S]{1,20000}?)^[ \t>]{0,8}```", re.M | re.I
@@ -111,7 +111,7 @@ _EXTERNAL = lazy(
     re.I,
 )
 """A part of an office document that lies on another machine and is loaded when the document is opened."""
-_ENVIRONMENT = lazy(r"^\s*-\s+pip\s*:\s*$", re.M)
+_ENVIRONMENT = lazy(r"^[^\S\n]*-\s+pip\s*:\s*$", re.M)
 """An environment of conda under another name than the usual ones."""
 _CALLS = 2000
 _YAML_TEMPLATE = lazy(
@@ -130,7 +130,7 @@ _ASKED = lazy(
 """A server in JavaScript or Go that runs what it is asked to."""
 _OF_PAGES = (".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".mts", ".cts", ".vue", ".svelte", ".astro", ".css", ".scss")
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
-_MODELFILE = lazy(r"^\s*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
+_MODELFILE = lazy(r"^[^\S\n]*(FROM|ADAPTER)\s+(https?://\S+|/\S+|\.\./\S+)", re.I | re.M)
 
 
 class TextFormat(Format):

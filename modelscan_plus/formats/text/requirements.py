@@ -15,7 +15,7 @@ _INDEX = lazy(
 )
 _TRUSTED = lazy(r"(?:--|\bglobal\.|\binstall\.|\bPIP_|^)trusted[-_]host[\s=:]+[\"']?([^\s\"']+)", re.I)
 _OTHER_SOURCE = lazy(
-    r"(?:\bregistry\b|\bchannels?\b|default_channels|channel_alias)[\"']?[\s=:]+[\"']?((?:https?)://[^\s\"',`]+)|^\s*-\s+[\"']?(http://[^\s\"',`]+)",
+    r"(?:\bregistry\b|\bchannels?\b|default_channels|channel_alias)[\"']?[\s=:]+[\"']?((?:https?)://[^\s\"',`]+)|^[^\S\n]*-\s+[\"']?(http://[^\s\"',`]+)",
     re.I,
 )
 """Where npm or conda take packages from."""

@@ -20,7 +20,7 @@ from modelscan_plus.formats.text.python.parsing import parse
 
 _ENTRY = lazy(r"^(?P<indent> *)(?P<dashes>(?:- +)*)(?P<key>[\"']?[\w.-]+[\"']?) *:(?: +(?P<value>.*))?$")
 _BLOCK = lazy(r"^[|>][-+\d]*(?: +#.*)?$")
-_STEPS = lazy(r"^\s*(?:- +)?[\"']?(?:run|script|shell|inlineScript|command|code)[\"']?\s*:", re.M)
+_STEPS = lazy(r"^[^\S\n]*(?:- +)?[\"']?(?:run|script|shell|inlineScript|command|code)[\"']?\s*:", re.M)
 _ONE_LINE = lazy(
     r"\bpython[\d.]*[\"']?(?:[\s,]+[\"']?-(?!c\b)\w+[\"']?)*[\s,]+[\"']?-\w*c[\"']?[\s,]+"
     r"(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")",

@@ -80,16 +80,18 @@ _HEAD = lazy(
 _RUNS_CHECKOUT = lazy(
     r"\bpip3?\s+install\s+(?:-\w+\s+|--[\w-]+\s+)*(?:-e\s*)?[\"']?\.(?:[\[\s\"'/]|$)|\bpip3?\s+install\s+(?:-\w+\s+)*-r\b|\bpytest\b|\bmake\b|\btox\b|\bnox\b|"
     r"\b(?:npm|yarn|pnpm|bun)\s+(?:ci|install|i|run|test|build)\b|\bpython[\d.]*\s+(?:-m\s+(?:build|pytest|unittest)|[\w./-]+\.py)\b|"
-    r"(?:^|[;&|]\s*|\brun:\s*)(?:ba)?sh\s+[\w./-]+|(?:^\s*|[;&|]\s*|\brun:\s*)\./[\w./-]+|\b(?:cargo|go)\s+(?:build|test|run)\b|\buv\s+(?:sync|run)\b|"
+    r"(?:^|[;&|]\s*|\brun:\s*)(?:ba)?sh\s+[\w./-]+|(?:^[^\S\n]*|[;&|]\s*|\brun:\s*)\./[\w./-]+|\b(?:cargo|go)\s+(?:build|test|run)\b|\buv\s+(?:sync|run)\b|"
     r"\bpoetry\s+(?:install|run)\b|\b(?:gradlew?|mvn)\b|\buses:\s*\./|\bdocker\s+(?:build|compose)\b",
     re.M,
 )
 _HANDED_OVER = lazy(r"\bactions/download-artifact@|\bgh\s+run\s+download\b")
 _RUNS_ARTIFACT = lazy(
-    r"(?:^\s*|[;&|]\s*|\brun:\s*)(?:(?:ba|z|da)?sh\s+(?!-)|source\s+|\.\s+|python[\d.]*\s+(?!-)|node\s+(?!-))?[\w./-]*/[\w.-]+",
+    r"(?:^[^\S\n]*|[;&|]\s*|\brun:\s*)(?:(?:ba|z|da)?sh\s+(?!-)|source\s+|\.\s+|python[\d.]*\s+(?!-)|node\s+(?!-))?[\w./-]*/[\w.-]+",
     re.M,
 )
-_GUARDED = lazy(r"^\s*environment\s*:|\blabels?\b|\bauthor_association\b|\bfull_name\b|\bactor\s*==|\bfork\s*==", re.M)
+_GUARDED = lazy(
+    r"^[^\S\n]*environment\s*:|\blabels?\b|\bauthor_association\b|\bfull_name\b|\bactor\s*==|\bfork\s*==", re.M
+)
 
 
 def workflow_remarks(text: str) -> Iterator[Remark]:

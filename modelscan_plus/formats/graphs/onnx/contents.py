@@ -70,7 +70,7 @@ _WEAK = lazy(
     r"(?<![\w.])(?:exec|eval)\(\s*[^)\s]|\b(?:pickle|dill|cloudpickle|joblib)\.loads?\s*\(|\bsocket\.socket\s*\("
     r"|\bctypes\.(?:CDLL|cdll|windll|WinDLL)\b|\burllib\.request\.(?:urlopen|urlretrieve)\s*\("
     r"|\brequests\.(?:get|post)\s*\(|\bbase64\.b64decode\s*\(|\bgetattr\s*\(\s*__builtins__|\bshutil\.rmtree\s*\("
-    r"|^\s*import\s+(?:os|subprocess|socket|ctypes|pty)\b|\bfrom\s+(?:os|subprocess|socket|ctypes)\s+import\b"
+    r"|^[^\S\n]*import\s+(?:os|subprocess|socket|ctypes|pty)\b|\bfrom\s+(?:os|subprocess|socket|ctypes)\s+import\b"
     r"|\bchmod\s+(?:\+x|[0-7]*7[0-7]*)\b|\bos\.environ\b|\bimportlib\.import_module\s*\(",
     re.I | re.M,
 )

@@ -24,7 +24,7 @@ _PHONE = lazy(r"\+\d[\d ()-]{8,16}\d\b|\b1?-?8(?:00|88|77|66)-\d{3}-\d{4}\b")
 _RECEIVERS = frozenset(
     "bcc cc to recipient recipients iban account account_number wallet payee address beneficiary pay_to destination webhook callback_url".split()
 )
-_IS_CODE = lazy(r"^\s*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
+_IS_CODE = lazy(r"^[^\S\n]*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
 _FOREIGN = lazy(r"[\w.-]+/[\w.-]+--[A-Za-z_][\w.]*\.[A-Z]\w*")
 _KEEP = lazy(
     r"\b(?:never|not|n't|without)\s+(?:mention|reveal|disclos|tell|show|quot|repeat)\w*\s+(?:this|these|it|the)\b", re.I

@@ -314,7 +314,7 @@ def _systemd(value: str) -> str:
 
 
 _CRON = lazy(
-    r"^\s*(?:(?:[\d*/,-]+\s+){5}|@(?:reboot|hourly|daily|weekly|monthly)\s+)(?:root\s+|www-data\s+)?(?=\S)", re.M
+    r"^[^\S\n]*(?:(?:[\d*/,-]+\s+){5}|@(?:reboot|hourly|daily|weekly|monthly)\s+)(?:root\s+|www-data\s+)?(?=\S)", re.M
 )
 _WORDS_LIST = lazy(r"vocab|merges|tokens|\.(?:csv|tsv|jsonl|ndjson|log|bpe|tiktoken|tex|bib)$")
 

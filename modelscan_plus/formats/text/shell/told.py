@@ -46,7 +46,7 @@ def shell_remarks(role: str, name: str, text: str, variables: Mapping[str, Value
 _MOUNT = lazy(
     r"(?P<from>(?:~|\$\{?(?:localEnv:|env:)?(?:HOME|USERPROFILE)\}?|/root|/home/[\w-]+)/\.[\w./-]+):(?P<to>/[\w./-]+)|"
     r"\b(?:source|src)=(?P<source>[^,\s\"']+),(?:[^,\s\"']+,)*(?:target|dst|destination)=(?P<target>/[^,\s\"']+)|"
-    r"^\s*[\"']?(?P<place>/[\w./-]+)[\"']?\s*:\s*[\"']?(?P<own>(?:~|\$\{?HOME\}?)/\.[\w./-]+)",
+    r"^[^\S\n]*[\"']?(?P<place>/[\w./-]+)[\"']?\s*:\s*[\"']?(?P<own>(?:~|\$\{?HOME\}?)/\.[\w./-]+)",
     re.M,
 )
 """A file or folder of the user that is seen in a container or on another machine, and where."""
