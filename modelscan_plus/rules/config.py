@@ -7,9 +7,11 @@ from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
+from modelscan_plus.formats.text.lookalikes import poses
+from modelscan_plus.rules.hosts import publisher
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
-from modelscan_plus.rules.scripts import of_remark, tells
+from modelscan_plus.rules.scripts import LOOKALIKE, of_remark, tells
 
 _REMOTE = "https://huggingface.co/docs/transformers/main/en/models#custom-models"
 _DIFFUSERS = "https://huggingface.co/docs/diffusers/main/en/using-diffusers/custom_pipeline_overview"
@@ -23,7 +25,8 @@ FOREIGN_CODE = Rule(
     why=(
         "With remote code allowed, the loader fetches the named file from the other repository, from whatever its main "
         "branch holds at that moment: pinning the revision of this model does not pin it. Its owner, or whoever gets "
-        "hold of a deleted name, decides what runs."
+        "hold of a deleted name, decides what runs. Owners whose code many models take over (rules/data/hosts.toml) are "
+        "reported as medium."
     ),
     fix="Copy the code into a repository of your own and review it, or use a class that the library has built in.",
     bad='"auto_map": {"AutoModel": "someone/other-repo--modeling_x.XModel"}',
@@ -224,11 +227,9 @@ def code_references(facts: JsonFacts, context: Context) -> Iterator[Finding]:
 
 def _reference(key: str, value: str) -> tuple[Rule | None, Severity | None, str]:
     if "--" in value and "/" in value.partition("--")[0]:
-        return (
-            FOREIGN_CODE,
-            None,
-            f"The key {key} takes {value.partition('--')[2]} from the repository {value.partition('--')[0]}.",
-        )
+        repository, _, what = value.partition("--")
+        message = f"The key {key} takes {what} from the repository {repository}."
+        return FOREIGN_CODE, Severity.MEDIUM if publisher(repository) else None, message
     if re.match(r"^[a-z]+://", value, re.I):
         return FOREIGN_CODE, None, f"The key {key} takes code from {value}."
     last = key.rpartition(".")[2]
@@ -319,6 +320,9 @@ def _path_severity(path: ConfigPath) -> Severity | None:
 def base_model(facts: JsonFacts, context: Context) -> Iterator[Finding]:
     """The model that an adapter is laid over."""
     base = facts.strings.get("base_model_name_or_path", "")
+    if meant := poses(base.partition("/")[0]) if _HUB_ID.fullmatch(base) else "":
+        message = f"The base model {base} belongs to an account that is written almost like {meant}."
+        yield context.finding(LOOKALIKE, message, TextEvidence(base), subject=f"owner\0{base}")
     revision = facts.strings.get("revision", "")
     if _HUB_ID.fullmatch(base) and not _COMMIT.fullmatch(revision):
         message = f"The base model is {base}, at {revision or 'its main branch'}; it was not scanned here."

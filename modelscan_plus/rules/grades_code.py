@@ -9,6 +9,7 @@ from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.written import FETCHED
 from modelscan_plus.rules.grades_times import ENDING, ENTRY, is_scratch, pick, run_by_model
 from modelscan_plus.rules.handed import ANY_OBJECT
+from modelscan_plus.rules.hosts import publisher
 
 _EXECUTES = lazy(r"compile\(.*[\"']exec[\"']")
 _APART = frozenset(("joined", "spelt"))
@@ -156,7 +157,8 @@ def search_path(effect: Effect, reached: bool) -> Severity:
 def remote(effect: Effect, reached: bool) -> Severity:
     """Code of other repositories."""
     if reached and effect.when in ENTRY and re.fullmatch(r"[\w.-]+/[\w.-]+", effect.argument.strip()):
-        return Severity.HIGH  # as MSP5030, the same thing written in a configuration
+        # As MSP5030, the same thing written in a configuration.
+        return Severity.MEDIUM if publisher(effect.argument.strip()) else Severity.HIGH
     return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.MEDIUM))
 
 

@@ -13,6 +13,7 @@ _TABLE: dict[str, list[str]] = tomllib.loads(
 
 
 _INSTITUTION = lazy(r"\.(?:edu|gov|mil|int)(?:\.[a-z]{2})?$|\.ac\.[a-z]{2}$", re.I)
+_PUBLISHERS = frozenset(_TABLE["publishers"])
 _HASHED = {kind: frozenset(_TABLE[kind]) for kind in ("indexes", "sources", "images")}
 
 
@@ -36,3 +37,8 @@ def listed(kind: str, host: str) -> bool:
 def institution(host: str) -> bool:
     """True for hosts of universities and public offices, whose names nobody else gets."""
     return not host.startswith("http:") and _INSTITUTION.search(host.partition("/")[0].partition(":")[0]) is not None
+
+
+def publisher(repository: str) -> bool:
+    """True for a repository of the hub ("owner/name") whose owner's code many others take over."""
+    return repository.partition("/")[0].lower() in _PUBLISHERS

@@ -9,7 +9,9 @@ from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.facts import PathFacts
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.rules.interface import JUDGES, Context, Rule, judges
 
 SPECIAL_FILE = Rule(
@@ -76,6 +78,10 @@ POLICY_FILE = Rule(
 )
 
 
+_SECRETS = lazy(rf"{PRIVATE}|^/(?:etc|proc|root|dev)/|/\.(?:bash|zsh)rc$|/\.config/")
+"""Places of every machine that hold keys, or decide what it runs: no file of a model lies there."""
+
+
 def judge_path(path: str, facts: PathFacts) -> Iterator[Finding]:
     """The findings about the file at `path`."""
     context = Context(Artifact(path, BytesSource(b"")))
@@ -85,11 +91,13 @@ def judge_path(path: str, facts: PathFacts) -> Iterator[Finding]:
 
 @judges(PathFacts)
 def path_findings(facts: PathFacts, context: Context) -> Iterator[Finding]:
-    """One finding at most; broken links and unreadable files are a matter of coverage alone."""
+    """One finding at most; other broken links and unreadable files are a matter of coverage alone."""
     detail = shorten(visible(facts.detail), 200)
     match facts.kind:
         case "fifo" | "device" | "socket":
             rule, message = SPECIAL_FILE, f"This is {detail}, not a regular file."
+        case "link-broken" if _SECRETS.search(facts.detail):
+            rule, message = LINK_LEAVES_TARGET, f"The link leads to {detail}, which stands on other machines."
         case "link-outside":
             rule, message = LINK_LEAVES_TARGET, f"The link leads to {detail}, which is outside the target."
         case "changed":
@@ -99,4 +107,5 @@ def path_findings(facts: PathFacts, context: Context) -> Iterator[Finding]:
         case _:
             return
     subject = facts.detail if rule is LINK_LEAVES_TARGET else facts.kind
-    yield context.finding(rule, message, TextEvidence(detail), subject=subject)
+    severity = Severity.HIGH if rule is LINK_LEAVES_TARGET and _SECRETS.search(facts.detail) else None
+    yield context.finding(rule, message, TextEvidence(detail), subject=subject, severity=severity)

@@ -101,4 +101,5 @@ def _disguise(item: Disguise) -> str:
         "far-right": f"There is {item.detail}.",
         "orders": f"The description of a tool gives orders to the model that reads it: {item.detail}",
         "encoded": f"A text decodes to code: {item.detail}",
+        "verdict": f"A text of the source tells those who review it what to find: {item.detail}",
     }[item.kind]

@@ -150,6 +150,21 @@ STARTS_FILE = Rule(
     cwe=("CWE-506",),
     references=(_EXECUTION,),
 )
+ASKS = Rule(
+    id="MSP5077",
+    slug="asks-for-credential",
+    title="A page asks its reader to give a token or password to somebody who did not issue it",
+    severity=Severity.HIGH,
+    why=(
+        "Access to gated models is granted on the hub itself, to the account of who asks. A form elsewhere that wants a token of the "
+        "hub, a password or a recovery phrase collects them."
+    ),
+    fix="Do not enter it. If you did, revoke the token where it was issued.",
+    bad="Paste your Hugging Face token at https://hub-access.example/ to unlock the weights.",
+    good="Create a token at https://huggingface.co/settings/tokens and run `hf auth login`.",
+    cwe=("CWE-451",),
+    references=("https://attack.mitre.org/techniques/T1598/",),
+)
 SITE_PATH = Rule(
     id="MSP5050",
     slug="site-path-runs-code",
@@ -322,7 +337,15 @@ def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
 
 
 def _origin(remark: Remark, role: str) -> tuple[Rule, Severity]:
-    return ORIGIN, Severity.MEDIUM if private(remark.host) or institution(remark.host) else Severity.HIGH
+    # Vendors tell readers about registries of their own; the endpoint of the hub is shown the reader's token, and has few mirrors.
+    odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
+    mild = role == "markdown" and remark.what != BY_AGENT and not odd and "ENDPOINT" not in remark.text
+    return ORIGIN, Severity.MEDIUM if private(remark.host) or institution(remark.host) or mild else Severity.HIGH
+
+
+def _talked(remark: Remark, role: str) -> tuple[Rule, Severity]:
+    known = listed("installers", remark.host) or listed("code", remark.host) or institution(remark.host)
+    return STARTS_FILE, Severity.MEDIUM if known else Severity.HIGH
 
 
 def _requirement(remark: Remark, role: str) -> tuple[Rule, Severity]:
@@ -385,6 +408,10 @@ _GRADERS: dict[str, Grader] = {
     "requirement": _requirement,
     "lookalike": _fixed(LOOKALIKE),
     "image": _origin,
+    "socket": lambda remark, role: (PRIVILEGES, Severity.HIGH),
+    "quoted": lambda remark, role: (COMMAND, Severity.LOW),
+    "talked": _talked,
+    "asks": lambda remark, role: (ASKS, Severity.HIGH),
     "source": _origin,
     "index": _index,
     "privilege": _fixed(PRIVILEGES),
@@ -409,8 +436,10 @@ def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
 
 def tells(remark: Remark) -> bool:
     """False for a call that only builds something, a key that is shown to its own service, and sources that are known."""
-    if remark.kind in ("image", "source"):
-        kinds = ("images",) if remark.kind == "image" else ("sources", "indexes", "mirrors", "code", "installers")
+    if remark.kind == "asks":
+        return not of_service(remark.host)
+    if remark.kind in ("image", "source", "socket"):
+        kinds = ("images",) if remark.kind != "source" else ("sources", "indexes", "mirrors", "code", "installers")
         return not any(listed(kind, remark.host) for kind in kinds)
     if remark.kind == "calls":
         return acts(remark.host)

@@ -217,6 +217,22 @@ def test_the_program_of_a_space_may_use_the_network() -> None:
         assert any(found.severity.rank >= Severity.HIGH.rank for found in judge_tree(tree)[0]) is high
 
 
+@pytest.mark.parametrize(
+    ("owner", "high"),
+    [
+        ("someone/other", True),
+        ("nomic-ai/nomic-bert-2048", False),
+        ("nomlc-ai/nomic-bert-2048", True),
+        ("Qwen/x", False),
+    ],
+)
+def test_code_of_owners_that_many_models_take_over(owner: str, high: bool) -> None:
+    config = json.dumps({"auto_map": {"AutoModel": f"{owner}--modeling_x.X"}}).encode()
+    found = inspect(config, "config.json").findings
+    assert {each.rule for each in found} == {"MSP5030"}
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is high
+
+
 def test_no_padding_hides_what_a_configuration_names() -> None:
     foreign = {"auto_map": {"AutoModel": "someone/other--modeling_x.X"}}
     lambda_layer = {"class_name": "Lambda", "config": {"function": {"class_name": "__lambda__"}}}

@@ -33,6 +33,21 @@ def test_what_only_could_not_be_read_is_a_matter_of_coverage(kind: str) -> None:
     assert judge(kind) == []
 
 
+@pytest.mark.parametrize("kind", ["link-broken", "link-outside"])
+@pytest.mark.parametrize(
+    ("target", "high"),
+    [
+        ("../../../../root/.ssh/id_rsa", True),
+        ("/etc/passwd", True),
+        ("../../.aws/credentials", True),
+        ("../../blobs/9c1e", False),
+        ("/data/models/7b/model.safetensors", False),
+    ],
+)
+def test_a_link_to_what_every_machine_keeps_to_itself(kind: str, target: str, high: bool) -> None:
+    assert any(finding.severity is Severity.HIGH for finding in judge(kind, target)) is high
+
+
 def test_links_to_two_places_are_two_findings_to_a_baseline() -> None:
     subjects = {judge("link-outside", target)[0].subject for target in ("/etc/passwd", "/etc/shadow")}
     assert len(subjects) == 2

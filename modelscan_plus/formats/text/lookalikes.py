@@ -4,6 +4,7 @@ Two letters exchanged, one left out, doubled or replaced inside of the name: wha
 in the index. Letters before or behind a name are how honest packages are named after others, and count for nothing.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -22,6 +23,25 @@ _KNOWN = frozenset(
 )
 _OTHERS = frozenset("opencc-python faiss-gpu pedantic optimus scikits-learn autogptq".split())
 """Packages of their own that look like one of these."""
+_PUBLISHERS = frozenset(
+    """huggingface meta-llama facebook facebookresearch openai microsoft google google-deepmind mistralai deepseek-ai
+    qwen stabilityai nvidia eleutherai bigscience bigcode sentence-transformers tiiuae mosaicml databricks anthropic
+    anthropics pytorch tensorflow ggml-org ggerganov black-forest-labs thebloke bartowski unsloth nousresearch baai
+    cohere coherelabs cohereforai ibm-granite allenai salesforce apple runwayml compvis lllyasviel comfyanonymous
+    automatic1111 dao-ailab vllm-project thudm zai-org internlm opengvlab openbmb moonshotai minimaxai nomic-ai
+    jinaai mixedbread-ai intfloat alibaba-nlp snowflake actions docker aws-actions google-github-actions astral-sh
+    softprops peaceiris codecov pypa langchain-ai ultralytics open-mmlab speechbrain ollama xenova lmstudio-
+    community mlx-community""".split()
+)
+"""Accounts of the hub and of GitHub that repositories of models take code and weights from."""
+_ALIKE = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "i"), ("l", "i"), ("5", "s"), ("_", "-"), (".", "-"))
+_ACCOUNT = lazy(
+    r"(?:github\.com|githubusercontent\.com|huggingface\.co|\bhf\.co)[/:](?:datasets/|spaces/|models/)?(?P<link>[\w.-]{5,40})/[\w.-]+"
+    r"|^[^\S\n]*(?:-\s+)?uses\s*:\s*[\"']?(?P<action>[\w.-]{5,40})/[\w.-]+"
+    r"|\b(?:from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|pipeline|hub\.load|load_dataset)\s*\([^()\n]{0,200}?[\"'](?P<id>[\w.-]{5,40})/[\w.-]+[\"']"
+    r"|^[^\S\n]*(?:base_model|model|base_model_name_or_path|model_id|model_name_or_path)\s*:\s*[\"']?(?P<base>[\w.-]{5,40})/[\w.-]+",
+    re.M,
+)
 _LINE = lazy(r"^\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z][\w.-]{3,60}?)\s*(?:\[[\w, -]*\])?\s*(?:[=<>!~;@,\"' ]|$)")
 _INSTALL = lazy(r"\b(?:pip3?|uv\s+pip|poetry|pipenv|conda|mamba|uv)\s+(?:install|add)\s(?P<given>[^\n|;&]{1,600})")
 
@@ -42,6 +62,55 @@ def lookalikes(text: str, *, script: bool) -> Iterator[Remark]:
                 yield Remark(
                     "lookalike", f"asks for a package that is written almost like {meant}", _shown(name), number
                 )
+
+
+def owners(text: str) -> Iterator[Remark]:
+    """Accounts that are written almost like those of well-known publishers, where something is taken from them."""
+    seen: set[str] = set()
+    for found in itertools.islice(_ACCOUNT.finditer(text), 2000):
+        name = next(filter(None, found.groups()))
+        if name in seen:
+            continue
+        seen.add(name)
+        if meant := poses(name):
+            line = text.count("\n", 0, found.start()) + 1
+            what = f"takes something from an account that is written almost like {meant}"
+            yield Remark("lookalike", what, _shown(found.group()), line)
+
+
+def poses(owner: str) -> str:
+    """The publisher that an account is mistaken for, "" for none: letters that look alike, exchanged or doubled."""
+    name = owner.lower()
+    if name in _PUBLISHERS or not 5 <= len(name) <= 30:
+        return ""
+    seen = _looks(name)
+    for known in _PUBLISHERS:
+        if name.replace("-", "") != known.replace("-", "") and seen == _looks(known):
+            return known
+    return next(
+        (known for known in _PUBLISHERS if len(known) > 7 and _near(name, known) and not _plural(name, known)), ""
+    )
+
+
+def _looks(name: str) -> str:
+    """The same for names that the eye takes for each other."""
+    for pair, one in (
+        ("rn", "m"),
+        ("vv", "w"),
+        ("0", "o"),
+        ("1", "i"),
+        ("l", "i"),
+        ("|", "i"),
+        ("5", "s"),
+        ("_", "-"),
+        (".", "-"),
+    ):
+        name = name.replace(pair, one)
+    return name
+
+
+def _plural(name: str, known: str) -> bool:
+    return name.startswith(known) or known.startswith(name)
 
 
 def resembles(name: str) -> str:

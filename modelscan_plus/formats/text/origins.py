@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -67,6 +68,12 @@ _SOURCE = lazy(
 _PRIVATE_PLACE = lazy(
     r":\d+$|\.(?:internal|local|lan|corp|intra|intranet|home|svc|test|localdomain)$|^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)"
 )
+ROOT_MOUNT = lazy(
+    r"(?:^[^\S\n]*-\s*[\"']?|-v[ =\t]+[\"']?|--volume[= ][\"']?)/:/(?![^\s\"',]*:(?:\w+,)*ro\b)"
+    r"|--mount[= ][\"']?(?:\w+=(?!/,)[^\s,]+,)*(?:source|src)=/,(?![^\s\"']*\b(?:readonly|ro)\b)",
+    re.M,
+)
+"""The whole disk of the host, to be written to; programs that watch a machine are shown it read-only."""
 IMAGE = "takes the image of a container from a registry that is not known"
 SOURCE = "takes programs from a place that is not known"
 
@@ -80,7 +87,7 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
         found += _images(_SET_IMAGE, text)
     if role == "settings" and "repository" in text:
         found += _images(_CHART, text)
-    if role in ("shell", "makefile", "settings", "powershell", "batch"):
+    if role in ("shell", "makefile", "settings", "powershell", "batch", "markdown"):
         found += _images(_RUN_IMAGE, text)
     for image, shown, at in found[:50]:
         host = image.partition("/")[0].lower()
@@ -94,7 +101,8 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
 
 def private(host: str) -> bool:
     """True for a host that only the machines of a firm or house reach, by its name."""
-    return _PRIVATE_PLACE.search(host.removeprefix("http:").partition("/")[0]) is not None
+    name = host.removeprefix("http:").partition("/")[0]
+    return _PRIVATE_PLACE.search(name) is not None and prose.odd_host(name) is None
 
 
 def _images(pattern: "re.Pattern[str]", text: str) -> list[tuple[str, str, int]]:

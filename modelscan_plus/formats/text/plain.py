@@ -19,15 +19,16 @@ from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
 from modelscan_plus.formats.text import pages, prose, roles
 from modelscan_plus.formats.text.agents import agent_remarks
+from modelscan_plus.formats.text.cards import card_remarks, quotes
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
-from modelscan_plus.formats.text.lookalikes import lookalikes
+from modelscan_plus.formats.text.lookalikes import lookalikes, owners
 from modelscan_plus.formats.text.named import in_text
-from modelscan_plus.formats.text.origins import origin_remarks
+from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
 from modelscan_plus.formats.text.page_parts import page_parts
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
@@ -45,6 +46,7 @@ from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
 from modelscan_plus.formats.text.variables import expanded, starts
+from modelscan_plus.formats.text.verdicts import dictated
 from modelscan_plus.formats.text.workflows import workflow_remarks, written_by_others
 
 EXAMINED = 4 << 20
@@ -57,7 +59,6 @@ _PRIVILEGE = lazy(
     r"pid\s*:\s*[\"']?host|^[^\S\n]*-\s*[\"']?/:/|-v\s+/:/",
     re.I | re.M,
 )
-_ROOT_MOUNT = lazy(r"^[^\S\n]*-\s*[\"']?/:/|-v\s+/:/|--volume[= ]/:/", re.M)
 _WHOLE_DISK = lazy(
     r"\blocation\s[^{}\n]{0,200}\{[^{}]{0,400}?\b(?:root|alias)\s+/\s*;|\bhttp\.server\b[^\n|;&]{0,100}\s(?:-d|--directory)[= ]\s*[\"']?/[\"']?(?:\s|$|[\"',\]])"
     r"|^[^\S\n]*Alias\s+\S+\s+[\"']?/[\"']?\s*$|\broot\s+(?:\*\s+)?/\s*\n[^}]{0,200}\bfile_server\s+browse|\bfilebrowser\b[^\n]{0,200}(?:--noauth[^\n]{0,200}-r\s+/(?:\s|$)|-r\s+/\s[^\n]{0,200}--noauth)",
@@ -220,7 +221,16 @@ def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+    for remark in _all_remarks(role, text, name):
+        quoted = role == "markdown" and remark.kind == "command" and quotes(text, remark.line, remark.text)
+        yield msgspec.structs.replace(remark, kind="quoted") if quoted else remark
+
+
+def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
+    if not _is_list(name) and (verdict := dictated(text)):
+        what = "tells those who review the repository what to find"
+        yield Remark("agent", what, verdict[0], text.count("\n", 0, verdict[1]) + 1)
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
     text = _without_samples(text) if role == "markdown" else text
@@ -240,6 +250,7 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         script = role != "requirements" and not (role == "settings" and _ENVIRONMENT.search(text))
         yield from requirement_remarks(text, script=script)
         yield from lookalikes(text, script=script)
+        yield from owners(text)
     if role not in ("markdown", "markup", "source"):
         yield from origin_remarks(role, text)
     yield from _of_start(role, text)
@@ -288,6 +299,7 @@ def _of_page(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from page_remarks(text)
     yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
     if role == "markdown":
+        yield from card_remarks(text)
         yield from handler_remarks(text)
         for found in itertools.islice(_SCRIPT_BLOCK.finditer(text), 50):
             first = text.count("\n", 0, found.start("code"))
@@ -312,7 +324,7 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
     yield from _calls(role, text)
     yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
     yield from _first("command", "shows whoever asks the whole disk", _WHOLE_DISK, text)
-    yield from _first("root-mount", "shows a container the whole disk of its host", _ROOT_MOUNT, text)
+    yield from _first("root-mount", "shows a container the whole disk of its host", ROOT_MOUNT, text)
 
 
 def _of_source(text: str, name: str) -> Iterator[Remark]:

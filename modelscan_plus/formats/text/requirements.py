@@ -31,6 +31,9 @@ _SECTION = lazy(r"^\[\[?\s*(?P<name>[\w.\"-]+)\s*\]\]?")
 _SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|index)$")
 """Sections of pyproject.toml, uv.toml and Pipfile that name indexes."""
 _SOURCE_URL = lazy(r"^url\s*=\s*[\"'](\w+://[^\s\"']+)")
+_BY_PIP = lazy(
+    r"\b(?:pip3?|uv\s+add|pipx|uv\s+tool)\s+install\s+(?:-{1,2}[\w-]+\s+){0,6}[\"']?((?:https?|ftp)://[^\s\"'`]+)", re.I
+)
 _LISTED_ELSEWHERE = lazy(r"^(?:-r|--requirement|-c|--constraint)[\s=]+[\"']?((?:https?|ftp)://[^\s\"']+)")
 _URL_REQUIREMENT = lazy(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
 
@@ -55,7 +58,12 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
             )
         elif (found := _OTHER_SOURCE.search(plain)) and _is_odd(address := found.group(1) or found.group(2)):
             yield Remark("index", "takes packages from another index", shown, at, _host(address))
-        elif found := _LISTED_ELSEWHERE.match(plain) or _DIRECT.search(plain) or _URL_REQUIREMENT.search(plain):
+        elif found := (
+            _LISTED_ELSEWHERE.match(plain)
+            or _DIRECT.search(plain)
+            or _URL_REQUIREMENT.search(plain)
+            or _BY_PIP.search(plain)
+        ):
             yield Remark(
                 "requirement", "is installed from an address, not from an index", shown, at, _host(found.group(1))
             )

@@ -7,6 +7,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Disguise
+from modelscan_plus.formats.text.verdicts import dictated
 
 _CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset(
@@ -31,6 +32,8 @@ def disguises(text: str) -> Iterator[Disguise]:
         rest = text[far.end() - 1 : far.end() + 120].split("\n")[0]
         detail = "code behind a long run of blanks"
         yield Disguise("far-right", shorten(visible(rest), 160), detail, _line(text, far.start()))
+    if order := dictated(text):
+        yield Disguise("verdict", order[0], order[0], _line(text, order[1]))
     for part in prose.encoded_parts(text):
         if part.kind in ("elf", "pe") or (part.kind == "text" and _CODE.search(part.decoded)):
             shown = shorten(text[part.position : part.position + part.length], 80)

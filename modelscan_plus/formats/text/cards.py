@@ -1,0 +1,173 @@
+"""What a model card has its readers install, start and hand over, and what it says to programs that read it.
+
+The commands of a card are typed by a person. So what counts for scripts counts here as well: where packages, images and
+weights come from, what a container is shown of its host, and what the reader is to give away.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.agent_orders import orders
+from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.lookalikes import lookalikes, owners
+from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
+from modelscan_plus.formats.text.requirements import requirement_remarks
+
+_MOST = 50
+_PICTURE = lazy(
+    r"!\[(?P<alt>[^\]\n]{40,2000})\]\(|<img\b[^<>]{0,600}?\balt\s*=\s*[\"'](?P<tag>[^\"'<>]{40,2000})[\"']", re.I
+)
+"""Words that stand in the place of a picture: nobody sees them who sees the picture."""
+_TITLE = lazy(
+    r"\]\(\s*<?\S{1,400}?>?\s+\"(?P<link>[^\"\n]{40,2000})\"\s*\)|\s(?:title|aria-label|data-[\w-]+)\s*=\s*[\"'](?P<tag>[^\"'<>]{40,2000})[\"']",
+    re.I,
+)
+_AGENTS = lazy(
+    r"\b(?:AI|LLM|coding|autonomous)[\s-]+(?:\w+[\s-]+)?(?:agents?|assistants?|tools?|models?)\b|\b(?:to|for|if\s+you\s+are|dear)\s+(?:an?\s+|any\s+|the\s+)?(?:agents?|assistants?|LLMs?|AIs?)\b"
+    r"|\b(?:assistant|agent)s?\s+(?:reading|that\s+reads?|processing)\b",
+    re.I,
+)
+_SOCKET = lazy(r"/var/run/docker\.sock|/run/(?:docker|containerd/containerd|podman/podman)\.sock")
+_PROGRAM = lazy(
+    r"https?://(?P<host>[^\s/\"'<>()]{3,200})(?:/[^\s\"'<>()]{0,300})?\.(?:exe|msi|scr|msix|appx|hta|vbs|dmg|pkg|apk|deb|rpm|appimage|iso|jar)(?![\w.])",
+    re.I,
+)
+_TALKED_INTO = lazy(
+    r"\brun\s+anyway\b|\bsmart\s?screen\b|\bas\s+(?:an?\s+)?admin(?:istrator)?\b|\badmin(?:istrator)?\s+rights\b|\bunknown\s+publisher\b|\bkeep\s+anyway\b|"
+    r"\bopen\s+anyway\b|\bfalse\s+(?:positive|alarm)\b|\banti-?virus\b|\bdefender\b|\bgatekeeper\b",
+    re.I,
+)
+"""What the reader is told so that he starts a program although his machine warns him."""
+_GIVES = lazy(
+    r"\b(?:paste|enter|submit|provide|send|type|post|register|upload|e-?mail|share|verify|confirm)\b[^.\n]{0,60}?\b(?:hugging\s?face|hf|hub|access|write|read|github|wandb|"
+    r"(?P<any>password|seed\s+phrase|recovery\s+phrase|private\s+key|ssh\s+key))\b[^.\n]{0,30}?(?(any)|\b(?:tokens?|credentials?|password|api\s?keys?)\b)"
+    r"(?P<way>[^\n]{0,80}?)(?:\bat|\bon|\bin|\binto|\bto|\bvia|\bthrough|\busing|\bhere)\b:?\s*(?:the\s+|our\s+|this\s+)?[^\s(\[]{0,20}\s?(?:\[[^\]\n]{1,80}\]\()?<?"
+    r"(?P<url>https?://[^\s\"'<>)\]`]{4,300})",
+    re.I,
+)
+_TAKEN_FROM = lazy(
+    r"\b(?:from|get|got|found|create[ds]?|generate[ds]?|obtain\w*|available|copied|issued|shown)\b", re.I
+)
+_QUOTED = lazy(r"`[^`\n]{8,400}`|^[ \t]{0,3}>[^\n]{1,600}|^[ \t]{0,3}\|[^\n]{1,1000}\|[ \t]*$", re.M)
+_CODE = lazy(r"`[^`\n]*`")
+_SPOKEN_OF = lazy(
+    r"\b(?:attack\w*|inject\w*|malicious|adversar\w*|jailbreak\w*|exploit\w*|payloads?|red-?team\w*|harmful|unsafe|"
+    r"exfiltrat\w*|hostile|"
+    r"must\s+(?:not|never|refuse)|should\s+(?:not|refuse|be\s+refused)|refus(?:e|al)\w*|poison\w*)\b",
+    re.I,
+)
+"""How a page speaks of commands that nobody is to run."""
+_NOBODY = lazy(
+    r"(?:[\w.-]*\.)?(?:invalid|test|example|localhost)$|(?:[\w-]+\.)*example\.(?:com|org|net)$|"
+    r"(?:127|10)\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.",
+    re.I,
+)
+"""Names and addresses that are reserved: nobody can own them (RFC 2606, 6761, 5737, 1918)."""
+_HOSTS = lazy(r"https?://([^\s/\"'<>)|`:]{3,200})|/dev/tcp/([\w.-]{3,200})", re.I)
+
+
+def card_remarks(text: str) -> Iterator[Remark]:
+    """Remarks about a page that people follow, beside those of remarks.py."""
+    sent = list(requirement_remarks(text, script=True))
+    told = {remark.text for remark in sent}
+    yield from (remark for remark in sent if remark.kind == "requirement")
+    yield from lookalikes(text, script=True)
+    yield from owners(text)
+    for remark in origin_remarks("markdown", text):
+        if remark.kind == "image" or remark.text not in told:
+            yield remark
+    yield from _rights(text)
+    yield from _programs(text)
+    yield from _given_away(text)
+    yield from _to_agents(text)
+    for found in itertools.islice(itertools.chain(_PICTURE.finditer(text), _TITLE.finditer(text)), _MOST):
+        shown = next(filter(None, found.groups()))
+        if prose.addressed_to_agent(shown) and re.search(r"\b(?:AI|assistant|agent|LLM|model)s?\b", shown):
+            what = "gives orders to a model where no reader of the page sees them"
+            yield Remark(
+                "agent", what, shorten(visible(" ".join(shown.split())), 200), _line(text, found.start()), "", True
+            )
+
+
+def quotes(text: str, line: int, command: str) -> bool:
+    """True where a page only speaks of a command.
+
+    It stands in a quotation, in a paragraph about attacks, and the hosts that it names are reserved: it reaches nobody.
+    """
+    lines = text.split("\n")
+    for at in range(max(0, line - 1), min(len(lines), line + 3)):
+        quoted = [each.group() for each in _QUOTED.finditer(lines[at])]
+        held = next((each for each in quoted if command[:10] in " ".join(each.split())), "")
+        if not held:
+            continue
+        hosts = [next(filter(None, each.groups())) for each in _HOSTS.finditer(held)]
+        return bool(hosts) and all(map(_NOBODY.match, hosts)) and _SPOKEN_OF.search(_around(lines, at)) is not None
+    return False
+
+
+def _around(lines: list[str], at: int) -> str:
+    """What stands before a quotation: its paragraph and the one above, without what is quoted there."""
+    gaps, first = 0, at
+    while first > 0 and at - first < 40 and gaps < 2:
+        first -= 1
+        gaps += not lines[first].strip()
+    return "\n".join(_CODE.sub(" ", part).replace("|", " ") for part in lines[first : at + 1])
+
+
+def _to_agents(text: str) -> Iterator[Remark]:
+    """Orders in paragraphs that speak to agents, judged as in the files that agents look for."""
+    at = 0
+    for part in itertools.islice(re.split(r"(\n\s*\n)", text), 4000):
+        if _AGENTS.search(part):
+            first = text.count("\n", 0, at)
+            yield from (msgspec.structs.replace(each, line=each.line + first) for each in orders(part))
+        at += len(part)
+
+
+def _rights(text: str) -> Iterator[Remark]:
+    """What a container is shown of its host."""
+    if found := ROOT_MOUNT.search(text):
+        yield Remark(
+            "root-mount", "shows a container the whole disk of its host", _shown(found), _line(text, found.start())
+        )
+    for found in itertools.islice(_SOCKET.finditer(text), _MOST):
+        start = text.rfind("\n\n", 0, found.start()) + 1
+        around = text[start : text.find("\n\n", found.end()) % (len(text) + 1)][:4000]
+        for image in origin_remarks("markdown", around):
+            if image.kind == "image":
+                what = "hands the whole host to the image of a registry that is not known"
+                yield Remark("socket", what, image.text, _line(text, found.start()), image.host)
+
+
+def _programs(text: str) -> Iterator[Remark]:
+    """Programs that the reader is talked into."""
+    for found in itertools.islice(_PROGRAM.finditer(text), _MOST):
+        around = text[max(0, found.start() - 300) : found.end() + 500]
+        if _TALKED_INTO.search(around):
+            what = "talks its reader into a program"
+            host = found["host"].lower() + "/".join(found.group().split("/")[3:5]).join(("/", ""))
+            yield Remark("talked", what, _shown(found), _line(text, found.start()), host)
+
+
+def _given_away(text: str) -> Iterator[Remark]:
+    """Credentials that the reader is to give to somebody who did not issue them."""
+    for found in itertools.islice(_GIVES.finditer(text), _MOST):
+        address = prose.URL.match(found["url"])
+        if address is None or _TAKEN_FROM.search(found["way"]):
+            continue
+        what = "asks its reader for a credential"
+        yield Remark("asks", what, _shown(found), _line(text, found.start()), visible(address.group(1).lower()))
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _shown(found: "re.Match[str]") -> str:
+    return shorten(visible(" ".join(found.group().split())), 200)
