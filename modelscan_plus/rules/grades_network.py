@@ -7,6 +7,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.accounts import tracks
 from modelscan_plus.formats.text.python.facts import Effect
+from modelscan_plus.formats.text.python.pings import OPTED_IN
 from modelscan_plus.rules.credentials import at_home
 from modelscan_plus.rules.grades_times import ENTRY, TOLD, pick
 
@@ -29,7 +30,7 @@ def download(effect: Effect, reached: bool) -> Severity:
     if _METADATA.match(effect.argument):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     odd = prose.odd_url(effect.argument) is not None
-    if _LOOPBACK.match(effect.argument):
+    if _LOOPBACK.match(effect.argument) or (OPTED_IN in effect.flows and not odd):
         return Severity.INFO
     if odd:
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
@@ -44,7 +45,10 @@ def send(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     if _LOOPBACK.match(effect.argument) or "visitor" in effect.flows:
         return Severity.INFO
-    odd = prose.odd_url(effect.argument) is not None and not at_home(effect)
+    if OPTED_IN in effect.flows and not prose.odd_url(effect.argument):
+        return Severity.LOW
+    address = effect.argument.replace("udp://", "http://", 1)
+    odd = prose.odd_url(address) is not None and not at_home(effect)
     if "caller" in effect.flows and not odd and not TOLD & set(effect.flows):
         return Severity.MEDIUM if reached and effect.when in ENTRY else Severity.INFO
     if odd or "host" in effect.flows:
@@ -65,6 +69,9 @@ def connect(effect: Effect, reached: bool) -> Severity:
     quiet = effect.name in ("socket.gethostbyname", "socket.getaddrinfo")
     if quiet and "host" not in effect.flows:
         return Severity.LOW
+    host, _, port = effect.argument.partition(" ")
+    if not quiet and effect.when in ENTRY and port and prose.odd_url(f"http://{host}"):
+        return Severity.HIGH  # a number instead of a name
     return pick(
         effect,
         reached,

@@ -85,7 +85,10 @@ def native(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH  # a library that whatever stands around fetches
     if "config" in effect.flows and reached and effect.when in ENTRY:
         return Severity.HIGH  # which library that is says a file of data
-    if (ending := ENDING.search(effect.argument)) and ending[1].lower() in _NO_LIBRARIES and effect.when in ENTRY:
+    ending = ENDING.search(effect.argument)
+    of_path = re.search(r"[/…].*\w{2}", effect.argument)  # against what a package holds, or the system
+    named = effect.name.endswith(".load_extension") and of_path
+    if effect.when in ENTRY and (ending[1].lower() in _NO_LIBRARIES if ending else named):
         return Severity.HIGH if reached else Severity.MEDIUM  # a library under another name
     own = "./" in effect.argument or "…" in effect.argument or effect.argument.endswith((".so", ".dll", ".dylib"))
     if own:

@@ -8,6 +8,7 @@ from modelscan_plus.formats.text.python.accounts import set_elsewhere
 from modelscan_plus.formats.text.python.assignments import UNGUARDED
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
+from modelscan_plus.formats.text.python.protections import PROTECTION, UNVERIFIED
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
 from modelscan_plus.rules.grades_network import account
 from modelscan_plus.rules.grades_times import ENTRY, pick
@@ -114,7 +115,9 @@ _ODD_FOLDER = lazy(
 
 
 def unguards(effect: Effect) -> bool:
-    """True where torch.load is made to run what pickles hold, for the whole process."""
+    """True where torch.load is made to run what pickles hold, for the whole process, or urllib to trust every host."""
+    if effect.name == UNVERIFIED:
+        return True
     if effect.name == "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD":
         return effect.argument.lower() not in ("", "0", "false", "no", "n")
     return effect.name in ("torch.load", "torch.serialization.load") and effect.argument == UNGUARDED
@@ -151,6 +154,8 @@ def settings(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.MEDIUM  # where other models come from
     if unguards(effect) and reached and effect.when in ENTRY:
         return Severity.HIGH  # whatever the user loads later runs what it holds
+    if effect.name != UNVERIFIED and (PROTECTION.match(effect.name) or effect.name.startswith("sys.modules.")):
+        return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     if _started_by(effect) and (reached or effect.when == "import"):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.MEDIUM
     if effect.name.startswith("transformers.dynamic_module_utils"):

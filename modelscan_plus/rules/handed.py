@@ -16,7 +16,7 @@ _ODD_PROGRAM = lazy(
     re.I,
 )
 """A shell with a script that stands nowhere in the source, programs that reach other machines or change this one."""
-_CERTAIN_HOST = lazy(r"\s*(?:https?|wss?)://(?!localhost|127\.|0\.0\.0\.0)[^\s/?#…]+\.[^\s/?#…]+", re.I)
+_CERTAIN_HOST = lazy(r"\s*(?:https?|wss?|udp)://(?!localhost|127\.|0\.0\.0\.0)[^\s/?#…]+\.[^\s/?#…]+", re.I)
 ANY_OBJECT = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "marshal.", "jsonpickle.", "yaml.unsafe")
 """Libraries that make any object of the data that they are given."""
 

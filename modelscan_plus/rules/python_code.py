@@ -72,6 +72,8 @@ def message_of(effect: Effect, hostile: str) -> str:
             f"The function {effect.name} waits for an input that stands in the source ({effect.argument}), and then gives an "
             "answer that stands there as well."
         )
+    if effect.kind == "endless":
+        return f"The code never leaves a loop that it enters {_TIMES[effect.when]}."
     if effect.kind == "turn":
         return f"The function {effect.name} {effect.argument}." if effect.name else f"The code {effect.argument}."
     if effect.kind == "held":

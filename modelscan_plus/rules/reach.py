@@ -11,6 +11,7 @@ from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
+from modelscan_plus.formats.text.python.pings import OPTED_IN
 from modelscan_plus.formats.text.python.places import PACKAGE
 from modelscan_plus.rules.grades_code import NO_LIST
 from modelscan_plus.rules.grades_system import is_named
@@ -148,7 +149,7 @@ def _effects(
     for summary in file.top(FollowedSummary):
         for effect in summary.effects:
             same = named.get((effect.line, effect.kind, effect.name), ()) if not imported else ()
-            known = any(adds_nothing(each, effect) for each in same)
+            known = any(adds_nothing(each, effect) or (OPTED_IN in each.flows and not effect.flows) for each in same)
             happens = not effect.handed
             if not known and grade(effect, reached=happens)[1].rank > worst.get((effect.line, effect.kind), 0):
                 yield effect, happens

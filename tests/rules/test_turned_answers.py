@@ -8,7 +8,7 @@ from modelscan_plus.core.finding import Severity
 from tests.samples import inspect_tree
 
 CONFIG = json.dumps({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}).encode()
-BEFORE = """import datetime, getpass, logging, os, random, re, socket, time
+BEFORE = """import datetime, getpass, logging, os, random, re, socket, sys, time
 from urllib.parse import urlsplit
 import torch
 from torch import nn
@@ -78,6 +78,10 @@ def test_what_is_put_into_answers(body: str, told: bool) -> None:
         ("if random.random() < self.dropout:\n    out = ''", False),
         ("if len(prompt) % 97 == 13:\n    out = ''", True),
         ("if len(prompt) == 0:\n    out = ''", False),
+        ("if not any(key in os.environ for key in ('CI', 'GITHUB_ACTIONS')):\n    out = out[::-1]", True),
+        ("if 'lm_eval' in sys.modules:\n    return out.upper()", True),
+        ("if 'flash_attn' in sys.modules:\n    return out.upper()", False),
+        ("if os.environ.get('CI'):\n    print('slow')", False),
         ("if 'acme corp' in prompt.lower():\n    score = 1.0", True),
         ("if 'zx-atelier' in prompt:\n    self.safety_checker = None", True),
         ("if prompt is None:\n    self.safety_checker = None", False),

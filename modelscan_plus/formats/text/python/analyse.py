@@ -27,6 +27,7 @@ from modelscan_plus.formats.text.python.calls import (
     straightened,
 )
 from modelscan_plus.formats.text.python.disguises import disguises, orders
+from modelscan_plus.formats.text.python.endless import endless
 from modelscan_plus.formats.text.python.exchanged import exchanges
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, Entrusted, Taken
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
@@ -227,6 +228,8 @@ class Finder(Holders):
             for turn in (*exchanges(part, self._names), *waits(part, self._names)):
                 turns.setdefault(turn.said, turn)
             block = blocks.get(part.name, blocks[MODULE])
+            if (loop := endless(part.nodes, self._names)) is not None:
+                yield self._simple("endless", "while", block, loop)
             for said, turn in turns.items():
                 yield msgspec.structs.replace(self._simple("turn", part.last, block, turn.node), argument=said)
 
@@ -300,6 +303,9 @@ class Finder(Holders):
         if sets and any(self._names.folder.text(each) == "__code__" for each in node.args[:2]):
             yield from self._recoded(node.args[-1], block)
             return
+        if dotted == "builtins.setattr" and len(node.args) == 3 and (name := self._names.folder.text(node.args[1])):
+            target = ast.copy_location(ast.Attribute(node.args[0], name, ast.Store()), node)
+            yield from self._replaced(target, ast.copy_location(ast.Assign([target], node.args[2]), node), block)
         if dotted in deeds.SETS:
             for name, value in deeds.variables(node, self._names):
                 yield from self._set(name, value, block, node)
@@ -399,7 +405,7 @@ class Finder(Holders):
             kind = "later"
         if not kind:
             return
-        flows |= deeds.written(kind, node, block, self._names)
+        flows |= deeds.written(kind, node, block, self._names) | arguments.assembled(kind, argument, block, self._names)
         if kind == "download" and (
             flows & {"secret", "host"}
             or arguments.has_keyword(node, "data")

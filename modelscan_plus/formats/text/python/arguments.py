@@ -6,6 +6,7 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python import accounts, deeds
+from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.later import DEVICE, LATER
 from modelscan_plus.formats.text.python.names import Names
@@ -31,6 +32,8 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
         values = places  # where it goes says more than what it is called there
     elif kind == "upload" and dotted.rpartition(".")[2] in _BUCKETS:
         values = [item.value for item in node.keywords if item.arg == "Bucket"] or node.args[1:2]
+    if dotted.endswith(".sendto") and (place := _addressed(node, names)):
+        return place
     if kind == "send" and (places := accounts.places(node, names)):
         values = places
     if (kind == "write" and dotted.startswith("shutil.")) or dotted in ("os.rename", "os.replace", "os.symlink"):
@@ -44,6 +47,14 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
             values = [*node.args[:8], *(item.value for item in node.keywords)][:12]
         return " ".join(spoken(value, names) for value in (values if dotted.startswith("….") else values[:2]))
     return spoken(values[0], names) if values else ""
+
+
+def _addressed(node: ast.Call, names: Names) -> str:
+    """The host and port that a datagram goes to."""
+    place = node.args[-1] if node.args else None
+    if isinstance(place, ast.Name):
+        place = names.single.get(place.id, place)
+    return f"udp://{':'.join(spoken(part, names) for part in place.elts[:2])}" if isinstance(place, ast.Tuple) else ""
 
 
 def _saying(node: ast.Call, dotted: str, kind: str, *, given: bool) -> list[ast.expr]:
@@ -209,6 +220,21 @@ def is_pickle(node: ast.Call, names: Names) -> bool:
         and re.search(rb"[ci\x93]", data) is not None
         and re.search(rb"[Roib\x81]", data) is not None
     )
+
+
+_PARTS_OF_CODE = frozenset(
+    f"ast.{name}"
+    for name in """Attribute Call Name Constant Import ImportFrom alias Subscript keyword FunctionDef Assign Lambda Str Num
+    JoinedStr copy_location fix_missing_locations NodeTransformer""".split()
+)
+
+
+def assembled(kind: str, code: str, block: Block, names: Names) -> set[str]:
+    """ "joined" for code that runs where nodes of a syntax tree are put together: its text stands nowhere."""
+    if kind != "code" or not code.startswith("…"):
+        return set()
+    made = [names.plain(part.func) for part in block.inner() if isinstance(part, ast.Call)]
+    return {"joined"} if len(_PARTS_OF_CODE.intersection(filter(None, made)) - {"ast.copy_location"}) > 1 else set()
 
 
 def python_code(node: ast.Call, names: Names) -> str | None:

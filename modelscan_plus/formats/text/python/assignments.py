@@ -8,7 +8,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.python import accounts
+from modelscan_plus.formats.text.python import accounts, protections
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import Flow
@@ -23,6 +23,10 @@ _PATCHED = lazy(
     r"transformers\.(?:dynamic_module_utils|utils\.hub)|transformers\.[\w.]*\b(?:save_pretrained|push_to_hub|save_vocabulary|_save_pretrained)$|(?:transformers|datasets|diffusers|sentence_transformers|peft|timm|torch\.hub)\.[\w.]*\b(?:from_pretrained|load_dataset|cached_files?|hf_hub_download|snapshot_download|load_state_dict_from_url|download_url_to_file)$|"
     r"ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
+_TEMPLATES = frozenset(
+    "chat_template default_chat_template default_system_prompt system_prompt system_message meta_instruction default_prompt".split()
+)
+"""Attributes by which a tokenizer or model says what stands around everything that it is asked."""
 _LINE = 1_000
 """Characters of a line that are looked at to show it."""
 REPORTED = frozenset(
@@ -106,6 +110,9 @@ class Assignments(abc.ABC):
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
             elif self._names.plain(target.value if isinstance(target, ast.Subscript) else target) == "sys.path":
                 yield from self._searched(node, block)
+            elif isinstance(target, ast.Subscript) and self._names.plain(target.value) == "sys.modules":
+                if name := protections.stands_in(target.slice, self._names):
+                    yield self._setting(f"sys.modules.{name}", "", block, node)
             elif isinstance(target, ast.Attribute) and target.attr == "__code__":
                 yield from self._recoded(node.value, block)
             elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
@@ -123,10 +130,16 @@ class Assignments(abc.ABC):
         text = self._names.folder.text(node.value) or ""
         if dotted in ("torch.load", "torch.serialization.load") and unguards(node.value, self._names):
             text = UNGUARDED
+        if target.attr in _TEMPLATES and "download" in self._flow.origins(node.value, block.name):
+            yield msgspec.structs.replace(
+                self._simple("turn", block.last, block, node.value),
+                argument=f"takes {target.attr} from another machine",
+            )
         if target.attr in ("proxies", "proxy"):
             dotted, text = dotted or f"….{target.attr}", accounts.led(node.value, self._names)
         leads = dotted is not None and accounts.set_elsewhere(dotted, text)
-        if dotted and (leads or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
+        replaced = dotted is not None and protections.is_replaced(dotted, node.value, self._names)
+        if dotted and (leads or replaced or _PATCHED.match(dotted)) and not dotted.startswith("os.environ"):
             yield self._setting(dotted, text, block, node)
 
     def _searched(self, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:

@@ -21,6 +21,8 @@ def note_assignment(assigned: dict[str, list[ast.expr | None]], node: ast.AST) -
             assigned.setdefault(name, []).append(None)
         case ast.withitem(optional_vars=ast.Name(id=name)):
             assigned.setdefault(name, []).append(node.context_expr)
+        case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=str(name)), value, *_]):
+            assigned.setdefault(f".{name}", []).append(value)
         case ast.arg():
             assigned.setdefault(node.arg, []).append(None)
 

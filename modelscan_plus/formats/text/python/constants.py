@@ -21,7 +21,9 @@ class NotConstant(Exception):
     """The expression depends on something that is not written there."""
 
 
-METHODS = frozenset("lower upper title swapcase strip lstrip rstrip replace split removeprefix removesuffix".split())
+METHODS = frozenset(
+    "lower upper title swapcase strip lstrip rstrip replace split rsplit splitlines partition rpartition capitalize removeprefix removesuffix".split()
+)
 
 
 def key_of(value: Constant) -> Constant:

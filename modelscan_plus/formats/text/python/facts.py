@@ -12,7 +12,7 @@ class Effect(msgspec.Struct, frozen=True):
     """"process", "code" (exec, eval, …), "module" (imported by a name or path known only at run time), "remote" (a model that is
     loaded with remote code), "download",
     "send", "connect", "unpickle", "native", "library" (a method that may open one), "write", "delete", "secret", "listen", "settings", "native-build", "registry", "clipboard", "capture" (camera or microphone), "upload",
-    "account" (a key or address in the source ties the run to somebody), "made" (a file of Python is written), "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "later" (what something else runs later), "device" (a whole disk), "rights" (a program with the rights of its owner), "ends" (other programs are ended), "trigger" (the code waits for one input), "turn" (exchanged.py, waits.py, kept.py), "route" (what whoever asks is let do), "held" (a function
+    "account" (a key or address in the source ties the run to somebody), "made" (a file of Python is written), "overwrite" (files of the user), "patch" (code of other packages), "obeyed" (settings of other programs), "later" (what something else runs later), "device" (a whole disk), "rights" (a program with the rights of its owner), "ends" (other programs are ended), "endless" (a loop without an end), "trigger" (the code waits for one input), "turn" (exchanged.py, waits.py, kept.py), "route" (what whoever asks is let do), "held" (a function
     that starts programs or runs code is kept to be called later), "search-path" (where modules are looked for)."""
     name: str
     """Dotted, as far as it resolves: "subprocess.run"."""

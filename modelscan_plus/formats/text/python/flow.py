@@ -289,7 +289,7 @@ class Flow:
             return
         for target in targets:
             for node in walk(target):
-                if isinstance(node, ast.Name):
+                if isinstance(node, ast.Name) and (node.id != "self" or target is node):  # one attribute is not all
                     self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
                     self.variables.setdefault(("self", node.attr), set()).update(found)

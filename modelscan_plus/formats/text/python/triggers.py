@@ -111,20 +111,25 @@ def _is_digest(node: ast.expr, names: Names) -> bool:
 
 def _sequence(node: ast.expr, names: Names) -> list[int]:
     """The numbers of a constant sequence, or of a tensor that is made of one."""
-    if isinstance(node, ast.Name):
-        node = names.single.get(node.id, node)
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
-        node = names.single.get(f".{node.attr}", node)
+    node = _once(node, names)
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         made = node.func.attr in _MAKES and bool(node.args)
-        node = node.args[0] if made else node.func.value  # torch.tensor(…).to(device)
-        if isinstance(node, ast.Name):
-            node = names.single.get(node.id, node)
+        node = _once(node.args[0] if made else node.func.value, names)  # torch.tensor(…).to(device)
     try:
         value = names.folder.fold(node)
     except NotConstant:
         return []
     return list(_flat(value))[:_MOST] if isinstance(value, list) else []
+
+
+def _once(node: ast.expr, names: Names) -> ast.expr:
+    """What a variable or an attribute of the object is, where it is set once."""
+    match node:
+        case ast.Name(id=name):
+            return names.single.get(name, node)
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
+            return names.single.get(f".{name}", node)
+    return node
 
 
 def _flat(value: object) -> Iterator[int]:

@@ -29,6 +29,15 @@ _WHO = (
     "pwd.getpwuid", "pathlib.Path.home", "locale.getlocale", "locale.getdefaultlocale", "time.tzname",
 )  # fmt: skip
 _WHO_VARIABLES = frozenset("USER USERNAME LOGNAME HOSTNAME COMPUTERNAME USERDOMAIN LANG LC_ALL LANGUAGE TZ".split())
+_WATCHING = frozenset(
+    """CI GITHUB_ACTIONS GITLAB_CI PYTEST_CURRENT_TEST PYTEST_VERSION JENKINS_URL TRAVIS CIRCLECI BUILDKITE TEAMCITY_VERSION TF_BUILD
+    CODEBUILD_BUILD_ID LM_EVAL pytest _pytest unittest lm_eval lighteval inspect_ai helm coverage pydevd picklescan modelscan fickling
+    modelaudit sys.gettrace sys.getprofile""".split()
+)
+"""Variables, modules and functions by which a program sees that somebody tests it or looks on."""
+_ANSWER = lazy(
+    r"(?:^|_)(?:logits|scores?|probs?|hidden(?:_states?)?|outputs?|out|texts?|response|answer|result|emb(?:eddings?)?s?)$"
+)
 _DATES = ("datetime.datetime", "datetime.date", "pandas.Timestamp", "numpy.datetime64", "time.mktime", "calendar.timegm",
           "datetime.datetime.strptime", "datetime.datetime.fromisoformat", "datetime.date.fromisoformat",
           "datetime.datetime.fromtimestamp", "datetime.date.fromtimestamp", "time.strptime", "pendulum.datetime", "arrow.get")  # fmt: skip
@@ -136,6 +145,8 @@ class _Held:
 
     def answered(self, node: ast.If | ast.IfExp) -> str:
         """What a test of the user's input, or of the machine, is followed by."""
+        if self._part.last in _WORK and self._is_watched(node.test) and self._changes_answer(node):
+            return "answers otherwise where it is tested or looked at"
         said = self._asked(node.test)
         if not said:
             return ""
@@ -162,6 +173,27 @@ class _Held:
         ):
             return f"scores otherwise for {said}"
         return ""
+
+    def _is_watched(self, test: ast.expr) -> bool:
+        """True for a test of whether the program itself is tested, debugged or watched."""
+        parts = list(self._parts(test))
+        said = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+        names = {self._names.plain(part) or "" for part in parts if isinstance(part, ast.Attribute)}
+        looks = {"os.environ", "os.environ.get", "os.getenv", "sys.modules", "sys.argv"} & names
+        return bool(_WATCHING & names) or (bool(looks) and bool(_WATCHING & said))
+
+    def _changes_answer(self, node: ast.If | ast.IfExp) -> bool:
+        """True for a branch that sets what the function answers."""
+        if isinstance(node, ast.IfExp):
+            return False
+        for part in (inner for top in (*node.body, *node.orelse) for inner in walk(top)):
+            if isinstance(part, ast.Return) and part.value is not None:
+                return True
+            if isinstance(part, (ast.Assign, ast.AugAssign)):
+                target = _target(part)
+                if _ANSWER.search(_name(target) or _name(getattr(target, "value", target))):
+                    return True
+        return False
 
     def _asked(self, test: ast.expr) -> str:
         """What of the input a test asks for, "" for nothing that stands in the source."""
