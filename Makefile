@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 	@echo "Open demo/report.html in a browser."
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m tools.run_tests
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

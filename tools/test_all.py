@@ -33,7 +33,7 @@ def run(version: str, path: str) -> bool:
     if not python.exists():
         subprocess.run([path, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(python), "-m", "pip", "install", "-q", "-e", ".[all,test]"], check=True)
-    return subprocess.run([str(python), "-m", "pytest", "-q"], check=False).returncode == 0
+    return subprocess.run([str(python), "-m", "tools.run_tests"], check=False).returncode == 0
 
 
 def main() -> int:
