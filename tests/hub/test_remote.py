@@ -171,6 +171,22 @@ def test_a_renewed_address_must_name_the_same_file(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("lfs", [True, False])
+@pytest.mark.parametrize("size", [5000, len(BIG)])
+@pytest.mark.parametrize("name", ["9e107d9d372bb6826bd81d3542a419d6", ""])
+def test_a_mirror_may_name_files_in_its_own_way(hub: Hub, lfs: bool, size: int, name: str) -> None:
+    hub.direct = True
+    hub.faults["model.bin"] = Faults(hub_etag=lambda n: name)
+    assert remote(hub, Content(BIG[:size]), lfs=lfs).pread(0, size) == BIG[:size]
+
+
+def test_a_name_of_the_mirrors_own_that_changes_is_another_file(hub: Hub) -> None:
+    hub.faults["model.bin"] = Faults(forbidden=lambda n: n == 1, hub_etag=lambda n: f"own-{n}")
+    source = remote(hub, Content(BIG))
+    source.pread(0, 10)
+    assert failure(lambda: source.pread(900_000, 10)).code == "changed"
+
+
+@pytest.mark.parametrize("lfs", [True, False])
 def test_a_file_that_comes_whole_is_hashed(hub: Hub, lfs: bool) -> None:
     hub.faults["model.bin"] = Faults(other=Content(b"X" * 5000))
     source = remote(hub, Content(BIG[:5000]), lfs=lfs)

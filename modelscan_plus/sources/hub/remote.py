@@ -9,6 +9,7 @@ and falls back after a jump; missing blocks with little between them are fetched
 """
 
 import hashlib
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -36,6 +37,7 @@ _PIECE = 1024
 """Blocks of one range at most."""
 _TRIES = 5
 _LINKED = ("x-linked-etag", "x-linked-size", "x-repo-commit")
+_HASH = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class RemoteIdentity:
     def etag(self) -> str:
         """What the hub gives as the file's ETag."""
         return self.sha256 or self.blob_id
+
+    def denied_by(self, etag: str) -> bool:
+        """True for an ETag that names another file: a hash of the same kind, and another one.
+
+        Mirrors and registries that stand in for the hub name files in ways of their own, which says nothing."""
+        return etag != self.etag and len(etag) == len(self.etag) and _HASH.fullmatch(etag) is not None
 
     def matches(self, data: bytes) -> bool:
         """True when `data` is the whole file."""
@@ -85,6 +93,8 @@ class RemoteFile(ByteSource):
         self._location: str | None = None
         self._host = ""
         self._etag = ""
+        self._named: str | None = None
+        """The ETag that the hub gave first; "" where it gave none."""
         self._failure: ReadFailed | None = None
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._next = 0
@@ -259,7 +269,8 @@ class RemoteFile(ByteSource):
         """The answer of the hub must be about the file of the tree, of the commit that was asked for."""
         etag = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
         commit = headers.get("x-repo-commit", self._commit)
-        if etag != self.identity.etag or commit != self._commit:
+        self._named = etag if self._named is None else self._named
+        if commit != self._commit or etag != self._named or self.identity.denied_by(etag):
             raise ReadFailed("changed", "the hub no longer names the same file: it changed while the scan went on")
         if size is not None and str(size) != str(self.size):
             raise ReadFailed("changed", f"the hub says {size} bytes where the commit has {self.size:,}")
