@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.pdf import PdfFacts
 from modelscan_plus.rules.interface import Context, Rule, judges
 
@@ -40,6 +41,13 @@ SCRIPTS = Rule(
 )
 _WHAT = {"launch": "starts a program or file", "share": "opens a file of another machine", "script": "runs JavaScript"}
 
+_LEAVES = lazy(
+    r"launchURL|submitForm|getURL|mailMsg|mailDoc|exportDataObject|importDataObject|Net\.HTTP|SOAP\.|openDoc\s*\(|execMenuItem|unescape\s*\(|"
+    r"\beval\s*\(|String\.fromCharCode|getIcon|Collab\.|util\.printf|media\.newPlayer|spell\.customDictionaryOpen"
+)
+"""What a script of a document reaches other machines or programs by, or breaks readers with. Forms do so when a button
+is pressed."""
+
 
 @judges(PdfFacts)
 def acts(facts: PdfFacts, context: Context) -> Iterator[Finding]:
@@ -47,10 +55,12 @@ def acts(facts: PdfFacts, context: Context) -> Iterator[Finding]:
     for kind, what in _WHAT.items():
         found = [action for action in facts.actions if action.kind == kind]
         if found:
+            sends = kind == "script" and facts.opening and any(_LEAVES.search(action.text) for action in found)
             more = f", {len(found)} times" if len(found) > 1 else ""
             yield context.finding(
                 SCRIPTS if kind == "script" else STARTS,
                 f"The document {what}{' when it opens' if facts.opening else ''}{more}: {found[0].text}",
                 TextEvidence("\n".join(action.text for action in found)),
                 subject=f"{kind}\0{found[0].text}",
+                severity=Severity.HIGH if sends else None,
             )

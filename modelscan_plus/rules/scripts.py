@@ -411,6 +411,7 @@ _GRADERS: dict[str, Grader] = {
     "socket": lambda remark, role: (PRIVILEGES, Severity.HIGH),
     "quoted": lambda remark, role: (COMMAND, Severity.LOW),
     "talked": _talked,
+    "client": lambda remark, role: (ODD_ADDRESS, Severity.HIGH),
     "asks": lambda remark, role: (ASKS, Severity.HIGH),
     "source": _origin,
     "index": _index,
@@ -436,8 +437,8 @@ def remarks(facts: TextFacts, context: Context) -> Iterator[Finding]:
 
 def tells(remark: Remark) -> bool:
     """False for a call that only builds something, a key that is shown to its own service, and sources that are known."""
-    if remark.kind == "asks":
-        return not of_service(remark.host)
+    if remark.kind in ("asks", "client"):
+        return not (of_service(remark.host) or private(remark.host.removeprefix("http:").partition(":")[0]))
     if remark.kind in ("image", "source", "socket"):
         kinds = ("images",) if remark.kind != "source" else ("sources", "indexes", "mirrors", "code", "installers")
         return not any(listed(kind, remark.host) for kind in kinds)

@@ -31,6 +31,7 @@ _STRONG = lazy(
     r"(?:\b(?:curl|wget|iwr|irm|invoke-webrequest)\s[^\n]{0,200}?(?P<asked>\w+://|(?:[\w-]+\.)+[a-z]{2,}/)(?!localhost|127\.|0\.0\.0\.0)"
     r"|requests\.(?:post|get|put)\s*\(\s*[frb]?[\"']https?://|\burlopen\s*\(|\burlretrieve\s*\(|\bfetch\s*\(\s*[\"'`]https?://|\bnew\s+Image\s*\("
     r"|\bos\.environ\b(?!\s*(?:\[|\.get))|\bprocess\.env\b(?!\s*[.\[])|\bprintenv\b|\$\(\s*(?:env|whoami|hostname|id)\b|\benv\s*\||\b(?:dig|nslookup)\s|\bcontents?\s+of\s+[^\n]{0,40}\.env\b|\bbase64\b|\|\s*(?:ba)?sh\b"
+    r"|<(?:script|iframe|img|link)\b[^<>\n]{0,80}?(?:src|href)\s*=\s*\\?[\"']?(?:https?:)?//"
     r"|\b(?:upload|send|post|forward|copy)\b[^\n]{0,120}?https?://(?!localhost|127\.)"
     rf"|\b(?:exec|eval|system|popen|child_process|__import__)\s*\(|{_SECRET_FILE})",
     re.I,

@@ -40,11 +40,12 @@ from modelscan_plus.formats.text.heldcode import foreign_code, held_in_values
 from modelscan_plus.formats.text.named import in_values
 from modelscan_plus.formats.text.prompts import prompts_of
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
-from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.requirements import locked, requirement_remarks
 from modelscan_plus.formats.text.shell.cells import of_json
 from modelscan_plus.formats.text.shell.marks import NONE, secret
 from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
+from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.tokenizing import oddities, vocabulary
 
 WHOLE = 4 << 20
@@ -255,7 +256,10 @@ _DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")
 def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
     if name in _WORDS:
         return
+    hosts: set[str] = set()
     for place, key, text in pairs:
+        if key == "resolved" and text.startswith("http"):
+            yield from locked(text, 1, hosts)
         if key == "onready" and text.strip() and name.endswith(".kcpps"):
             yield Remark("command", "has koboldcpp start a program once the model is loaded", shorten(text, 160), 1)
         if packed := _packed(text):
@@ -296,7 +300,8 @@ def _further(artifact: Artifact, pairs: list[tuple[str, str, str]]) -> Iterator[
     told = 0
     for place, key, text in pairs:
         known = key in _TEMPLATE_KEYS and "." not in place
-        if not known and not place.startswith("chat_template") and "{%" in text and _CHATS.search(text):
+        chats = "{%" in text and _CHATS.search(text)
+        if not known and not place.startswith("chat_template") and (chats or ("__" in text and ESCAPING.search(text))):
             told += 1
             if told > _TEMPLATES:
                 return

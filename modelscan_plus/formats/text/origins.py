@@ -44,7 +44,7 @@ _INSTEAD = lazy(
 )
 _RUN_IMAGE = lazy(
     r"\b(?:docker|podman|nerdctl)\s+(?:container\s+|image\s+)?(?:run|pull|create)"
-    rf"(?:(?:\s|\\\n)+-{{1,2}}[\w-]+(?:[=\s]+[^\s-]\S*)?){{0,30}}(?:\s|\\\n)+(?:docker://)?{_name('image')}|"
+    rf"(?:(?:\s|\\\n)+-{{1,2}}[\w-]+(?:[=\s]+[^\s-](?:[^\s(]|\([^()\n]{{0,200}}\))*+)?){{0,30}}(?:\s|\\\n)+(?:docker://)?{_name('image')}|"
     rf"\b(?:singularity|apptainer)\s+(?:run|exec|pull|build|shell)\s[^\n|;&]{{0,300}}?docker://{_name('uri')}",
     re.I,
 )

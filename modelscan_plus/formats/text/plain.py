@@ -21,6 +21,7 @@ from modelscan_plus.formats.text import pages, prose, roles
 from modelscan_plus.formats.text.agents import agent_remarks
 from modelscan_plus.formats.text.cards import card_remarks, quotes
 from modelscan_plus.formats.text.commands import GIT_SETTINGS
+from modelscan_plus.formats.text.elsewhere import elsewhere_remarks
 from modelscan_plus.formats.text.evaluable import evaluable_remarks
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
@@ -42,9 +43,10 @@ from modelscan_plus.formats.text.remarks import (
     page_remarks,
     script_remarks,
 )
-from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.requirements import LOCKS, locked_remarks, requirement_remarks
 from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
+from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.variables import expanded, starts
 from modelscan_plus.formats.text.verdicts import dictated
 from modelscan_plus.formats.text.workflows import workflow_remarks, written_by_others
@@ -103,10 +105,10 @@ _PYTHON_OF_PAGE = lazy(
 """Python that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
 _MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
 _FORMULA = lazy(
-    r"(?:^|[,;\t\"'])[=+@-][^,;\n]{0,60}?\b(?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)(?:\.exe)?\||=HYPERLINK\s*\([\"'\s]{1,4}https?:[^\n]{0,200}?[\"']\s*&|=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"']",
+    r"(?:^|[,;\t\"'])[=+@-][^,;\n]{0,60}?\b(?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)(?:\.exe)?\||=HYPERLINK\s*\([\"'\s]{1,4}https?:[^\n]{0,200}?[\"']\s*&|=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"'\w]|=IMPORT(?:XML|DATA|HTML|FEED|RANGE)\s*\([^\n]{0,300}&|=IMAGE\s*\([^\n]{0,300}https?:[^\n]{0,300}&",
     re.I | re.M,
 )
-"""A cell of a table of text that spreadsheets take for a command."""
+"""A cell of a table of text that spreadsheets take for a command, or by which they tell another host what stands in others."""
 _EXTERNAL = lazy(
     r"<Relationship\b(?=[^<>]{0,600}\bTargetMode=\"External\")(?=[^<>]{0,600}/(?:attachedTemplate|oleObject|frame|subDocument)\")"
     r"[^<>]{0,600}?\bTarget=\"(?:https?:|file:|mhtml:|\\\\)[^\"]*",
@@ -198,6 +200,8 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role == "markup" or artifact.name.lower().endswith(_OF_PAGES):
         yield from _of_browser(artifact, text)
+    if role in ("settings", "text", "requirements"):
+        yield from _escaping(artifact, text)
     if role == "settings":
         yield from members("step", steps(text), artifact)
         for number, found in enumerate(itertools.islice(_YAML_TEMPLATE.finditer(text), 20)):
@@ -211,6 +215,14 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
         yield from members("line", one_liners(text), artifact)
     if role in roles.SCRIPTS or role in ("settings", "requirements", "text"):
         yield from members("code", held_code(role, artifact.place, text), artifact)
+
+
+def _escaping(artifact: Artifact, text: str) -> Iterator[Artifact]:
+    """Lines that are a template of Jinja which climbs out of its sandbox, whoever fills it in."""
+    for number, found in enumerate(itertools.islice(ESCAPING.finditer(text), 5) if "__" in text else (), 1):
+        yield artifact.member(
+            f"chat_template.line-{number}", BytesSource(found.group().encode("utf-8", "surrogatepass"))
+        )
 
 
 def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
@@ -227,13 +239,21 @@ def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield msgspec.structs.replace(remark, kind="quoted") if quoted else remark
 
 
-def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+def _whatever_the_role(role: str, text: str, name: str) -> Iterator[Remark]:
+    """What the name of a file decides, or nothing but its text."""
     yield from agent_remarks(name, text)
     if not _is_list(name) and (verdict := dictated(text)):
         what = "tells those who review the repository what to find"
         yield Remark("agent", what, verdict[0], text.count("\n", 0, verdict[1]) + 1)
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
+    yield from elsewhere_remarks(role, name, text)
+    if name.lower().endswith(LOCKS):
+        yield from locked_remarks(text)
+
+
+def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+    yield from _whatever_the_role(role, text, name)
     text = _without_samples(text) if role == "markdown" else text
     if role == "settings":
         yield from workflow_remarks(text)
@@ -252,7 +272,7 @@ def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from requirement_remarks(text, script=script)
         yield from lookalikes(text, script=script)
         yield from owners(text)
-    if role not in ("markdown", "markup", "source"):
+    if role not in ("markdown", "markup", "source") and not name.lower().endswith(LOCKS):
         yield from origin_remarks(role, text)
     yield from _of_start(role, text)
     if name.rpartition("/")[2] == ".lfsconfig" or _DVC_REMOTE.search(text):

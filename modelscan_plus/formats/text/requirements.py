@@ -27,6 +27,8 @@ _INSTALL = lazy(
     r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)",
     re.I,
 )
+_OPTION = lazy(r"-[^\S\n]+[\"']?--(?:extra-)?(?:index-url|find-links)\b")
+"""An option of pip in a list of settings, as MLflow's environments and Cog have them."""
 _SECTION = lazy(r"^\[\[?\s*(?P<name>[\w.\"-]+)\s*\]\]?")
 _SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|index)$")
 """Sections of pyproject.toml, uv.toml and Pipfile that name indexes."""
@@ -45,7 +47,7 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
         if opened := _SECTION.match(line):
             section = opened["name"]
         plain = line.split(" #")[0].strip()
-        if not plain or plain.startswith("#") or (script and not _INSTALL.search(plain)):
+        if not plain or plain.startswith("#") or (script and not (_INSTALL.search(plain) or _OPTION.match(plain))):
             continue
         at = first_line + number
         shown = shorten(visible(plain), 160)
@@ -67,6 +69,40 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
             yield Remark(
                 "requirement", "is installed from an address, not from an index", shown, at, _host(found.group(1))
             )
+
+
+_LOCKED = lazy(
+    r"^\[package\.source\]\s*\n(?:\w+\s*=[^\n]*\n){0,4}?url\s*=\s*[\"'](?P<poetry>https?://[^\s\"']+)|\b(?:registry|url)\s*=\s*\"(?P<uv>https?://[^\s\"]+)\"|"
+    r"^[^\S\n]*resolved\s+\"?(?P<yarn>https?://[^\s\"]+)|\btarball:\s*(?P<pnpm>https?://[^\s,}]+)",
+    re.M,
+)
+LOCKS = ("poetry.lock", "uv.lock", "pdm.lock", "yarn.lock", "pnpm-lock.yaml", "pylock.toml")
+"""Files that say from where exactly each package is taken."""
+_OF_FIRMS = lazy(
+    r"artifactory|nexus|jfrog|proget|verdaccio|gitlab|pkgs\.dev\.azure|codeartifact|pkg\.dev|devpi|\bnpm\.pkg\b|cloudsmith|gemfury"
+)
+"""Hosts at which firms keep packages, as their lock files name them."""
+
+
+def locked_remarks(text: str) -> Iterator[Remark]:
+    """The hosts that a lock file takes packages from, each once, with the first package that comes from there."""
+    seen: set[str] = set()
+    for found in _LOCKED.finditer(text):
+        address = next(filter(None, found.groups()))
+        yield from locked(address, text.count("\n", 0, found.start()) + 1 if len(seen) < 50 else 0, seen)
+
+
+def locked(address: str, line: int, seen: set[str]) -> Iterator[Remark]:
+    """One package of a lock file, unless its host was `seen` or is one at which firms keep packages."""
+    host = _host(address)
+    name = host.partition("/")[0]
+    if name in seen or len(seen) > 200 or not name:
+        return
+    seen.add(name)
+    if not _OF_FIRMS.search(host):
+        yield Remark(
+            "source", "takes a package from a place of its own, by its lock", shorten(visible(address), 160), line, host
+        )
 
 
 def _is_odd(address: str) -> bool:

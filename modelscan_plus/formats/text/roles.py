@@ -44,6 +44,7 @@ _NAMES = {
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
     "cog.yaml": "settings", "serving.properties": "settings", "cmakelists.txt": "source",
+    "desktop.ini": "shortcut", "autorun.inf": "shortcut",
     "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
 _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")

@@ -5,11 +5,17 @@ from collections.abc import Iterable
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import TemplateSummary
 from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.jinja.analyse import analyse
 from modelscan_plus.formats.text.jinja.parse import LARGEST
+
+ESCAPING = lazy(
+    r"\{[{%][^\n]{0,2000}?__(?:globals|subclasses|builtins|import|mro|getattribute|reduce|reduce_ex|bases?)__[^\n]{0,2000}?[}%]\}"
+)
+"""An expression of Jinja on its way to Python's internals, in settings and prompts that something may fill in."""
 
 
 class TemplateFormat(Format):
