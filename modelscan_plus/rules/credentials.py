@@ -34,12 +34,18 @@ _LOCAL = lazy(
 )
 
 
+_OF_MACHINE = frozenset(("AWS_SECRET_ACCESS_KEY", "AZURE_ACCESS_TOKEN", "GOOGLE_ACCESS_TOKEN"))
+"""Credentials of the machine's role, which have no place in a message, not even to the same cloud."""
+
+
 def leaked(effect: Effect) -> bool:
     """True when the effect gives away something that only its owner should hold."""
     if effect.kind not in ("send", "connect", "download", "upload", "account"):
         return False
     if {"secret", "user-files"} & set(effect.flows):
         return effect.kind != "download"
+    if effect.kind == "upload" and _OF_MACHINE & set(effect.keys):
+        return True
     if effect.keys and effect.name.startswith("huggingface_hub."):
         return _to_other_hub(effect)
     if not effect.keys or effect.name.startswith(_LIBRARIES):
@@ -101,6 +107,10 @@ def entered(effect: Effect) -> bool:
 
 def _strays(key: str, host: str, effect: Effect, *, collects: bool, quiet: bool) -> bool:
     """True for one thing that people enter and that goes astray; `in_body` where it is kept with somebody."""
+    if key in ("UPLOAD", "SAID") and effect.argument.startswith("mailto:"):
+        return True  # to a person who stands in the source
+    if key == "SAID":  # what people say to a model is for the model
+        return bool(host) and not effect.in_body and (quiet or (collects and effect.discarded))
     if key == "UPLOAD":  # a service whose answer nobody reads was asked nothing
         return bool(host) and not effect.in_body and (quiet or collects)
     if key == "COOKIES":

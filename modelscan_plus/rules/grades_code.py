@@ -165,6 +165,8 @@ def remote(effect: Effect, reached: bool) -> Severity:
 def unpickle(effect: Effect, reached: bool) -> Severity:
     """Objects that are made from data."""
     fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
+    if "download" in effect.flows and _UNSAFE_YAML.search(effect.code) and effect.when in ENTRY:
+        return Severity.HIGH  # the loader is named for what it lets a stranger do
     if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.MEDIUM
     if "request" in effect.flows and (effect.name.startswith(ANY_OBJECT) or _ANY_YAML.search(effect.code)):
@@ -179,6 +181,7 @@ def unpickle(effect: Effect, reached: bool) -> Severity:
     return pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
 
 
+_UNSAFE_YAML = lazy(r"\byaml\.(?:unsafe_load\w*\(|\w+\(.*\bC?UnsafeLoader\b)")
 _ANY_YAML = lazy(r"\byaml\.\w+\(.*\b(?:C?UnsafeLoader|C?Loader)\s*\)")
 
 

@@ -49,6 +49,8 @@ def send(effect: Effect, reached: bool) -> Severity:
         return Severity.LOW
     address = effect.argument.replace("udp://", "http://", 1)
     odd = prose.odd_url(address) is not None and not at_home(effect)
+    if "asker" in effect.flows and not odd and not (TOLD - {"file"}) & set(effect.flows):
+        return Severity.MEDIUM  # what was made for a request goes where the request says
     if "caller" in effect.flows and not odd and not TOLD & set(effect.flows):
         return Severity.MEDIUM if reached and effect.when in ENTRY else Severity.INFO
     if odd or "host" in effect.flows:

@@ -59,6 +59,10 @@ NETWORK = frozenset(("download", "send", "connect", "listen", "account", "upload
 """What the program of a space is there for."""
 _EXTENSION = lazy(r"(?:^|/)extensions/[^/]+/script\.py$")
 """Where text-generation-webui looks for extensions."""
+_OF_WEBUI = frozenset(
+    "input_modifier chat_input_modifier output_modifier history_modifier custom_generate_reply".split()
+)
+"""Functions by which it knows one that is its own repository."""
 OF_KERNELS = "kernels imports it"
 """The library `kernels`, whose repositories are built packages: compiled code beside Python is what they are for."""
 _KERNEL = lazy(r"(?:^|/)build/torch[\w.-]*/.*\.py$")
@@ -240,7 +244,9 @@ def _by_place(tree: Tree, file: TreeFile) -> str | None:
     """Why something gets to a file for its place and its neighbours."""
     if file.path.endswith("custom_generate/generate.py"):
         return "generate() of transformers runs it"
-    if _EXTENSION.search(file.path):
+    if _EXTENSION.search(file.path) or (
+        file.name == "script.py" and _is_top(file) and not _OF_WEBUI.isdisjoint(_functions(file))
+    ):
         return "text-generation-webui imports it"
     if _KERNEL.search(file.path):
         return OF_KERNELS
@@ -281,6 +287,10 @@ def _is_plugin(file: TreeFile) -> bool:
 def _imports(file: TreeFile, library: str) -> bool:
     modules = (each.module for summary in file.top(PythonSummary) for each in summary.imports)
     return any(module.partition(".")[0] == library for module in modules)
+
+
+def _functions(file: TreeFile) -> set[str]:
+    return {name for summary in file.top(PythonSummary) for name in summary.functions}
 
 
 def _means_nothing_inside(file: TreeFile) -> bool:

@@ -96,6 +96,7 @@ _ARGUMENT = lazy("\x01(?P<at>\\d+)\x01|(?<![\\w.])(?P<name>[A-Za-z_]\\w*)(?![\\w
 _CMAKE = lazy(
     r"\bCOMMAND\s+(?P<line>[^()]{3,600}?)(?=\s+(?:COMMAND|WORKING_DIRECTORY|RESULT_VARIABLE|OUTPUT_VARIABLE|ERROR_VARIABLE|DEPENDS|COMMENT|VERBATIM)\b|\))"
 )
+_RENAMES = lazy(r"=\s*(?:loadstring|load|eval|dofile|evalfile)\s*(?:$|\bor\b|\|\|)")
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
     "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*[\s\S]{0,4000}?\*/", re.M),
@@ -153,6 +154,8 @@ class _Program:
         self.marks: dict[str, Marks] = {}
         self.same: dict[str, list[str]] = {}
         self.found: dict[tuple[str, str], Told] = {}
+        self.evaluators: set[str] = set()
+        """Other names for what runs a text."""
 
     def _keep(self, found: "re.Match[str]") -> str:
         text = next((part for part in found.groups() if part is not None), "")
@@ -178,6 +181,7 @@ class _Program:
             and not any(name in statement for name in itertools.islice(self.marks, 40))
             and not self.parts
             and not _ALL_SECRETS.search(statement)
+            and not _RENAMES.search(statement)
         ):
             return  # nothing is known yet that it could do something with
         texts = [self.strings[int(found["at"])] for found in _HELD.finditer(statement)]
@@ -189,6 +193,8 @@ class _Program:
         self._acts(statement, made, shape, host)
         names = self._targets(statement)
         for each in names:
+            if _RENAMES.search(statement):
+                self.evaluators.add(each)
             if len(texts) == 1 and _ONLY_TEXT.search(statement):
                 self.values[each] = texts[0]
             if made:
@@ -239,6 +245,8 @@ class _Program:
         shown = self._shown(statement)
         direct = _NESTED.search(shape) is not None
         runs = _EVALUATES.search(shape)
+        if not runs and self.evaluators:
+            runs = re.search(rf"(?<![\w.])(?:{'|'.join(map(re.escape, sorted(self.evaluators)))})\s*\(", shape)
         if runs and (direct or not _FETCHES.search(shape[runs.start() :]) or self._carries(statement)):
             for mark in m.fetched(made):
                 if direct or mark.what != shown:

@@ -20,7 +20,7 @@ _SENDS = lazy(
     r"dns\.(?:resolve\w*|lookup)|net\.(?:connect|createConnection)|new\s+WebSocket)\s*\("
 )
 _ENVIRONMENT = lazy(
-    r"(?:JSON\.stringify|Object\.(?:entries|keys|assign)|util\.inspect|btoa|querystring\.stringify|new\s+URLSearchParams)\s*\([^;]{0,200}?"
+    r"\bDeno\.env\.toObject\s*\(|(?:JSON\.stringify|Object\.(?:entries|keys|assign)|util\.inspect|btoa|querystring\.stringify|new\s+URLSearchParams)\s*\([^;]{0,200}?"
     r"\bprocess\.env\b(?!\s*(?:\.\s*\w|\[))|toJSON\(\s*secrets\s*\)",
     re.I,
 )

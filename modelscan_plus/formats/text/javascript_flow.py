@@ -57,6 +57,7 @@ _RUNS = lazy(
     r"(?:globalThis|global|window|self)\s*\[[^\]\n]{1,80}\]|"
     r"[\w$]+\.(?:runInThisContext|runInNewContext))\s*\("
 )
+_EXECUTES = lazy(r"\.(?:execute|requestExecute)\s*\(")
 _ASSIGNED = lazy(
     r"(?<![\w$.])(?:(?:const|let|var)\s+)?(?P<name>[A-Za-z_$][\w$]{0,60})\s*\+?=(?![=>])\s*(?P<value>[^;\n]{1,2000})"
 )
@@ -72,7 +73,9 @@ _FETCHED = lazy(
 _DECODED = lazy(
     r"\batob\s*\(|\bBuffer\.from\s*\([^;\n]{0,4000}?[\"'`](?:base64|hex)[\"'`]|\bString\.fromCharCode\s*\(|\bdecodeURIComponent\s*\(\s*escape"
 )
-_ENVIRONMENT = lazy(r"\bprocess\.env\b(?!\s*(?:\.\s*\w|\[|\?\.))|\{\s*\.\.\.process\.env")
+_ENVIRONMENT = lazy(
+    r"\b(?:Deno\.env\.toObject\s*\(|Bun\.env\b(?!\s*(?:\.\s*\w|\[|\?\.)))|\bprocess\.env\b(?!\s*(?:\.\s*\w|\[|\?\.))|\{\s*\.\.\.process\.env"
+)
 _KEY = lazy(r"\bprocess\.env\s*(?:\.\s*|\[\s*[\"'`])\w*(?:TOKEN|SECRET|PASSW|API_?KEY|ACCESS_KEY|PRIVATE_KEY)\w*", re.I)
 _FILES = lazy(
     rf"\b(?:readFile|readFileSync|createReadStream)\s*\([^;\n]{{0,300}}?(?:{PRIVATE}|[\"'`]\.(?:ssh|aws|npmrc|netrc)\b)"
@@ -210,7 +213,7 @@ def starters(text: str) -> set[str]:
 
 def followed(text: str) -> Iterator[Found]:
     """What is run that was fetched or decoded, and what is sent that is secret, through variables and callbacks."""
-    if len(text) > LARGEST or not (_RUNS.search(text) or _SENDS.search(text)):
+    if len(text) > LARGEST or not (_RUNS.search(text) or _SENDS.search(text) or _EXECUTES.search(text)):
         return
     held = _Held(text)
     for start, argument in _run(text):
@@ -229,6 +232,9 @@ def _run(text: str) -> Iterator[tuple[int, str]]:
         argument = arguments(text, found.end())
         if not found["call"].startswith(("setTimeout", "setInterval")) or _DECODED.match(argument.lstrip()):
             yield found.start(), argument
+    if "ernel" in text:  # what the kernel of a notebook is given to run
+        for found in itertools.islice(_EXECUTES.finditer(text), _MOST):
+            yield found.start(), arguments(text, found.end())
     names = "|".join(re.escape(name) for name in sorted(starters(text)))
     for found in itertools.islice(re.finditer(rf"(?<![\w$.])(?:{names})\s*\(", text), _MOST):
         yield found.start(), arguments(text, found.end())

@@ -44,6 +44,7 @@ _ACCOUNT = lazy(
 )
 _LINE = lazy(r"^\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z][\w.-]{3,60}?)\s*(?:\[[\w, -]*\])?\s*(?:[=<>!~;@,\"' ]|$)")
 _INSTALL = lazy(r"\b(?:pip3?|uv\s+pip|poetry|pipenv|conda|mamba|uv)\s+(?:install|add)\s(?P<given>[^\n|;&]{1,600})")
+_REPLACED = lazy(r"^\s*(?:replace\s+)?(?P<module>[\w./-]+)(?:\s+v\S+)?\s*=>\s*(?P<other>[\w./-]+\.[\w./-]+)\s+v", re.M)
 
 
 def lookalikes(text: str, *, script: bool) -> Iterator[Remark]:
@@ -111,6 +112,15 @@ def _looks(name: str) -> str:
 
 def _plural(name: str, known: str) -> bool:
     return name.startswith(known) or known.startswith(name)
+
+
+def replaced(text: str) -> Iterator[Remark]:
+    """Modules of Go that are replaced by ones that are written almost like them."""
+    for found in itertools.islice(_REPLACED.finditer(text), 200):
+        module, other = found["module"].lower(), found["other"].lower()
+        if module != other and _looks(module) == _looks(other):
+            what = "replaces a module by one that is written almost like it"
+            yield Remark("lookalike", what, _shown(found.group().strip()), text.count("\n", 0, found.start()) + 1)
 
 
 def resembles(name: str) -> str:

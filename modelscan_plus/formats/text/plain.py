@@ -27,7 +27,7 @@ from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
-from modelscan_plus.formats.text.lookalikes import lookalikes, owners
+from modelscan_plus.formats.text.lookalikes import lookalikes, owners, replaced
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
 from modelscan_plus.formats.text.page_parts import page_parts
@@ -44,6 +44,7 @@ from modelscan_plus.formats.text.remarks import (
     script_remarks,
 )
 from modelscan_plus.formats.text.requirements import LOCKS, locked_remarks, requirement_remarks
+from modelscan_plus.formats.text.services import service_remarks
 from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
 from modelscan_plus.formats.text.template import ESCAPING
@@ -274,6 +275,7 @@ def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from owners(text)
     if role not in ("markdown", "markup", "source") and not name.lower().endswith(LOCKS):
         yield from origin_remarks(role, text)
+    yield from service_remarks(role, name, text)
     yield from _of_start(role, text)
     if name.rpartition("/")[2] == ".lfsconfig" or _DVC_REMOTE.search(text):
         yield from _of_store(text)

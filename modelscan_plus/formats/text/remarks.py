@@ -69,9 +69,6 @@ _SENDING_SCRIPT = lazy(
     re.I,
 )
 _FENCED = lazy(r"^[ \t>]{0,8}(```|~~~)[\s\S]{0,40000}?^[ \t>]{0,8}\1|`[^`\n]{1,400}`", re.M)
-_KERNEL = lazy(
-    r"kernel\.execute\s*\(\s*[\"'`][^\"'`\n]{0,400}?(?:\bos\.|subprocess|system\s*\(|!\s*\w|exec\s*\(|urlopen)", re.I
-)
 _PROTECTION = lazy(
     r"\b(?:disable|turn\s+off|switch\s+off|deactivate|whitelist\s+(?:it|this|the\s+\w+)\s+in|add\s+\w*\s*exclusion\w*\s+(?:to|in))\s+(?:\w+\s+){0,3}?"
     r"(?:antivirus|anti-virus|windows\s+defender|defender|smartscreen|real-time\s+protection|firewall|gatekeeper|selinux)"
@@ -204,7 +201,7 @@ def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
 
 def output_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     """Markup of a saved output or picture, which nobody opens as a program: what would send something, or run code."""
-    if found := _SENDING_HANDLER.search(text) or _SENDING_SCRIPT.search(text) or _KERNEL.search(text):
+    if found := _SENDING_HANDLER.search(text) or _SENDING_SCRIPT.search(text):
         what = "runs in the program that shows it and sends or fetches something"
         yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     else:

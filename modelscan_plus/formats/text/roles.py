@@ -43,7 +43,7 @@ _NAMES = {
     "pip.conf": "requirements", "pip.ini": "requirements", ".condarc": "requirements", ".npmrc": "requirements",
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
-    "cog.yaml": "settings", "serving.properties": "settings", "cmakelists.txt": "source",
+    "mlproject": "settings", "cog.yaml": "settings", "serving.properties": "settings", "cmakelists.txt": "source",
     "desktop.ini": "shortcut", "autorun.inf": "shortcut",
     "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip

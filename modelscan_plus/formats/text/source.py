@@ -26,6 +26,7 @@ from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.python.parsing import LARGEST, parse
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets
 from modelscan_plus.formats.text.shell.cells import cell as shell_parts
 from modelscan_plus.formats.text.shell.pieces import Piece
 from modelscan_plus.formats.text.shell.told import WORTH, followed
@@ -151,11 +152,12 @@ class NotebookFormat(Format):
             )
             return
         try:
-            cells = json.loads(artifact.source.pread(0, size)).get("cells")
+            whole_notebook = json.loads(artifact.source.pread(0, size))
+            cells = whole_notebook.get("cells")
         except (ValueError, RecursionError, AttributeError):
             yield Parsed(regions=whole, gaps=(CoverageReason("malformed", "the notebook is not valid JSON", True),))
             return
-        remarks: list[Remark] = []
+        remarks = _widgets(whole_notebook.get("metadata"))
         keys: dict[str, str] = {}
         sources: list[str] = []
         parts: list[Piece] = []
@@ -202,7 +204,7 @@ def _naming_keys(shell: str, keys: dict[str, str]) -> str:
 
 _OTHERS = {"perl": "pl", "ruby": "rb", "r": "r", "julia": "jl", "lua": "lua", "php": "php", "go": "go", "rust": "rs"}
 _OTHER = lazy(r"^%%(?:script\s+)?(perl|ruby|r|julia|lua|php|go|rust)\b[^\n]*\n", re.I)
-_SHOWN = lazy(
+_DISPLAYED = lazy(
     r"\b(?:Javascript|HTML)\s*\(\s*(?:data\s*=\s*)?(?:\"\"\"(?P<long>[\s\S]{1,8000}?)\"\"\"|'(?P<single>[^'\n]*)'|\"(?P<double>(?:\\.|[^\"\\\n])*)\")"
 )
 
@@ -210,13 +212,13 @@ _SHOWN = lazy(
 def _page(text: str) -> list[Remark]:
     """What a cell runs in the program that shows it."""
     if text.startswith(("%%javascript", "%%js")):
-        return [*javascript_remarks(text), *visitor_remarks(text)]
+        return [*javascript_remarks(text), *visitor_remarks(text), *of_script(text.partition("\n")[2])]
     if found := _OTHER.match(text):
         return list(foreign_remarks(f"cell.{_OTHERS[found[1].lower()]}", text[found.end() :]))
-    if shown := _SHOWN.search(text):
+    if shown := _DISPLAYED.search(text):
         script = next(filter(None, (shown["long"], shown["single"], shown["double"])), "")
-        return [each for each in output_remarks(f"<script>{script}</script>{script}") if each.kind == "active"]
-    return [*output_remarks(text), *visitor_remarks(text)] if text.startswith(("%%html", "%%HTML", "%%svg")) else []
+        return [each for each in _shown(f"<script>{script}</script>{script}") if each.kind == "active"]
+    return [*_shown(text), *visitor_remarks(text)] if text.startswith(("%%html", "%%HTML", "%%svg")) else []
 
 
 def _joined(source: object) -> str:
@@ -238,14 +240,28 @@ def _split(text: str) -> tuple[str, str]:
     return "\n".join(shell), "\n".join(code)
 
 
+def _shown(markup: str, number: int = 1) -> list[Remark]:
+    """What markup does in the notebook that shows it."""
+    return [*output_remarks(markup, number), *driving(markup)]
+
+
+def _widgets(metadata: object) -> list[Remark]:
+    """What the saved state of widgets does."""
+    found: list[Remark] = []
+    for kind, text in of_widgets(metadata):
+        shown = [*javascript_remarks(text), *of_script(text)] if kind == "script" else _shown(text)
+        found += [each for each in (*shown, *visitor_remarks(text)) if each.kind != "script"]
+    return found
+
+
 def _output(output: object, number: int) -> list[Remark]:
     data = output.get("data") if isinstance(output, dict) else None
     if not isinstance(data, dict):
         return []
     html = _joined(data.get("text/html")) + _joined(data.get("image/svg+xml"))
     script = _joined(data.get("application/javascript"))
-    found = [*output_remarks(html, number), *visitor_remarks(html)]
+    found = [*_shown(html, number), *visitor_remarks(html)]
     if script:
-        found += [each for each in output_remarks(f"<script>{script}</script>", number) if each.kind == "active"]
+        found += [each for each in _shown(f"<script>{script}</script>", number) if each.kind == "active"]
         found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))
     return found

@@ -23,7 +23,7 @@ _BLOCK = lazy(r"^[|>][-+\d]*(?: +#.*)?$")
 _STEPS = lazy(r"^[^\S\n]*(?:- +)?[\"']?(?:run|script|shell|inlineScript|command|code)[\"']?\s*:", re.M)
 _ONE_LINE = lazy(
     r"\bpython[\d.]*[\"']?(?:[\s,]+[\"']?-(?!c\b)\w+[\"']?)*[\s,]+[\"']?-\w*c[\"']?[\s,]+"
-    r"(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")",
+    r"(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\"|\\\"(?P<inner>(?:[^\"\\]|\\[^\"]|\\\\\\\"){1,20000})\\\")",
     re.S,
 )
 _NODE_LINE = lazy(
@@ -181,7 +181,8 @@ def one_liners(text: str) -> Iterator[Step]:
     """Code that a command line hands to an interpreter: `python -c "…"`, `node -e '…'`, `["python", "-c", "…"]`."""
     for language, pattern in (("python", _ONE_LINE), ("javascript", _NODE_LINE)):
         for found in itertools.islice(pattern.finditer(text), _MOST):
-            code = found["single"] if found["single"] is not None else _unescaped(found["double"])
+            groups = found.groupdict()
+            code = groups["single"] or _unescaped(groups["double"] or groups.get("inner") or "")
             if language == "python" and '\\"' in code and isinstance(parse(textwrap.dedent(code)), str):
                 code = _unescaped(code)  # it stands inside of another text
             yield Step(language, textwrap.dedent(code))

@@ -26,6 +26,8 @@ from modelscan_plus.formats.text.python.calls import (
     starts_from_native,
     straightened,
 )
+from modelscan_plus.formats.text.python.clouds import OF_MACHINE
+from modelscan_plus.formats.text.python.commanded import commanded
 from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.endless import endless
 from modelscan_plus.formats.text.python.exchanged import exchanges
@@ -416,6 +418,8 @@ class Finder(Holders):
         hostile = deeds.hostile(kind, dotted, argument, node, self._names)
         if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
             hostile = command[0]
+        elif kind == "process" and argument and not hostile:
+            hostile = commanded(argument)
         elif kind == "native-build":
             hostile = starts_from_native(node, self._names)
         elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
@@ -486,4 +490,6 @@ def _unused(statement: ast.AST) -> ast.expr | None:
 
 def _uploads(flows: set[str], dotted: str) -> bool:
     """True where it shows that what is uploaded is the user's; queues have a `put` as well."""
-    return bool(flows & {"secret", "user-files"}) or ("given" in flows and dotted not in ("….put", "….publish"))
+    return bool(flows & {"secret", "user-files", *OF_MACHINE}) or (
+        "given" in flows and dotted not in ("….put", "….publish")
+    )

@@ -87,9 +87,10 @@ _UPLOADING = frozenset(
     """upload_file upload_folder upload_large_folder create_commit upload_fileobj put_object upload_from_filename
     upload_from_string upload_from_file upload_blob log_artifact log_artifacts send_document send_photo send_message
     send_file insert_one insert_many executemany publish put putfo storlines capture_message log_params SetContentString SetContentFile files_upload append_row append_rows create_issue create_comment
-    create_discussion create_gist chat_postMessage files_upload_v2 send_text notify""".split()
+    send_email send_raw_email put_item put_record put_events create_discussion create_gist chat_postMessage files_upload_v2 send_text notify""".split()
 )
 """Methods that give something away; alone they mean nothing, with secrets or the user's files they do."""
+_LISTS_REPOSITORIES = frozenset(("list_models", "list_spaces", "list_datasets"))
 _CLIENTS = frozenset(("boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"))
 _SENDING = frozenset(("post", "put", "patch"))
 _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
@@ -233,6 +234,8 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
+    if kind == "upload" and _spreads(node, names):
+        return "puts code into the other repositories of the user"
     if kind == "rights":
         return "gives whoever starts the file the rights of its owner"
     if kind == "device":
@@ -240,6 +243,21 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     if kind == "ends" and dotted.startswith("os."):
         return "ends every program of the user"
     return ""
+
+
+def _spreads(node: ast.Call, names: Names) -> bool:
+    """True for an upload of code, or of the source itself, into each repository of a list that a hub gives."""
+    given = {item.arg: item.value for item in node.keywords}
+    repository = given.get("repo_id")
+    if (
+        repository is None
+        or names.folder.text(repository) is not None
+        or not any(isinstance(each, ast.Attribute) and each.attr in _LISTS_REPOSITORIES for each in names.nodes)
+    ):
+        return False
+    itself = any("__file__" in ast.unparse(value) or "getsource" in ast.unparse(value) for value in given.values())
+    path = given.get("path_in_repo")
+    return itself or (path is not None and spoken(path, names).endswith(".py"))
 
 
 def account(dotted: str, node: ast.Call, names: Names) -> set[str]:

@@ -10,7 +10,7 @@ from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
 
-PASSWORD, COOKIES, UPLOAD = "PASSWORD", "COOKIES", "UPLOAD"
+PASSWORD, COOKIES, UPLOAD, SAID = "PASSWORD", "COOKIES", "UPLOAD", "SAID"
 _SECRET = lazy(
     r"(?:^|_)(?:(?:hf|hugging_?face|openai|anthropic|claude|groq|gemini|google|mistral|cohere|replicate|together|github|gh|api|access|auth|secret|private|oauth|user)_?)?"
     r"(?:key|token|secret)$|(?:^|_)api_?key(?:_\w+)?$|passw(?:or)?d|^pwd$|passphrase|mnemonic|seed_?phrase|(?:^|_)(?:hf|openai|groq|anthropic)_(?:key|token)",
@@ -34,6 +34,7 @@ _FIELDS = lazy(
 _UPLOADS = lazy(
     r"^(?:gradio\.(?:components\.)?(?:Image|Audio|Video|File|UploadButton|ImageEditor|MultimodalTextbox)|streamlit\.(?:\w+\.)?(?:file_uploader|camera_input|audio_input))$"
 )
+_CHATS = lazy(r"^streamlit\.(?:\w+\.)?(?:chat_input|text_area)$|^chainlit\.AskUserMessage")
 _KEY_WORDS = lazy(r"api[ _-]?key|\btoken\b|password|passphrase|secret|seed phrase|recovery phrase|private key", re.I)
 _COOKIES = frozenset(("cookies", "headers"))
 _HEADERS = lazy(r"^(?:authorization|cookie|proxy-authorization|x-api-key|x-hf-authorization)$", re.I)
@@ -42,7 +43,7 @@ _ASKED_NAMES = frozenset("request req __request__ raw_request http_request webso
 _SAME = frozenset(
     """str bytes repr dict list tuple set dumps b64encode urlsafe_b64encode b32encode hexlify quote quote_plus urlencode BytesIO StringIO encode decode
     strip lstrip rstrip lower upper format join hex copy items values get compress getvalue getbuffer read read_bytes open model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
-    Request""".split()
+    Request open""".split()
 )
 """Functions and methods that give the same value in another form."""
 _DEEP = 12
@@ -103,6 +104,8 @@ class Entered:
             return {label_of(" ".join(spoken(each, self._names) for each in node.args)) or PASSWORD}
         if dotted == "builtins.input" and node.args and _KEY_WORDS.search(said := spoken(node.args[0], self._names)):
             return {label_of(said)}
+        if _CHATS.match(dotted):
+            return {SAID}
         if label := self._asks(node):
             return {label} if not dotted.startswith("gradio.") else set()
         method = method_of(node)
@@ -132,7 +135,11 @@ class Entered:
         if isinstance(node.value, ast.Name) and is_secret(node.attr) and self._is_given(block, node.value.id):
             return held | {label_of(node.attr)}
         own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        return held if own or node.attr in ("token", "password", "value", "data", "text", "access_token") else set()
+        return (
+            held
+            if own or node.attr in ("token", "password", "value", "data", "text", "content", "access_token")
+            else set()
+        )
 
     def _is_given(self, block: str, name: str) -> bool:
         """True for what somebody asks a function with: `body["api_key"]`, `question.api_key`."""

@@ -14,6 +14,7 @@ import ast
 from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
 from modelscan_plus.formats.text.python.callers import deferred
+from modelscan_plus.formats.text.python.clouds import of_cloud
 from modelscan_plus.formats.text.python.handed import (
     ASKING,
     ASKING_ATTRIBUTES,
@@ -57,6 +58,13 @@ _WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split(
 _DEPTH = 80
 ASKED = "asked"
 """The origin of a handler that is told what is asked of it."""
+_OF_PLATFORMS = frozenset(
+    """input_modifier chat_input_modifier output_modifier history_modifier bot_prefix_modifier state_modifier custom_generate_reply
+    custom_generate_chat_prompt input_fn predict_fn transform_fn""".split()
+)
+"""Functions of a module by which text-generation-webui and SageMaker know it, which are told first what is asked."""
+_GATHERS = frozenset("append add extend put put_nowait appendleft insert update setdefault".split())
+"""Methods by which lists, queues and tables are given something."""
 _KEPT = 50_000
 """Calls of which it is kept where their results come from."""
 
@@ -80,6 +88,8 @@ class Flow:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
         for block in blocks.values():
+            if not block.owner and block.last in _OF_PLATFORMS:
+                self.variables |= {(block.name, name): {"given", TOLD} for name in block.parameters[:1]}
             if block.owner and block.last in GIVEN_NAMES:
                 asked = {TOLD} if block.last != "__call__" else set[str]()
                 self.variables |= {(block.name, name): {"given"} | asked for name in block.parameters[1:]}
@@ -114,7 +124,7 @@ class Flow:
             case ast.Attribute():
                 return self._attribute(node, block, depth)
             case ast.Subscript():
-                if self._names.plain(node.value) in ("os.environ", "os.environb"):
+                if self._names.plain(node.value) in ("os.environ", "os.environb", "streamlit.secrets"):
                     return self._credential(node.slice)
                 taken = self.origins(node.value, block, depth + 1) | self.origins(node.slice, block, depth + 1)
                 if isinstance(node.slice, ast.Slice) and isinstance(node.slice.step, ast.UnaryOp) and taken & DATA:
@@ -156,6 +166,10 @@ class Flow:
         dotted = self._names.plain(node)
         if dotted in ("os.environ", "os.environb"):
             return {"secret"}
+        if dotted == "streamlit.secrets":
+            return {"secret"}  # all of them
+        if dotted is not None and dotted.startswith("streamlit.secrets."):
+            return {f"key:{node.attr[:80]}"} if SECRET_VARIABLE.search(node.attr) else set()
         if dotted in ("sys.modules",):
             return {SEARCHED}
         if dotted in ("sys.argv",):
@@ -189,7 +203,7 @@ class Flow:
         found = set[str]()
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             found |= self.origins(argument, block, depth + 1)
-        found |= of_call(node, dotted, self._names)
+        found |= of_call(node, dotted, self._names) | of_cloud(node, dotted, self._names)
         found |= of_search(node, dotted, self._names)
         found |= client(node, dotted, self._names)
         if tag := REQUEST if ASKING.match(dotted) else TAG_OF.get(dotted):
@@ -255,9 +269,26 @@ class Flow:
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in self._blocks:
                 self._hand_over(node, block.name, self._blocks[name])
+            case ast.Call(func=ast.Attribute(value=holder, attr=attr)) if attr in _GATHERS:
+                self._gather(node, holder, block)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)) if block.owner:
                 if target := self._blocks.get(f"{block.owner}.{attr}"):
                     self._hand_over(node, block.name, target, skip=1)
+
+    def _gather(self, node: ast.Call, holder: ast.expr, block: Block) -> None:
+        """What a list of the module, or of an object, is given, others find there: what people say, and what is secret."""
+        found = set[str]()
+        for value in [*node.args, *(item.value for item in node.keywords)]:
+            found |= {
+                flow
+                for flow in self.origins(value, block.name)
+                if flow in ("given", "secret", "user-files") or flow.startswith("key:")
+            }
+        match holder:
+            case ast.Name(id=name) if found and name in self._global and name not in block.parameters:
+                self.variables.setdefault((MODULE, name), set()).update(found)
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if found:
+                self.variables.setdefault(("self", name), set()).update(found)
 
     def _hand_over(self, node: ast.Call, block: str, target: Block, skip: int = 0) -> None:
         """Arguments become parameters; what is written to a place that a function is given is written for its caller."""

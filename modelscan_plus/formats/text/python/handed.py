@@ -159,6 +159,8 @@ class _Finder:
         self.asked: dict[str, tuple[str, ...]] = {}
         self.told: dict[str, tuple[str, ...]] = {}
         self.passed: set[str] = set()
+        self._guards = _takes_away(tree)
+        """It runs what is written only after it has taken the system away from it, as harnesses of benchmarks do."""
         self._functions: dict[str, tuple[str, tuple[str, ...]]] = {}
         """By its last name, a function's dotted name and its parameters."""
         self._own = {node.name for node in walk(tree) if isinstance(node, ast.ClassDef)}
@@ -198,7 +200,7 @@ class _Finder:
         elif parameters[:2] in _PLATFORM and len(parameters) == 2:
             self.hooks.add(name)
             self.asked[name] = parameters[:1]
-        elif not _WRITTEN.isdisjoint(parameters):
+        elif not _WRITTEN.isdisjoint(parameters) and not self._guards:
             self.hooks.add(name)
             self.told[name] = parameters
         elif named and (self._is_asked or named[0] == "raw_data"):
@@ -403,6 +405,18 @@ def shows_environment(value: ast.expr | None, names: Names) -> bool:
         case ast.Dict(values=values):
             return any(shows_environment(each, names) for each in values)
     return False
+
+
+def _takes_away(tree: ast.Module) -> bool:
+    """True for a source that sets `os.system`, `subprocess.Popen` and the like to None."""
+    taken = {
+        target.attr
+        for node in walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None
+        for target in node.targets
+        if isinstance(target, ast.Attribute)
+    }
+    return len(taken & {"system", "Popen", "kill", "fork", "rmtree", "putenv", "popen"}) > 2
 
 
 def _validates(decorator: ast.expr) -> bool:

@@ -82,7 +82,13 @@ class Origins(Assignments):
         if callers is None or not places:
             return set()
         chosen = all(callers.decide(place, block.name) or self._is_told(place, block) for place in places)
+        if all(self._is_asker(place, block) for place in places):
+            return {"caller", "asker"}
         return {"caller"} if chosen else set()
+
+    def _is_asker(self, place: ast.expr, block: Block) -> bool:
+        """True for an address that a request gives, and of which no part stands here: the answer goes where it is wanted."""
+        return self._flow.origins(place, block.name) == {REQUEST} and "://" not in spoken(place, self._names)
 
     def _is_told(self, place: ast.expr, block: Block) -> bool:
         """True for an address that the user of a model gives with its input, and of which no part stands here."""

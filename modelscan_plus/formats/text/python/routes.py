@@ -78,6 +78,7 @@ _STARTS = lazy(
 )
 _PAGES = lazy(r"^(?:gradio|streamlit|nicegui|panel|dash)\.")
 _ANYONE = lazy(r"0\.0\.0\.0|^\s*::\s*$|(?:^|\s)\*(?:\s|$)")
+_NO_PIN = lazy(r"WERKZEUG_DEBUG_PIN\W{1,12}off\b")
 _RUN_FUNCTIONS = frozenset(
     (
         "builtins.eval",
@@ -104,6 +105,8 @@ class Routes:
         self._touched = touched
         """True for a value of which a request decides a part."""
         self._guarded: dict[str, bool] = {}
+        self._panel = "panel" in libraries(names)
+        """Terminals of its pages start what they are told to."""
         self._web = not libraries(names).isdisjoint(_WEB)
         """Routes are asked by anybody who can reach the machine; a page of gradio gives paths of its own."""
 
@@ -114,6 +117,8 @@ class Routes:
             return DISK
         if self._serves(node, dotted):
             return SERVED
+        if self._panel and ast.unparse(node.func).endswith(".subprocess.run") and self._is_shell(node):
+            return SHELL
         if _PAGES.match(dotted) and any(self._is_environment(value) for value in _values(node)):
             return PAGE
         first = node.args[0] if node.args else None
@@ -258,6 +263,8 @@ class Routes:
     def _serves(self, node: ast.Call, dotted: str) -> bool:
         """True for a server that hands the process to whoever connects, and that other machines reach."""
         said = " ".join(spoken(value, self._names) for value in _values(node))
+        if self._debugs(node, dotted, said):
+            return True
         if dotted.startswith("rpyc.") and ("SlaveService" in ast.unparse(node) or "ClassicServer" in dotted):
             return not re.search(r"localhost|127\.0\.0\.1", said)
         if dotted in (
@@ -277,6 +284,26 @@ class Routes:
             "add_rpc_method",
         )
         return registers and any((self._names.plain(each) or "") in _RUN_FUNCTIONS for each in node.args[:2])
+
+    def _debugs(self, node: ast.Call, dotted: str, said: str) -> bool:
+        """True for Werkzeug's console where it asks for no number: whoever provokes an error runs what they like."""
+        options = {item.arg: item.value for item in node.keywords}
+
+        def is_set(name: str, value: object) -> bool:
+            held = options.get(name)
+            return isinstance(held, ast.Constant) and held.value is value
+
+        if dotted.endswith("DebuggedApplication"):
+            return is_set("pin_security", False) and not is_set("evalex", False)
+        starts = dotted.endswith("run_simple") or (isinstance(node.func, ast.Attribute) and node.func.attr == "run")
+        debugs = is_set("debug", True) or is_set("use_debugger", True)
+        return starts and debugs and _ANYONE.search(said) is not None and self._asks_for_no_number()
+
+    def _asks_for_no_number(self) -> bool:
+        return any(
+            isinstance(each, (ast.Assign, ast.Call)) and _NO_PIN.search(ast.unparse(each)[:400]) is not None
+            for each in self._names.nodes
+        )
 
     def _is_shell(self, node: ast.Call) -> bool:
         said = " ".join(spoken(value, self._names) for value in node.args[:3]).strip()

@@ -302,6 +302,7 @@ ENTRY_NAMES = frozenset(
     compute_logits embed_multimodal get_multimodal_embeddings get_placeholder_str explain finalize IS_CHANGED INPUT_TYPES
     VALIDATE_INPUTS _prepare_inputs prepare_inputs download_and_prepare as_dataset _split_generator
     chat stream_chat chat_stream batch_chat generate_stream stream_generate infer execute _info _split_generators _generate_examples _generate_tables _compute _download_and_prepare
+    input_modifier chat_input_modifier output_modifier history_modifier bot_prefix_modifier state_modifier custom_generate_reply
     _load_pyfunc load_pyfunc model_fn input_fn predict_fn output_fn transform_fn
     build_wheel build_sdist build_editable get_requires_for_build_wheel get_requires_for_build_sdist
     get_requires_for_build_editable prepare_metadata_for_build_wheel prepare_metadata_for_build_editable

@@ -18,6 +18,7 @@ from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.entered import (
     COOKIES,
     PASSWORD,
+    SAID,
     UPLOAD,
     WHOSE,
     Entered,
@@ -54,6 +55,19 @@ _STARTS = frozenset(
     "Thread Process submit run_in_executor add_task create_task ensure_future Timer apply_async start_soon to_thread call_soon partial".split()
 )
 _WITH_LOGIN = frozenset(("auth", "cookies", "cert"))
+_TAKES = frozenset(
+    "put append add put_nowait update extend setdefault attach add_attachment set_content set_payload".split()
+)
+"""Methods by which lists, queues, tables and mails are given something."""
+_NO_MODEL = (
+    frozenset(
+        "append extend strip split print info warning error debug write markdown len str format join open get json startswith lower".split()
+    )
+    | _SENDING
+    | _KEEPING
+    | _TAKES
+    | _STARTS
+)
 _LOGS = frozenset("info debug warning error critical exception log".split())
 _ROUNDS = 4
 _MOST = 4_000
@@ -77,6 +91,7 @@ class Visitors(Entered):
         super().__init__(names, given)
         self._blocks = blocks
         self._remote_logs = self._logs_away()
+        self._models: bool | None = None
         self._rests: dict[str, str] = {}
         """By function, the name under which it takes **fields."""
         for node in names.nodes:
@@ -110,10 +125,10 @@ class Visitors(Entered):
         if "." not in dotted or dotted.startswith("builtins."):
             return
         for place, value in enumerate(node.args):
-            if found := self.of(value, block.name):
+            if found := self.of(value, block.name) - {SAID}:
                 yield dotted, place, "", tuple(sorted(found))
         for item in node.keywords:
-            if item.arg and (found := self.of(item.value, block.name)):
+            if item.arg and (found := self.of(item.value, block.name) - {SAID}):
                 yield dotted, -1, item.arg, tuple(sorted(found))
 
     def gives(self, node: ast.Call, block: Block) -> Given | None:
@@ -132,6 +147,16 @@ class Visitors(Entered):
             return Given((PASSWORD,), TURNS_AWAY, True) if kept else None
         if method not in _SENDING:
             return None
+        found = self._sent_along(node, block)
+        if not found:
+            return None
+        address = self._recipient(node, method) or self._address(node)
+        if not address and _REQUESTS.match(self._names.plain(node.func) or ""):
+            address = UNKNOWN
+        return Given(tuple(sorted(found)), address, method in ("sendmail", "send_message"))
+
+    def _sent_along(self, node: ast.Call, block: Block) -> set[str]:
+        """What a request carries, but for what it shows by its headers."""
         found: set[str] = set()
         for value, name in arguments_of(node):
             if name in _WITH_LOGIN or (name == "headers" and isinstance(value, ast.Dict)):
@@ -140,12 +165,9 @@ class Visitors(Entered):
         for item in node.keywords:
             if item.arg == "headers" and isinstance(item.value, ast.Dict):
                 found |= self._of_headers(item.value, block.name)
-        if not found:
-            return None
-        address = self._address(node)
-        if not address and _REQUESTS.match(self._names.plain(node.func) or ""):
-            address = UNKNOWN
-        return Given(tuple(sorted(found)), address, method in ("sendmail", "send_message"))
+        if SAID in found and not self._asks_model():
+            found.discard(SAID)  # a form for remarks
+        return found
 
     @staticmethod
     def _in_table(node: ast.Call, method: str) -> bool:
@@ -169,6 +191,35 @@ class Visitors(Entered):
             and any(spoken(value, self._names).lower().startswith("https://") for value, _ in arguments_of(node))
             for node in block.inner()
         )
+
+    def _asks_model(self) -> bool:
+        """True where what people say is also given to something else than a page, a list or another machine: a model."""
+        if self._models is None:
+            self._models = any(
+                isinstance(node, ast.Call)
+                and method_of(node) not in _NO_MODEL
+                and not _is_shown(node, self._names)
+                and any(SAID in self.of(value, block.name) for value, _ in arguments_of(node))
+                for block in self._blocks.values()
+                for node in block.inner()
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in self._blocks)
+            )
+        return self._models
+
+    def _recipient(self, node: ast.Call, method: str) -> str:
+        """The address that a mail goes to, where it stands in the source."""
+        if method not in ("sendmail", "send_message"):
+            return ""
+        given = [value for value, _ in list(arguments_of(node))[1:2]] if method == "sendmail" else []
+        for each in self._names.nodes:
+            match each:
+                case ast.Assign(targets=[ast.Subscript(slice=key)], value=value) if (
+                    self._names.folder.text(key) or ""
+                ).lower() in ("to", "cc", "bcc"):
+                    given.append(value)
+        said = " ".join(spoken(value, self._names) for value in given)
+        found = re.search(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", said)
+        return f"mailto:{found.group()}" if found else ""
 
     def _kept(self, node: ast.Call, block: Block, method: str) -> Given | None:
         found = set[str]()
@@ -275,14 +326,30 @@ class Visitors(Entered):
         )
         inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
         block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
+        if block is not None and (self._names.plain(node.func) or "").endswith(".ChatInterface"):
+            for parameter in block.parameters[:2]:
+                self._mark(block.name, parameter, SAID)
         if block is None or inputs is None:
             return
         first = 2 if "additional_inputs" in named else 0
         for place, field in enumerate(inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]):
             made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
-            if isinstance(made, ast.Call) and first + place < len(block.parameters) and (label := self._asks(made)):
+            if first + place >= len(block.parameters):
+                break
+            if self._is_said(made):
+                self._mark(block.name, block.parameters[first + place], SAID)
+            if isinstance(made, ast.Call) and (label := self._asks(made)):
                 parameter = block.parameters[first + place]
                 self._mark(block.name, parameter, label if label != "VISITOR_" else label_of(parameter))
+
+    def _is_said(self, made: ast.expr | None) -> bool:
+        """True for a field of text that asks for nothing secret."""
+        if isinstance(made, ast.Constant):
+            return made.value in ("text", "textbox")
+        dotted = (self._names.plain(made.func) or "") if isinstance(made, ast.Call) else ""
+        return dotted.endswith((".Textbox", ".Text", ".TextArea", ".MultimodalTextbox")) and dotted.startswith(
+            "gradio."
+        )
 
     # where it goes
 
@@ -322,9 +389,7 @@ class Visitors(Entered):
         """Arguments become parameters, now or later; a list or queue of the module holds what it is given."""
         self._belongs(node, block)
         method = method_of(node)
-        if method in ("put", "append", "add", "put_nowait", "update", "extend", "setdefault") and isinstance(
-            node.func, ast.Attribute
-        ):
+        if method in _TAKES and isinstance(node.func, ast.Attribute):
             holder = node.func.value
             found = {each for value, _ in arguments_of(node) for each in self.of(value, block.name)}
             if found and isinstance(holder, ast.Name):
@@ -410,6 +475,13 @@ class Visitors(Entered):
                 if re.search(r"\b[\w-]+\.[\w.-]+", said) and not re.search(r"localhost|127\.0\.0\.1|/dev/log", said):
                     return True
         return False
+
+
+def _is_shown(node: ast.Call, names: Names) -> bool:
+    """True for what a page shows, and for what only changes the form of a text."""
+    return (names.plain(node.func) or "").startswith(
+        ("streamlit.", "gradio.", "builtins.", "chainlit.", "json.", "re.", "time.")
+    )
 
 
 def _is_module(node: ast.Call, names: Names) -> bool:

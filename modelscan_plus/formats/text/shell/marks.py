@@ -18,8 +18,13 @@ _LOCAL = lazy(
 _METADATA = lazy(r"//(?:169\.254\.169\.254|metadata\.google\.internal|169\.254\.170\.2)\b", re.I)
 _PRIVATE = lazy(rf"(?:^|[\s/\\\"'=@~:]){PRIVATE}", re.I)
 _HOME = r"(?:~|\$\{?HOME\}?|\$\{?USERPROFILE\}?|%USERPROFILE%|%HOMEPATH%|/root|/home(?:/[\w.$*{}-]+)?|/Users(?:/[\w.$*{}-]+)?)"
+_MOUNTED = (
+    r"(?:(?:\.?/content/)?g?drive/(?:My\\? ?Drive|Shareddrives|\.shortcut-targets-by-id)|/content/g?drive|/mnt/[c-z](?:/Users(?:/[\w.$*-]+)?)?|/Volumes(?:/\*)?|/sdcard|/storage/emulated/0|"
+    r"(?:~|\$HOME)/(?:OneDrive|Dropbox|Google\\? ?Drive|iCloud))"
+)
+"""Drives and folders of clouds that are mounted as a whole."""
 _USERS = lazy(
-    rf"^(?:{_HOME}(?:[\\/]\.?\*?)?|/|{_HOME}[\\/](?:\.\*|\.?\[?\*|Documents|Desktop|Downloads|Pictures|\.config|\.local(?:/share)?|Library|AppData"
+    rf"^(?:{_HOME}(?:[\\/]\.?\*?)?|/|{_MOUNTED}[\\/]?\*?|{_HOME}[\\/](?:\.\*|\.?\[?\*|Documents|Desktop|Downloads|Pictures|\.config|\.local(?:/share)?|Library|AppData"
     r"(?:[\\/](?:Roaming|Local))?)[\\/]?\*?)$"
     r"|(?:google-chrome|Google/Chrome|[Cc]hromium|\.mozilla|Firefox/Profiles|BraveSoftware|\.electrum|\.ethereum|\.bitcoin|"
     r"\.config/solana|\.thunderbird|Keychains|\.password-store|\.config/(?:gh|rclone|op|sops)|\.azure|\.oci|\.terraform\.d|\.vault-token|"

