@@ -372,6 +372,8 @@ def _of_text(text: str, name: str) -> Iterator[Remark]:
         yield from _first("active", "has an office program fetch a template or object", _EXTERNAL, text)
     yield from hidden_remarks(text, only_letters=True)
     yield from evaluable_remarks(text)
+    if name.rpartition("/")[2] == "go.mod":
+        yield from replaced(text)
     if not _is_list(name):
         yield from script_remarks(text)
 
