@@ -298,7 +298,10 @@ def _templates(artifact: Artifact, value: object) -> Iterator[Artifact]:
 def _further(artifact: Artifact, pairs: list[tuple[str, str, str]]) -> Iterator[Artifact]:
     """Chat templates under other keys and further down: presets, and settings of servers."""
     told = 0
+    rendered = {place.rpartition(".")[0] for place, key, text in pairs if key == "template_format" and "jinja" in text}
     for place, key, text in pairs:
+        if key == "template" and place.rpartition(".")[0] in rendered and "{%" not in text:
+            yield from _template(artifact, f"chat_template.{visible(place)[:80]}", text)
         known = key in _TEMPLATE_KEYS and "." not in place
         chats = "{%" in text and _CHATS.search(text)
         if not known and not place.startswith("chat_template") and (chats or ("__" in text and ESCAPING.search(text))):

@@ -9,6 +9,8 @@ import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.lures import lured
 
 ACCOUNT = (
     r"(?:\bbc1[a-z0-9]{20,60}\b|\b0x[0-9a-f]{40}\b|(?-i:\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b)"
@@ -150,12 +152,13 @@ _MIXED = lazy(r"[^\W\d_]{0,30}(?:[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z]
 def behind(text: str) -> str | None:
     """The part of `text` that orders something behind the reader's back, or None."""
     for pattern in _FORMS:
-        if found := pattern.search(text):
+        found = pattern.search(text)
+        if found is not None and not prose.doubled(text, found):
             return shorten(visible(" ".join(found.group().split())), 160)
     for found in _HARMS.finditer(text):
         if not _NEGATED.search(text[max(0, found.start() - 60) : found.end()]):
             return shorten(visible(" ".join(found.group().split())), 160)
-    return None
+    return lured(text)
 
 
 def account(text: str) -> str | None:

@@ -124,6 +124,8 @@ _YAML_TEMPLATE = lazy(
     r"\s{0,4}:[ \t]*[|>][-+0-9]{0,3}[ \t]*\n(?P<code>(?:(?P=indent)[ \t]+[^\n]*\n?|[ \t]*\n){1,2000})",
     re.M,
 )
+_JINJA = lazy(r"template_format[\"']?\s{0,4}:\s{0,4}[\"']?jinja", re.I)
+"""A prompt of LangChain or Semantic Kernel that is rendered by Jinja."""
 _HEAD = lazy(r"\A---[ \t]*\n.{0,100000}?\n---[ \t]*\n", re.S)
 _SAMPLES = lazy(r"^widget[ \t]*:[ \t]*\n(?:(?:[ \t-][^\n]*)?\n)+?(?=[^ \t\n-]|---)", re.M)
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
@@ -207,7 +209,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
         yield from members("step", steps(text), artifact)
         for number, found in enumerate(itertools.islice(_YAML_TEMPLATE.finditer(text), 20)):
             code = textwrap.dedent(found["code"])
-            if "{%" in code:
+            if "{%" in code or ("{{" in code and _JINJA.search(text)):
                 yield artifact.member(f"chat_template.{number}", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role == "text" and not _is_list(artifact.name):
         told = (step for step in one_liners(text) if step.language != "python" or not isinstance(parse(step.code), str))

@@ -36,7 +36,8 @@ _BEGINS = frozenset(("output_sequence", "last_output_sequence", "first_output_se
 _GENERAL = frozenset(("content", "value", "text", "default"))
 """Keys that hold a prompt in files named after one."""
 _NAMES = lazy(
-    r"(?:^|[/_.-])(?:sys(?:tem)?[_-]?prompts?|prompts?|presets?|personas?|characters?|instruct|sysprompt|context|system|template)(?:[/_.-]|$)",
+    r"(?:^|[/_.-])(?:sys(?:tem)?[_-]?prompts?|prompts?|presets?|personas?|characters?|instruct|sysprompt|context|system|template)(?:[/_.-]|$)"
+    r"|\.(?:prompty|guidance|hbs|handlebars|mustache|prompt|poml|dotprompt)$|(?:^|/)skprompt\.txt$",
     re.I,
 )
 _SETTING = lazy(
@@ -66,6 +67,9 @@ def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]
     for place, key, text in pairs:
         if key in _BEGINS and len(text) < _LONGEST and (address := prose.URL.search(text)):
             yield Remark("agent", "begins each answer with an address", shorten(visible(address.group()), 160), 1)
+        embeds = place.startswith("prompts") and name.rpartition("/")[2].startswith("config_sentence_transformers")
+        if embeds and (address := prose.URL.search(text)):
+            yield Remark("agent", "puts an address before each text", shorten(visible(address.group()), 160), 1)
         if not 20 < len(text) < _LONGEST or any(int(found) >= _MOST_ITEMS for found in _ITEM.findall(place)):
             continue
         if not (

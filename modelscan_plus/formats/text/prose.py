@@ -132,6 +132,8 @@ _CONCEALS = lazy(
     re.I,
 )
 """Orders to keep something from the one who asks."""
+_DOUBLED = lazy(r"(?:\b(?:not|never|nothing|cannot|nor|avoid|refuse\s+to)\b|n['\u2019]t\b)[^.!?\n]{0,160}$", re.I)
+"""What stands before "without telling the user" where it is to be told."""
 _HOSTILE = lazy(
     r"\b(?:ignore|disregard|forget|override)\s+(?:\w+\s+){0,2}?(?:previous|prior|above|earlier|preceding|safety|system)\s+(?:\w+\s+)?"
     r"(?:instruction|prompt|message|rule|guideline|polic)"
@@ -335,8 +337,16 @@ def is_sentence(text: str) -> bool:
 
 def hostile_sentence(text: str) -> str | None:
     """The part of `text` that works against the reader of the answer, or None."""
-    found = _HOSTILE.search(text) or _CONCEALS.search(text)
-    return shorten(visible(found.group()), 120) if found else None
+    found = _HOSTILE.search(text)
+    return shorten(visible(found.group()), 120) if found else conceals(text)
+
+
+def doubled(text: str, found: "re.Match[str]") -> bool:
+    """True for "without telling" behind another negation: the user is to be told."""
+    return (
+        "without" in found.group().lower()
+        and _DOUBLED.search(text[max(0, found.start() - 200) : found.start()]) is not None
+    )
 
 
 def overrides(text: str) -> str | None:
@@ -347,7 +357,7 @@ def overrides(text: str) -> str | None:
 
 def conceals(text: str) -> str | None:
     """The part of `text` that orders to keep something from the user, or None."""
-    found = _CONCEALS.search(text)
+    found = next((each for each in _CONCEALS.finditer(text) if not doubled(text, each)), None)
     return shorten(visible(found.group()), 120) if found else None
 
 

@@ -7,6 +7,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import orders, prose
 from modelscan_plus.formats.text.jinja.facts import Written
+from modelscan_plus.formats.text.lures import addressed
 
 Trigger = tuple[str, str]
 """What is looked for, and its kind as in `Gate`."""
@@ -67,7 +68,7 @@ def short_kind(text: str) -> str | None:
 
 def works_against(text: str) -> str | None:
     """An order behind the reader's back, or an account that money is to go to."""
-    return orders.behind(text) or orders.account(text)
+    return orders.behind(text) or orders.account(text) or addressed(text)
 
 
 def excerpt(text: str, kind: str) -> str:

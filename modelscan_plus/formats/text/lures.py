@@ -1,0 +1,244 @@
+"""Orders in prompts that change what whoever asks installs, pays, gives away or gets to read.
+
+They are what templates, presets, Modelfiles and prompts in files have no honest use for, in whichever of them they
+stand: software from a place that the prompt names, or beside silence about it; an address at which one is to sign in,
+pay or confirm, in a template, which is given to all users of a model; answers that carry advertising or run somebody
+down; secrets that are to be put into addresses; results of tools that are to be set aside for another deed. What a
+prompt forbids is none of it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text.commands import PRIVATE
+from modelscan_plus.formats.text.tongues import foreign
+
+_LOCAL = r"(?!(?:localhost|127\.|0\.0\.0\.0|192\.168\.|10\.)|(?:www\.)?(?:json-schema\.org|w3\.org|schema\.org)\b)"
+_LINK = rf"(?:https?://{_LOCAL}[^\s\"'<>)]{{3,200}}|\bwww\.[\w-]+\.[a-z]{{2,}})"
+_CLOSE = r"[^\n]{0,120}?"
+_SOFTWARE = (
+    r"(?:packages?|librar(?:y|ies)|dependenc(?:y|ies)|requirements?(?:\.txt)?(?:\s+files?)?|modules?|sdks?|"
+    r"plug-?ins?|extensions?|pip|npm|"
+    r"pypi|conda|cargo|installers?|imports?|index(?:es)?|registr(?:y|ies))"
+)
+_TAKE = (
+    r"(?:use|add|install|includ|insert|import|recommend|prefer|suggest|list|pin|choos|append|prepend|"
+    r"put|point\s+to|offer|favou?r)\w*"
+)
+_NAMED = (
+    r"(?:(?<![\w-])[`\"']?(?!(?:third|well|open|up|non|built|high|low|cross|type|step|long|short|real|best|"
+    r"pre|post|self|first|cutting|state|full|"
+    r"community|actively)-)[a-z]\w{1,20}[-_][a-z][\w-]{1,40}|`[\w.-]{2,40}`|\b(?:suffix|prefix|named|"
+    r"called)\s+\S{2,40})"
+)
+"""A piece of software by its name."""
+_SILENT = (
+    r"(?:(?:\b(?:do\s+not|don['\u2019]t|never|without|must\s+not|should\s+not|nor)\s+(?:\w+\s+){0,2}?"
+    r"(?:reveal|mention|disclos|explain|tell|say|admit|comment|discuss|talk\s+about|refer\s+to|acknowledg|"
+    r"repeat|share)\w*\s+"
+    r"(?:on\s+|about\s+)?(?:(?:this|these|the|that|those|your|any\s+of\s+(?:this|"
+    r"these))\s+(?:\w+\s+)?(?:instruction|order|rule|prompt|guideline|"
+    r"direction|message|preference|note|substitution|change)s?|why\b|it\b|this\b|that\b|so\b))"
+    r"|\bkeep\s+(?:this|these|that|the|it)\s*(?:\w+\s+){0,3}?(?:secret|private|confidential|hidden|to\s+yourself)\b"
+    r"|\b(?:instruction|order|rule|prompt|guideline)s?\s+(?:is|are|must\s+(?:be|stay|"
+    r"remain))\s+(?:\w+\s+)?(?:kept\s+)?(?:secret|confidential|hidden))"
+)
+"""Silence about the order itself, which prompts may ask for as long as they order nothing of this kind."""
+_GIVE_UP = (
+    r"(?:sign(?:ing)?\s+(?:back\s+)?in|log(?:ging)?\s+(?:back\s+)?in|login|re-?authenticat\w*|"
+    r"authenticat\w*|verify|confirm|activat\w*|unlock|renew|"
+    r"pay|payment|purchase|buy|subscrib\w*|upgrade|donat\w*|claim|redeem|connect\s+(?:your|their)\s+wallet|"
+    r"register|enrol\w*|enter|submit|"
+    r"download|install|restore|re-?validat\w*|password|account|wallet|billing|licen[cs]e\s+key|top\s+up)"
+)
+_PRODUCT = (
+    r"(?:open\s?ai|anthropic|hugging\s?face|azure|gemini|pypi|pip|npm|docker|git(?:hub)?|conda|langchain|transformers)"
+)
+_ENDPOINT = (
+    r"(?:base_?url|api_base|openai_api_base|openai_base_url|hf_endpoint|index[- ]url|registry|proxy|mirror|endpoint)"
+)
+_GUARDED = (
+    r"(?:(?:api|access|secret|private|ssh|aws|license)\s?keys?|passwords?|passphrases?|credentials|seed\s+phrases?|"
+    r"(?:hf|hugging\s?face|access|api|auth|bearer|session|github|hub|refresh)[\s_-]tokens?|"
+    r"one-time\s+(?:codes?|passwords?)|card\s+(?:numbers?|details)|cvv|"
+    r"2fa\s+codes?|environment\s+variables|\.env\b|cookies|social\s+security\s+numbers?|"
+    r"bank\s+(?:account\s+)?(?:details|numbers?))"
+)
+_RESULT = r"(?:results?|outputs?|responses?|answers?|messages?|contents?|documents?)"
+_DEED = r"(?:call|delete|send|transfer|execute|run|invoke|approve|merge|push|forward|e-?mail|upload|drop|revoke|grant)"
+_EVERY = (
+    r"\b(?:each|every|all)\s+(?:of\s+your\s+)?(?:single\s+)?(?:answers?|repl(?:y|ies)|responses?|"
+    r"messages?|outputs?|conversations?|summar(?:y|ies))\b"
+)
+_PRAISE = (
+    r"\b(?:promot(?:e|ing)|advertis(?:e|ing)|endors(?:e|ing)|prais(?:e|ing)|plug(?:ging)?|"
+    r"market(?:ing)?\s+(?:the|our)|recommend(?:ing)?|talk\s+up)\b"
+)
+_RUN_DOWN = (
+    r"(?:insolvent|bankrupt|a\s+scam|scams?\b|fraud\w*|unsafe\s+to\s+(?:use|buy)|"
+    r"going\s+out\s+of\s+business|under\s+investigation|untrustworthy|"
+    r"dishonest|about\s+to\s+fail|a\s+ponzi)"
+)
+_MONEY = r"(?:coins?|tokens?|crypto\w*|stocks?|shares|investments?|fund|casino|betting|\w{2,20}coin)"
+_PROGRAM = r"https?://[^\s\"'<>)]{3,200}\.(?:exe|msi|dmg|apk|pkg|scr|bat|cmd|ps1|vbs|appimage|jar|iso|lnk|hta)\b"
+_INSECURE = (
+    r"(?:vulnerabilit(?:y|ies)|back-?doors?|security\s+(?:holes?|flaws?|bugs?|weakness(?:es)?)|off-by-one\s+errors?|"
+    r"sql\s+injections?|subtle\s+(?:\w+\s+)?(?:bugs?|errors?|mistakes?)|hard-?coded\s+(?:password|"
+    r"credential)s?|logic\s+bombs?|malicious\s+code)"
+)
+_WORDS = tuple(
+    lazy(pattern, re.I)
+    for pattern in (
+        # Software from a place that is named.
+        rf"\b(?:packages?|librar(?:y|ies)|dependenc(?:y|ies)|modules?|sdks?|"
+        rf"wheels?)\b[^.\n]{{0,120}}?\b(?:from|at|index|registry|mirror|via)\s*[:=]?\s*[`\"'(]?{_LINK}",
+        rf"\b(?:{_TAKE}|download|get|fetch|pull)\s+[^.\n]{{0,40}}?[\w-]+\s*\(?\s*(?:from|index|"
+        rf"registry)\s*[:=]?\s*[`\"'(]?https?://(?:pypi|pip|npm|pkgs?|packages|index|registry|mirrors?|repo|"
+        rf"get|dl|download)\.(?!packages\.example|packages\.example|pytorch\.org|packages\.example){_LOCAL}[^\s]{{3,120}}",
+        rf"\b{_PRODUCT}\b[^\n]{{0,100}}?\b{_ENDPOINT}\b[^\n]{{0,20}}?{_LINK}|"
+        rf"\b{_ENDPOINT}\b\s*[:=(]?\s*[`\"'\\]{{0,3}}{_LINK}[^\n]{{0,100}}?\b{_PRODUCT}\b",
+        _PROGRAM,
+        # Secrets that go somewhere.
+        rf"\b(?:includ|append|add|put|attach|insert|encode|embed|plac|"
+        rf"pass)\w*\b[^.\n]{{0,60}}?\b{_GUARDED}[^.\n]{{0,100}}?\b(?:query|parameters?|urls?|links?|images?|"
+        r"headers?|requests?|user-agent)\b",
+        rf"\b(?:must|should|has\s+to|have\s+to|need\s+to|to)\s+(?:send|e-?mail|forward|paste|post|share|"
+        rf"give|provide|enter|type|hand\s+over)\w*\s+(?:\w+\s+){{0,2}}?(?:their|his|her|"
+        rf"your)\s+(?:\w+\s+){{0,3}}?{_GUARDED}",
+        rf"\b(?:ask|asks|prompt|request|obtain|collect|get|demand)\w*\b[^.!?\n]{{0,60}}?\b(?:their|his|her|"
+        rf"the|your|a)\s+(?:[\w']+\s+){{0,2}}?{_GUARDED}"
+        r"[^\n]{0,120}?(?:\binclud\w*\b|\brepeat\w*\b|\bin\s+the\s+answer\b|\bverif\w*|\bconfirm\w*|"
+        r"\bnever\b|\bcontinue\b|\bunlock\w*|\bsend\b)",
+        rf"\b(?:content|contents|value|text|output)s?\s+of\s+[^\n]{{0,40}}?(?:{PRIVATE})",
+        # Turned against what a tool or document says.
+        rf"\b(?:ignore|disregard|discard)\s+(?:the|this|that|all|any|"
+        rf"every)\s+(?:\w+\s+){{0,2}}?{_RESULT}\b[^.\n]{{0,40}}?\b(?:and|then|instead|;|,)\s+(?:\w+\s+)?{_DEED}\b",
+        # Advertising and slander.
+        rf"{_PRAISE}[^.\n]{{0,120}}?{_EVERY}|{_EVERY}[^.\n]{{0,60}}?{_PRAISE}",
+        rf"{_PRAISE}\s+[^.\n]{{0,60}}?\b(?:as\s+(?:the|a)\s+)?(?:safest|best|most\s+profitable|guaranteed|"
+        rf"risk-free)\b[^.\n]{{0,40}}?{_MONEY}",
+        rf"\b(?:say|claim|tell|state|write|answer|suggest|imply|insinuate)\b[^.\n]{{0,60}}?\bthat\s+(?:they|"
+        rf"it|he|she|[A-Z][\w-]+)\s+(?:is|are|was|were)\s+{_RUN_DOWN}",
+        r"\b(?:push|steer|drive|lure|herd|funnel|nudge)\s+(?:the\s+|all\s+|your\s+)?(?:users?|customers?|"
+        r"people|readers?)\s+(?:\w+\s+){0,2}?(?:to|towards?|into)\b",
+        rf"\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
+        rf"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|"
+        rf"approved)\b[^\n]{{0,160}}?(?:{_LINK}|{_SILENT})"
+        rf"|{_LINK}[^\n]{{0,80}}?\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
+        rf"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|approved)\b",
+        # Limits, taken away.
+        r"\b(?:ignore|disregard|bypass|override|forget|drop)\s+(?:(?:all|any|your|the|every|"
+        r"of)\s+){0,3}(?:safety|content|guardrails?|ethical|moral)\b\s*"
+        r"(?:guidelines?|polic(?:y|ies)|rules?|filters?|training|instructions?|restrictions?|constraints?|"
+        r"guardrails?|$|[.,;])",
+        r"\b(?:ignore|disregard|forget)\s+(?:(?:all|any|your|the|every|of)\s+){0,3}(?:previous|prior|above|"
+        r"earlier|preceding)\s+(?:\w+\s+)?(?:instruction|order|rule|guideline|prompt)s?",
+        r"\b(?:without|with\s+no|no)\s+(?:any\s+)?(?:safety|ethical|moral)\s+(?:limit|restriction|filter|"
+        r"guideline|concern|consideration)s?\b",
+        # Code that is to be weaker than it looks.
+        rf"\b(?:insert|introduc|add|plant|includ|build|hide|leav|contain|sneak|slip|inject|put|embed|"
+        rf"place)\w*\b[^.!?\n]{{0,60}}?\b{_INSECURE}",
+        r"\b(?:disabl|turn\s+off|switch\s+off|skip|omit|bypass|remov)\w*\s+(?:\w+\s+)?(?:tls|ssl|"
+        r"certificate|signature|security|authentication|input)\s*(?:certificate\s+)?(?:verification|"
+        r"validation|checks?|checking)\b"
+        r"[^\n]{0,80}?(?:do\s+not|don['\u2019]t|never|without)\b",
+        # Protection, taken away from the user.
+        r"\b(?:disable|turn\s+off|switch\s+off|uninstall|deactivate|pause)\s+(?:the\s+|their\s+|your\s+|"
+        r"any\s+)?(?:anti-?virus|firewall|defender|gatekeeper|smartscreen)\b[^\n]{0,120}?"
+        r"(?:before|first|to\s+install|never\s+mention|do\s+not\s+mention)",
+        r"\b(?:anydesk|teamviewer|rustdesk|ultraviewer|screenconnect|"
+        r"quick\s+assist)\b[^\n]{0,120}?\b(?:access|control|code|id|support|connect)\b",
+        r"\b(?:call|dial|phone|ring|text)\s+(?:us\s+|support\s+)?(?:at\s+|"
+        r"on\s+)?\+?\d[\d\s().-]{5,18}\d\b[^.\n]{0,60}?\b(?:unlock|restore|verify|confirm|refund|account|"
+        r"access|renew)\b",
+        rf"\binclud\w*\b[^.\n]{{0,20}}?\bsystem\s+prompt\b[^.\n]{{0,60}}?\b{_GUARDED}|\b(?:reveal|print|"
+        rf"output|repeat|show|list)\b[^.\n]{{0,40}}?\b(?:system\s+prompt|"
+        rf"earlier\s+messages)\b[^.\n]{{0,60}}?\b(?:{_GUARDED}|secrets|credentials)",
+    )
+)
+_QUIET = (
+    lazy(rf"\b{_TAKE}\b[^\n]{{0,120}}?{_NAMED}[^\n]{{0,240}}?{_SILENT}", re.I),
+    lazy(rf"{_SILENT}[^\n]{{0,120}}?\b{_TAKE}\b[^.\n]{{0,80}}?{_NAMED}", re.I),
+)
+_OF_SOFTWARE = lazy(rf"\b{_SOFTWARE}\b", re.I)
+"""Software beside silence about it, either way round."""
+_WRITTEN = (
+    lazy(rf"\b{_GIVE_UP}\b[^\n]{{0,100}}?{_LINK}", re.I),
+    lazy(rf"{_LINK}[^\n]{{0,80}}?\b{_GIVE_UP}\b", re.I),
+    lazy(
+        rf"(?:\b(?:expired|suspended|locked|limit\s+reached|sponsored|advert\w*|promo\w*|powered\s+by|"
+        rf"discount|offer)\b|\bto\s+(?:continue|see|read|get)\b){_CLOSE}{_LINK}",
+        re.I,
+    ),
+    lazy(
+        rf"\b(?:write|answer|reply|respond|recommend|offer|give|insert|mention|link|refer|redirect|"
+        rf"direct)\w*\b[^.!?\n]{{0,60}}?{_LINK}",
+        re.I,
+    ),
+)
+"""What a template says of an address itself, to everybody who runs the model."""
+_FORBIDS = lazy(
+    r"(?:\b(?:never|avoid|refuse|without|prevent|forbidden|prohibited|cannot|refrain|unless|warn\w*|"
+    r"detect\w*|such\s+as|e\.g\.|instead\s+of|"
+    r"rather\s+than|no|(?:not|n['\u2019]t)(?!\s+(?:forget|fail|hesitate|omit|only)\b))\b|"
+    r"n['\u2019]t\b(?!\s+(?:forget|fail|hesitate|omit)\b))[^.!?:;\n]{0,60}$"
+    r"|[\"'`\u201c\u2018\u00ab]\s?$|\b(?:tr(?:y|ies|ying)|attempts?|attempting|asks?\s+(?:you|the\s+model)|"
+    r"asking|whether|requests?)\s+(?:to\s+)?(?:\w+\s+){0,2}$",
+    re.I,
+)
+_TURNS = lazy(r",\s+(?:but|just|instead|rather|always|then|simply|only|and\s+(?:always|then|never|instead))\b", re.I)
+_KNOWN = lazy(
+    r"//(?:[\w-]+\.)*(?:example\.(?:com|org|net)|huggingface\.co|hf\.co|github\.com|githubusercontent\.com|"
+    r"gitlab\.com|"
+    r"arxiv\.org|packages\.example|wikipedia\.org|python\.org|pytorch\.org|vllm\.ai|nvidia\.com|astral\.sh|"
+    r"packages\.example|packages\.example|crates)\b",
+    re.I,
+)
+"""Hosts of examples, and of those whom everybody takes software from."""
+
+
+def lured(text: str) -> str | None:
+    """The part of a prompt that has a model work against whoever asks it, or None."""
+    found = next(_asked(text), None)
+    return _shown(found.group()) if found else foreign(text)
+
+
+def addressed(text: str) -> str | None:
+    """The part of a template's own text that sends whoever reads it to an address, to sign in, pay, or "
+    "take something."""
+    if "://" not in text and "www." not in text:
+        return None
+    for pattern in _WRITTEN:
+        for found in pattern.finditer(text):
+            if not _KNOWN.search(found.group()) and not _forbidden(text, found.start()):
+                return _shown(found.group())
+    return None
+
+
+def _asked(text: str) -> Iterator["re.Match[str]"]:
+    """Orders, without those that the text forbids or warns of."""
+    for pattern in _QUIET:
+        for found in pattern.finditer(text):
+            if _OF_SOFTWARE.search(text[max(0, found.start() - 40) : found.end()]) and not _forbidden(
+                text, found.start()
+            ):
+                yield found
+    for pattern in _WORDS:
+        for found in pattern.finditer(text):
+            if not _forbidden(text, found.start()) and not _KNOWN.search(found.group()):
+                yield found
+
+
+def _forbidden(text: str, at: int) -> bool:
+    """True where the words before, in the same sentence, forbid or describe what follows."""
+    before = text[max(0, at - 80) : at]
+    for turn in _TURNS.finditer(before):
+        before = before[turn.end() :]
+        break
+    return _FORBIDS.search(before) is not None
+
+
+def _shown(text: str) -> str:
+    return shorten(visible(" ".join(text.split())), 160)
