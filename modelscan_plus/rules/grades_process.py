@@ -8,7 +8,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import FROM
 from modelscan_plus.formats.text.python.written import FETCHED
-from modelscan_plus.rules.grades_times import ENDING, ENTRY, is_scratch, pick, run_by_model
+from modelscan_plus.rules.grades_times import ENDING, ENTRY, TOLD, is_scratch, pick, run_by_model
 from modelscan_plus.rules.hosts import institution, listed
 from modelscan_plus.rules.python_programs import (
     INSTALLS,
@@ -41,6 +41,8 @@ def process(effect: Effect, reached: bool) -> Severity:
         return pick(effect, reached, import_=(Severity.LOW, Severity.LOW), entry=(Severity.INFO, Severity.INFO))
     if "config" in effect.flows and effect.when in ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM
+    if _OF_FFMPEG.match(effect.argument) and not TOLD.union((FETCHED, "scratch")) & set(effect.flows):
+        return pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.LOW, Severity.MEDIUM))
     if fetches(effect.argument):
         return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     return pick(
@@ -50,6 +52,12 @@ def process(effect: Effect, reached: bool) -> Severity:
         entry=(Severity.LOW, Severity.HIGH),
         call=(Severity.LOW, Severity.MEDIUM),
     )
+
+
+_OF_FFMPEG = lazy(
+    r"… (?=.*\s-i\s)(?=.*\s-(?:c:[av]|[av]codec|vn|an|ac|ar|pix_fmt|vf|af|filter_complex|map|ss|hide_banner|loglevel|v error|y)\s)"
+)
+"""A program that was looked for on the machine, and is told what only ffmpeg understands."""
 
 
 def _from_strangers(effect: Effect) -> bool:

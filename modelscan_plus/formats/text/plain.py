@@ -237,6 +237,8 @@ def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:
+    if _YARA_NAME.search(name) and _YARA.match(text):
+        return  # what it holds is what it looks for, and nothing runs it
     for remark in _all_remarks(role, text, name):
         quoted = role == "markdown" and remark.kind == "command" and quotes(text, remark.line, remark.text)
         yield msgspec.structs.replace(remark, kind="quoted") if quoted else remark
@@ -263,8 +265,6 @@ def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from shell_remarks(role, name, with_secrets(text), written_by_others(text))
     else:
         yield from shell_remarks(role, name, text)
-    if role == "modelfile" and (order := prose.steals(text) or prose.overrides(text) or prose.conceals(text)):
-        yield Remark("agent", "tells the model to work against its user", order, 1)
     if role in ("markdown", "markup"):
         yield from _of_page(role, text, name)
     if role in roles.SCRIPTS or role in ("settings", "requirements"):
@@ -400,6 +400,13 @@ def _looked_up(text: str, start: int, end: int) -> list[str]:
     """What `hydra.utils.get_method` and its like look up, by the key "path" in the lines around."""
     around = text[max(0, start - 300) : start].rpartition("\n\n")[2] + text[end : end + 300].partition("\n\n")[0]
     return list(dict.fromkeys(found[1] for found in _PATH.finditer(around)))
+
+
+_YARA_NAME = lazy(r"\.yara?$", re.I)
+_YARA = lazy(
+    r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,20000}\*/|(?:import|include)\s+\"[\w./-]{1,200}\")*+(?:(?:private|global)\s+){0,2}rule\s+\w+"
+)
+"""Rules of YARA from their beginning on."""
 
 
 def _is_list(name: str) -> bool:

@@ -40,6 +40,13 @@ _NAMES = lazy(
     r"|\.(?:prompty|guidance|hbs|handlebars|mustache|prompt|poml|dotprompt)$|(?:^|/)skprompt\.txt$",
     re.I,
 )
+_LICENSE = lazy(r'^LICENSE\s+"""(?:[^"]|"(?!"")){0,60000}"""', re.I | re.M)
+"""What a Modelfile says to people and not to the model."""
+_SPECIMENS = lazy(
+    r"jail_?-?break|inject|attack|adversar|red_?-?team|harm(?:ful)?(?:[_.-]|$)|malicious|unsafe|toxic|refus|advbench|probes?(?:[_.-]|$)|canar",
+    re.I,
+)
+"""Names of collections of prompts that a model is tested with, which no program gives it as its own."""
 _SETTING = lazy(
     r"^\s{0,20}[\"']?(?:system[_-]?(?:prompt|message)|context|instruction[_-]template|prompt(?:[_-]template)?|persona|system)[\"']?\s*[:=]",
     re.I | re.M,
@@ -57,6 +64,16 @@ def against(text: str) -> str | None:
         return hidden
     command = prose.hostile_command(text)
     return command[1] if command else None
+
+
+def _keeps_back(text: str) -> str | None:
+    """What a prompt has its model keep from the user, or None.
+
+    That it has a prompt, and what stands there, services and characters keep to themselves; where the prompt also has
+    something promoted, fetched or written somewhere, that is no excuse."""
+    if orders.pushes(text) or prose.acts(text):
+        return prose.conceals(text)
+    return prose.conceals_deed(text)
 
 
 def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
@@ -86,11 +103,17 @@ def prompts_of(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]
 def prompt_file(name: str, role: str, text: str) -> Iterator[Remark]:
     """Remarks about a text that is a prompt by its name, or settings that hold one."""
     base = name.rpartition("/")[2]
+    text = _LICENSE.sub("", text) if role == "modelfile" else text
     is_prompt = role in ("text", "markdown", "modelfile") and (
-        role == "modelfile" or _NAMES.search(base) is not None or (base == ".args" and _ARGUMENT.search(text))
+        role == "modelfile"
+        or (_NAMES.search(base) is not None and not _SPECIMENS.search(base))
+        or (base == ".args" and _ARGUMENT.search(text))
     )
     holds = role == "settings" and ".github/" not in name and len(text) < 1 << 16 and _SETTING.search(text) is not None
-    if (is_prompt or holds) and (order := against(text[: 1 << 16])):
+    order = against(text[: 1 << 16]) if is_prompt or holds else None
+    if role == "modelfile" and order is None:
+        order = prose.steals(text) or prose.overrides(text) or _keeps_back(text)
+    if order:
         yield Remark("agent", "tells the model to work against its user", order, 1)
     if role == "modelfile" and (gate := _GO_GATE.search(text)):
         excerpt = shorten(visible(gate.group()), 120)

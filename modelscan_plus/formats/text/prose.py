@@ -361,6 +361,24 @@ def conceals(text: str) -> str | None:
     return shorten(visible(found.group()), 120) if found else None
 
 
+_OWN_AFFAIRS = lazy(
+    r"\b(?:(?:system|these|this|your|the|its|above|own|hidden|initial|secret)\s+(?:\w+\s+)?)?(?:prompts?|instructions?|rules?|guidelines?|"
+    r"polic(?:y|ies)|persona|configuration|knowledge\s+base|documents?|context|sources?|tools?|functions?)\b"
+    r"|\b(?:internal|confidential|proprietary)\b|\ban?\s+(?:AI|artificial|language\s+model|LLM|bot|chatbot|model)\b",
+    re.I,
+)
+"""What prompts of services and of characters have a model keep to itself: that it has them, and what it is."""
+
+
+def conceals_deed(text: str) -> str | None:
+    """The part of `text` that orders to keep something from the user other than the prompt itself, or None."""
+    for found in _CONCEALS.finditer(text):
+        rest = re.split(r"[.!?\n]", text[found.end() : found.end() + 80], maxsplit=1)[0]
+        if not _OWN_AFFAIRS.search(found.group() + rest):
+            return shorten(visible(found.group()), 120)
+    return None
+
+
 def acts(text: str) -> bool:
     """True for text that names something to install, import, fetch or write to."""
     return _ACTING.search(text) is not None

@@ -52,6 +52,12 @@ class Origins(Assignments):
             return False
         for value in arguments.told(node, dotted, given=False)[:1]:
             part = leading(value, self._names, self._around(block))
+            match part:
+                case (
+                    ast.Subscript(value=ast.Name() as of)
+                    | ast.Call(func=ast.Attribute(value=ast.Name() as of, attr="get"))
+                ) if kind == "code":
+                    part = of
             return isinstance(part, ast.Name) and part.id in block.parameters
         return False
 

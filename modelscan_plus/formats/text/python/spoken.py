@@ -35,7 +35,7 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
             return " ".join(spoken(item, names, depth + 1) for item in value.elts[:40])
         case ast.JoinedStr():
             return "".join(spoken(part, names, depth + 1) for part in value.values)
-        case ast.FormattedValue():
+        case ast.FormattedValue() | ast.Starred():
             return spoken(value.value, names, depth + 1)
         case ast.BinOp(op=ast.Add()):
             return spoken(value.left, names, depth + 1) + spoken(value.right, names, depth + 1)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.fold import NotConstant
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.settled import only_settles
 from modelscan_plus.formats.text.python.sinks import GIVEN_NAMES
 from modelscan_plus.formats.text.python.turned import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.walk import walk
@@ -78,7 +79,10 @@ def waits(part: Part, names: Names) -> Iterator[Turn]:
     """Places at which a function waits for something."""
     held = _Held(part, names)
     harmless = {
-        id(node) for top in part.nodes if isinstance(top, ast.If) and _only_says(top) for node in walk(top.test)
+        id(node)
+        for top in part.nodes
+        if isinstance(top, ast.If) and (_only_says(top) or only_settles(top))
+        for node in walk(top.test)
     }
     for node in part.nodes:
         if isinstance(node, ast.expr) and id(node) not in harmless and (said := held.awaited(node)):

@@ -42,12 +42,24 @@ def settled(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]
     for effect in followed:
         if effect.kind in ("code", "process") and effect.when in ("import", "entry"):
             runs.setdefault((effect.line, effect.kind, effect.name), []).append(effect)
-    return [
-        msgspec.structs.replace(effect, when="call")
-        if _is_settled(effect, runs.get((effect.line, effect.kind, effect.name), ()))
-        else effect
-        for effect in named
-    ]
+    kept: list[Effect] = []
+    for effect in named:
+        of_it = runs.get((effect.line, effect.kind, effect.name), ())
+        if _is_settled(effect, of_it):
+            kept.append(msgspec.structs.replace(effect, when="call"))
+        elif not _says_less(effect, of_it):
+            kept.append(effect)
+    return kept
+
+
+def _says_less(named: Effect, runs: Sequence[Effect]) -> bool:
+    """True for a command of which the names say nothing, and all runs most."""
+    if named.kind != "process" or named.argument != "…" or named.hostile or named.disguised:
+        return False
+    told = set(named.flows) - {"parameter"}
+    return any(each.when == named.when for each in runs) and all(
+        len(each.argument.split()) > 3 and told <= set(each.flows) for each in runs
+    )
 
 
 def _is_settled(named: Effect, runs: Sequence[Effect]) -> bool:

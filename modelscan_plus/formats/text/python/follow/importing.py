@@ -54,7 +54,8 @@ def _partly_known(machine: "Machine", text: str, scope: Scope) -> list[Value]:
     """The modules that f"{__name__}.kernels" or f".{name}" may mean."""
     end = text.rpartition(UNSPOKEN)[2].lstrip(".")
     if not end:
-        return machine.program.beside(scope.module) if "." in text else []
+        below = text.partition(UNSPOKEN)[0].strip(".")  # f".nodes.{name}"
+        return machine.program.beside(scope.module, below.replace(".", "/")) if "." in text else []
     places = (end, end.rpartition(".")[2])
     found: list[Value] = []
     for place in places:

@@ -301,9 +301,9 @@ class Program:
         """All modules that were imported so far."""
         return list(self._modules.values())
 
-    def beside(self, module: Module) -> list[Value]:
-        """The modules in the folder of a module, for an import whose name is not known."""
-        folder = posixpath.dirname(module.path)
+    def beside(self, module: Module, below: str = "") -> list[Value]:
+        """The modules in the folder of a module, or in one below it, for an import whose name is not known in full."""
+        folder = posixpath.join(posixpath.dirname(module.path), below).rstrip("/")
         found = [path for path in self._trees if posixpath.dirname(path) == folder and path != module.path]
         return [self.load(path) for path in found[:30]]
 

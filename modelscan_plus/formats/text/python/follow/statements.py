@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelscan_plus.formats.text.python.commands import is_for_a_person
 from modelscan_plus.formats.text.python.follow import classes, elements, expressions, loops, objects
+from modelscan_plus.formats.text.python.follow.decorating import decorated
 from modelscan_plus.formats.text.python.follow.values import (
     NONE,
     UNKNOWN,
@@ -16,7 +17,6 @@ from modelscan_plus.formats.text.python.follow.values import (
     Known,
     Outer,
     Scope,
-    Unknown,
     Value,
     identity,
     join,
@@ -314,50 +314,6 @@ def inner_scope(scope: Scope) -> Scope:
     while scope.kind == "class" and scope.parent is not None:
         scope = scope.parent
     return scope
-
-
-_ROLES = {
-    "builtins.staticmethod": "static", "builtins.classmethod": "class", "builtins.property": "property",
-    "functools.cached_property": "cached", "abc.abstractproperty": "property", "torch.utils.hooks.unserializable_hook": "",
-}  # fmt: skip
-
-
-def decorated(machine: "Machine", decorator: Value, value: Value, node: ast.expr, scope: Scope) -> Value:
-    """What a decorator makes of a function or class."""
-    results: list[Value] = []
-    for option in options(decorator):
-        role = _ROLES.get(option.dotted) if isinstance(option, Outer) else None
-        if role and isinstance(value, Function):
-            value.role = role
-            results.append(value)
-        elif isinstance(option, Outer) and option.dotted == "builtins.property.setter" and isinstance(value, Function):
-            results.append(_with_setter(value, scope))
-        elif isinstance(option, Unknown) or (isinstance(option, Outer) and not _calls(option.dotted)):
-            if isinstance(option, Outer):
-                machine.program.emitter.called(machine, option, [value], {}, node, scope)
-            if isinstance(value, Function) and "valid" in ast.unparse(node)[:200].lower():
-                value.given = True
-            results.append(value)
-        else:
-            given = machine.call(option, [value], {}, node, scope)
-            results.append(value if isinstance(given, (Unknown, Outer)) else given)
-    return join(results)
-
-
-def _calls(dotted: str) -> bool:
-    """Whether a decorator of a library calls what it is given, or gives something else back."""
-    return (
-        dotted.startswith(("builtins.", "operator.", "atexit.", "functools.", "asyncio."))
-        and dotted != "builtins.property"
-    )
-
-
-def _with_setter(setter: Function, scope: Scope) -> Value:
-    known = scope.names.get(setter.name)
-    if isinstance(known, Function) and known.role == "property":
-        known.attributes["setter"] = setter
-        return known
-    return setter
 
 
 def _class(machine: "Machine", node: ast.ClassDef, scope: Scope) -> bool:
