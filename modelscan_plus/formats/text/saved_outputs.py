@@ -47,6 +47,11 @@ _ACTS = lazy(
 """Code by which something is started, run, fetched, sent or written."""
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _TOLD = ("runs what it fetches", "runs text that it decodes", "sends ", "opens a shell")
+_INVITES = lazy(
+    r"\b(?:run|execute|type|paste|enter|use)\b[^\n]{0,80}(?:command|terminal|shell|console|following|below|:)|\b(?:to|please)\s+(?:fix|repair|continue|update|upgrade|install)\b[^\n]{0,80}:",
+    re.I,
+)
+_LONGEST = 20_000
 _STATES = 3_000
 _OF_WIDGETS = ("value", "template", "description", "placeholder", "html", "outerHTML")
 _CODE_OF_WIDGETS = ("_esm", "_anywidget_esm", "js", "methods", "events")
@@ -85,6 +90,20 @@ def of_script(script: str) -> Iterator[Remark]:
         for found in javascript_remarks(script)
         if found.kind == "command" and found.what.startswith(_TOLD)
     )
+
+
+def told_to_run(text: str, line: int) -> Iterator[Remark]:
+    """A command that an output tells its reader to run, and that no honest output does."""
+    if len(text) > _LONGEST or not _INVITES.search(text):
+        return
+    bare = html.unescape(re.sub(r"<[^<>]{0,400}>", "\n", text)) if "<" in text else text
+    for found in itertools.islice(_INVITES.finditer(bare), 20):
+        after = bare[found.end() : found.end() + 400]
+        if command := prose.hostile_command(after):
+            host = prose.URL.search(command[1])
+            plain = "http:" if host and host.group().startswith("http:") else ""
+            yield Remark("command", command[0], command[1], line, plain + host.group(1).lower() if host else "")
+            return
 
 
 def of_widgets(metadata: object) -> Iterator[tuple[str, str]]:

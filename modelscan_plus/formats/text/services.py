@@ -99,15 +99,20 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
         _NO_TOKEN.search(text) if _TUNNEL.search(text) else None,
     )
     yield "runs what a request says", _LUA.search(text) if _LUA_ASKED.search(text) else None
-    yield (
-        "makes everybody who reaches it the owner of the cluster",
-        _ANYONE.search(text) if "ClusterRoleBinding" in text and _BINDING.search(text) else None,
-    )
+    yield "makes everybody who reaches it the owner of the cluster", _bound(text)
     read = _EXTERNAL.search(text)
     told = read and re.search(
         rf"https?://[^\s\"]{{0,400}}?\$\{{[^{{}}\"]{{0,80}}data\.external\.{read['name']}\b", text
     )
     yield "sends secrets or the environment away", told or None
+
+
+def _bound(text: str) -> "re.Match[str] | None":
+    """The group of strangers that one document of a manifest gives all rights."""
+    for part in text.split("\n---")[:200] if "ClusterRoleBinding" in text else ():
+        if "ClusterRoleBinding" in part and _BINDING.search(part) and (found := _ANYONE.search(part)):
+            return re.compile(re.escape(found.group())).search(text)
+    return None
 
 
 def _remark(kind: str, what: str, text: str, found: "re.Match[str]", host: str = "") -> Remark:

@@ -26,7 +26,7 @@ from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.python.parsing import LARGEST, parse
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import requirement_remarks
-from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets
+from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets, told_to_run
 from modelscan_plus.formats.text.shell.cells import cell as shell_parts
 from modelscan_plus.formats.text.shell.pieces import Piece
 from modelscan_plus.formats.text.shell.told import WORTH, followed
@@ -227,6 +227,12 @@ def _joined(source: object) -> str:
     return source if isinstance(source, str) else ""
 
 
+_GIVES = lazy(r"^(?P<before>\s*[A-Za-z_][\w, .\[\]\"']{0,80}=\s*)(?P<sign>[!%])(?P<command>[^=\s].{0,2000})$")
+"""A variable that is given what a command prints."""
+_ASKS = lazy(r"^\s*\??\??[\w.]+\?{1,2}\s*$|^\s*\?")
+_GOES_ON = lazy(r"(?:else|elif|except|finally|case)\b|[)\]}\"']")
+
+
 def _split(text: str) -> tuple[str, str]:
     """The lines for the shell and the lines of Python; both keep their line numbers."""
     if text.startswith(("%%bash", "%%sh", "%%script", "%%!")):
@@ -236,8 +242,26 @@ def _split(text: str) -> tuple[str, str]:
         is_shell = line.lstrip().startswith(_MAGICS)
         shell.append(line.lstrip().lstrip("!%") if is_shell else "")
         indent = line[: len(line) - len(line.lstrip())]
-        code.append(f"{indent}pass" if is_shell else line)
-    return "\n".join(shell), "\n".join(code)
+        if (given := _GIVES.match(line)) is not None:
+            called = "getoutput" if given["sign"] == "!" else "run_line_magic"
+            shell[-1] = given["command"]
+            line = f"{given['before']}get_ipython().{called}({given['command']!r})"
+        code.append(f"{indent}pass" if is_shell or _ASKS.match(line) else line)
+    return "\n".join(shell), _parsed("\n".join(code))
+
+
+def _parsed(code: str) -> str:
+    """The code; of a cell that Python's parser does not take, the parts at its left edge that it takes."""
+    if not isinstance(parse(code), str):
+        return code
+    kept: list[str] = []
+    part: list[str] = []
+    for line in [*code.split("\n"), "end"]:
+        if part and line[:1].strip() and not _GOES_ON.match(line):
+            kept += part if not isinstance(parse("\n".join(part)), str) else [""] * len(part)
+            part = []
+        part.append(line)
+    return "\n".join(kept)
 
 
 def _shown(markup: str, number: int = 1) -> list[Remark]:
@@ -255,12 +279,14 @@ def _widgets(metadata: object) -> list[Remark]:
 
 
 def _output(output: object, number: int) -> list[Remark]:
-    data = output.get("data") if isinstance(output, dict) else None
-    if not isinstance(data, dict):
+    if not isinstance(output, dict):
         return []
+    data = output.get("data")
+    if not isinstance(data, dict):
+        return list(told_to_run(_joined(output.get("text")), number))
     html = _joined(data.get("text/html")) + _joined(data.get("image/svg+xml"))
     script = _joined(data.get("application/javascript"))
-    found = [*_shown(html, number), *visitor_remarks(html)]
+    found = [*_shown(html, number), *visitor_remarks(html), *told_to_run(html, number)]
     if script:
         found += [each for each in _shown(f"<script>{script}</script>", number) if each.kind == "active"]
         found.append(Remark("script", "runs in the program that shows it", shorten(visible(script), 160), number))

@@ -13,6 +13,7 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import INTERPRETER, PACKAGE
 from modelscan_plus.formats.text.python.sinks import NAMED_FIRST, START_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.steps import one_liners
 
 _REPOSITORY = lazy(r"[\w.-]+/[\w.-]+")
 _BUCKETS = frozenset(("upload_fileobj", "put_object"))
@@ -238,7 +239,10 @@ def assembled(kind: str, code: str, block: Block, names: Names) -> set[str]:
 
 
 def python_code(node: ast.Call, names: Names) -> str | None:
-    """The code of `[sys.executable, "-c", code]`."""
+    """The code of `[sys.executable, "-c", code]`, and of a command line with `python -c "code"` in it."""
+    line = names.folder.text(node.args[0]) if node.args else None
+    if line is not None and "-c" in line:
+        return next((step.code for step in one_liners(line[:20_000]) if step.language == "python"), None)
     if not node.args or not isinstance(node.args[0], (ast.List, ast.Tuple)):
         return None
     items = node.args[0].elts

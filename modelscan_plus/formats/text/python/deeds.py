@@ -17,6 +17,7 @@ from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.later import GIT_KEY
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.packed import MOUNTED
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE, USERS_OWN
 from modelscan_plus.formats.text.python.sinks import KUBERNETES_PATH, SENSITIVE_PATH
 from modelscan_plus.formats.text.python.spoken import spoken
@@ -219,7 +220,7 @@ def given_away(kind: str, node: ast.Call, names: Names) -> set[str]:
             continue
         if SENSITIVE_PATH.search(path) and not KUBERNETES_PATH.search(path):
             found.add("secret")
-        elif kind == "upload" and path != "/" and USERS_OWN.match(path):
+        elif kind == "upload" and path != "/" and (USERS_OWN.match(path) or MOUNTED.match(path)):
             found.add("user-files")
     return found
 

@@ -180,6 +180,8 @@ def _parts(node: ast.expr) -> list[ast.expr]:
             return [body, orelse]
         case ast.Await(value=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
             return [value]
+        case ast.ListComp(elt=value, generators=generators) | ast.GeneratorExp(elt=value, generators=generators):
+            return [value, *(each.iter for each in generators)]
         case ast.DictComp(value=value, generators=generators):
             return [value, *(each.iter for each in generators)]
     return []

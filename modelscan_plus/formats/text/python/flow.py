@@ -25,6 +25,7 @@ from modelscan_plus.formats.text.python.handed import (
     receives,
 )
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.packed import packed
 from modelscan_plus.formats.text.python.places import of_attribute, of_call, of_item
 from modelscan_plus.formats.text.python.searched import SEARCHED, of_search
 from modelscan_plus.formats.text.python.sinks import (
@@ -78,6 +79,8 @@ class Flow:
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         self._places = Places(names)
+        self._packed: set[str] = set()
+        """Paths of copies and archives of what is secret or the user's."""
         self._answers: dict[tuple[int, str], tuple[ast.Call, int, set[str]]] = {}
         """By call and block: the call, how deep in others it stood, and where its result comes from."""
         self._settled = False
@@ -130,6 +133,8 @@ class Flow:
                 if isinstance(node.slice, ast.Slice) and isinstance(node.slice.step, ast.UnaryOp) and taken & DATA:
                     taken.add(JOINED)  # read backwards
                 return taken | of_item(node)
+            case ast.Constant(value=str(text)) if text in self._packed:
+                return {"secret"}
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
         return self._parts(node, block, depth)
@@ -247,6 +252,7 @@ class Flow:
         for node in block.inner():
             if isinstance(node, ast.Call):
                 self._write(node, block.name)
+                self._pack(node, block)
             match node:
                 case ast.Assign():
                     self._assign(block.name, node.targets, node.value)
@@ -306,6 +312,16 @@ class Flow:
         for source, place in moved(node, self._names):
             if source is None or is_fetched(self.origins(source, block)):
                 self._mark(place, block)
+
+    def _pack(self, node: ast.Call, block: Block) -> None:
+        """The path of a copy or archive of what is secret stands for it."""
+        for place in packed(node, self._names.plain(node.func) or "", self._names):
+            if isinstance(place, ast.Name):
+                at = MODULE if place.id in self._global and place.id not in block.parameters else block.name
+                self.variables.setdefault((at, place.id), set()).add("secret")
+            path = place if isinstance(place, str) else spoken(place, self._names)
+            if UNKNOWN not in path:
+                self._packed.add(path)
 
     def _mark(self, place: ast.expr, block: str) -> None:
         for name in self._places.led(place, block):

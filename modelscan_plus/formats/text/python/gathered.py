@@ -47,11 +47,26 @@ def told_from(effects: list[Effect]) -> Iterator[Effect]:
 def with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
     """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
     texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    effects = list(_with_records(effects))
     several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
     what = "sends what browsers and wallets keep"
     for effect in effects:
         sends = several and effect.kind in ("send", "upload") and VISITOR not in effect.flows
         yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if sends else effect
+
+
+_SOUND = lazy(r"\.(?:wav|mp3|flac|ogg|m4a|webm|mp4|avi|mkv)\b", re.I)
+
+
+def _with_records(effects: list[Effect]) -> Iterator[Effect]:
+    """The effects; a recording that is sent where nobody reads an answer is for its author."""
+    records = any(effect.kind == "capture" for effect in effects)
+    for effect in effects:
+        sends = records and effect.kind == "send" and effect.discarded and "file" in effect.flows
+        told = sends and _SOUND.search(effect.code) is not None and prose.URL.search(effect.argument) is not None
+        yield (
+            msgspec.structs.replace(effect, hostile=effect.hostile or "sends what it has recorded") if told else effect
+        )
 
 
 def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:

@@ -401,9 +401,16 @@ def shows_environment(value: ast.expr | None, names: Names) -> bool:
         case ast.Call(func=ast.Attribute(value=held, attr="copy" | "items")):
             return shows_environment(held, names)
         case ast.Call(args=[first, *_]):  # jsonify(dict(os.environ)), JSONResponse(…)
-            return isinstance(first, (ast.Call, ast.Dict)) and shows_environment(first, names)
+            inner = (ast.Call, ast.Dict, ast.GeneratorExp, ast.ListComp, ast.DictComp)
+            return isinstance(first, inner) and shows_environment(first, names)
         case ast.Dict(values=values):
             return any(shows_environment(each, names) for each in values)
+        case (
+            ast.GeneratorExp(generators=[ast.comprehension(iter=held, ifs=[])])
+            | ast.ListComp(generators=[ast.comprehension(iter=held, ifs=[])])
+            | ast.DictComp(generators=[ast.comprehension(iter=held, ifs=[])])
+        ):
+            return shows_environment(held, names)
     return False
 
 

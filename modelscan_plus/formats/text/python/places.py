@@ -77,7 +77,7 @@ def of_call(node: ast.Call, dotted: str, names: Names) -> set[str]:
         path = _opened(node, dotted, method, names)
         copies = dotted.startswith(("shutil.", "tarfile.", "zipfile."))
         return {"secret"} if copies and HUB_TOKEN_PATH.search(path) else credential_at(path)
-    if dotted.startswith(("subprocess.", "os.popen", "commands.")) and node.args:
+    if (dotted.startswith(("subprocess.", "os.popen", "commands.")) or method == "getoutput") and node.args:
         command = spoken(node.args[0], names)
         if printer := prints_credential(command):
             return {f"key:{_KEYS[printer]}" if printer in _KEYS else "secret"}

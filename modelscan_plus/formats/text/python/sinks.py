@@ -244,7 +244,7 @@ SENSITIVE_PATH = lazy(
     r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
     r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"
     r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json|logins\.json|key4\.db)\b"
-    r"|User Data[\\/]+Default|\.mozilla/firefox|Firefox/Profiles|\.(?:bitcoin|ethereum|electrum|monero|solana|password-store|azure)\b"
+    r"|User Data[\\/]+Default|(?:google-chrome|chromium|Chrome|Edge|Brave-Browser)[\\/](?:User Data[\\/]+)?(?:Default|Profile[^\\/]*)[\\/](?:History|Bookmarks|Web Data|Network|Sessions|Top Sites)|\.mozilla/firefox|Firefox/Profiles|\.(?:bitcoin|ethereum|electrum|monero|solana|password-store|azure)\b"
     r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
     r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"
     r"|\*\.(?:env|pem|ppk|kdbx|p12|pfx)\b|\*(?:key|secret|token|credential|passw)\w*\*?\.\w+$"

@@ -19,16 +19,14 @@ from modelscan_plus.formats.text.python.entered import (
     COOKIES,
     PASSWORD,
     SAID,
-    UPLOAD,
     WHOSE,
-    Entered,
     arguments_of,
-    is_secret,
-    label_of,
     method_of,
 )
+from modelscan_plus.formats.text.python.fields import Fields
 from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.own_accounts import of_author
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 PARAMETER = "PARAM:"
@@ -36,10 +34,8 @@ _MADE = 4
 """Clients of clients that are asked for their address: `x = x.view(…)` is made of itself."""
 VISITOR = "visitor"
 """The origin of what somebody entered."""
-_SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
-_FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
 _SENDING = frozenset(
-    """post put patch get request urlopen Request urlretrieve stream send sendto sendall send_message sendmail send_text send_json send_bytes publish rpush
+    """storbinary storlines putfo post put patch get request urlopen Request urlretrieve stream send sendto sendall send_message sendmail send_text send_json send_bytes publish rpush
     lpush xadd emit pyfetch fetch open_url pyxhr post_json request_async head options""".split()
 )
 _KEEPING = frozenset(
@@ -55,6 +51,7 @@ _STARTS = frozenset(
     "Thread Process submit run_in_executor add_task create_task ensure_future Timer apply_async start_soon to_thread call_soon partial".split()
 )
 _WITH_LOGIN = frozenset(("auth", "cookies", "cert"))
+_TO_CLIENT = frozenset(("storbinary", "storlines", "putfo"))
 _TAKES = frozenset(
     "put append add put_nowait update extend setdefault attach add_attachment set_content set_payload".split()
 )
@@ -84,12 +81,11 @@ class Given(msgspec.Struct, frozen=True):
     """It is kept with somebody else, not asked about."""
 
 
-class Visitors(Entered):
+class Visitors(Fields):
     """What people enter in one source, and the calls that give it to another machine."""
 
     def __init__(self, names: Names, blocks: Mapping[str, Block], given: Handed) -> None:
-        super().__init__(names, given)
-        self._blocks = blocks
+        super().__init__(names, blocks, given)
         self._remote_logs = self._logs_away()
         self._models: bool | None = None
         self._rests: dict[str, str] = {}
@@ -98,6 +94,7 @@ class Visitors(Entered):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.args.kwarg:
                 self._rests.setdefault(node.name, node.args.kwarg.arg)
         self._find(given)
+        self._wrapped()
         self._settle()
 
     def _settle(self) -> None:
@@ -151,9 +148,20 @@ class Visitors(Entered):
         if not found:
             return None
         address = self._recipient(node, method) or self._address(node)
+        if not address and method in _TO_CLIENT:
+            address = self._client_of(node)
         if not address and _REQUESTS.match(self._names.plain(node.func) or ""):
             address = UNKNOWN
         return Given(tuple(sorted(found)), address, method in ("sendmail", "send_message"))
+
+    def _client_of(self, node: ast.Call) -> str:
+        """The host that a client of FTP or SSH is made with."""
+        holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+        for made in self._names.assigned(holder.id) if isinstance(holder, ast.Name) else ():
+            for value, _ in list(arguments_of(made))[:2] if isinstance(made, ast.Call) else ():
+                if re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", said := spoken(value, self._names)):
+                    return f"ftp://{said}"
+        return ""
 
     def _sent_along(self, node: ast.Call, block: Block) -> set[str]:
         """What a request carries, but for what it shows by its headers."""
@@ -225,7 +233,10 @@ class Visitors(Entered):
         found = set[str]()
         for value, name in arguments_of(node):
             found |= set() if name == "token" else self.of(value, block.name)
-        return Given(tuple(sorted(found)), self._address(node) or method, True) if found else None
+        if SAID in found and not self._asks_model():
+            found.discard(SAID)
+        told = "account:" if found and of_author(node, self._names) else self._address(node) or method
+        return Given(tuple(sorted(found)), told, True) if found else None
 
     def _of_headers(self, table: ast.Dict, block: str) -> set[str]:
         """What headers carry under other names than those by which a service is shown its key."""
@@ -251,105 +262,6 @@ class Visitors(Entered):
             if isinstance(made, ast.Call) and (led := self._address(made, depth + 1)):
                 return led
         return ""
-
-    # what is entered
-
-    def _find(self, given: Handed) -> None:
-        """Mark parameters and variables that hold what somebody entered."""
-        for name, parameters in [*given.asked.items(), *given.told.items()]:
-            for parameter in parameters:
-                if is_secret(parameter):
-                    self._mark(name, parameter, label_of(parameter))
-        self._annotated()
-        for node in self._names.nodes:
-            if isinstance(node, ast.Call):
-                self._components(node)
-        for name, parameters in self._signing():
-            for parameter in parameters[1:2]:
-                self._mark(name, parameter, PASSWORD)
-
-    def _annotated(self) -> None:
-        by_last: dict[str, list[Block]] = {}
-        for block in self._blocks.values():
-            by_last.setdefault(block.last, []).append(block)
-        for node in self._names.nodes:
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
-                said = ast.unparse(item.annotation) if item.annotation is not None else ""
-                label = "VISITOR_HF" if _SIGNED.search(said) else PASSWORD if _FORM.search(said) else ""
-                if "UploadFile" in said:
-                    label = UPLOAD
-                if "Secret" in said and not label:
-                    label = label_of(item.arg)
-                if label:
-                    for block in by_last.get(node.name, ()):
-                        if item.arg in block.parameters:
-                            self._mark(block.name, item.arg, label)
-
-    def _signing(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Functions that are told the name and password of who signs in."""
-        told: set[str] = set()
-        for node in self._names.nodes:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
-                "password_auth" in ast.unparse(each) or "verify_password" in ast.unparse(each)
-                for each in node.decorator_list
-            ):
-                told.add(node.name)
-            if isinstance(node, ast.Call):
-                told |= {
-                    item.value.id for item in node.keywords if item.arg == "auth" and isinstance(item.value, ast.Name)
-                }
-        yield from ((name, block.parameters) for name, block in self._blocks.items() if block.last in told)
-
-    def _components(self, node: ast.Call) -> None:
-        """Parameters of the function that a page is given, by the fields that it is given with it."""
-        method = method_of(node)
-        whole = (self._names.plain(node.func) or "").endswith((".Interface", ".ChatInterface", ".TabbedInterface"))
-        if not whole and method not in (
-            "click",
-            "submit",
-            "change",
-            "upload",
-            "then",
-            "success",
-            "input",
-            "load",
-            "release",
-            "blur",
-            "on",
-        ):
-            return
-        named = {item.arg: item.value for item in node.keywords}
-        function = named.get("fn") or next(
-            (each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None
-        )
-        inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
-        block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
-        if block is not None and (self._names.plain(node.func) or "").endswith(".ChatInterface"):
-            for parameter in block.parameters[:2]:
-                self._mark(block.name, parameter, SAID)
-        if block is None or inputs is None:
-            return
-        first = 2 if "additional_inputs" in named else 0
-        for place, field in enumerate(inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]):
-            made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
-            if first + place >= len(block.parameters):
-                break
-            if self._is_said(made):
-                self._mark(block.name, block.parameters[first + place], SAID)
-            if isinstance(made, ast.Call) and (label := self._asks(made)):
-                parameter = block.parameters[first + place]
-                self._mark(block.name, parameter, label if label != "VISITOR_" else label_of(parameter))
-
-    def _is_said(self, made: ast.expr | None) -> bool:
-        """True for a field of text that asks for nothing secret."""
-        if isinstance(made, ast.Constant):
-            return made.value in ("text", "textbox")
-        dotted = (self._names.plain(made.func) or "") if isinstance(made, ast.Call) else ""
-        return dotted.endswith((".Textbox", ".Text", ".TextArea", ".MultimodalTextbox")) and dotted.startswith(
-            "gradio."
-        )
 
     # where it goes
 

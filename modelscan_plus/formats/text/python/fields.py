@@ -1,0 +1,146 @@
+"""Which functions and variables of a program hold what people enter: by the fields of its pages, by annotations, by how
+people sign in, and through decorators."""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.blocks import Block
+from modelscan_plus.formats.text.python.entered import (
+    PASSWORD,
+    SAID,
+    UPLOAD,
+    Entered,
+    is_secret,
+    label_of,
+    method_of,
+)
+from modelscan_plus.formats.text.python.handed import Handed
+from modelscan_plus.formats.text.python.names import Names
+
+_SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
+_FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
+
+
+class Fields(Entered):
+    """What people enter in one source, where it begins."""
+
+    def __init__(self, names: Names, blocks: Mapping[str, Block], given: Handed) -> None:
+        super().__init__(names, given)
+        self._blocks = blocks
+
+    def _find(self, given: Handed) -> None:
+        """Mark parameters and variables that hold what somebody entered."""
+        for name, parameters in [*given.asked.items(), *given.told.items()]:
+            for parameter in parameters:
+                if is_secret(parameter):
+                    self._mark(name, parameter, label_of(parameter))
+        self._annotated()
+        for node in self._names.nodes:
+            if isinstance(node, ast.Call):
+                self._components(node)
+        for name, parameters in self._signing():
+            for parameter in parameters[1:2]:
+                self._mark(name, parameter, PASSWORD)
+
+    def _annotated(self) -> None:
+        by_last: dict[str, list[Block]] = {}
+        for block in self._blocks.values():
+            by_last.setdefault(block.last, []).append(block)
+        for node in self._names.nodes:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
+                said = ast.unparse(item.annotation) if item.annotation is not None else ""
+                label = "VISITOR_HF" if _SIGNED.search(said) else PASSWORD if _FORM.search(said) else ""
+                if "UploadFile" in said:
+                    label = UPLOAD
+                if "Secret" in said and not label:
+                    label = label_of(item.arg)
+                if label:
+                    for block in by_last.get(node.name, ()):
+                        if item.arg in block.parameters:
+                            self._mark(block.name, item.arg, label)
+
+    def _signing(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Functions that are told the name and password of who signs in."""
+        told: set[str] = set()
+        for node in self._names.nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+                "password_auth" in ast.unparse(each) or "verify_password" in ast.unparse(each)
+                for each in node.decorator_list
+            ):
+                told.add(node.name)
+            if isinstance(node, ast.Call):
+                told |= {
+                    item.value.id for item in node.keywords if item.arg == "auth" and isinstance(item.value, ast.Name)
+                }
+        yield from ((name, block.parameters) for name, block in self._blocks.items() if block.last in told)
+
+    def _components(self, node: ast.Call) -> None:
+        """Parameters of the function that a page is given, by the fields that it is given with it."""
+        method = method_of(node)
+        whole = (self._names.plain(node.func) or "").endswith((".Interface", ".ChatInterface", ".TabbedInterface"))
+        if not whole and method not in (
+            "click",
+            "submit",
+            "change",
+            "upload",
+            "then",
+            "success",
+            "input",
+            "load",
+            "release",
+            "blur",
+            "on",
+        ):
+            return
+        named = {item.arg: item.value for item in node.keywords}
+        function = named.get("fn") or next(
+            (each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None
+        )
+        inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
+        block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
+        if block is not None and (self._names.plain(node.func) or "").endswith(".ChatInterface"):
+            for parameter in block.parameters[:2]:
+                self._mark(block.name, parameter, SAID)
+        if block is None or inputs is None:
+            return
+        first = 2 if "additional_inputs" in named else 0
+        for place, field in enumerate(inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]):
+            made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
+            if first + place >= len(block.parameters):
+                break
+            if self._is_said(made):
+                self._mark(block.name, block.parameters[first + place], SAID)
+            if isinstance(made, ast.Call) and (label := self._asks(made)):
+                parameter = block.parameters[first + place]
+                self._mark(block.name, parameter, label if label != "VISITOR_" else label_of(parameter))
+
+    def _is_said(self, made: ast.expr | None) -> bool:
+        """True for a field of text that asks for nothing secret."""
+        if isinstance(made, ast.Constant):
+            return made.value in ("text", "textbox")
+        dotted = (self._names.plain(made.func) or "") if isinstance(made, ast.Call) else ""
+        return dotted.endswith((".Textbox", ".Text", ".TextArea", ".MultimodalTextbox")) and dotted.startswith(
+            "gradio."
+        )
+
+    def _wrapped(self) -> None:
+        """What a function is told that a decorator of the source wraps, the wrapper is told as `*args` before."""
+        made = {
+            node.name: node for node in self._names.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        }
+        for (name, _), labels in list(self._held.items()):
+            function = made.get(name)
+            for decorator in function.decorator_list if function is not None else ():
+                wraps = made.get(decorator.id) if isinstance(decorator, ast.Name) else None
+                for inner in wraps.body if wraps is not None else ():
+                    if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        self._mark_rest(inner, labels)
+
+    def _mark_rest(self, inner: ast.FunctionDef | ast.AsyncFunctionDef, labels: set[str]) -> None:
+        rest = [item.arg for item in (inner.args.vararg, inner.args.kwarg) if item is not None]
+        for block in self._blocks.values():
+            for parameter in rest if block.last == inner.name else ():
+                self._held.setdefault((block.name, parameter), set()).update(labels)

@@ -1,0 +1,29 @@
+"""Clients of services that are made with an account which stands in the source, and so is its author's."""
+
+import ast
+
+from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.entered import arguments_of
+from modelscan_plus.formats.text.python.names import Names
+
+_WITH_PASSWORD = lazy(r"^[a-z][a-z0-9+.-]{1,20}://[^\s/:@$<{]{1,100}:[^\s/@$<{]{1,200}@[\w-]+(?:\.[\w-]+)+")
+_KEYS = frozenset("aws_secret_access_key secret_key api_key supabase_key service_account_info token key".split())
+_DEEPEST = 8
+_SHORTEST = 16
+"""Letters of a key; placeholders are shorter."""
+
+
+def of_author(node: ast.expr, names: Names, depth: int = 0) -> bool:
+    """True for a client, or a method of one, made with keys or an address with a password that stand in the source."""
+    if depth > _DEEPEST:
+        return False
+    match node:
+        case ast.Call():
+            texts = [(name, names.folder.text(value) or "") for value, name in arguments_of(node)]
+            made = any(_WITH_PASSWORD.match(text) or (name in _KEYS and len(text) >= _SHORTEST) for name, text in texts)
+            return made or of_author(node.func, names, depth + 1)
+        case ast.Attribute(value=value) | ast.Subscript(value=value):
+            return of_author(value, names, depth + 1)
+        case ast.Name(id=name):
+            return any(of_author(made, names, depth + 4) for made in names.assigned(name))
+    return False
