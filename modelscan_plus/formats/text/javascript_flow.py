@@ -7,12 +7,15 @@ branches and objects are not told apart. Sources: ECMA-262, the documentation of
 standards.
 """
 
+import array
 import base64
 import binascii
+import bisect
 import collections
+import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.commands import PRIVATE
@@ -53,7 +56,7 @@ _SENDERS = (
 )
 _SENDS = lazy(rf"(?<![\w$.])(?P<call>{_SENDERS})\s*\(")
 _RUNS = lazy(
-    r"(?<![\w$])(?:(?:window|globalThis|global|self)\.)?(?P<call>eval|new\s+Function|Function|vm\.\w+|[\w$.]+\._compile|setTimeout|setInterval|"
+    r"(?<![\w$])(?:(?:window|globalThis|global|self)\.)?(?P<call>eval|new\s+Function|Function|vm\.\w+|[\w$.]{1,80}\._compile|setTimeout|setInterval|"
     r"(?:globalThis|global|window|self)\s*\[[^\]\n]{1,80}\]|"
     r"[\w$]+\.(?:runInThisContext|runInNewContext))\s*\("
 )
@@ -90,11 +93,53 @@ _SOURCES = (
     ("key", _KEY),
 )  # fmt: skip
 _WORD = lazy(r"(?<![\w$.])[A-Za-z_$][\w$]*")
+_TALKS = lazy(r"new\s+WebSocket|https?\.(?:get|request)|net\.(?:connect|createConnection)|tls\.connect")
+"""Connections whose events hand over what another machine sends."""
+_PARENTHESIS = lazy(r"[()]")
 _MOST = 3_000
 _SMALL = 5_000
 _ADDRESS = lazy(
     r"(?:https?|wss?)://(?P<host>[^\s/\"'`?#$)]{3,200})|\bhost(?:name)?\s*:\s*[\"'`](?P<named>[\w.-]{3,200})", re.I
 )
+
+
+class Flow:
+    """What the expressions of a text hold: by what stands in them, and by names that were given a value before."""
+
+    def __init__(self, text: str, marks: Iterable[tuple[int, int, str]], reach: int) -> None:
+        """`marks`: stretches of the text, each with its tag; `reach`: characters behind an assignment in which the name
+        still stands for the value."""
+        self.text = text
+        self._marks = sorted(marks)
+        self._starts = [start for start, _, _ in self._marks]
+        self._reach = reach
+        self._held: dict[str, dict[str, list[int]]] = {}
+
+    def note(self, name: str, at: int, tags: Iterable[str]) -> None:
+        """The name stands for a value with these tags from there on."""
+        held = self._held.setdefault(name, {})
+        for tag in tags:
+            bisect.insort(held.setdefault(tag, []), at)
+
+    def tags(self, start: int, end: int, at: int) -> set[str]:
+        """The tags of the expression from `start` to `end`, which a statement at `at` computes."""
+        found = set()
+        for begin, stop, tag in itertools.islice(self._marks, bisect.bisect_left(self._starts, start), None):
+            if begin >= end:
+                break
+            if stop <= end:
+                found.add(tag)
+        for word in words(self.text[start:end]) & self._held.keys():
+            for tag, places in self._held[word].items():
+                before = bisect.bisect_right(places, at)
+                if before and at - places[before - 1] <= self._reach:
+                    found.add(tag)
+        return found
+
+
+def words(value: str) -> set[str]:
+    """Names in an expression, those of members left out."""
+    return {found.group() for found in itertools.islice(_WORD.finditer(value), 200)}
 
 
 class Found:
@@ -215,77 +260,84 @@ def followed(text: str) -> Iterator[Found]:
     """What is run that was fetched or decoded, and what is sent that is secret, through variables and callbacks."""
     if len(text) > LARGEST or not (_RUNS.search(text) or _SENDS.search(text) or _EXECUTES.search(text)):
         return
-    held = _Held(text)
-    for start, argument in _run(text):
-        tags = held.tags(argument, start)
+    held = _flow(text)
+    for start, inside in _run(text):
+        tags = held.tags(*inside, start)
         yield from (Found(f"runs {tag}", start) for tag in ("fetched", "decoded") if tag in tags)
+    addresses = list(_ADDRESS.finditer(text))
+    starts = [found.start() for found in addresses]
     for found in itertools.islice(_SENDS.finditer(text), _MOST):
-        argument = arguments(text, found.end())
-        tags = held.tags(argument, found.start())
-        host = _host(text, argument, found.start())
+        end = closing(text, found.end())
+        tags = held.tags(found.end(), end, found.start())
+        # The address is the first of the arguments, or the last one shortly before.
+        near = bisect.bisect_left(starts, found.end())
+        if not (near < len(starts) and starts[near] < end):
+            near = bisect.bisect_left(starts, found.start()) - 1
+        to = addresses[near] if near >= 0 and starts[near] >= found.start() - 2_000 else None
+        host = (to["host"] or to["named"]).lower() if to else ""
         yield from (Found(f"sends {tag}", found.start(), host) for tag in ("secret", "kept", "key") if tag in tags)
 
 
-def _run(text: str) -> Iterator[tuple[int, str]]:
-    """Where text is run as code or as a command, with what stands in the parentheses."""
+def _run(text: str) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Where text is run as code or as a command, with the place of what stands in the parentheses."""
     for found in itertools.islice(_RUNS.finditer(text), _MOST):
-        argument = arguments(text, found.end())
-        if not found["call"].startswith(("setTimeout", "setInterval")) or _DECODED.match(argument.lstrip()):
-            yield found.start(), argument
+        inside = found.end(), closing(text, found.end())
+        later = found["call"].startswith(("setTimeout", "setInterval"))
+        if not later or _DECODED.match(text[slice(*inside)].lstrip()):
+            yield found.start(), inside
     if "ernel" in text:  # what the kernel of a notebook is given to run
         for found in itertools.islice(_EXECUTES.finditer(text), _MOST):
-            yield found.start(), arguments(text, found.end())
+            yield found.start(), (found.end(), closing(text, found.end()))
     names = "|".join(re.escape(name) for name in sorted(starters(text)))
     for found in itertools.islice(re.finditer(rf"(?<![\w$.])(?:{names})\s*\(", text), _MOST):
-        yield found.start(), arguments(text, found.end())
+        yield found.start(), (found.end(), closing(text, found.end()))
 
 
-class _Held:
+def _flow(text: str) -> Flow:
     """Where the values of names come from, by the place of the assignment."""
+    marks = ((found.start(), found.end(), tag) for tag, pattern in _SOURCES for found in pattern.finditer(text))
+    flow = Flow(text, marks, _NEAR)
+    bundled = len(text) > _SMALL and max(map(len, text.split("\n"))) > _SMALL
+    least = 3 if bundled else 1  # letters of a name that means one thing: bundles use each short name for hundreds
+    assigned = itertools.islice(_ASSIGNED.finditer(text), _MOST)
+    events = [(found.start(), found["name"], found.span("value")) for found in assigned]
+    talks = _TALKS.search(text) is not None
+    for found in itertools.islice(_CALLBACK.finditer(text), _MOST):
+        if found["then"]:
+            events.append((found.start(), found["then"], statement_before(text, found.start(), 600)))
+        elif talks and len(name := found["data"] or found["message"]) >= least:
+            flow.note(name, found.start(), ("fetched",))
+    for at, name, value in sorted(events):
+        if len(name) >= least and (tags := flow.tags(*value, at)):
+            flow.note(name, at, tags)
+    return flow
 
-    def __init__(self, text: str) -> None:
-        bundled = len(text) > _SMALL and max(map(len, text.split("\n"))) > _SMALL
-        self._least = 3 if bundled else 1
-        """Letters of a name that means one thing: bundles use each short name for hundreds."""
-        self._names: dict[str, list[tuple[int, set[str]]]] = {}
-        assigned = itertools.islice(_ASSIGNED.finditer(text), _MOST)
-        events = [(found.start(), found["name"], found["value"]) for found in assigned]
-        socket = (
-            re.search(r"new\s+WebSocket|https?\.(?:get|request)|net\.(?:connect|createConnection)|tls\.connect", text)
-            is not None
-        )
-        for found in itertools.islice(_CALLBACK.finditer(text), _MOST):
-            name = found["then"] or found["data"] or found["message"]
-            before = text[max(0, found.start() - 600) : found.start()] if found["then"] else "fetch(" if socket else ""
-            statement = before.rpartition(";")[2]
-            events.append((found.start(), name, statement))
-        for at, name, value in sorted(events):
-            if len(name) >= self._least and (tags := self.tags(value, at)):
-                self._names.setdefault(name, []).append((at, tags))
 
-    def tags(self, value: str, at: int) -> set[str]:
-        """Where what stands in the expression comes from."""
-        found = {tag for tag, pattern in _SOURCES if pattern.search(value)}
-        for word in itertools.islice(_WORD.finditer(value), 200):
-            for place, tags in self._names.get(word.group(), ()):
-                if 0 <= at - place <= _NEAR:
-                    found |= tags
-        return found
+def statement_before(text: str, at: int, most: int) -> tuple[int, int]:
+    """The place of the statement that ends at `at`, as far as `most` characters."""
+    low = max(0, at - most)
+    return max(low, text.rfind(";", low, at) + 1), at
 
 
 def arguments(text: str, start: int) -> str:
-    """What stands between a parenthesis and the one that closes it, as far as 4,000 characters."""
-    depth = 1
-    for at in range(start, min(len(text), start + 4_000)):
-        depth += {"(": 1, ")": -1}.get(text[at], 0)
-        if not depth:
-            return text[start:at]
-    return text[start : start + 4_000]
+    """What stands between the parenthesis before `start` and the one that closes it, as far as 4,000 characters."""
+    return text[start : closing(text, start)]
 
 
-def _host(text: str, argument: str, at: int) -> str:
-    """The host that a request goes to, in its arguments or shortly before."""
-    found = _ADDRESS.search(argument) or next(
-        iter(reversed(list(_ADDRESS.finditer(text, max(0, at - 2_000), at)))), None
-    )
-    return (found["host"] or found["named"] or "").lower() if found else ""
+def closing(text: str, start: int) -> int:
+    """Where the parenthesis before `start` is closed, at most 4,000 characters on."""
+    end = _closing(text)[text.rindex("(", 0, start)] or len(text)
+    return min(end, start + 4_000)
+
+
+@functools.lru_cache(maxsize=2)
+def _closing(text: str) -> "array.array[int]":
+    """By the place of a parenthesis, where it is closed; 0 where it is not. Calls in calls would be read once each."""
+    ends = array.array("i", [0]) * len(text)
+    opened = []
+    for found in _PARENTHESIS.finditer(text):
+        if found.group() == "(":
+            opened.append(found.start())
+        elif opened:
+            ends[opened.pop()] = found.start()
+    return ends

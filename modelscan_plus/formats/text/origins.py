@@ -49,7 +49,7 @@ _RUN_IMAGE = lazy(
     re.I,
 )
 _AMONG_SERVICES = lazy(
-    r"^[^\S\n]*-?\s*[\"']?(?:services|containers|container|runs|images|features|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
+    r"^[^\S\n]*-?[^\S\n]*[\"']?(?:services|containers|container|runs|images|features|jobs|kind|stages|script|pipeline|pipelines|steps|build|resources|run|setup|predict)[\"']?\s*:",
     re.M,
 )
 _PICTURE = lazy(r"\.(?:png|jpe?g|gif|svg|webp|ico|bmp|html?|json|ya?ml|py|md)$", re.I)

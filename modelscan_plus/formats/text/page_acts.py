@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
-from modelscan_plus.formats.text.javascript_flow import arguments
+from modelscan_plus.formats.text.javascript_flow import closing
 from modelscan_plus.formats.text.page_values import REQUEST_OF_SERVER, Values, remark
 
 _COMMAND_COPIED = lazy(
@@ -204,10 +204,10 @@ def asked(text: str) -> Iterator[Remark]:
         return
     values = Values(text, set())
     for found in itertools.islice(_EVALUATES.finditer(text), 200):
-        if "asked" in values.tags(arguments(text, found.end()), found.start()):
+        if "asked" in values.tags([(found.end(), closing(text, found.end()))], found.start()):
             yield remark("command", "runs what a request says", text, found)
     for found in itertools.islice(_SHELLS.finditer(text), 200):
-        if "asked" in values.tags(found["name"], found.start()) and re.search(
+        if "asked" in values.tags([found.span("name")], found.start()) and re.search(
             rf"(?:\{{[^{{}}]{{0,100}}\b{re.escape(found['name'])}\b[^{{}}]{{0,100}}\}}|\b{re.escape(found['name'])})\s*=\s*[^;\n`+]{{0,60}}(?:req|request|body|query)\b",
             text,
         ):

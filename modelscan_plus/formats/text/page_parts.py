@@ -9,7 +9,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text.javascript_flow import LARGEST, arguments, folded
+from modelscan_plus.formats.text.javascript_flow import LARGEST, arguments, folded, words
 from modelscan_plus.formats.text.page_values import answered, secret_fields, sendings
 
 _FIELD = lazy(
@@ -78,7 +78,7 @@ def _held(text: str) -> dict[str, set[str]]:
 
 def _sent(text: str) -> Iterator[Sending]:
     held: dict[str, set[str]] | None = None
-    for found, host, argument, read in sendings(text):
+    for found, host, argument, read, _ in sendings(text):
         if not host:
             continue
         held = _held(text) if held is None else held
@@ -113,14 +113,14 @@ def _giving(text: str) -> Iterator[Sending]:
         )
         for found in itertools.islice(_FUNCTION.finditer(text), 500)
     ]
-    for found, host, argument, read in sendings(text):
+    for found, host, argument, read, _ in sendings(text):
         if not host:
             continue
         around = [each for each in functions if 0 <= found.start() - each[0] < 1_000]
         if _GIVEN_BACK.search(text[max(0, found.start() - 60) : found.start()]):
             read = False  # it is for the caller to read
         for _, name, taken in around[-1:]:
-            if any(re.search(rf"(?<![\w$.]){re.escape(each)}(?![\w$])", argument) for each in taken):
+            if not words(argument).isdisjoint(taken):
                 yield Sending("", name, host, read, *_shown(text, found))
 
 

@@ -6,12 +6,13 @@ Sources: the HTML standard, ECMA-262, the Fetch standard, the documentation of R
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
-from modelscan_plus.formats.text.javascript_flow import arguments
+from modelscan_plus.formats.text.javascript_flow import Flow, closing, statement_before
 
 FIELD = lazy(
     r"<(?:input|textarea)\b(?P<rest>(?:[^<>\"'{}]++|\"[^\"]{0,400}\"|'[^']{0,400}'|\{[^{}]{0,400}\}|=>){0,60})", re.I
@@ -59,6 +60,21 @@ _ASSIGNED = lazy(
 _CALLBACK = lazy(
     r"\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*(?P<name>[A-Za-z_$][\w$]{0,40})\s*\)?\s*(?:=>|\{)"
 )
+_READS_PASSWORD = lazy(
+    r"[\"'`#]\w{0,20}(?:passw|passwd|pwd|seed_?phrase|mnemonic|recovery)\w{0,20}[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))",
+    re.I,
+)
+_READS_FORM = lazy(r"new\s+FormData\s*\(|\.serialize(?:Array)?\s*\(", re.I)
+_READS_ELEMENT = lazy(
+    r"(?:getElementById|getElementsByName|querySelector|\$)\(\s*[\"'`](?P<by>[^\"'`]{1,100}?)\]?[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))",
+    re.I,
+)
+_READS_VALUE = lazy(r"(?<![\w$\"'`/-])(?P<name>[\w$-]{1,80}?)(?:\.current)?\.value\b", re.I)
+_READS_NAME = lazy(
+    r"(?<![\w$.\"'`/-])(?:(?:this|form|state|data|values|formData|credentials|user|self)\.)?(?P<name>[A-Za-z_$][\w$-]*+)(?![\"'`(:.=])",
+    re.I,
+)
+"""Ways in which scripts read a field; which one is meant, its name says."""
 _NEAR = 8_000
 MOST = 2_000
 _LOCAL_ASKED = lazy(
@@ -84,6 +100,10 @@ REQUEST_OF_SERVER = lazy(
     r"\bawait\s+(?:req|request|ctx\.req|c\.req)\.(?:json|text|formData)\s*\(|(?<![\w$.])(?:req|request|ctx\.request|event)\.(?:body|query|params|headers)\b|\bctx\.query\b|\bgetQuery\s*\(|\breadBody\s*\("
 )
 
+_TAGS = (
+    ("kept", _KEPT_WHOLE), ("local", _LOCAL_ASKED), ("local", _SECRETS_ASKED), ("asked", REQUEST_OF_SERVER),
+)  # fmt: skip
+
 
 def secret_fields(text: str) -> set[str]:
     """Names and ids of the fields by which a page asks for something secret, and of the variables that are tied to them."""
@@ -108,48 +128,45 @@ class Values:
     """What names hold, by the places at which they are assigned."""
 
     def __init__(self, text: str, fields: set[str]) -> None:
-        self._names: dict[str, list[tuple[int, set[str]]]] = {}
-        fields = {re.escape(each) for each in fields if each}
-        any_of = "|".join(sorted(fields))
-        reads = [r"new\s+FormData\s*\(|\.serialize(?:Array)?\s*\("] if fields else []
-        if fields:
-            reads.append(
-                rf"(?:getElementById\(\s*|getElementsByName\(\s*|querySelector\(\s*|\$\(\s*)[\"'`][^\"'`]{{0,30}}?(?:{any_of})[\"'`\]]{{1,3}}\s*\)(?:\[0\])?\.(?:value|val\(\))"
-            )
-            reads.append(rf"(?<![\w$\"'`/-])(?:[\w$]+\.){{0,4}}(?:{any_of})(?:\.value\b|\.current\.value\b)")
-            reads.append(
-                rf"(?<![\w$.\"'`/-])(?:(?:this|form|state|data|values|formData|credentials|user|self)\.)?(?:{any_of})(?![\w$\"'`(:.=-])"
-            )
-        reads.append(
-            r"[\"'`#]\w{0,20}(?:passw|passwd|pwd|seed_?phrase|mnemonic|recovery)\w{0,20}[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))"
-        )
-        self._read = re.compile("|".join(reads), re.I)
+        known = ((found.start(), found.end(), tag) for tag, each in _TAGS for found in each.finditer(text))
+        self._flow = Flow(text, itertools.chain(known, _reads(text, fields)), _NEAR)
         for found in itertools.islice(_ASSIGNED.finditer(text), MOST):
-            if tags := self.tags(found["value"], found.start()):
+            if tags := self.tags([found.span("value")], found.start()):
                 for name in re.findall(r"[A-Za-z_$][\w$]*", found["name"] or found["list"]):
-                    self._names.setdefault(name, []).append((found.start(), tags))
-
+                    self._flow.note(name, found.start(), tags)
         for found in itertools.islice(_CALLBACK.finditer(text), MOST):
-            before = text[max(0, found.start() - 200) : found.start()].rpartition(";")[2]
-            if tags := self.tags(before, found.start()):
-                self._names.setdefault(found["name"], []).append((found.start(), tags))
+            if tags := self.tags([statement_before(text, found.start(), 200)], found.start()):
+                self._flow.note(found["name"], found.start(), tags)
 
-    def tags(self, value: str, at: int) -> set[str]:
-        """Where what stands in the expression comes from: "secret", "typed", "kept", "local", "asked"."""
-        found = {"secret"} if self._read.search(value) else set[str]()
-        for tag, pattern in (
-            ("kept", _KEPT_WHOLE),
-            ("local", _LOCAL_ASKED),
-            ("local", _SECRETS_ASKED),
-            ("asked", REQUEST_OF_SERVER),
-        ):
-            if pattern.search(value):
-                found.add(tag)
-        for word in itertools.islice(re.finditer(r"(?<![\w$.])[A-Za-z_$][\w$]*", value), 200):
-            for place, tags in self._names.get(word.group(), ()):
-                if 0 <= at - place <= _NEAR:
-                    found |= tags
-        return found
+    def tags(self, spans: Iterable[tuple[int, int]], at: int) -> set[str]:
+        """Where what stands in these stretches comes from: "secret", "kept", "local", "asked"."""
+        return {tag for start, end in spans for tag in self._flow.tags(start, end, at)}
+
+
+def _reads(text: str, fields: set[str]) -> Iterator[tuple[int, int, str]]:
+    """Where a field for something secret is read, by its name or as a part of its form."""
+    names = frozenset(each.lower() for each in fields if each)
+    ends = tuple(names)
+    found = [*_READS_PASSWORD.finditer(text)]
+    if names:
+        found += _READS_FORM.finditer(text)
+        found += (each for each in _READS_ELEMENT.finditer(text) if each["by"].lower().endswith(ends))
+        found += (each for each in _READS_VALUE.finditer(text) if each["name"].lower() in names)
+        found += (each for each in _READS_NAME.finditer(text) if each["name"].lower() in names)
+    yield from ((each.start(), each.end(), "secret") for each in found)
+
+
+class Sent(NamedTuple):
+    """A request to another host."""
+
+    found: "re.Match[str]"
+    host: str
+    argument: str
+    """What goes along."""
+    read: bool
+    """Something is done with the answer."""
+    spans: tuple[tuple[int, int], ...]
+    """Where the argument stands in the text."""
 
 
 def answered(text: str, start: int, end: int) -> bool:
@@ -159,8 +176,8 @@ def answered(text: str, start: int, end: int) -> bool:
     return kept or _THEN.match(text[end : end + 120]) is not None
 
 
-def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
-    """Requests to other hosts: where, the host, what goes along, and whether the answer is read."""
+def sendings(text: str) -> Iterator[Sent]:
+    """Requests to other hosts, and what a page has a service keep."""
     others = "|".join(sorted({re.escape(found["name"]) for found in itertools.islice(_KEPT_FETCH.finditer(text), 20)}))
     also = (
         re.finditer(rf"(?<![\w$.])(?P<call>{others})(?:\.(?:call|apply)\s*\(\s*\w+\s*,|\s*\()", text)
@@ -168,22 +185,29 @@ def sendings(text: str) -> Iterator[tuple["re.Match[str]", str, str, bool]]:
         else iter(())
     )
     for found in itertools.islice(itertools.chain(_SENDS.finditer(text), also), MOST):
-        argument = arguments(text, found.end())
+        end = closing(text, found.end())
+        spans = [(found.end(), end)]
+        argument = text[found.end() : end]
         place = _FOREIGN.match(argument) or ((key := _URL_KEY.search(argument)) and _FOREIGN.match(key["url"]))
         if not place and found["call"].endswith((".send", ".emit")):
             before = [*_OPEN.finditer(text, max(0, found.start() - 1500), found.start())]
             before = before or [*_SOCKET.finditer(text, max(0, found.start() - 4000), found.start())]
-            place = _FOREIGN.match(before[-1]["url"]) if before else None
-            argument = f"{arguments(text, before[-1].start('url'))}, {argument}" if before else argument
+            if before:
+                place = _FOREIGN.match(before[-1]["url"])
+                opened = text.index("(", before[-1].start()) + 1
+                spans.insert(0, (opened, closing(text, opened)))
+                argument = f"{text[slice(*spans[0])]}, {argument}"
         if place and not _LOCAL_HOST.match(place["host"]):
-            read = answered(text, found.start(), found.end() + len(argument))
-            yield found, place["host"].lower().partition(":")[0], argument, read
+            host = place["host"].lower().partition(":")[0]
+            yield Sent(found, host, argument, answered(text, found.start(), end), tuple(spans))
     for found in itertools.islice(_KEEPERS.finditer(text), 200):
-        yield found, "", arguments(text, found.end()), False
+        end = closing(text, found.end())
+        yield Sent(found, "", text[found.end() : end], False, ((found.end(), end),))
     for found in itertools.islice(_LOADS.finditer(text), 500):
         place = _FOREIGN.match(found["value"])
         if place and not _LOCAL_HOST.match(place["host"]):
-            yield found, place["host"].lower().partition(":")[0], found["value"], False
+            host = place["host"].lower().partition(":")[0]
+            yield Sent(found, host, found["value"], False, (found.span("value"),))
 
 
 _LOCAL_HOST = lazy(r"(?:localhost|127\.|0\.0\.0\.0|\[::1?\]|10\.\d|192\.168\.)")

@@ -17,12 +17,13 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import page_acts
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.javascript import javascript_remarks
-from modelscan_plus.formats.text.javascript_flow import LARGEST, folded
+from modelscan_plus.formats.text.javascript_flow import LARGEST, folded, words
 from modelscan_plus.formats.text.page_values import (
     ASKS_KEY,
     ASKS_PASSWORD,
     FIELD,
     PHRASE,
+    Sent,
     Values,
     remark,
     secret_fields,
@@ -171,14 +172,14 @@ class _Page:
         ]
         self.records = _CAMERA.search(text) is not None and _RECORDS.search(text) is not None
 
-    def takes(self, at: int, argument: str, host: str, *, read: bool) -> Iterator[str]:
-        """What a request at that place carries to another host."""
-        tags = self.values.tags(argument, at)
+    def takes(self, sent: Sent) -> Iterator[str]:
+        """What a request carries to another host."""
+        found, host, argument, read, spans = sent
+        at = found.start()
+        tags = self.values.tags(spans, at)
         if "secret" in tags and (self.poses or (not read and host)):
             yield "gives what visitors enter in secret to another host"
-        if any(
-            start <= at <= end and _carries(argument, names, only_keys=keys) for start, end, names, keys in self.typed
-        ):
+        if _carries(argument, [(names, keys) for start, end, names, keys in self.typed if start <= at <= end]):
             yield "sends away what is typed on the page"
         if "kept" in tags and not read:
             yield "sends away what the browser keeps, cookies or keys"
@@ -214,10 +215,10 @@ class _Page:
 def _sent(text: str) -> Iterator[Remark]:
     """What goes to another host that the visitor entered, typed, or keeps elsewhere."""
     page: _Page | None = None
-    for found, host, argument, read in sendings(text):
+    for sent in sendings(text):
         page = page or _Page(text)
-        for what in page.takes(found.start(), argument, host, read=read):
-            yield remark("visitor", what, text, found, host)
+        for what in page.takes(sent):
+            yield remark("visitor", what, text, sent.found, sent.host)
 
 
 def _is_key_page(text: str) -> bool:
@@ -268,7 +269,8 @@ def _typed(text: str) -> list[tuple[int, int, set[str], bool]]:
     return found
 
 
-def _carries(argument: str, names: set[str], *, only_keys: bool) -> bool:
-    if (_KEY if only_keys else _TYPED).search(argument):
+def _carries(argument: str, listeners: list[tuple[set[str], bool]]) -> bool:
+    """True for an argument with what one of these listeners sees: names that gather it, and whether only keys count."""
+    if any((_KEY if only_keys else _TYPED).search(argument) for only_keys in {keys for _, keys in listeners}):
         return True
-    return any(re.search(rf"(?<![\w$.]){re.escape(name)}(?![\w$])", argument) for name in names)
+    return not words(argument).isdisjoint(name for names, _ in listeners for name in names)

@@ -80,9 +80,9 @@ _HOSTED = lazy(
 )
 """What JavaScript can do where Windows runs it on a double click, and no browser lets it."""
 _CALL = lazy(
-    r"^(?!\s*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
+    r"^(?![^\S\n]*#)(?:[^\n#]{0,400}?[\s:\[,-])??(?:!!python/(?:object/apply|object/new|object|name|module):|!(?:apply|new|name|module):|"
     r"!<tag:yaml\.org,2002:python/(?:object/apply|object/new|object|name|module):)([\w.]{1,200})"
-    r"|^(?!\s*#)(?:[^\n#]{0,400}?[{,])??\s*(?:-\s+)?[\"']?(?:_target_|class_path|target|callable|loader_class|worker[-_]cls|"
+    r"|^(?![^\S\n]*#)(?:[^\n#]{0,400}?[{,])??[^\S\n]*(?:-[^\S\n]+)?[\"']?(?:_target_|class_path|target|callable|loader_class|worker[-_]cls|"
     r"worker[-_]extension[-_]cls|scheduler[-_]cls|logits[-_]processors|middleware)[\"']?\s*[:=]\s*\[?[\"']?([\w.]{1,200})(?![\w./])",
     re.M,
 )

@@ -63,9 +63,11 @@ _SENDING_HANDLER = lazy(
     rf"<[a-z]{{1,20}}\s[^<>]{{0,400}}?\bon[a-z]{{4,12}}\s*=\s*[\"']?[^>]{{0,400}}?(?:{_SENDING}|document\.cookie|eval\s*\(|atob\s*\()",
     re.I,
 )
-_SENDING_SCRIPT = lazy(
-    rf"<script[^>]{{0,200}}>(?:(?!</script)[\s\S]){{0,4000}}?(?:(?:document\.cookie|localStorage|sessionStorage)(?:(?!</script)[\s\S]){{0,400}}?{_SENDING}|"
-    rf"{_SENDING}(?:(?!</script)[\s\S]){{0,400}}?(?:document\.cookie|localStorage|sessionStorage)|eval\s*\(\s*atob)",
+_OPENS_SCRIPT = lazy(r"<script[^<>]{0,200}>", re.I)
+_CLOSES_SCRIPT = lazy(r"</script", re.I)
+_SENDING_CODE = lazy(
+    rf"(?:document\.cookie|localStorage|sessionStorage)[\s\S]{{0,400}}?{_SENDING}|"
+    rf"{_SENDING}[\s\S]{{0,400}}?(?:document\.cookie|localStorage|sessionStorage)|eval\s*\(\s*atob",
     re.I,
 )
 _FENCED = lazy(r"^[ \t>]{0,8}(```|~~~)[\s\S]{0,40000}?^[ \t>]{0,8}\1|`[^`\n]{1,400}`", re.M)
@@ -201,11 +203,22 @@ def markup_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
 
 def output_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:
     """Markup of a saved output or picture, which nobody opens as a program: what would send something, or run code."""
-    if found := _SENDING_HANDLER.search(text) or _SENDING_SCRIPT.search(text):
+    if found := _SENDING_HANDLER.search(text) or _sending_script(text):
         what = "runs in the program that shows it and sends or fetches something"
         yield Remark("active", what, _cut(text, found), _line(text, found.start(), first_line))
     else:
         yield from markup_remarks(text, first_line)
+
+
+def _sending_script(text: str) -> "re.Match[str] | None":
+    """Where a script sends what the browser keeps; each script is read once, and an opening tag in it is part of it."""
+    end = 0
+    while opened := _OPENS_SCRIPT.search(text, end):
+        closes = _CLOSES_SCRIPT.search(text, opened.end())
+        end = closes.start() if closes else len(text)
+        if found := _SENDING_CODE.search(text, opened.end(), end):
+            return found
+    return None
 
 
 def handler_remarks(text: str) -> Iterator[Remark]:

@@ -64,7 +64,7 @@ _PROJECTS = (".xml", ".iml", ".plist", ".csproj", ".vcxproj", ".props", ".target
 _ATTRIBUTE = lazy(r"=\s*(?:\"(?P<one>[^\"<]{4,4000})\"|'(?P<two>[^'<]{4,4000})')|>(?P<text>[^<>]{4,4000})</")
 _STARTS = frozenset(("command", "entry", "cmd", "program", "executable"))
 _FETCHED = lazy(
-    r"^(?P<indent>\s*)(?:-\s+)?(?:ansible\.builtin\.)?(?:get_url|unarchive|uri):[^\n]*\n(?P<keys>(?:\s+\w+:[^\n]*\n){1,8})",
+    r"^(?P<indent>[^\S\n]*)(?:-[^\S\n]+)?(?:ansible\.builtin\.)?(?:get_url|unarchive|uri):[^\n]*\n(?P<keys>(?:\s+\w+:[^\n]*\n){1,8})",
     re.M,
 )
 _POWERSHELL = lazy(r"\biex\b|\bInvoke-Expression\b|\bStart-Process\b|\bDownload(?:String|File|Data)\b", re.I)
