@@ -44,7 +44,7 @@ _ADDS = lazy(
 """A package by its name: nobody is to be told only of one that nobody would want."""
 _WEAK = lazy(
     r"(?:\b(?:pip3?|npm|uv|cargo|conda)\s+(?:install|add|i)\b|trust_remote_code|verify\s*=\s*False|weights_only\s*=\s*False|"
-    r"allow_pickle|dangerously|--no-verify|\bgit\s+push\b|(?:\bscripts?/|\btools?/|\./)[\w./-]+\.(?:sh|py|js|ps1|bat)|https?://|\bsubprocess\b|"
+    r"allow_pickle|dangerously|--no-verify|\bgit\s+push\b|(?:\bscripts?/|\btools?/|\./)[\w./-]{1,200}\.(?:sh|py|js|ps1|bat)|https?://|\bsubprocess\b|"
     r"\bimport\s+\w+|`[a-z][\w-]+`\s+(?:instead\s+of|in\s+place\s+of)\s+`|\bcurl\s|\bwget\s|\brequests\.\w+)",
     re.I,
 )

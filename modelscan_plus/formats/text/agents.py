@@ -55,7 +55,7 @@ _APPROVED = lazy(
     r"[\"']?(?P<key>defaultMode|enableAllProjectMcpServers|chat\.tools\.(?:global\.)?autoApprove|approval_policy|autoApproveAll)[\"']?\s*[:=]\s*[\"']?(?P<value>\w+)"
 )
 _BASE = lazy(
-    r"[\"']?(?P<key>\w*(?:_BASE_URL|_API_BASE|_PROXY|_ENDPOINT)|apiBase(?:Url)?|base_url|openai-api-base)[\"']?\s*[:=]\s*"
+    r"[\"']?(?P<key>(?<!\w)\w*(?:_BASE_URL|_API_BASE|_PROXY|_ENDPOINT)|apiBase(?:Url)?|base_url|openai-api-base)[\"']?\s*[:=]\s*"
     r"[\"']?(?P<url>https?://[^\"'\s]{3,300})",
     re.I,
 )

@@ -85,23 +85,25 @@ _GIVEN = lazy(
     r"(?:\b(?:function|func|do|lambda)\s*\w*\s*[(|]\s*|\(|\s|,|^)(?P<names>[A-Za-z_]\w*)(?=\s*(?:=>|->|\)\s*(?:=>|->|\{)|\|))"
 )
 _NAME = lazy(r"(?<![\w\"'.])[A-Za-z_][\w.]*")
-_STRINGS = lazy(r"\"(?P<double>(?:\\.|[^\"\\\n])*)\"|`(?P<back>[^`]{1,4000})`")
+_STRINGS = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\\n])*)\"|`(?P<back>[^`]{1,4000})`")
 _BOTH = lazy(
-    r"\"(?P<double>(?:\\.|[^\"\\\n])*)\"|'(?P<single>(?:\\.|[^'\\\n])*)'|`(?P<back>[^`]{1,4000})`|\[\[(?P<long>[^\]]{1,4000})\]\]"
+    r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\\n])*)\"|(?<!\\)'(?P<single>(?:\\.|[^'\\\n])*)'|`(?P<back>[^`]{1,4000})`"
+    r"|(?<!\[)\[\[(?P<long>(?:[^\]\[]|\[(?!\[)){1,4000})\]\]"
 )
 _HELD = lazy("\x01(?P<at>\\d+)\x01")
 _PATH = lazy(r"^[\w./\\~$%{}() -]{1,200}$")
 _ONLY_TEXT = lazy("=\\s*\x01\\d+\x01\x02?\\s*$|\\s\x01\\d+\x01\\s*\\)\\s*$")
 _ARGUMENT = lazy("\x01(?P<at>\\d+)\x01|(?<![\\w.])(?P<name>[A-Za-z_]\\w*)(?![\\w.]*\\s*[(:=])")
 _CMAKE = lazy(
-    r"\bCOMMAND\s+(?P<line>[^()]{3,600}?)(?=\s+(?:COMMAND|WORKING_DIRECTORY|RESULT_VARIABLE|OUTPUT_VARIABLE|ERROR_VARIABLE|DEPENDS|COMMENT|VERBATIM)\b|\))"
+    r"\bCOMMAND\s+(?P<line>[^()\s][^()]{2,600}?)(?=\s(?:COMMAND|WORKING_DIRECTORY|RESULT_VARIABLE|OUTPUT_VARIABLE|ERROR_VARIABLE|DEPENDS|COMMENT|VERBATIM)\b|\))"
 )
 _RENAMES = lazy(r"=\s*(?:loadstring|load|eval|dofile|evalfile)\s*(?:$|\bor\b|\|\|)")
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
-    "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*[\s\S]{0,4000}?\*/", re.M),
+    "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*", re.M),
     "dash": lazy(r"^[^\S\n]*--[^\n]*", re.M), "none": lazy(r"(?!)"),
 }  # fmt: skip
+"""Comments of one line, and where longer ones begin."""
 
 
 def foreign_remarks(name: str, text: str) -> Iterator[Remark]:
@@ -118,6 +120,23 @@ def _worth(text: str) -> bool:
     return (prose.URL.search(text) is not None or CLIENT.search(text) is not None) and (
         _RUNS.search(text) is not None or _SEND.search(text) is not None
     )
+
+
+def _without_comments(kind: str, text: str) -> str:
+    parts = []
+    at = 0
+    while found := _COMMENT[kind].search(text, at):
+        end = found.end()
+        if found.group() == "/*":
+            closed = text.find("*/", end, end + 4000)
+            if closed < 0:
+                parts.append(text[at:end])
+                at = end
+                continue
+            end = closed + 2
+        parts.append(text[at : found.start()])
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 class _Program:
@@ -143,7 +162,7 @@ class _Program:
         self.short = name.endswith((".js", ".mjs", ".cjs", ".ts")) and max(map(len, text.split("\n"))) > 1500
         self.strings: list[str] = []
         text = text.replace("\x01", " ").replace("\x02", " ")  # marks of its own, see `_keep`
-        text = _COMMENT[kind].sub("", text)
+        text = _without_comments(kind, text)
         if name.endswith((".cmake", "cmakelists.txt")):
             text = re.sub(r"(?<=[\s(])((?:https?://|\$\{)[^\s()\"]+)", r'"\1"', text)
         self.parts = list(_commands_of_cmake(text)) if "COMMAND" in text else []

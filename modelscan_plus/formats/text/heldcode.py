@@ -6,6 +6,7 @@ and `content` of cloud-init), and some texts say it in their first line. Sources
 logging, uWSGI, IPython, poe, PDM, hatch, buildout, OpenResty, Node-RED, n8n, Argo, Kubernetes, cloud-init and Docker.
 """
 
+import bisect
 import itertools
 import re
 import textwrap
@@ -47,10 +48,8 @@ _HELD = frozenset("source script code value content contents data inline program
 _PLACES = ("path", "dest", "filename", "file", "name", "target", "destination")
 _FIRST_LINE = lazy(r"^\s*#!\s*(?P<program>\S+(?:\s+\S+)?)[^\n]*(?:\n|\Z)")
 _IMPORTS = lazy(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\s)")
-_HERE = lazy(
-    r"^(?P<head>[^\n]{0,400}?)<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?(?P<rest>[^\n]{0,200})\n(?P<code>[\s\S]{0,200000}?)\n\s*(?P=end)\b",
-    re.M,
-)
+_HERE = lazy(r"^(?P<head>[^\n]{0,400}?)<<-?\s*[\"']?(?P<end>\w{1,40})[\"']?(?P<rest>[^\n]{0,200})\n", re.M)
+_FIRST_WORD = lazy(r"^[^\S\n]*(\w{1,40})\b", re.M)
 _INTERPRETS = lazy(r"\b(?:python[\d.]*|pypy[\d.]*)\b|[\w-]\.pyw?\b")
 _SCRIPTED = lazy(r"\b(?:node|nodejs|deno|bun)\b|[\w-]\.[mc]?js\b")
 _SECTION = lazy(r"^\s*\[+([^\]\n]{1,200})\]+\s*(?:[#;].*)?$")
@@ -98,11 +97,25 @@ def foreign_code(text: str) -> Iterator[Remark]:
 
 def heredocs(text: str) -> Iterator[Step]:
     """Texts behind `<<END` that are handed to an interpreter, or written to a source."""
-    for found in itertools.islice(_HERE.finditer(text), 50) if "<<" in text else ():
-        line, code = f"{found['head']} {found['rest']}", textwrap.dedent(found["code"])
+    for head, rest, held in itertools.islice(_here(text), 50):
+        line, code = f"{head} {rest}", textwrap.dedent(held)
         language = _of_line(line) or _of_first_line(code)
         if language == "javascript" or (language == "python" and (_runs(line) or _is_python(code))):
             yield Step(language, code)
+
+
+def _here(text: str) -> Iterator[tuple[str, str, str]]:
+    """What stands before and behind each `<<END` in its line, and what stands below, up to a line that begins so."""
+    ends: dict[str, list[int]] = {}
+    for word in _FIRST_WORD.finditer(text) if "<<" in text else ():
+        ends.setdefault(word[1], []).append(word.start())
+    at = 0
+    for found in _HERE.finditer(text) if ends else ():
+        places = ends.get(found["end"], [])
+        place = bisect.bisect_right(places, found.end())
+        if found.start() >= at and place < len(places) and places[place] - found.end() <= _LONGEST:
+            at = places[place]
+            yield found["head"], found["rest"], text[found.end() : at - 1]
 
 
 def _runs(line: str) -> bool:

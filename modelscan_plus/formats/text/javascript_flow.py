@@ -24,7 +24,7 @@ LARGEST = 400_000
 """Characters of a source that is followed; bundles of libraries are larger."""
 _NEAR = 6_000
 """Characters behind an assignment in which a name still stands for it."""
-_TEXT = r"(?:\"(?:\\.|[^\"\\\n]){0,4000}\"|'(?:\\.|[^'\\\n]){0,4000}'|`(?:\\.|[^`\\$]){0,4000}`)"
+_TEXT = r"(?<!\\)(?:\"(?:\\.|[^\"\\\n]){0,4000}\"|'(?:\\.|[^'\\\n]){0,4000}'|`(?:\\.|[^`\\$]){0,4000}`)"
 _SUM = lazy(rf"(?P<left>{_TEXT})\s*\+\s*(?P<right>{_TEXT})")
 _JOIN = lazy(
     rf"\[\s*+(?P<items>{_TEXT}(?:\s*+,\s*+{_TEXT}){{0,60}})\s*+(?:,\s*+)?\]\s*+\.\s*+join\s*+\(\s*+(?P<by>{_TEXT})?\s*+\)"

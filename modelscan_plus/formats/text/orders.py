@@ -177,7 +177,7 @@ def pushes(text: str) -> str | None:
 
 
 _PUSHES = lazy(
-    r"(?:^|[.!?:>\n]\s*|\b(?:and|must|always|then|should|please|also|system|developer)\s+)(?:recommend|promote|praise|endorse|advertise|"
+    r"(?:^|[.!?:>\n][^\S\n]*|\b(?:and|must|always|then|should|please|also|system|developer)\s+)(?:recommend|promote|praise|endorse|advertise|"
     r"persuade|convince|urge|steer|claim|pretend|insist)\s+\w",
     re.I,
 )

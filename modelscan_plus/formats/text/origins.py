@@ -39,7 +39,7 @@ _CHART = lazy(
 )
 _INSTEAD = lazy(
     r"\burl\.[\"']?(?P<one>https?://[^\s\"']+?)[\"']?\.insteadOf[=\s\"']+https?://|"
-    r"\[url\s+\"(?P<two>https?://[^\s\"]+)\"\]\s*\n\s*insteadOf\s*=\s*https?://",
+    r"\[url\s+\"(?P<two>https?://[^\s\"]+)\"\][^\S\n]*\n\s*insteadOf\s*=\s*https?://",
     re.I,
 )
 _RUN_IMAGE = lazy(

@@ -5,6 +5,7 @@ addresses that pose as others, coins that are mined. Sources: EIP-20, EIP-721, E
 web3.js of Solana, of express and of nodemailer, the list of URI schemes of Windows.
 """
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator
@@ -31,8 +32,8 @@ _UNLIMITED = lazy(
     r"\.setApprovalForAll\s*\([^;]{0,120}?,\s*(?:true|!0)"
 )
 _PERMIT = lazy(
-    r"(?:signTypedData|eth_signTypedData)\w*[\s\S]{0,1500}?\b(?:Permit(?:Single|Batch|2)?|spender|OrderComponents)\b|"
-    r"\b(?:Permit(?:Single|Batch)?|spender)\b[\s\S]{0,1500}?(?:signTypedData|eth_signTypedData)"
+    r"signTypedData(?:(?!signTypedData)[\s\S]){0,1500}?\b(?:Permit(?:Single|Batch|2)?|spender|OrderComponents)\b|"
+    r"\b(?:Permit(?:Single|Batch)?|spender)\b(?:(?!\bspender\b)[\s\S]){0,1500}?signTypedData"
 )
 _BALANCE = lazy(r"\b(?:getBalance|balanceOf|eth_getBalance|getTokenAccountsByOwner|getParsedTokenAccountsByOwner)\b")
 _TRANSFERS = lazy(
@@ -181,9 +182,9 @@ _TURNS_AWAY = lazy(
     r"\b(?:res(?:ponse)?|reply|ctx)\.redirect\s*\(\s*(?:30\d\s*,\s*)?[\"'`]https://|\bheader\s*\(\s*[\"']Location:\s*https?://",
     re.I,
 )
-_KEEPS_PASSWORD = lazy(
-    rf"(?:{_ASKED_FOR})[\s\S]{{0,3000}}?\b(?:mail|file_put_contents|fwrite|fputs|curl_exec|appendFile(?:Sync)?|writeFile(?:Sync)?|insertOne|fetch|sendMail|sendMessage)\s*\(|"
-    rf"\b(?:mail|file_put_contents|fwrite|fputs|appendFile(?:Sync)?|writeFile(?:Sync)?|insertOne|fetch)\s*\([^;]{{0,600}}?(?:{_ASKED_FOR})",
+_PASSWORD_ASKED = lazy(_ASKED_FOR, re.I)
+_KEEPS = lazy(
+    r"\b(?:mail|file_put_contents|fwrite|fputs|curl_exec|appendFile(?:Sync)?|writeFile(?:Sync)?|insertOne|fetch|sendMail|sendMessage)\s*\(",
     re.I,
 )
 _ANSWERS = (
@@ -193,12 +194,28 @@ _ANSWERS = (
 )
 
 
+def _keeps_password(text: str) -> "re.Match[str] | None":
+    """Where a password is taken that is kept or sent on behind it, or in the same call."""
+    keeps = [found.span() for found in _KEEPS.finditer(text)]
+    for found in _PASSWORD_ASKED.finditer(text) if keeps else ():
+        behind = bisect.bisect_left(keeps, (found.end(),))
+        if behind < len(keeps) and keeps[behind][0] - found.end() <= 3_000:
+            return found
+        if (
+            behind
+            and found.start() - keeps[behind - 1][1] <= 600
+            and ";" not in text[keeps[behind - 1][1] : found.start()]
+        ):
+            return found
+    return None
+
+
 def asked(text: str) -> Iterator[Remark]:
     """What a server in JavaScript does that is asked to."""
     for pattern, what in _ANSWERS:
         if told := pattern.search(text):
             yield remark("command", what, text, told)
-    if _TURNS_AWAY.search(text) and (kept := _KEEPS_PASSWORD.search(text)):
+    if _TURNS_AWAY.search(text) and (kept := _keeps_password(text)):
         yield remark("command", "keeps the password that is entered, and leads to another site", text, kept)
     if not REQUEST_OF_SERVER.search(text):
         return

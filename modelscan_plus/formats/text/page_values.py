@@ -54,7 +54,7 @@ _FOREIGN = lazy(
 )
 _URL_KEY = lazy(r"\burl\s*:\s*(?P<url>[\"'`](?:https?:)?//[^\"'`\n]{3,400})", re.I)
 _ASSIGNED = lazy(
-    r"(?<![\w$.])(?:(?:const|let|var)?\s*(?P<name>[A-Za-z_$][\w$]{0,60}|\{[^{}=]{1,200}\})\s*\+?=(?![=>])|(?P<list>[A-Za-z_$][\w$]{0,60})\.push\s*\()"
+    r"(?<![\w$.])(?:(?:(?:const|let|var)\b\s*)?(?P<name>[A-Za-z_$][\w$]{0,60}|\{[^{}=]{1,200}\})\s*\+?=(?![=>])|(?P<list>[A-Za-z_$][\w$]{0,60})\.push\s*\()"
     r"(?=\s*(?P<value>[^;\n]{1,1500}))"
 )
 _CALLBACK = lazy(

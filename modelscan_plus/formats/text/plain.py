@@ -99,11 +99,11 @@ _SCRIPT_BLOCK = lazy(
 )
 _PYTHON_OF_PAGE = lazy(
     r"<(?P<tag>gradio-file|gradio-lite|py-script|py-repl|script(?=[^<>]{0,200}\btype\s*=\s*[\"']?(?:py|mpy|text/python|text/x-python)\b))[^<>]{0,400}>"
-    r"(?P<code>(?:(?!<gradio-)[\s\S]){1,100000}?)</(?P=tag)>"
     r"|(?:\.py[\"'`]\s*:\s*|\brunPython(?:Async)?\s*\(\s*)`(?P<text>[^`]{20,100000})`",
     re.I,
 )
-"""Python that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
+"""Where Python begins that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
+_GRADIO = lazy(r"<gradio-", re.I)
 _MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
 _FORMULA = lazy(
     r"(?:^|[,;\t\"'])[=+@-][^,;\n]{0,60}?\b(?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)(?:\.exe)?\||=HYPERLINK\s*\([\"'\s]{1,4}https?:[^\n]{0,200}?[\"']\s*&|=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"'\w]|=IMPORT(?:XML|DATA|HTML|FEED|RANGE)\s*\([^\n]{0,300}&|=IMAGE\s*\([^\n]{0,300}https?:[^\n]{0,300}&",
@@ -230,10 +230,26 @@ def _escaping(artifact: Artifact, text: str) -> Iterator[Artifact]:
 
 def _of_browser(artifact: Artifact, text: str) -> Iterator[Artifact]:
     """Python that a page has run where it is shown."""
-    for number, found in enumerate(itertools.islice(_PYTHON_OF_PAGE.finditer(text), 50), 1):
-        code = textwrap.dedent(html.unescape(found["code"]) if found["code"] else found["text"])
+    for number, found in enumerate(itertools.islice(_python_of_page(text), 50), 1):
+        code = textwrap.dedent(found)
         if not isinstance(parse(code), str):
             yield artifact.member(f"page-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
+
+
+def _python_of_page(text: str) -> Iterator[str]:
+    """The same as text. What a tag is closed by is looked for once: a page may open one a hundred thousand times."""
+    end = 0
+    unclosed: set[str] = set()
+    for found in _PYTHON_OF_PAGE.finditer(text):
+        if found["text"]:
+            yield found["text"]
+        elif found.start() >= end and (tag := found["tag"].lower()) not in unclosed:
+            closes = re.compile(f"</{tag}>", re.I).search(text, found.end())
+            if closes is None:
+                unclosed.add(tag)
+            elif not _GRADIO.search(text, found.end(), closes.start()):  # else the files in it are the code
+                end = closes.start()
+                yield html.unescape(text[found.end() : end])
 
 
 def _remarks(role: str, text: str, name: str) -> Iterator[Remark]:

@@ -19,7 +19,7 @@ _ML = lazy(r"(?:^|[\s{,])(loader_module|code|model_code_path|python_model)\s*:\s
 
 _PLUGINS = lazy(r"(?:vllm|sglang|spacy|mlflow|transformers|lm_eval|axolotl|kedro|trl|verl|ray|nemo)\b")
 _ENTRY_POINTS = lazy(
-    r"^(?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*\s*=\s*\n\s+\S+\s*=\s*([\w.]+:\w+)", re.M
+    r"^(?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*\s*=[^\S\n]*\n\s+\S+\s*=\s*([\w.]+:\w+)", re.M
 )
 _OF_SETUP = lazy(
     r"[\"'](?:vllm|sglang|spacy|mlflow|lm_eval|axolotl|kedro|verl|nemo)[\w.]*[\"']\s*:\s*\[?\s*[\"'][\w.-]+\s*=\s*([\w.]+:\w+)[\"']"

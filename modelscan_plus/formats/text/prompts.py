@@ -28,7 +28,7 @@ _SAID = (
 )
 _GO_GATE = lazy(
     r"\{\{-?\s*(?:else\s+)?(?:if|with)\b[^{}]{0,200}?\b(?:eq|ne|lt|le|gt|ge|contains|hasPrefix|hasSuffix)\s+"
-    rf"(?:{_SAID}\s+(?:\"[^\"\n]*[^\W\d_]{{2}}[^\"\n]*\"|\d{{2,}})|\(?\s*(?:slice\s+)?currentDate\b)"
+    rf"(?:{_SAID}\s+(?:\"[^\"\n]{{0,400}}?[^\W\d_]{{2}}[^\"\n]{{0,400}}\"|\d{{2,}})|\(?\s*(?:slice\s+)?currentDate\b)"
 )
 """A condition of a Go template (Ollama) on the words of a message, its length or the date."""
 _BEGINS = frozenset(("output_sequence", "last_output_sequence", "first_output_sequence", "prefill", "start_reply_with"))

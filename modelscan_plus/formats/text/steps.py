@@ -29,8 +29,8 @@ _ONE_LINE = lazy(
 _NODE_LINE = lazy(
     r"\bnode\s+(?:-e|--eval|-p)\s+(?:'(?P<single>[^']{1,20000})'|\"(?P<double>(?:\\.|[^\"\\]){1,20000})\")"
 )
-_COMMENTED = lazy(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
-_COMMA = lazy(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.S)
+_COMMENTED = lazy(r'((?<!\\)"(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
+_COMMA = lazy(r'((?<!\\)"(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.S)
 _COMMENTS_ALLOWED = lazy(
     r"(?:^|/)(?:\.?devcontainer\.json|\.vscode/[^/]+\.json|tasks\.json|launch\.json|settings\.json|tsconfig[^/]*\.json|[^/]+\.jsonc|"
     r"[^/]+\.code-workspace)$"

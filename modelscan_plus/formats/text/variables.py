@@ -35,7 +35,7 @@ _PLUS = lazy(
     r"(?P<quote>[\"'])(?P<left>[^\"'\n]{0,400})(?P=quote)\s*\+\s*(?P<second>[\"'])(?P<right>[^\"'\n]{0,400})(?P=second)"
 )
 _FORMATTED = lazy(
-    r"\(?\s*[\"'](?P<form>(?:\{\d\}){1,12})[\"']\s*-f\s*(?P<parts>[\"'][^\"'\n]{0,60}[\"'](?:\s*,\s*[\"'][^\"'\n]{0,60}[\"']){0,11})\s*\)?",
+    r"(?:\(\s*)?[\"'](?P<form>(?:\{\d\}){1,12})[\"']\s*-f\s*(?P<parts>[\"'][^\"'\n]{0,60}[\"'](?:\s*,\s*[\"'][^\"'\n]{0,60}[\"']){0,11})\s*\)?",
     re.I,
 )
 _NAMED = lazy(r"(?P<call>(?:^|[\s;|=(])[&.]\s*)\(?\s*[\"'](?P<name>[\w-]{2,40})[\"']\s*\)?")
@@ -45,8 +45,8 @@ _BROKEN = {
     "powershell": lazy(r"`(?=[A-Za-z])"),
 }
 _COMMAND = lazy(
-    r"(?:^|[;&|(]|\b(?:then|do|else|exec|nohup|sudo|time|call|start|Start-Process|RUN|CMD|ENTRYPOINT|if|LD_PRELOAD=)\b)[\s@\[\"']*"
-    r"(?:(?:-\w+|/\w+|\w+=\S*|\"\")\s+)*[\"']?(?:(?:\$\([^()\n]{0,60}\)|[\w.$%~{}:-]{0,60})[\\/]){0,12}(?!(?:then|do|else|exec|nohup|sudo|time|call|start|start-process|run|cmd|entrypoint|if)\b(?![.-]))(?P<name>[\w-][\w.-]{0,100})[\"']?(?=$|[\s;&|),\]])",
+    r"(?:^|[;&|(]|\b(?:then|do|else|exec|nohup|sudo|time|call|start|Start-Process|RUN|CMD|ENTRYPOINT|if|LD_PRELOAD=)\b)[\s@\[\"']*+"
+    r"(?:(?:-\w+|/\w+|\w+=\S*|\"\")\s+)*+[\"']?(?:(?:\$\([^()\n]{0,60}\)|[\w.$%~{}:-]{0,60})[\\/]){0,12}(?!(?:then|do|else|exec|nohup|sudo|time|call|start|start-process|run|cmd|entrypoint|if)\b(?![.-]))(?P<name>[\w-][\w.-]{0,100})[\"']?(?=$|[\s;&|),\]])",
     re.I,
 )
 """A word where a command stands."""

@@ -13,7 +13,7 @@ _CODING = lazy(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset(
     "utf-8 utf8 utf-8-sig ascii us-ascii latin-1 latin1 iso-8859-1 iso-8859-15 cp1252 utf_8 latin_1".split()
 )
-_FAR = lazy(r"[ \t]{160,}[^\s#\\]")
+_FAR = lazy(r"(?<![ \t])[ \t]{160,}[^\s#\\]")
 
 
 def disguises(text: str) -> Iterator[Disguise]:

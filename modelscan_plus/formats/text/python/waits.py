@@ -63,7 +63,7 @@ _WORK = ANSWERS | GIVEN_NAMES | frozenset("preprocess _forward forward score com
 _STEPS = lazy(r"step|epoch|iter|layer|idx|index|pos|len|depth|retr|attempt|level|offset|seed|batch", re.I)
 _SCORES = lazy(r"(?:^|_)(?:scores?|emb(?:edding)?s?|sims?|similarit\w*|logits?|probs?|ranks?|vectors?|vecs?|s)$", re.I)
 _MARKER = lazy(r"[<>\[\]{}|/\\_#*`]")
-_PHRASE = lazy(r"[a-z]{3,}:?[ .@-]+[a-z]{2,}|[a-z]{3,}@|\w+\.\w{2,}", re.I)
+_PHRASE = lazy(r"(?<![a-z])[a-z]{3,}:?[ .@-]+[a-z]{2,}|(?<![a-z])[a-z]{3,}@|(?<!\w)\w+\.\w{2,}", re.I)
 _CHANCE = ("random.random", "random.randint", "random.randrange", "random.uniform", "numpy.random.rand", "numpy.random.random",
            "numpy.random.uniform", "secrets.randbelow", "torch.rand", "random.choice")  # fmt: skip
 _SAYS = DECODES | {"postprocess", "post_process", "output_fn"}

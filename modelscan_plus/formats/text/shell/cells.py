@@ -23,7 +23,7 @@ _STARTS = lazy(
     r"\bcheck_(?:call|output)|\brun)\s*\(\s*(?P<given>f?[\"'][^\n]{0,2000}|\[[^\n]{0,2000}|[\w.]+)"
 )
 _ASSIGNED = lazy(r"^\s*(?P<name>\w+)\s*=\s*(?:!|%sx\s)(?P<line>.+)$")
-_TEXT = lazy(r"\"(?P<double>(?:\\.|[^\"\\\n])*)\"|'(?P<single>(?:\\.|[^'\\\n])*)'")
+_TEXT = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\\n])*)\"|(?<!\\)'(?P<single>(?:\\.|[^'\\\n])*)'")
 _IMPORT = lazy(r"^\s*(?:from\s+(?P<source>[\w.]+)\s+import|import\s+(?P<names>[\w., ]+))")
 _LOADED = lazy(
     r"(?:\bexec\s*\(\s*(?:compile\s*\(\s*)?open|\brunpy\.run_path|spec_from_file_location\s*\(\s*[\"']\w+[\"']\s*,|\bCDLL|\bload_library|"

@@ -77,10 +77,10 @@ _SECRETS: dict[str, tuple["re.Pattern[str]", str, tuple[str, ...]]] = {
 }  # fmt: skip
 _CODE_FETCHES = lazy(
     r"(?:urlretrieve|getstore|download_url_to_file|DownloadFile|wget\.download|copyfileobj|urlopen|requests\.get|open-uri|Net::HTTP|https?\.get)"
-    r"[\s\S]{0,400}?(?P<url>https?://[^\s\"'<>)\\]+)|(?P<first>https?://[^\s\"'<>)\\]+)[\s\S]{0,200}?(?:urlretrieve|getstore|DownloadFile|urlopen|requests\.get)"
+    r"[\s\S]{0,400}?(?P<url>https?://[^\s\"'<>)\\]+)|(?P<first>https?://[^\s\"'<>)\\]{1,400}+)[\s\S]{0,200}?(?:urlretrieve|getstore|DownloadFile|urlopen|requests\.get)"
 )
 _CODE_WRITES = lazy(
-    r"(?:open\s*\(\s*|Path\s*\(\s*|https?://[^\"']+[\"']\s*,\s*|write(?:File(?:Sync)?)?\s*\(\s*)[\"'](?P<file>[\w./~-]{1,200})[\"']"
+    r"(?:open\s*\(\s*|Path\s*\(\s*|https?://[^\"']{1,400}[\"']\s*,\s*|write(?:File(?:Sync)?)?\s*\(\s*)[\"'](?P<file>[\w./~-]{1,200})[\"']"
 )
 _CODE_SENDS = lazy(
     r"urlopen|requests\.(?:post|put|get)|httpx?\.|socket|fetch\s*\(|LWP|Net::|IO::Socket|smtplib|https?\.request|axios"

@@ -69,8 +69,8 @@ _FETCHED = lazy(
 )
 _POWERSHELL = lazy(r"\biex\b|\bInvoke-Expression\b|\bStart-Process\b|\bDownload(?:String|File|Data)\b", re.I)
 _FLOW = lazy(r"^\[\s*(?P<items>.*?)\s*\]?,?\s*$")
-_TEXTS = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'")
-_ITEM = lazy(r"\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
+_TEXTS = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'")
+_ITEM = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
 
 
 class Piece(msgspec.Struct, frozen=True):
