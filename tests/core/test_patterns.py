@@ -78,4 +78,5 @@ def _runs_over_lines(pattern: str | bytes, flags: int) -> bool:
 def test_no_repeat_behind_the_start_of_a_line_runs_over_lines() -> None:
     assert _runs_over_lines(r"(?m)(?:^\s*|;)a", 0)
     assert not _runs_over_lines(r"^[^\S\n]*a", re.M)
-    assert [name for name, pattern in _every() if _runs_over_lines(*vars(pattern)["_given"])] == []
+    found = [name for name, pattern in _every() if _runs_over_lines(*vars(pattern)["_given"])]
+    assert found == [], r"write ^[^\S\n]* for ^\s*"

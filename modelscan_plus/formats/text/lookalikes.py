@@ -44,7 +44,9 @@ _ACCOUNT = lazy(
 )
 _LINE = lazy(r"^\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z][\w.-]{3,60}?)\s*(?:\[[\w, -]*\])?\s*(?:[=<>!~;@,\"' ]|$)")
 _INSTALL = lazy(r"\b(?:pip3?|uv\s+pip|poetry|pipenv|conda|mamba|uv)\s+(?:install|add)\s(?P<given>[^\n|;&]{1,600})")
-_REPLACED = lazy(r"^\s*(?:replace\s+)?(?P<module>[\w./-]+)(?:\s+v\S+)?\s*=>\s*(?P<other>[\w./-]+\.[\w./-]+)\s+v", re.M)
+_REPLACED = lazy(
+    r"^[^\S\n]*(?:replace\s+)?(?P<module>[\w./-]+)(?:\s+v\S+)?\s*=>\s*(?P<other>[\w./-]+\.[\w./-]+)\s+v", re.M
+)
 
 
 def lookalikes(text: str, *, script: bool) -> Iterator[Remark]:
