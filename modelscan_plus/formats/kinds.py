@@ -123,6 +123,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("hdf5", "HDF5 (Keras .h5 and others)", True, _starts(b"\x89HDF\r\n\x1a\n"), (".h5", ".hdf5", ".keras")),
     Kind("ggml", "GGML, GGMF or GGJT", False, _starts(b"lmgg", b"fmgg", b"tjgg"), (".bin", ".ggml")),
+    Kind("mxnet", "parameters of MXNet", False, _starts(b"\x12\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), (".params",)),
     Kind("rknn", "RKNN model, compiled for an NPU of Rockchip", False, _starts(b"RKNN\0", b"CYPTRKNN"), (".rknn",)),
     Kind("catboost", "CatBoost model", False, _starts(b"CBM1"), (".cbm",)),
     Kind("fasttext", "fastText model", False, _is_fasttext, (".bin", ".ftz")),

@@ -27,6 +27,9 @@ from modelscan_plus.formats.manifests.dvc import DvcFormat
 from modelscan_plus.formats.manifests.weight_index import WeightIndexFormat
 from modelscan_plus.formats.pdf import PdfFormat
 from modelscan_plus.formats.pickle.format import PickleFormat, TorchLegacyFormat
+from modelscan_plus.formats.serialized.parquet import ParquetFormat
+from modelscan_plus.formats.serialized.rdata import RFormat
+from modelscan_plus.formats.serialized.torch7 import Torch7Format
 from modelscan_plus.formats.tensors.ctranslate2 import CTranslate2Format
 from modelscan_plus.formats.tensors.gguf import GgufFormat
 from modelscan_plus.formats.tensors.npy import NpyFormat
@@ -60,6 +63,9 @@ FORMATS: tuple[Format, ...] = (
     NcnnFormat(),
     TensorFlowJsFormat(),
     CTranslate2Format(),
+    RFormat(),
+    Torch7Format(),
+    ParquetFormat(),
     Hdf5Format(),
     PdfFormat(),
     ZipFormat(),
