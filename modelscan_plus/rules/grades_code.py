@@ -4,6 +4,7 @@ import re
 
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.python.cached import OWN_CACHE
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
 from modelscan_plus.formats.text.python.written import FETCHED
@@ -169,6 +170,8 @@ def unpickle(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH  # the loader is named for what it lets a stranger do
     if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.MEDIUM
+    if OWN_CACHE in effect.flows:
+        return pick(effect, reached, import_=(Severity.LOW, Severity.MEDIUM), entry=(Severity.INFO, Severity.LOW))
     if "request" in effect.flows and (effect.name.startswith(ANY_OBJECT) or _ANY_YAML.search(effect.code)):
         return Severity.HIGH
     if _is_of_settings(effect) and effect.when in ENTRY:

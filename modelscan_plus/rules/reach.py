@@ -9,6 +9,7 @@ from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.core.text import visible
 from modelscan_plus.formats.summaries import FollowedSummary, PythonSummary
+from modelscan_plus.formats.text.python.cached import OWN_CACHE
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.pings import OPTED_IN
@@ -150,7 +151,12 @@ def _effects(
     for summary in file.top(FollowedSummary):
         for effect in summary.effects:
             same = named.get((effect.line, effect.kind, effect.name), ()) if not imported else ()
-            known = any(adds_nothing(each, effect) or (OPTED_IN in each.flows and not effect.flows) for each in same)
+            known = any(
+                adds_nothing(each, effect)
+                or (OPTED_IN in each.flows and not effect.flows)
+                or (OWN_CACHE in each.flows and not effect.hostile)
+                for each in same
+            )
             happens = not effect.handed
             rank = grade(effect, reached=happens)[1].rank
             if not known and rank > worst.get((effect.line, effect.kind), 0):

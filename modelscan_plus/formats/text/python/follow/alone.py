@@ -7,6 +7,7 @@ import msgspec
 
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.formats.text.python.analyse import Source, analyse
+from modelscan_plus.formats.text.python.cached import cached
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.program import Program
 from modelscan_plus.formats.text.python.gathered import most_telling
@@ -27,7 +28,7 @@ def analysed(tree: ast.Module, text: str, budget: Budget, name: str = "") -> tup
         unfinished.append(breach.message)  # what the names say is known all the same
     followed = [effect for at, effect in program.told() if at == path]
     named = source.effects if unfinished or program.exhausted else settled(source.effects, followed)
-    effects = marked(tree, text, together(named, followed))
+    effects = cached(tree, marked(tree, text, together(named, followed)))
     kept = most_telling(effects)
     omitted = source.omitted + len(effects) - len(kept)
     source = msgspec.structs.replace(source, effects=tuple(kept), omitted=omitted)
