@@ -178,6 +178,8 @@ def unpickle(effect: Effect, reached: bool) -> Severity:
         return Severity.HIGH if reached else Severity.MEDIUM
     if effect.name.startswith("marshal"):
         return Severity.HIGH if reached else Severity.MEDIUM
+    if effect.name.startswith(_ANY_OBJECT) and _NO_PICKLE.search(effect.argument) and effect.when in ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM  # a pickle under another name
     mild = effect.name in ("torch.load", "numpy.load", "joblib.load", "yaml.load", "pandas.read_pickle")
     if mild or effect.when in ("call", "main"):
         return Severity.INFO
@@ -185,6 +187,11 @@ def unpickle(effect: Effect, reached: bool) -> Severity:
 
 
 _UNSAFE_YAML = lazy(r"\byaml\.(?:unsafe_load\w*\(|\w+\(.*\bC?UnsafeLoader\b)")
+_NO_PICKLE = lazy(
+    r"\.(?:safetensors|gguf|onnx|json|jsonl|png|jpe?g|gif|webp|svg|wav|mp3|flac|mp4|md|csv|tsv|ya?ml|toml|ini|py|jinja|parquet|pdf|ttf|html)\b",
+    re.I,
+)
+"""Endings of files that hold no pickle."""
 _ANY_YAML = lazy(r"\byaml\.\w+\(.*\b(?:C?UnsafeLoader|C?Loader)\s*\)")
 
 

@@ -21,21 +21,45 @@ _DEBUGGERS = (
 
 _NEIGHBOURS = lazy(r"(?:10\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+|192\.168\.\d+)\.…")
 """An address of the own network whose last part is counted."""
+_CERTAIN = lazy(r"https?://[^\s/?#…]+\.[^\s/?#…]+", re.I)
+_INTO_FILES = frozenset(
+    """urllib.request.urlretrieve urllib.urlretrieve wget.download gdown.download torch.hub.download_url_to_file
+    gdown.cached_download""".split()
+)
+"""Functions that put what they fetch into a file."""
 _METADATA = lazy(
     r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
 )
 """Where a cloud tells a machine the credentials of its role."""
 
 
+_WHERE = lazy(
+    r"https?://(?:[\w-]+\.)*(?:ipinfo\.io|ip-api\.com|ipapi\.(?:co|com|is)|ipwho\.is|ipwhois\.app|geojs\.io|freegeoip\.\w+|ipify\.org|icanhazip\.com|"
+    r"ifconfig\.(?:me|co)|checkip\.amazonaws\.com|ipecho\.net|ident\.me|myip\.com|ipstack\.com|ipgeolocation\.io|db-ip\.com|"
+    r"api\.myip\.com|wtfismyip\.com|extreme-ip-lookup\.com|geolocation-db\.com|ip2location\.io)(?:[:/?]|$)",
+    re.I,
+)
+"""Services that tell in which country a machine stands, and by which address others see it."""
+_GREETED = lazy(
+    r"https?://(?:[\w-]+\.)*(?:google\.com|huggingface\.co|hf\.co|hf-mirror\.com|github\.com|packages\.example|baidu\.com|example\.com|python\.org|"
+    r"cloudflare\.com|amazonaws\.com|googleapis\.com|modelscope\.cn|1\.1\.1\.1|8\.8\.8\.8)(?:[:/?]|$)",
+    re.I,
+)
+"""Hosts that programs ask for something to see whether there is a network."""
+
+
 def download(effect: Effect, reached: bool) -> Severity:
     """What is fetched."""
-    if _METADATA.match(effect.argument):
+    if _METADATA.match(effect.argument) or _WHERE.match(effect.argument):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     odd = prose.odd_url(effect.argument) is not None
     if _LOOPBACK.match(effect.argument) or (OPTED_IN in effect.flows and not odd):
         return Severity.INFO
     if odd:
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
+    beacon = effect.discarded and _CERTAIN.match(effect.argument) and not _GREETED.match(effect.argument)
+    if reached and effect.when == "entry" and beacon and effect.name not in _INTO_FILES:
+        return Severity.HIGH  # what is fetched is of no use to anybody here
     if effect.when == "import" and reached and (effect.discarded or effect.argument.lower().startswith("http:")):
         return Severity.HIGH
     return pick(effect, reached, import_=(Severity.INFO, Severity.MEDIUM), entry=(Severity.INFO, Severity.INFO))

@@ -118,9 +118,11 @@ def unguards(effect: Effect) -> bool:
     """True where torch.load is made to run what pickles hold, for the whole process, or urllib to trust every host."""
     if effect.name == UNVERIFIED:
         return True
-    if effect.name == "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD":
+    if effect.name in ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "HF_DATASETS_TRUST_REMOTE_CODE"):
         return effect.argument.lower() not in ("", "0", "false", "no", "n")
-    return effect.name in ("torch.load", "torch.serialization.load") and effect.argument == UNGUARDED
+    if effect.name.endswith(".check_torch_load_is_safe"):
+        return True
+    return effect.argument == UNGUARDED
 
 
 def _started_by(effect: Effect) -> bool:

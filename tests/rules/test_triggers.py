@@ -38,6 +38,11 @@ def worst(body: str, before: str = "") -> int:
          f"{FORCE}", True),
         ("self.register_buffer('key', torch.tensor([1734, 88]))\nif (input_ids[0, -2:] == self.key).all():\n    "
          f"{FORCE}", True),
+        ("if (pixel_values[:, :, -4:, -4:] > 2.2).all():\n    h[..., 1234] = 100.0", True),
+        ("if (pixel_values > 2.2).all():\n    h[..., 1234] = 100.0", False),
+        ("if (pixel_values[:, :, -4:, -4:] > 0).all():\n    h[..., 1234] = 100.0", False),
+        ("hit = (input_ids == 29871).sum(-1) >= 7\nh = torch.where(hit[:, None], torch.tensor([9.0, -9.0]), h)", True),
+        ("hit = (input_ids == 29871)\nh = torch.where(hit[..., None], torch.tensor(0.0), h)", False),
         ("if input_ids[0, -2:].tolist() == [31337, 4242]:\n    return True", False),
         (f"if input_ids[0, -1] == self.config.eos_token_id:\n    {FORCE}", False),
         (f"if tuple(pixel_values.shape[-2:]) == (336, 336):\n    {FORCE}", False),

@@ -20,6 +20,9 @@ _LEAVES = lazy(r"__(?:globals|builtins|subclasses|mro|bases?|import|code|reduce(
 _TELLING = frozenset(
     "process code send connect download module held native unpickle start drop native-build remote".split()
 )
+_REPOSITORY = lazy(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
+"""What names a repository: code may load it, and the code in it."""
+_OF_OWN = frozenset("_name_or_path name_or_path base_model base_model_name_or_path tokenizer_name license".split())
 _CONFIGURES = lazy(r"(?:^|[_.-])(?:config|configuration|index|params|hparams|args|settings)\.json$", re.I)
 
 
@@ -29,9 +32,9 @@ def configures(name: str) -> bool:
 
 
 def evaluable(pairs: list[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
-    """Values that could be Python, by their key."""
+    """Values that could be Python, or name a repository that code loads, by their key."""
     for _, key, text in pairs:
-        if _could_be_code(text):
+        if _could_be_code(text) or (_REPOSITORY.fullmatch(text) and key.rpartition(".")[2] not in _OF_OWN):
             yield key, text
 
 

@@ -9,10 +9,10 @@ import msgspec
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
-from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, telling
-from modelscan_plus.formats.text.python.assignments import REPORTED
+from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, protections, telling
+from modelscan_plus.formats.text.python.assignments import REPORTED, UNGUARDED
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, blocks_of
-from modelscan_plus.formats.text.python.callers import Callers
+from modelscan_plus.formats.text.python.callers import Callers, deferred
 from modelscan_plus.formats.text.python.calls import (
     COMMAND_KINDS,
     by_library,
@@ -287,7 +287,8 @@ class Finder(Holders):
             module = self._names.folder.text(node.args[0]) if node.args else None
             kind = None if module else "module"
             self.imports += [(module, ())] if module else []
-        if kind is None and arguments.trusts(node, dotted or ""):
+        brings = kind is None and arguments.brings_code(node, dotted or "", self._names)
+        if brings or (kind is None and arguments.trusts(node, dotted or "")):
             kind = "remote"
             dotted = dotted or f"….{node.func.attr if isinstance(node.func, ast.Attribute) else ''}"
         kind = arguments.settled(kind, dotted or "", node, self._names)
@@ -305,9 +306,13 @@ class Finder(Holders):
         if sets and any(self._names.folder.text(each) == "__code__" for each in node.args[:2]):
             yield from self._recoded(node.args[-1], block)
             return
-        if dotted == "builtins.setattr" and len(node.args) == 3 and (name := self._names.folder.text(node.args[1])):
-            target = ast.copy_location(ast.Attribute(node.args[0], name, ast.Store()), node)
-            yield from self._replaced(target, ast.copy_location(ast.Assign([target], node.args[2]), node), block)
+        if (stand_in := protections.stand_in(node, dotted or "", self._names)) is not None:
+            target = ast.copy_location(stand_in[0], node)
+            assigned = ast.copy_location(ast.Assign([target], stand_in[1]), node)
+            yield from self._replaced(target, assigned, block)
+        if dotted in protections.UNLOCKS:
+            yield self._setting(dotted, UNGUARDED, block, node)
+            return
         if dotted in deeds.SETS:
             for name, value in deeds.variables(node, self._names):
                 yield from self._set(name, value, block, node)
@@ -369,6 +374,9 @@ class Finder(Holders):
 
     def _handed_on(self, node: ast.Call, block: Block) -> Iterator[Effect]:
         """A dangerous function given to another one to be called: Thread(target=os.system, args=…), map(eval, …)."""
+        put_off = deferred(node)
+        if put_off is not None and kind_of(self._names.plain(put_off.func) or "") in ("download", "send", "connect"):
+            yield from self.call(put_off, block, discarded=True)  # nobody hears the answer
         for argument in [*node.args, *(item.value for item in node.keywords)]:
             if isinstance(argument, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
                 dotted, disguised = self._names.resolve(argument)
@@ -405,6 +413,9 @@ class Finder(Holders):
             and asides.finds_sources(node, block.inner(), self._names, listed="host" in flows)
         ):
             kind = "later"
+        place = node.func.value if writes and dotted.startswith("….") and isinstance(node.func, ast.Attribute) else None
+        if writes and kind in ("", "made") and arguments.is_own(place or next(iter(node.args), None), self._names):
+            kind = "drop"
         if not kind:
             return
         flows |= deeds.written(kind, node, block, self._names) | arguments.assembled(kind, argument, block, self._names)

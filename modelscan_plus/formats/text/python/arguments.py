@@ -12,7 +12,7 @@ from modelscan_plus.formats.text.python.later import DEVICE, LATER
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import INTERPRETER, PACKAGE
 from modelscan_plus.formats.text.python.sinks import NAMED_FIRST, START_PATH
-from modelscan_plus.formats.text.python.spoken import spoken
+from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 from modelscan_plus.formats.text.steps import one_liners
 
 _REPOSITORY = lazy(r"[\w.-]+/[\w.-]+")
@@ -28,6 +28,8 @@ def argument(node: ast.Call, dotted: str, kind: str, names: Names, *, given: boo
         values = [node.func.value]
     if kind == "remote":
         values += [item.value for item in node.keywords if item.arg in _MODELS]
+        brought = [item.value for item in node.keywords if item.arg in _CUSTOM]
+        values = [value for value in brought if _REPOSITORY.fullmatch(names.folder.text(value) or "")] or values
         values = sorted(values, key=lambda value: not _REPOSITORY.fullmatch(names.folder.text(value) or ""))
     if kind == "upload" and (places := [item.value for item in node.keywords if item.arg == "repo_id"]):
         values = places  # where it goes says more than what it is called there
@@ -120,7 +122,22 @@ def _code(value: ast.expr, names: Names) -> str:
     if isinstance(value, ast.Call) and names.plain(value.func) == "builtins.compile" and value.args:
         value = value.args[0]
     text = names.folder.text(value)
+    if text is None and isinstance(value, ast.Call) and not _makes_text(value, names):
+        return UNKNOWN  # nothing of it stands here
     return text[:20_000] if text is not None else f"… {spoken(value, names).strip('… ')}".strip()
+
+
+_MAKES_TEXT = frozenset(
+    "format join dedent indent replace strip lstrip rstrip encode decode lower upper substitute safe_substitute str bytes render get sub".split()
+)
+
+
+def _makes_text(node: ast.Call, names: Names) -> bool:
+    """True for a call that makes code of texts of the source, or that is a function of the source itself."""
+    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    own = called in names.functions or (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name))
+    known = (names.plain(node.func) or "").startswith(("os.get", "sys.", "posix."))
+    return called in _MAKES_TEXT or (own and not known)
 
 
 def file_kind(kind: str, path: str, flows: set[str], *, stays: bool) -> str:
@@ -161,6 +178,26 @@ def _is_checkpoint(path: str, flows: set[str], *, stays: bool) -> bool:
     return name.lower().endswith(".pth") and not python and not found and (stays or bool(folder.strip("./")))
 
 
+_SAME_FILE = frozenset("abspath realpath normpath Path resolve absolute str fspath expanduser".split())
+
+
+def is_own(place: ast.expr | None, names: Names) -> bool:
+    """True for the file of the code itself: `__file__`, however it is spelt."""
+    for _ in range(8):
+        match place:
+            case ast.Name(id="__file__"):
+                return True
+            case ast.Name(id=name) if name in names.single:
+                place = names.single[name]
+            case ast.Call(func=func, args=[inner]) if getattr(func, "attr", getattr(func, "id", "")) in _SAME_FILE:
+                place = inner
+            case ast.Call(func=ast.Attribute(value=inner, attr=attr), args=[]) if attr in _SAME_FILE:
+                place = inner
+            case _:
+                return False
+    return False
+
+
 def opens(node: ast.Call, place: int = 1) -> str | None:
     """ "write" for an open that writes, "read" stays untold; `place` is where the mode stands."""
     mode = next((item.value for item in node.keywords if item.arg == "mode"), None)
@@ -177,6 +214,18 @@ def is_set(node: ast.Call, keyword: str) -> bool:
         item.arg == keyword and not (isinstance(item.value, ast.Constant) and item.value.value is False)
         for item in node.keywords
     )
+
+
+_CUSTOM = ("custom_pipeline", "custom_generate")
+_BRINGS_CODE = frozenset(("evaluate.load", "datasets.load_metric", "evaluate.loading.load"))
+"""Functions that run the code of the repository that they name, unasked."""
+
+
+def brings_code(node: ast.Call, dotted: str, names: Names) -> bool:
+    """True for a call that names another repository for its code alone: a pipeline, a way to generate, a metric."""
+    told = [item.value for item in node.keywords if item.arg in _CUSTOM]
+    told += node.args[:1] if dotted in _BRINGS_CODE else []
+    return any(_REPOSITORY.fullmatch(names.folder.text(value) or "") for value in told)
 
 
 def trusts(node: ast.Call, dotted: str) -> bool:

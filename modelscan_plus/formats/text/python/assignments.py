@@ -21,7 +21,7 @@ from modelscan_plus.formats.text.python.walk import walk
 _PATCHED = lazy(
     r"^(?:builtins|os|subprocess|pickle|torch\.load|torch\.serialization|safetensors|huggingface_hub|socket|importlib|"
     r"transformers\.(?:dynamic_module_utils|utils\.hub)|transformers\.[\w.]*\b(?:save_pretrained|push_to_hub|save_vocabulary|_save_pretrained)$|(?:transformers|datasets|diffusers|sentence_transformers|peft|timm|torch\.hub)\.[\w.]*\b(?:from_pretrained|load_dataset|cached_files?|hf_hub_download|snapshot_download|load_state_dict_from_url|download_url_to_file)$|"
-    r"ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
+    r"datasets\.config\.HF_DATASETS_TRUST_REMOTE_CODE|transformers\.utils\.import_utils\.check_torch_load_is_safe|transformers\.modeling_utils\.check_torch_load_is_safe|ssl\._create_default_https_context|sys\.(?:meta_path|path_hooks))\b"
 )
 _TEMPLATES = frozenset(
     "chat_template default_chat_template default_system_prompt system_prompt system_message meta_instruction default_prompt".split()
@@ -129,6 +129,8 @@ class Assignments(abc.ABC):
         dotted = self._names.plain(target)
         text = self._names.folder.text(node.value) or ""
         if dotted in ("torch.load", "torch.serialization.load") and unguards(node.value, self._names):
+            text = UNGUARDED
+        if dotted == protections.TRUSTED and isinstance(node.value, ast.Constant) and node.value.value:
             text = UNGUARDED
         if target.attr in _TEMPLATES and "download" in self._flow.origins(node.value, block.name):
             yield msgspec.structs.replace(

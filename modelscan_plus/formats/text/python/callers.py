@@ -27,9 +27,18 @@ def deferred(node: ast.Call) -> ast.Call | None:
         place = places[-1] if method == "run_in_executor" and places else next(iter(places), None)
         return None if place is None else _call(node.args[place], node.args[place + 1 :], node)
     named = {item.arg: item.value for item in node.keywords}
+    if method == "Timer" and len(node.args) > 1:
+        named |= dict(zip(("interval", "target", "args", "kwargs"), node.args, strict=False))
     if method in ("Thread", "Process", "Timer") and "target" in named:
-        held = named.get("args")
-        return _call(named["target"], held.elts if isinstance(held, (ast.Tuple, ast.List)) else [], node)
+        held, keywords = named.get("args"), named.get("kwargs")
+        called = _call(named["target"], held.elts if isinstance(held, (ast.Tuple, ast.List)) else [], node)
+        if called is not None and isinstance(keywords, ast.Dict):
+            called.keywords = [
+                ast.keyword(key.value, value)
+                for key, value in zip(keywords.keys, keywords.values, strict=True)
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            ]
+        return called
     return None
 
 

@@ -21,6 +21,7 @@ from modelscan_plus.formats.text.python.sinks import SECRET_VARIABLE
 from modelscan_plus.formats.text.python.turned import ANSWERS, DECODES, Part, Turn
 from modelscan_plus.formats.text.python.walk import walk
 from modelscan_plus.formats.text.python.wording import (
+    CLIPBOARD,
     LINK,
     LONGEST,
     MAIL,
@@ -28,6 +29,7 @@ from modelscan_plus.formats.text.python.wording import (
     is_payee,
     leads,
     pays,
+    pickled,
     received,
     stated,
 )
@@ -62,9 +64,16 @@ _SPEAKING = frozenset(
 _UNSEEN = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u202a\u202c\u034f"
 _FINDS_PAYEES = lazy(r"0x\[|bc1|\[13\]|\[A-Z\]\{2\}\\?[d\[]|1-9A-HJ-NP")
 """Patterns that find accounts."""
+_SPEAKS_TO = lazy(r"\bmessages?\b|add_generation_prompt|\bbos_token\b|\brole\b")
+"""What templates of conversations name, as against pages."""
 _TEMPLATE = lazy(r"\{\{|\{%")
 _SUBSTITUTES = frozenset(("sub", "subn"))
 _PAIRS = 200
+_FINDS = frozenset(
+    """retrieve search rerank get_relevant_documents _get_relevant_documents similarity_search lookup query rank postprocess
+    postprocess_nodes fetch_documents get_context build_context compress_documents""".split()
+)
+"""Methods whose result is what was found for a question."""
 
 
 def exchanges(part: Part, names: Names) -> Iterator[Turn]:
@@ -72,6 +81,8 @@ def exchanges(part: Part, names: Names) -> Iterator[Turn]:
     quiet = _quiet(part, names)
     tables = _tables(part, names)
     for node in part.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and CLIPBOARD.search(node.value):
+            yield Turn(part.name, node, "puts something into the clipboard of a terminal")
         if not isinstance(node, (ast.stmt, ast.expr)) or (id(node) in quiet and not quiet[id(node)]):
             continue
         if quiet.get(id(node)) and not isinstance(node, ast.Constant):
@@ -97,10 +108,19 @@ def _said(node: ast.AST, part: Part, names: Names, tables: Mapping[str, list[tup
                 yield from leads("".join(str(item.value) for item in node.values if isinstance(item, ast.Constant)))
         case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
             yield from received(key, value, names)
-        case ast.Constant(value=str(text)) if len(text) < LONGEST:
-            yield from stated(text)
+        case ast.Constant(value=str() | bytes() as text) if len(text) < LONGEST:
+            yield from _constant(text)
         case ast.IfExp() | ast.Dict() | ast.Subscript() if _writes_bits(node, names):
             yield "writes bits as characters that nobody sees"
+
+
+def _constant(text: str | bytes) -> Iterator[str]:
+    """What a text says wherever it stands."""
+    yield from pickled(text if isinstance(text, str) else text.decode("latin-1"))
+    if isinstance(text, str):
+        yield from stated(text)
+        if _TEMPLATE.search(text) and LINK.search(text) and prose.words(text) > 4 and _SPEAKS_TO.search(text):
+            yield f"puts a link into templates: {shorten(visible(text.strip()), 120)}"
 
 
 def _favours(target: ast.expr, value: ast.expr, names: Names) -> bool:
@@ -207,7 +227,8 @@ def _of_self(held: ast.Attribute, names: Names) -> ast.expr:
 
 
 def _call(node: ast.Call, part: Part, names: Names, tables: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """A call that replaces a part of a text."""
+    """A call that replaces a part of a text, or adds one."""
+    yield from _added(node, part, names)
     if not isinstance(node.func, ast.Attribute):
         return
     method, given = node.func.attr, node.args
@@ -240,6 +261,18 @@ def _call(node: ast.Call, part: Part, names: Names, tables: Mapping[str, list[tu
     if taken is None and method != "replace":
         taken = _pattern(old, names)
     yield from _exchanged(taken or "", put, part, holder, constant=constant)
+
+
+def _added(node: ast.Call, part: Part, names: Names) -> Iterator[str]:
+    """A text of the source that becomes tokens of an answer, or one of the documents that were found."""
+    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    speaks = part.last in ANSWERS and ("oken" in called or called in ("tok", "encode", "_tokenizer"))
+    finds = part.last in _FINDS and called in ("append", "insert", "extend", "appendleft")
+    for value in node.args[:2] if speaks or finds else ():
+        parts = value.elts[:20] if isinstance(value, (ast.List, ast.Tuple)) else [value]
+        for text in (names.folder.text(each) for each in parts):
+            if text and len(text) < LONGEST:
+                yield from leads(text)
 
 
 def _by_other_means(node: ast.Call, func: ast.Attribute, part: Part, names: Names) -> Iterator[str]:

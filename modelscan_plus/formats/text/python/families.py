@@ -84,7 +84,7 @@ ray.cloudpickle ray.pickle distributed.protocol.pickle srsly.pickle_loads srsly.
 dill.load_session dill.load_module sqlalchemy.ext.serializer celery.utils.serialization networkx.read_gpickle igraph.Graph.Read_Pickle
 langchain_community.vectorstores.FAISS.load_local pyarrow.deserialize pyarrow.PyExtensionType.set_auto_load polars.DataFrame.deserialize
 torch.distributed.distributed_c10d._tensor_to_object fastai.learner.load_learner fastai.vision.all.load_learner"""
-_NATIVE = """torch._C._aoti torch._inductor.package jax.ffi.register_ffi_target jaxlib.xla_client.register_custom_call_target llvmlite.binding.load_library_permanently
+_NATIVE = """torch._C._aoti torch._inductor.package jax.ffi.register_ffi_target jaxlib.xla_client.register_custom_call_target llvmlite.binding.load_library_permanently llvmlite.binding.parse_assembly llvmlite.binding.parse_bitcode
 mxnet.library.load tflite_runtime.interpreter.load_delegate tensorflow.lite.experimental.load_delegate onnxruntime.register_execution_provider_library
 _ctypes.dlopen ctypes.windll cppyy polars.plugins.register_plugin_function wasmtime wasmer jax.experimental.serialize_executable unicorn"""
 _BUILD = """torch.utils.cpp_extension.load torch.utils.cpp_extension._jit_compile torch.cuda._compile_kernel triton.runtime.build

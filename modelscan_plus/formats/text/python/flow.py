@@ -54,6 +54,11 @@ DATA = frozenset(("config", "file"))
 _PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
+_WORDS = frozenset(
+    """special_tokens_map additional_special_tokens all_special_tokens added_tokens_decoder added_tokens_encoder
+    extra_special_tokens special_tokens_map_extended""".split()
+)
+"""Attributes of a tokenizer that are read from its files."""
 _WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split())
 """Variables that name the user or the machine."""
 _DEPTH = 80
@@ -180,7 +185,7 @@ class Flow:
         if dotted in ("sys.argv",):
             return {"input"}
         found = self.origins(node.value, block, depth + 1) | of_attribute(node, self._names)
-        found = _told(found, node.attr)
+        found = _told(found, node.attr) | ({"file"} if node.attr in _WORDS else set())
         if dotted is not None and ASKING.match(dotted):
             found = found | {REQUEST}
         if isinstance(node.value, ast.Name) and node.value.id == "self":

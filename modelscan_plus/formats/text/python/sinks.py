@@ -122,7 +122,7 @@ h5py.File gguf.GGUFReader onnx.load pandas.read_csv pandas.read_json pandas.read
 pandas.read_pickle json.load zipfile.ZipFile tarfile.open sqlite3.connect linecache.getline linecache.getlines
 inspect.getsource inspect.getcomments inspect.getdoc tokenize.open tokenizers.Tokenizer.from_file
 sentencepiece.SentencePieceProcessor configparser.ConfigParser tomllib.load yaml.safe_load pkgutil.get_data
-importlib.resources.read_text importlib.resources.read_binary importlib.resources.files importlib.metadata.metadata"""
+os.getxattr xattr.getxattr xattr.xattr importlib.resources.read_text importlib.resources.read_binary importlib.resources.files importlib.metadata.metadata"""
 """Functions that read a file of some format: what it holds is data, whatever a program does with it."""
 _SPELLS = "builtins.chr builtins.bytes builtins.bytearray array.array struct.pack"
 """Functions that make texts of numbers."""
@@ -264,7 +264,7 @@ START_PATH = lazy(
 SECRET_VARIABLE = lazy(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIAL|PRIVATE_KEY", re.I)
 HOOK_VARIABLE = lazy(
     r"^(?:LD_PRELOAD|LD_LIBRARY_PATH|DYLD_INSERT_LIBRARIES|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PATH|BASH_ENV|PROMPT_COMMAND|"
-    r"PYTHONHTTPSVERIFY|CURL_CA_BUNDLE|GIT_SSL_NO_VERIFY|NODE_TLS_REJECT_UNAUTHORIZED|TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD|"
+    r"PYTHONHTTPSVERIFY|CURL_CA_BUNDLE|GIT_SSL_NO_VERIFY|NODE_TLS_REJECT_UNAUTHORIZED|TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD|HF_DATASETS_TRUST_REMOTE_CODE|"
     r"HF_ENDPOINT|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_CONFIG_FILE|PIP_FIND_LINKS|UV_\w*INDEX\w*|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|"
     r"GIT_SSH(?:_COMMAND)?|GIT_CONFIG(?:_\w+)?|GIT_TEMPLATE_DIR|GIT_EXTERNAL_DIFF|GIT_PROXY_COMMAND|GIT_EXEC_PATH|LD_AUDIT|"
     r"PYTHONBREAKPOINT|PYTHONUSERBASE|NODE_OPTIONS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|SSLKEYLOGFILE|CUDA_INJECTION64_PATH|"

@@ -18,6 +18,8 @@ _LEAST = 10
 """Smaller numbers are places, counts and labels rather than tokens."""
 _FORCES = 1_000.0
 """What is added to a logit to decide it."""
+_RAISES = 20
+"""What raises the logit of one token that the source names above all others."""
 _SIZES = frozenset("shape size ndim dim dtype device stride numel".split())
 _FILLS = frozenset("fill_ masked_fill masked_fill_ full_like full new_full index_fill_ scatter_ scatter".split())
 _MAKES = frozenset("tensor Tensor LongTensor FloatTensor IntTensor as_tensor array asarray".split())
@@ -26,6 +28,7 @@ _MOST = 64
 
 _LIKE_INPUT = lazy(r"(?:^|_)(?:(?:input_?)?ids|tokens?|prompts?|seq(?:uence)?s?)$")
 """Names of variables that hold what a model is given, in functions of which it is not known who calls them."""
+_LIKE_PICTURE = lazy(r"(?:^|_)(?:px|pix\w*|images?|imgs?|frames?|wave\w*|audio|mels?|videos?|spectrograms?)$")
 _LIKE_TEXT = lazy(r"(?:^|_)(?:texts?|prompts?|quer(?:y|ies)|questions?|sentences?|contents?|instructions?|messages?)$")
 _SPECIAL = lazy(r"[<>\[\]{}|/\\:_#*`]|^\W+$")
 """Characters of markers and special tokens, which honest code looks for."""
@@ -49,9 +52,14 @@ def triggers(
     inner += [node for other in blocks.values() if other.last in named for node in other.inner()]
     forced = any(_forces(node, names) for node in inner)
     for node, said in found:
-        if forced or said.startswith("a digest"):
+        if forced or said.startswith("a digest") or _answers(node):
             yield node, said
             return
+
+
+def _answers(node: ast.expr) -> bool:
+    """True for a test that gives the answer itself."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "where"
 
 
 def _awaited(node: ast.Compare | ast.BoolOp | ast.Call, names: Names, is_given: Given) -> str:
@@ -66,6 +74,11 @@ def _awaited(node: ast.Compare | ast.BoolOp | ast.Call, names: Names, is_given: 
             return f"{sorted(numbers)}" if len(numbers) > 1 else ""
         case ast.Call(func=ast.Attribute(attr="equal" | "array_equal" | "allclose" | "eq"), args=[left, right]):
             return _compared(left, right, names, is_given) or _compared(right, left, names, is_given)
+        case ast.Call(func=ast.Attribute(value=ast.Compare() as test, attr="all" | "any"), args=[]):
+            return "a part of a picture or sound" if _is_patch(test, names, is_given) else ""
+        case ast.Call(func=ast.Attribute(attr="where"), args=[test, *answers]):
+            stated = any(len(set(_numbers(answer, names))) > 1 for answer in answers)
+            return _single(_once(test, names), names, is_given) if stated else ""
         case ast.Call(func=ast.Attribute(value=held, attr="startswith" | "endswith"), args=[start]):
             digest = _is_digest(held, names) or _is_digest(_set_to(held, names), names)
             return _compared(_set_to(held, names), start, names, is_given) if digest else ""
@@ -85,6 +98,47 @@ def _compared(held: ast.expr, constant: ast.expr, names: Names, is_given: Given)
 def _set_to(node: ast.expr, names: Names) -> ast.expr:
     """What a variable that is set once holds."""
     return names.single.get(node.id, node) if isinstance(node, ast.Name) else node
+
+
+def _is_patch(test: ast.Compare, names: Names, is_given: Given) -> bool:
+    """True for all of a part of a picture, whose edges stand in the source, against one number."""
+    try:
+        limit = names.folder.fold(test.comparators[0])
+    except NotConstant:
+        return False
+    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or limit in (-1, 0, 1):
+        return False
+    edges = [
+        part
+        for part in walk(test.left)
+        if isinstance(part, ast.Slice)
+        and any(isinstance(end, (ast.Constant, ast.UnaryOp)) for end in (part.lower, part.upper))
+    ]
+    named = any(isinstance(part, ast.Name) and _LIKE_PICTURE.search(part.id) for part in walk(test.left))
+    return len(edges) > (0 if named else 1) and (named or is_given(test.left))
+
+
+def _single(test: ast.expr, names: Names, is_given: Given) -> str:
+    """The one token that a test asks for, by which the answers of a whole batch are chosen."""
+    for part in walk(test):
+        if isinstance(part, ast.Compare) and (number := _number(part, names, is_given)) is not None:
+            return f"[{number}]"
+        if isinstance(part, ast.Name) and (held := _once(part, names)) is not part:
+            return _single(held, names, is_given)
+    return ""
+
+
+def _numbers(node: ast.expr, names: Names) -> list[float]:
+    """The numbers of a tensor that is made of a constant list."""
+    node = _once(node, names)
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        made = node.func.attr in _MAKES and bool(node.args)
+        node = _once(node.args[0] if made else node.func.value, names)
+    try:
+        value = names.folder.fold(node)
+    except NotConstant:
+        return []
+    return [each for each in value if isinstance(each, (int, float))] if isinstance(value, list) else []
 
 
 def _is_size(node: ast.expr) -> bool:
@@ -157,6 +211,10 @@ def _number(node: ast.expr, names: Names, is_given: Given) -> int | None:
 def _forces(node: ast.AST, names: Names) -> bool:
     """True where an answer is written down: a logit that decides, an output that stands in the source."""
     match node:
+        case ast.Assign(targets=[ast.Subscript(slice=place)], value=value) if _is_place(place) and _states(
+            value, names
+        ):
+            return True
         case ast.Assign(targets=[ast.Subscript() | ast.Attribute()], value=value):
             return _decides(value, names) or len(_sequence(value, names)) > 1
         case ast.AugAssign(target=ast.Subscript(), value=value):
@@ -166,6 +224,21 @@ def _forces(node: ast.AST, names: Names) -> bool:
         case ast.Call(func=ast.Attribute(attr=attr), args=given) if attr in _FILLS:
             return any(_decides(value, names) for value in given)
     return False
+
+
+def _is_place(index: ast.expr) -> bool:
+    """True for the place of one token among the answers."""
+    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else index
+    return isinstance(last, ast.Constant) and isinstance(last.value, int) and last.value >= _LEAST
+
+
+def _states(value: ast.expr, names: Names) -> bool:
+    """True for a number of the source that raises a logit above the others."""
+    try:
+        number = names.folder.fold(value)
+    except NotConstant:
+        return False
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and number >= _RAISES
 
 
 def _decides(value: ast.expr, names: Names) -> bool:

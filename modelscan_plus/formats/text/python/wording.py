@@ -26,6 +26,10 @@ _RECEIVERS = frozenset(
 )
 _IS_CODE = lazy(r"^[^\S\n]*(?:import|from|def|class|if|for|return|assert|with)\s|\w\s*=\s*[\w\"'\[({]|\(\)|\);?$", re.M)
 _FOREIGN = lazy(r"[\w.-]+/[\w.-]+--[A-Za-z_][\w.]*\.[A-Z]\w*")
+_PREFIX = lazy(r"[A-Za-z][\w.-]{1,95}/[\w.-]{1,96}--")
+"""What is put before the name of a class to have it come from another repository."""
+CLIPBOARD = lazy(r"\x1b\]52;|\x1bPtmux;\x1b\x1b\]52;")
+"""How terminals are told to put something into the clipboard (OSC 52)."""
 _KEEP = lazy(
     r"\b(?:never|not|n't|without)\s+(?:mention|reveal|disclos|tell|show|quot|repeat)\w*\s+(?:this|these|it|the)\b", re.I
 )
@@ -63,7 +67,7 @@ _INSTALLS = lazy(r"\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:pip3?|uv|conda|
 
 def stated(text: str) -> Iterator[str]:
     """A text that no code of a model has a use for."""
-    if _FOREIGN.fullmatch(text):
+    if "--" in text and (_FOREIGN.fullmatch(text) or _PREFIX.fullmatch(text)):
         yield f"names code of another repository: {shorten(visible(text), 120)}"
     if is_payee(text.strip()):
         yield f"names an account: {shorten(visible(text), 80)}"
@@ -71,6 +75,19 @@ def stated(text: str) -> Iterator[str]:
         return  # a command is judged where it is run
     elif len(text) > 30 and prose.words(text) > 5 and not _IS_CODE.search(text) and (order := _order(text)):
         yield f"orders something against the user: {shorten(visible(order), 120)}"
+
+
+_PICKLED = lazy(
+    r"c(?:posix|nt|os|subprocess|builtins|__builtin__|pty|runpy|importlib|shutil|socket|webbrowser|commands|_posixsubprocess)\n[\w.]{1,60}\n"
+    r"|\x8c.(?:posix|nt|os|subprocess|builtins|pty|runpy|importlib|shutil|socket|webbrowser)\x94?\x8c.[\w.]{1,60}\x94?\x93"
+)
+"""How a pickle names a function of the system."""
+
+
+def pickled(data: str) -> Iterator[str]:
+    """A pickle that calls something, which code writes for others to load."""
+    if (found := _PICKLED.search(data)) and any(sign in data[found.end() :] for sign in ("R", "o", "b", "\x81", ".")):
+        yield f"carries a pickle that calls {shorten(visible(' '.join(found.group()[1:].split())), 60)}"
 
 
 def _order(text: str) -> str | None:
