@@ -407,15 +407,8 @@ class Finder(Holders):
             flows.add("decoded")
         writes = kind == "write" and not dotted.startswith(("shutil.", "os."))
         kind = self._by_place(kind, dotted, argument, flows)
-        if (
-            kind in ("", "made")
-            and writes
-            and asides.finds_sources(node, block.inner(), self._names, listed="host" in flows)
-        ):
-            kind = "later"
-        place = node.func.value if writes and dotted.startswith("….") and isinstance(node.func, ast.Attribute) else None
-        if writes and kind in ("", "made") and arguments.is_own(place or next(iter(node.args), None), self._names):
-            kind = "drop"
+        if writes and kind in ("", "made"):
+            kind = asides.of_sources(node, block.inner(), self._names, listed="host" in flows) or kind
         if not kind:
             return
         flows |= deeds.written(kind, node, block, self._names) | arguments.assembled(kind, argument, block, self._names)
@@ -426,15 +419,7 @@ class Finder(Holders):
         ):
             kind = "send"
         flows |= self._addressed(kind, node, block) | deeds.account(dotted, node, self._names)
-        hostile = deeds.hostile(kind, dotted, argument, node, self._names)
-        if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
-            hostile = command[0]
-        elif kind == "process" and argument and not hostile:
-            hostile = commanded(argument)
-        elif kind == "native-build":
-            hostile = starts_from_native(node, self._names)
-        elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
-            hostile = "reads data that has functions called"
+        hostile = self._hostile(kind, dotted, argument, node)
         effect = Effect(
             kind,
             visible(dotted),
@@ -456,6 +441,19 @@ class Finder(Holders):
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := arguments.python_code(node, self._names)) and self._level < _NESTED:
             yield from self._inner(code, effect)
+
+    def _hostile(self, kind: str, dotted: str, argument: str, node: ast.Call) -> str:
+        """What only malware does with such a call, "" for nothing."""
+        hostile = deeds.hostile(kind, dotted, argument, node, self._names)
+        if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
+            hostile = command[0]
+        elif kind == "process" and argument and not hostile:
+            hostile = commanded(argument)
+        elif kind == "native-build":
+            hostile = starts_from_native(node, self._names)
+        elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
+            hostile = "reads data that has functions called"
+        return hostile
 
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""

@@ -178,26 +178,6 @@ def _is_checkpoint(path: str, flows: set[str], *, stays: bool) -> bool:
     return name.lower().endswith(".pth") and not python and not found and (stays or bool(folder.strip("./")))
 
 
-_SAME_FILE = frozenset("abspath realpath normpath Path resolve absolute str fspath expanduser".split())
-
-
-def is_own(place: ast.expr | None, names: Names) -> bool:
-    """True for the file of the code itself: `__file__`, however it is spelt."""
-    for _ in range(8):
-        match place:
-            case ast.Name(id="__file__"):
-                return True
-            case ast.Name(id=name) if name in names.single:
-                place = names.single[name]
-            case ast.Call(func=func, args=[inner]) if getattr(func, "attr", getattr(func, "id", "")) in _SAME_FILE:
-                place = inner
-            case ast.Call(func=ast.Attribute(value=inner, attr=attr), args=[]) if attr in _SAME_FILE:
-                place = inner
-            case _:
-                return False
-    return False
-
-
 def opens(node: ast.Call, place: int = 1) -> str | None:
     """ "write" for an open that writes, "read" stays untold; `place` is where the mode stands."""
     mode = next((item.value for item in node.keywords if item.arg == "mode"), None)

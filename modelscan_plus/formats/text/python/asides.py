@@ -74,6 +74,36 @@ def _is_looped(write: ast.Call, inner: list[ast.AST]) -> bool:
     return any(isinstance(part, ast.Name) and part.id in used for head in heads for part in walk(head.target))
 
 
+_SAME_FILE = frozenset("abspath realpath normpath Path resolve absolute str fspath expanduser".split())
+
+
+def is_own(place: ast.expr | None, names: Names) -> bool:
+    """True for the file of the code itself: `__file__`, however it is spelt."""
+    for _ in range(8):
+        match place:
+            case ast.Name(id="__file__"):
+                return True
+            case ast.Name(id=name) if name in names.single:
+                place = names.single[name]
+            case ast.Call(func=func, args=[inner]) if getattr(func, "attr", getattr(func, "id", "")) in _SAME_FILE:
+                place = inner
+            case ast.Call(func=ast.Attribute(value=inner, attr=attr), args=[]) if attr in _SAME_FILE:
+                place = inner
+            case _:
+                return False
+    return False
+
+
+def of_sources(write: ast.Call, inner: list[ast.AST], names: Names, *, listed: bool) -> str:
+    """What writing a file of Python comes to: "drop" for the code itself, "later" for what was found, "" for any other."""
+    method = isinstance(write.func, ast.Attribute) and names.plain(write.func) is None
+    if is_own(
+        write.func.value if method and isinstance(write.func, ast.Attribute) else next(iter(write.args), None), names
+    ):
+        return "drop"
+    return "later" if finds_sources(write, inner, names, listed=listed) else ""
+
+
 def finds_sources(write: ast.Call, inner: list[ast.AST], names: Names, *, listed: bool) -> bool:
     """True for a function that goes through folders for files of programs, and writes to what it found: `listed`, or as
     the variable of its loop."""
