@@ -4,6 +4,7 @@ import re
 
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.cached import OWN_CACHE
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import SOURCE
@@ -166,6 +167,8 @@ def remote(effect: Effect, reached: bool) -> Severity:
 def unpickle(effect: Effect, reached: bool) -> Severity:
     """Objects that are made from data."""
     fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
+    if prose.odd_url(effect.argument):
+        return Severity.HIGH  # from nobody's host, whoever starts it
     if "download" in effect.flows and _UNSAFE_YAML.search(effect.code) and effect.when in ENTRY:
         return Severity.HIGH  # the loader is named for what it lets a stranger do
     if fetched and (effect.name != "torch.load" or "any-object" in effect.flows):

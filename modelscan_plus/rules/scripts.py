@@ -165,6 +165,21 @@ ASKS = Rule(
     cwe=("CWE-451",),
     references=("https://attack.mitre.org/techniques/T1598/",),
 )
+TAKES_OVER = Rule(
+    id="MSP5078",
+    slug="settings-take-over",
+    title="Settings give a tool or the machine of the user to somebody else",
+    severity=Severity.HIGH,
+    why=(
+        "A program of the repository that takes the place of pip, git or the shell, a name server, a tunnel, a log or a state that "
+        "lies with somebody else, and a certificate authority that comes along see or decide everything that follows."
+    ),
+    fix="Remove the setting. Nothing that loads a model needs it.",
+    bad="[project.scripts]\npip = 'helper.cli:main'",
+    good="[project.scripts]\nclassify-reviews = 'helper.cli:main'",
+    cwe=("CWE-427", "CWE-15"),
+    references=("https://attack.mitre.org/techniques/T1574/",),
+)
 SITE_PATH = Rule(
     id="MSP5050",
     slug="site-path-runs-code",
@@ -276,6 +291,11 @@ _OUT_OF_SIGHT = lazy(
 """Places and ways by which nobody sees what was fetched before it runs."""
 _BARE = lazy(r"(?:curl|wget)(?:\s+-\w+)*\s*\|\s*(?:sudo\s+)?(?:ba)?sh\b", re.I)
 """The form of a command, spoken of: nothing in it could be run."""
+_INSTEAD = lazy(r"(?<!extra-)(?<!extra_)index[-_]url|\s-i[\s=]|\bUV_(?:DEFAULT_)?INDEX\b(?!_)", re.I)
+"""The index that all packages come from is exchanged."""
+_INSTALLS = lazy(r"\b(?:pip3?|uv)\b[^\n]{0,200}?\b(?:install|download|sync|add)\b")
+_EXCHANGED = lazy(r"ENDPOINT|insteadOf", re.I)
+"""Everything that would come from the hub, or from where sources are kept, comes from another host."""
 Grader = Callable[[Remark, str], tuple[Rule, Severity]]
 
 
@@ -329,17 +349,21 @@ def _fetched(remark: Remark, role: str) -> Severity:
 def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
     if listed("indexes", remark.host):
         return INDEX, Severity.LOW
-    # Vendors tell readers of their pages about indexes of their own, and firms have some; bare addresses and plain http are
-    # nobody's.
+    # Vendors tell readers of their pages about indexes beside the usual one, and firms have some; one that takes its place, bare
+    # addresses and plain http are nobody's.
     plain = remark.host.startswith("http:") or re.search(r"//[\d.]+[:/]", remark.text)
-    read = role in ("markdown", "settings") and remark.what != BY_AGENT and not remark.text.startswith("- -")
+    extra = not _INSTEAD.search(remark.text)
+    installs = role == "settings" and (remark.text.startswith("- -") or _INSTALLS.search(remark.text))
+    read = (
+        (role in ("markdown", "text") and extra) or (role == "settings" and not installs)
+    ) and remark.what != BY_AGENT
     return INDEX, Severity.MEDIUM if read and not plain else Severity.HIGH
 
 
 def _origin(remark: Remark, role: str) -> tuple[Rule, Severity]:
     # Vendors tell readers about registries of their own; the endpoint of the hub is shown the reader's token, and has few mirrors.
     odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
-    mild = role == "markdown" and remark.what != BY_AGENT and not odd and "ENDPOINT" not in remark.text
+    mild = role == "markdown" and remark.what != BY_AGENT and not odd and not _EXCHANGED.search(remark.text)
     return ORIGIN, Severity.MEDIUM if private(remark.host) or institution(remark.host) or mild else Severity.HIGH
 
 
@@ -411,6 +435,7 @@ _GRADERS: dict[str, Grader] = {
     "socket": lambda remark, role: (PRIVILEGES, Severity.HIGH),
     "quoted": lambda remark, role: (COMMAND, Severity.LOW),
     "talked": _talked,
+    "system": lambda remark, role: (TAKES_OVER, Severity.HIGH),
     "client": lambda remark, role: (ODD_ADDRESS, Severity.HIGH),
     "asks": lambda remark, role: (ASKS, Severity.HIGH),
     "source": _origin,

@@ -28,6 +28,16 @@ _TITLE = lazy(
     r"\]\(\s*<?\S{1,400}?>?\s+\"(?P<link>[^\"\n]{40,2000})\"\s*\)|\s(?:title|aria-label|data-[\w-]+)\s*=\s*[\"'](?P<tag>[^\"'<>]{40,2000})[\"']",
     re.I,
 )
+_DEFINED = lazy(r"^[^\S\n]{0,3}\[[^\]\n]{1,80}\]:\s+\S{1,400}\s+[\"'(](?P<title>[^\"\n]{40,2000})[\"')]", re.M)
+_REMARK = lazy(r"\A---[ \t]*\n(?:(?!---)[^\n]*\n){0,400}?[^\S\n]*#(?P<remark>[^\n]{40,2000})\n")
+_INK = lazy(
+    r"\\(?:color\{(?:white|transparent)\}|textcolor\{(?:white|transparent)\}|phantom)\s*\{(?P<ink>[^$\n]{40,2000})"
+)
+_UNSEEN = (_PICTURE, _TITLE, _DEFINED, _REMARK, _INK)
+_KEYS_SHOWN = lazy(
+    r"\b(?:docker|podman)\s+(?:container\s+)?(?:run|create)\b(?:[^\n]|\\\n){0,600}?(?:-v|--volume|--mount)[=\s]+[\"']?(?:type=bind,(?:source|src)=)?"
+    r"(?:~|\$\{?HOME\}?|/root|/home/[\w-]+)/\.(?:ssh|gnupg|netrc|git-credentials|kube|password-store|mozilla|config/google-chrome)\b"
+)
 _AGENTS = lazy(
     r"\b(?:AI|LLM|coding|autonomous)[\s-]+(?:\w+[\s-]+)?(?:agents?|assistants?|tools?|models?)\b|\b(?:to|for|if\s+you\s+are|dear)\s+(?:an?\s+|any\s+|the\s+)?(?:agents?|assistants?|LLMs?|AIs?)\b"
     r"|\b(?:assistant|agent)s?\s+(?:reading|that\s+reads?|processing)\b",
@@ -55,6 +65,7 @@ _TAKEN_FROM = lazy(
     r"\b(?:from|get|got|found|create[ds]?|generate[ds]?|obtain\w*|available|copied|issued|shown)\b", re.I
 )
 _QUOTED = lazy(r"`[^`\n]{8,400}`|^[ \t]{0,3}>[^\n]{1,600}|^[ \t]{0,3}\|[^\n]{1,1000}\|[ \t]*$", re.M)
+_LISTED = lazy(r"\s*(?:[|>]|[-*+]\s|\d+[.)]\s)")
 _CODE = lazy(r"`[^`\n]*`")
 _SPOKEN_OF = lazy(
     r"\b(?:attack\w*|inject\w*|malicious|adversar\w*|jailbreak\w*|exploit\w*|payloads?|red-?team\w*|harmful|unsafe|"
@@ -86,7 +97,7 @@ def card_remarks(text: str) -> Iterator[Remark]:
     yield from _programs(text)
     yield from _given_away(text)
     yield from _to_agents(text)
-    for found in itertools.islice(itertools.chain(_PICTURE.finditer(text), _TITLE.finditer(text)), _MOST):
+    for found in itertools.islice(itertools.chain(*(each.finditer(text) for each in _UNSEEN)), _MOST):
         shown = next(filter(None, found.groups()))
         if prose.addressed_to_agent(shown) and re.search(r"\b(?:AI|assistant|agent|LLM|model)s?\b", shown):
             what = "gives orders to a model where no reader of the page sees them"
@@ -112,8 +123,8 @@ def quotes(text: str, line: int, command: str) -> bool:
 
 
 def _around(lines: list[str], at: int) -> str:
-    """What stands before a quotation: its paragraph and the one above, without what is quoted there."""
-    gaps, first = 0, at
+    """The paragraph of a quotation without what is quoted there, and the one above where a table or list is quoted."""
+    gaps, first = int(not _LISTED.match(lines[at])), at
     while first > 0 and at - first < 40 and gaps < 2:
         first -= 1
         gaps += not lines[first].strip()
@@ -136,6 +147,8 @@ def _rights(text: str) -> Iterator[Remark]:
         yield Remark(
             "root-mount", "shows a container the whole disk of its host", _shown(found), _line(text, found.start())
         )
+    if keys := _KEYS_SHOWN.search(text):
+        yield Remark("root-mount", "shows a container the user's keys", _shown(keys), _line(text, keys.start()))
     for found in itertools.islice(_SOCKET.finditer(text), _MOST):
         start = text.rfind("\n\n", 0, found.start()) + 1
         around = text[start : text.find("\n\n", found.end()) % (len(text) + 1)][:4000]

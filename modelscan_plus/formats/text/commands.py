@@ -99,7 +99,7 @@ ADDED_AND_RUN = lazy(
 SECRETS_SENT = lazy(
     rf"{_CLIENT}[^\n]{{0,400}}?(?:\s-d|\s-F|\s-T|\s--(?:data|form|upload-file|post|body|json)\S{{0,20}}|\s-body|\?\S{{0,80}}=|@|<)[^\n]{{0,300}}?"
     rf"(?:{PRIVATE}|{_ENVIRONMENT})"
-    rf"|(?:(?:^[ \t@-]*(?:RUN\s+|CMD\s+)?|[;&|(:{{`]\s*|\bsudo\s+)(?:env|printenv|export\s+-p|set)\b(?!\s+-)|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
+    rf"|(?:(?:^[ \t@-]*(?:RUN\s+|CMD\s+)?|[;&|(:{{`\"']\s*|\bsudo\s+)(?:env|printenv|export\s+-p|set)\b(?!\s+-)|\b(?:cat|tar|zip|base64|gzip|xxd|openssl)\b[^\n|]{{0,200}}?{PRIVATE}|\b(?:echo|printf)\b[^\n|]{{0,200}}?{_ENVIRONMENT})[^\n;]{{0,300}}?\|\s*"
     rf"{_CLIENT}"
     rf"|\b(?:scp|sftp|rsync|rclone|aws\s+s3|gsutil|azcopy|gh\s+gist|(?:hf|huggingface-cli)\s+upload|git\s+add)\b"
     rf"(?:\s+(?:-i\s+\S+|(?!-i\b)\S+)){{0,12}}?\s+(?!-)\S*{PRIVATE}"

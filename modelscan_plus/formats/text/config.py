@@ -47,6 +47,7 @@ from modelscan_plus.formats.text.shell.told import WORTH, followed
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.tokenizing import oddities, vocabulary
+from modelscan_plus.formats.text.values import value_remarks
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
@@ -182,6 +183,7 @@ def _parsed(
             *_commands(artifact.place, value, pairs),
             *_remarks(pairs, name),
             *agent_settings(artifact.place, value),
+            *(value_remarks(value, pairs, artifact.place) if name not in _WORDS else ()),
             *prompts_of(pairs, artifact.name),
         ),
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),

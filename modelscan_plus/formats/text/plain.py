@@ -47,6 +47,7 @@ from modelscan_plus.formats.text.requirements import LOCKS, locked_remarks, requ
 from modelscan_plus.formats.text.services import service_remarks
 from modelscan_plus.formats.text.shell.told import shell_remarks
 from modelscan_plus.formats.text.steps import members, one_liners, steps, with_secrets
+from modelscan_plus.formats.text.takenover import takeover_remarks
 from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.variables import expanded, starts
 from modelscan_plus.formats.text.verdicts import dictated
@@ -104,7 +105,10 @@ _PYTHON_OF_PAGE = lazy(
 )
 """Where Python begins that a page has run in the browser: gradio-lite, PyScript, stlite, Pyodide."""
 _GRADIO = lazy(r"<gradio-", re.I)
-_MAY_ACT = lazy(r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal)\b")
+_MAY_ACT = lazy(
+    r"\b(?:exec|eval|__import__|system|popen|subprocess|socket|urlopen|environ|getenv|b64decode|marshal|pickle|joblib|requests|urlretrieve|HfApi|"
+    r"endpoint|load_state_dict_from_url|torch\.load|ctypes)\b"
+)
 _FORMULA = lazy(
     r"(?:^|[,;\t\"'])[=+@-][^,;\n]{0,60}?\b(?:cmd|powershell|mshta|rundll32|msexcel|regsvr32)(?:\.exe)?\||=HYPERLINK\s*\([\"'\s]{1,4}https?:[^\n]{0,200}?[\"']\s*&|=(?:WEBSERVICE|DDE|CALL|EXEC)\s*\(\s*[\"'\w]|=IMPORT(?:XML|DATA|HTML|FEED|RANGE)\s*\([^\n]{0,300}&|=IMAGE\s*\([^\n]{0,300}https?:[^\n]{0,300}&",
     re.I | re.M,
@@ -214,7 +218,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
     if role == "text" and not _is_list(artifact.name):
         told = (step for step in one_liners(text) if step.language != "python" or not isinstance(parse(step.code), str))
         yield from members("line", told, artifact)
-    if role in roles.SCRIPTS or role in ("settings", "requirements"):
+    if role in roles.SCRIPTS or role in ("settings", "requirements", "markdown"):
         yield from members("line", one_liners(text), artifact)
     if role in roles.SCRIPTS or role in ("settings", "requirements", "text"):
         yield from members("code", held_code(role, artifact.place, text), artifact)
@@ -269,6 +273,7 @@ def _whatever_the_role(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
     yield from elsewhere_remarks(role, name, text)
+    yield from takeover_remarks(role, name, text)
     if name.lower().endswith(LOCKS):
         yield from locked_remarks(text)
 
@@ -394,6 +399,7 @@ def _of_text(text: str, name: str) -> Iterator[Remark]:
         yield from replaced(text)
     if not _is_list(name):
         yield from script_remarks(text)
+        yield from (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
 
 
 def _calls(role: str, text: str) -> Iterator[Remark]:

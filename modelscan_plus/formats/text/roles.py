@@ -23,6 +23,7 @@ _ENDINGS = {
     ".appref-ms": "shortcut", ".website": "shortcut", ".jnlp": "shortcut", ".theme": "shortcut", ".iqy": "shortcut",
     ".slk": "shortcut", ".desktop": "shortcut", ".webloc": "shortcut", ".pth": "site-path",
     ".html": "markup", ".htm": "markup", ".svg": "markup", ".xml": "markup", ".xhtml": "markup", ".pmml": "markup",
+    ".csproj": "markup", ".vcxproj": "markup", ".targets": "markup", ".props": "markup", ".plist": "markup",
     ".xsl": "markup", ".xslt": "markup",
     ".yaml": "settings",
     ".yml": "settings", ".toml": "settings", ".cfg": "settings", ".ini": "settings", ".conf": "settings",
@@ -44,7 +45,7 @@ _NAMES = {
     ".yarnrc": "requirements", "uv.toml": "requirements", "sudoers": "shell", "procfile": "shell",
     "post-merge": "shell",
     "mlproject": "settings", "cog.yaml": "settings", "serving.properties": "settings", "cmakelists.txt": "source",
-    "desktop.ini": "shortcut", "autorun.inf": "shortcut",
+    ".tmux.conf": "settings", "desktop.ini": "shortcut", "autorun.inf": "shortcut",
     "pre-commit": "shell", "post-checkout": "shell", "start": "shell",
 }  # fmt: skip
 _REQUIREMENTS = lazy(r"(?:^|[-_.])(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in)$")

@@ -125,6 +125,9 @@ def tar(call: Call) -> Marks:
     return out
 
 
+_EVERYWHERE = lazy(r"(?:/|~/?|\$\{?HOME\}?/?|/root/?|/etc/?|/home/[\w$-]+/?)$")
+
+
 def _unpack(call: Call, words: Sequence[Value]) -> Marks:
     """An archive becomes files beside the script, or in a folder."""
     machine, given = call.machine, options.read("unzip", words)
@@ -136,6 +139,9 @@ def _unpack(call: Call, words: Sequence[Value]) -> Marks:
     marks = m.changed(marks, packed="archive")
     if folder and folder not in (".", "./"):
         machine.write(folder, marks, call.shown, call.line)
+        if _EVERYWHERE.match(folder):  # over whatever is there, shells' settings and programs of the system included
+            for mark in m.fetched(marks):
+                machine.tell("keeps", f"{mark.what} … {call.shown}", call.line, mark)
     machine.unpacked |= frozenset(m.fetched(marks))
     return NONE
 

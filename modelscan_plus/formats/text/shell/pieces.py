@@ -73,6 +73,12 @@ _TEXTS = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'")
 _ITEM = lazy(r"(?<!\\)\"(?P<double>(?:\\.|[^\"\\])*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s,\[\]\"'][^,\[\]]*)")
 
 
+_LOOKED_UP = lazy(
+    r"\b(?:lookup|query|q)\s*\(\s*\\?[\"'](?:ansible\.builtin\.)?pipe\\?[\"']\s*,\s*(?:'(?P<one>[^'\n]{4,2000})'|\\?\"(?P<two>[^\"\n]{4,2000}?)\\?\")"
+)
+"""A value of Ansible that a command prints."""
+
+
 class Piece(msgspec.Struct, frozen=True):
     """A part of a text that a shell is given."""
 
@@ -213,6 +219,8 @@ def settings(text: str) -> Iterator[Piece]:
     listed: list[str] = []
     begun, last = 0, ""
     yield from _modules(text)
+    for looked in itertools.islice(_LOOKED_UP.finditer(text), 50):
+        yield Piece(looked["two"] or looked["one"], text.count("\n", 0, looked.start()) + 1)
     collecting = False
     while at < len(lines):
         line = lines[at]
