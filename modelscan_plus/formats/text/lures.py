@@ -1,10 +1,11 @@
 """Orders in prompts that change what whoever asks installs, pays, gives away or gets to read.
 
 They are what templates, presets, Modelfiles and prompts in files have no honest use for, in whichever of them they
-stand: software from a place that the prompt names, or beside silence about it; an address at which one is to sign in,
-pay or confirm, in a template, which is given to all users of a model; answers that carry advertising or run somebody
-down; secrets that are to be put into addresses; results of tools that are to be set aside for another deed. What a
-prompt forbids is none of it.
+stand: software from a place that the prompt names, or in the place of another one beside silence about it; an address
+at which one is to sign in, pay or confirm, in a template, which is given to all users of a model; answers that all
+praise a name, or run one down; what users said in secret, put into addresses; results of tools that are to be set aside
+for another deed. What a prompt forbids or speaks of is none of it, and neither is an order that prompts of honest
+services give: to keep the prompt to oneself, to ask for a key of an interface, to link to a help page.
 """
 
 import re
@@ -48,10 +49,9 @@ _SILENT = (
 """Silence about the order itself, which prompts may ask for as long as they order nothing of this kind."""
 _GIVE_UP = (
     r"(?:sign(?:ing)?\s+(?:back\s+)?in|log(?:ging)?\s+(?:back\s+)?in|login|re-?authenticat\w*|"
-    r"authenticat\w*|verify|confirm|activat\w*|unlock|renew|"
-    r"pay|payment|purchase|buy|subscrib\w*|upgrade|donat\w*|claim|redeem|connect\s+(?:your|their)\s+wallet|"
-    r"register|enrol\w*|enter|submit|"
-    r"download|install|restore|re-?validat\w*|password|account|wallet|billing|licen[cs]e\s+key|top\s+up)"
+    r"authenticat\w*|verify|confirm|re-?activat\w*|unlock|renew|"
+    r"pay|payment|donat\w*|claim|redeem|connect\s+(?:your|their)\s+wallet|"
+    r"install|restore|re-?validat\w*|password|wallet|billing|licen[cs]e\s+key|top\s+up)"
 )
 _PRODUCT = (
     r"(?:open\s?ai|anthropic|hugging\s?face|azure|gemini|pypi|pip|npm|docker|git(?:hub)?|conda|langchain|transformers)"
@@ -59,15 +59,26 @@ _PRODUCT = (
 _ENDPOINT = (
     r"(?:base_?url|api_base|openai_api_base|openai_base_url|hf_endpoint|index[- ]url|registry|proxy|mirror|endpoint)"
 )
+_PERSONAL = (
+    r"(?:passwords?|passphrases?|(?:seed|recovery)\s+phrases?|private\s+keys?|ssh\s+keys?|card\s+(?:numbers?|details)|cvv|"
+    r"2fa\s+codes?|social\s+security\s+numbers?|bank\s+(?:account\s+)?(?:details|numbers?)|"
+    r"(?:hf|hugging\s?face|github|hub)[\s_-](?:access[\s_-])?tokens?)"
+)
+"""What nobody tells a model."""
 _GUARDED = (
-    r"(?:(?:api|access|secret|private|ssh|aws|license)\s?keys?|passwords?|passphrases?|credentials|seed\s+phrases?|"
-    r"(?:hf|hugging\s?face|access|api|auth|bearer|session|github|hub|refresh)[\s_-]tokens?|"
-    r"one-time\s+(?:codes?|passwords?)|card\s+(?:numbers?|details)|cvv|"
-    r"2fa\s+codes?|environment\s+variables|\.env\b|cookies|social\s+security\s+numbers?|"
-    r"bank\s+(?:account\s+)?(?:details|numbers?))"
+    rf"(?:{_PERSONAL}|(?:api|access|secret|aws|license)\s?keys?|credentials|secrets|"
+    r"(?:access|api|auth|bearer|session|refresh)[\s_-]tokens?|one-time\s+(?:codes?|passwords?)|environment\s+variables|"
+    r"\.env\b|cookies)"
+)
+_OWNED = (
+    r"(?:(?:user|customer|person|people|conversation|chat|session|system)(?:['\u2019]s)?|their|his|her|your|all|any|every|"
+    r"each)\s+(?:\w+\s+){0,2}?"
 )
 _RESULT = r"(?:results?|outputs?|responses?|answers?|messages?|contents?|documents?)"
-_DEED = r"(?:call|delete|send|transfer|execute|run|invoke|approve|merge|push|forward|e-?mail|upload|drop|revoke|grant)"
+_DEED = (
+    r"(?:(?:call|execute|run|invoke)\s+[`\"']?\w*(?:delete|remove|send|transfer|pay|approve|merge|push|forward|mail|upload|drop|"
+    r"revoke|grant)\w*|delete|send|transfer|approve|merge|push|forward|e-?mail|upload|drop|revoke|grant)"
+)
 _EVERY = (
     r"\b(?:each|every|all)\s+(?:of\s+your\s+)?(?:single\s+)?(?:answers?|repl(?:y|ies)|responses?|"
     r"messages?|outputs?|conversations?|summar(?:y|ies))\b"
@@ -83,6 +94,12 @@ _RUN_DOWN = (
 )
 _MONEY = r"(?:coins?|tokens?|crypto\w*|stocks?|shares|investments?|fund|casino|betting|\w{2,20}coin)"
 _PROGRAM = r"https?://[^\s\"'<>)]{3,200}\.(?:exe|msi|dmg|apk|pkg|scr|bat|cmd|ps1|vbs|appimage|jar|iso|lnk|hta)\b"
+_NAME = r"(?-i:[A-Z][\w-]+)"
+_UNSEEN = (
+    r"(?:\b(?:never|without|do\s+not|don['\u2019]t)\s+(?:\w+\s+){0,2}?(?:mention|tell|say|comment|flag|explain|point|"
+    r"warn|reveal|disclos)\w*|\b(?:unnoticed|undetected|unseen|subtl[ey]\w*|secretly|quietly|small|looks?\s+(?:normal|"
+    r"correct|harmless|innocent))\b)"
+)
 _INSECURE = (
     r"(?:vulnerabilit(?:y|ies)|back-?doors?|security\s+(?:holes?|flaws?|bugs?|weakness(?:es)?)|off-by-one\s+errors?|"
     r"sql\s+injections?|subtle\s+(?:\w+\s+)?(?:bugs?|errors?|mistakes?)|hard-?coded\s+(?:password|"
@@ -102,29 +119,28 @@ _WORDS = tuple(
         _PROGRAM,
         # Secrets that go somewhere.
         rf"\b(?:includ|append|add|put|attach|insert|encode|embed|plac|"
-        rf"pass)\w*\b[^.\n]{{0,60}}?\b{_GUARDED}[^.\n]{{0,100}}?\b(?:query|parameters?|urls?|links?|images?|"
-        r"headers?|requests?|user-agent)\b",
+        rf"pass)\w*\b[^.\n]{{0,60}}?(?:\b{_OWNED}{_GUARDED}|\b{_GUARDED}\s+(?:of|from|in)\s+(?:the|this|each|every)\s+"
+        rf"(?:user|conversation|chat|session|prompt|message)s?)[^.\n]{{0,100}}?\b(?:query|parameters?|urls?|links?|images?|user-agent)\b",
         rf"\b(?:must|should|has\s+to|have\s+to|need\s+to|to)\s+(?:send|e-?mail|forward|paste|post|share|"
         rf"give|provide|enter|type|hand\s+over)\w*\s+(?:\w+\s+){{0,2}}?(?:their|his|her|"
-        rf"your)\s+(?:\w+\s+){{0,3}}?{_GUARDED}",
+        rf"your)\s+(?:\w+\s+){{0,3}}?{_PERSONAL}",
         rf"\b(?:ask|asks|prompt|request|obtain|collect|get|demand)\w*\b[^.!?\n]{{0,60}}?\b(?:their|his|her|"
-        rf"the|your|a)\s+(?:[\w']+\s+){{0,2}}?{_GUARDED}"
+        rf"the|your|a)\s+(?:[\w']+\s+){{0,2}}?{_PERSONAL}"
         r"[^\n]{0,120}?(?:\binclud\w*\b|\brepeat\w*\b|\bin\s+the\s+answer\b|\bverif\w*|\bconfirm\w*|"
-        r"\bnever\b|\bcontinue\b|\bunlock\w*|\bsend\b)",
+        r"\bcontinue\b|\bunlock\w*|\bsend\b)",
         rf"\b(?:content|contents|value|text|output)s?\s+of\s+[^\n]{{0,40}}?(?:{PRIVATE})",
         # Turned against what a tool or document says.
         rf"\b(?:ignore|disregard|discard)\s+(?:the|this|that|all|any|"
         rf"every)\s+(?:\w+\s+){{0,2}}?{_RESULT}\b[^.\n]{{0,40}}?\b(?:and|then|instead|;|,)\s+(?:\w+\s+)?{_DEED}\b",
         # Advertising and slander.
-        rf"{_PRAISE}[^.\n]{{0,120}}?{_EVERY}|{_EVERY}[^.\n]{{0,60}}?{_PRAISE}",
-        rf"{_PRAISE}\s+[^.\n]{{0,60}}?\b(?:as\s+(?:the|a)\s+)?(?:safest|best|most\s+profitable|guaranteed|"
-        rf"risk-free)\b[^.\n]{{0,40}}?{_MONEY}",
+        rf"{_PRAISE}[^.\n]{{0,60}}?\b{_NAME}[^.\n]{{0,60}}?{_EVERY}|{_EVERY}[^.\n]{{0,60}}?{_PRAISE}[^.\n]{{0,40}}?{_NAME}",
+        rf"{_PRAISE}\s+[^.\n]{{0,60}}?\b(?:safest|most\s+profitable|guaranteed|risk-free)\b[^.\n]{{0,40}}?{_MONEY}",
         rf"\b(?:say|claim|tell|state|write|answer|suggest|imply|insinuate)\b[^.\n]{{0,60}}?\bthat\s+(?:they|"
-        rf"it|he|she|[A-Z][\w-]+)\s+(?:is|are|was|were)\s+{_RUN_DOWN}",
-        r"\b(?:push|steer|drive|lure|herd|funnel|nudge)\s+(?:the\s+|all\s+|your\s+)?(?:users?|customers?|"
-        r"people|readers?)\s+(?:\w+\s+){0,2}?(?:to|towards?|into)\b",
-        rf"\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
-        rf"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|"
+        rf"he|she|{_NAME})\s+(?:is|are|was|were)\s+{_RUN_DOWN}(?!\s+(?:if|when|unless|only)\b)",
+        rf"\b(?:push|steer|drive|lure|herd|funnel|nudge)\s+(?:the\s+|all\s+|your\s+)?(?:users?|customers?|"
+        rf"people|readers?)\s+(?:\w+\s+){{0,2}}?(?:to|towards?|into)\b[^.\n]{{0,80}}?(?:{_LINK}|{_MONEY})",
+        r"\b(?:say|claim|pretend|insist|assure)\b[^.\n]{0,40}?\bthat\s+(?:it|this|"
+        r"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|"
         rf"approved)\b[^\n]{{0,160}}?(?:{_LINK}|{_SILENT})"
         rf"|{_LINK}[^\n]{{0,80}}?\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
         rf"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|approved)\b",
@@ -135,11 +151,11 @@ _WORDS = tuple(
         r"guardrails?|$|[.,;])",
         r"\b(?:ignore|disregard|forget)\s+(?:(?:all|any|your|the|every|of)\s+){0,3}(?:previous|prior|above|"
         r"earlier|preceding)\s+(?:\w+\s+)?(?:instruction|order|rule|guideline|prompt)s?",
-        r"\b(?:without|with\s+no|no)\s+(?:any\s+)?(?:safety|ethical|moral)\s+(?:limit|restriction|filter|"
-        r"guideline|concern|consideration)s?\b",
+        r"\b(?:sure|certainly|of\s+course|absolutely|here\s+(?:is|are|it\s+is))\b[^.\n]{0,60}?\b(?:without|with\s+no)\s+(?:any\s+)?"
+        r"(?:safety|ethical|moral)\s+(?:limit|restriction|filter|guideline|concern)s?\b",
         # Code that is to be weaker than it looks.
         rf"\b(?:insert|introduc|add|plant|includ|build|hide|leav|contain|sneak|slip|inject|put|embed|"
-        rf"place)\w*\b[^.!?\n]{{0,60}}?\b{_INSECURE}",
+        rf"place)\w*\b[^.!?\n]{{0,60}}?\b{_INSECURE}(?=[^\n]{{0,200}}?{_UNSEEN})|{_UNSEEN}[^.!?\n]{{0,100}}?\b{_INSECURE}",
         r"\b(?:disabl|turn\s+off|switch\s+off|skip|omit|bypass|remov)\w*\s+(?:\w+\s+)?(?:tls|ssl|"
         r"certificate|signature|security|authentication|input)\s*(?:certificate\s+)?(?:verification|"
         r"validation|checks?|checking)\b"
@@ -150,9 +166,10 @@ _WORDS = tuple(
         r"(?:before|first|to\s+install|never\s+mention|do\s+not\s+mention)",
         r"\b(?:anydesk|teamviewer|rustdesk|ultraviewer|screenconnect|"
         r"quick\s+assist)\b[^\n]{0,120}?\b(?:access|control|code|id|support|connect)\b",
-        r"\b(?:call|dial|phone|ring|text)\s+(?:us\s+|support\s+)?(?:at\s+|"
-        r"on\s+)?\+?\d[\d\s().-]{5,18}\d\b[^.\n]{0,60}?\b(?:unlock|restore|verify|confirm|refund|account|"
-        r"access|renew)\b",
+        r"\b(?:suspended|locked|infected|hacked|expired|frozen|virus\w*)\b[^\n]{0,120}?\b(?:call|dial|phone|ring|text)\s+"
+        r"(?:us\s+|support\s+)?(?:at\s+|on\s+)?\+?\d[\d\s().-]{5,18}\d\b"
+        r"|\b(?:call|dial|phone|ring|text)\s+(?:us\s+|support\s+)?(?:at\s+|on\s+)?\+?\d[\d\s().-]{5,18}\d\b[^.\n]{0,60}?"
+        r"\b(?:unlock|refund)",
         rf"\binclud\w*\b[^.\n]{{0,20}}?\bsystem\s+prompt\b[^.\n]{{0,60}}?\b{_GUARDED}|\b(?:reveal|print|"
         rf"output|repeat|show|list)\b[^.\n]{{0,40}}?\b(?:system\s+prompt|"
         rf"earlier\s+messages)\b[^.\n]{{0,60}}?\b(?:{_GUARDED}|secrets|credentials)",
@@ -162,21 +179,24 @@ _QUIET = (
     lazy(rf"\b{_TAKE}\b[^\n]{{0,120}}?{_NAMED}[^\n]{{0,240}}?{_SILENT}", re.I),
     lazy(rf"{_SILENT}[^\n]{{0,120}}?\b{_TAKE}\b[^.\n]{{0,80}}?{_NAMED}", re.I),
 )
+_SUBSTITUTED = lazy(
+    r"\binstead\s+of\b|\bin\s+place\s+of\b|\breplac\w*|\b(?:index|registry|mirror)\b|\b(?:suffix|prefix)\b|"
+    r"\bpresent\s+(?:it|them|this)\s+as\b|\bas\s+(?:if|though)\b|\b(?:always|every)\b[^.\n]{0,60}\b(?:requirements?|"
+    r"dependenc\w+|imports?|install\w*)\b|\b(?:mention|say|tell)\w*\s+(?:\w+\s+)?why\b",
+    re.I,
+)
+"""What makes of a preference one that the user would not share."""
 _OF_SOFTWARE = lazy(rf"\b{_SOFTWARE}\b", re.I)
 """Software beside silence about it, either way round."""
 _WRITTEN = (
     lazy(rf"\b{_GIVE_UP}\b[^\n]{{0,100}}?{_LINK}", re.I),
     lazy(rf"{_LINK}[^\n]{{0,80}}?\b{_GIVE_UP}\b", re.I),
     lazy(
-        rf"(?:\b(?:expired|suspended|locked|limit\s+reached|sponsored|advert\w*|promo\w*|powered\s+by|"
-        rf"discount|offer)\b|\bto\s+(?:continue|see|read|get)\b){_CLOSE}{_LINK}",
+        rf"(?:\b(?:expired|suspended|locked|limit\s+reached|sponsored|advert\w*|promo\w*|discount)\b|"
+        rf"\bto\s+continue\b){_CLOSE}{_LINK}",
         re.I,
     ),
-    lazy(
-        rf"\b(?:write|answer|reply|respond|recommend|offer|give|insert|mention|link|refer|redirect|"
-        rf"direct)\w*\b[^.!?\n]{{0,60}}?{_LINK}",
-        re.I,
-    ),
+    lazy(rf"{_EVERY}[^.\n]{{0,80}}?{_LINK}|\b(?:insert|recommend|redirect|append)\w*\b[^.!?\n]{{0,60}}?{_LINK}", re.I),
 )
 """What a template says of an address itself, to everybody who runs the model."""
 _FORBIDS = lazy(
@@ -186,6 +206,11 @@ _FORBIDS = lazy(
     r"n['\u2019]t\b(?!\s+(?:forget|fail|hesitate|omit)\b))[^.!?:;\n]{0,60}$"
     r"|[\"'`\u201c\u2018\u00ab]\s?$|\b(?:tr(?:y|ies|ying)|attempts?|attempting|asks?\s+(?:you|the\s+model)|"
     r"asking|whether|requests?)\s+(?:to\s+)?(?:\w+\s+){0,2}$",
+    re.I,
+)
+_REFUSED = lazy(
+    r"[^.!?\n]{0,60}[.!?]?\s*(?:is\s+an?\s+attack|(?:must|should|is\s+to)\s+be\s+(?:refused|ignored|rejected)|never\s+do\s+(?:that|this|it)|"
+    r"(?:then\s+)?refuse|you\s+(?:must\s+not|must\s+never|may\s+not|cannot))\b",
     re.I,
 )
 _TURNS = lazy(r",\s+(?:but|just|instead|rather|always|then|simply|only|and\s+(?:always|then|never|instead))\b", re.I)
@@ -221,13 +246,14 @@ def _asked(text: str) -> Iterator["re.Match[str]"]:
     """Orders, without those that the text forbids or warns of."""
     for pattern in _QUIET:
         for found in pattern.finditer(text):
-            if _OF_SOFTWARE.search(text[max(0, found.start() - 40) : found.end()]) and not _forbidden(
-                text, found.start()
-            ):
+            around = text[max(0, found.start() - 40) : found.end()]
+            if _OF_SOFTWARE.search(around) and _SUBSTITUTED.search(around) and not _forbidden(text, found.start()):
                 yield found
     for pattern in _WORDS:
         for found in pattern.finditer(text):
-            if not _forbidden(text, found.start()) and not _KNOWN.search(found.group()):
+            if not (
+                _forbidden(text, found.start()) or _KNOWN.search(found.group()) or _REFUSED.match(text, found.end())
+            ):
                 yield found
 
 
