@@ -11,7 +11,8 @@ from modelscan_plus.formats.text.lookalikes import poses
 from modelscan_plus.rules.hosts import publisher
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
-from modelscan_plus.rules.scripts import LOOKALIKE, of_remark, tells
+from modelscan_plus.rules.script_rules import LOOKALIKE
+from modelscan_plus.rules.scripts import of_remark, tells
 
 _REMOTE = "https://huggingface.co/docs/transformers/main/en/models#custom-models"
 _DIFFUSERS = "https://huggingface.co/docs/diffusers/main/en/using-diffusers/custom_pipeline_overview"

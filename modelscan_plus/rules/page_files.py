@@ -6,7 +6,7 @@ from modelscan_plus.core.finding import Finding, Severity, TextEvidence
 from modelscan_plus.formats.summaries import TextSummary
 from modelscan_plus.formats.text.page_parts import Sending
 from modelscan_plus.rules.credentials import of_service
-from modelscan_plus.rules.scripts import RUNS_IN_VIEWER
+from modelscan_plus.rules.script_rules import RUNS_IN_VIEWER
 from modelscan_plus.rules.tree import Tree, TreeContext, TreeFile, judges_tree
 
 
