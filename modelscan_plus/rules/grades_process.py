@@ -14,6 +14,7 @@ from modelscan_plus.rules.python_programs import (
     INSTALLS,
     fetches,
     installs_foreign,
+    installs_unknown,
     is_tool,
     obeyed_by_git,
     pushes_elsewhere,
@@ -32,7 +33,8 @@ def process(effect: Effect, reached: bool) -> Severity:
         return run_by_model(effect, reached)
     if INSTALLS.search(f"{effect.name} {effect.argument}"):
         if installs_foreign(effect.argument):
-            unasked = Severity.HIGH if prose.odd_url(effect.argument) is not None else Severity.MEDIUM
+            unknown = prose.odd_url(effect.argument) is not None or installs_unknown(effect.argument)
+            unasked = Severity.HIGH if unknown else Severity.MEDIUM
             return pick(effect, reached, import_=(unasked, Severity.HIGH), entry=(Severity.LOW, Severity.HIGH))
         return pick(effect, reached, import_=(Severity.MEDIUM, Severity.HIGH), entry=(Severity.LOW, Severity.MEDIUM))
     if obeyed_by_git(effect.argument) or pushes_elsewhere(effect.argument):

@@ -98,6 +98,19 @@ def installs_foreign(argument: str) -> bool:
     )
 
 
+def installs_unknown(argument: str) -> bool:
+    """True for the installation of a built package from a host of which nothing is known."""
+    places = [found[1].lower() for found in _ADDRESS.finditer(argument) if "git+" not in found.group()]
+    return any(
+        _BUILT.search(place) is not None
+        and _KNOWN_PLACES.match(place) is None
+        and not institution(place)
+        and not any(listed(kind, place) for kind in ("indexes", "code", "mirrors", "installers"))
+        for place in places
+    )
+
+
+_BUILT = lazy(r"\.(?:whl|zip|tar\.gz|tgz)\b")
 _SCRATCH = r"(?:[\"']?(?:/tmp/|/var/tmp/|/dev/shm/|~|\.\./))"
 _MISUSED = lazy(
     r"^\s*(?:\S*/)?(?:"

@@ -37,12 +37,12 @@ _FETCH = (
     r"\battohttpc::|curl_easy_\w+|URLDownloadToFile\w?|InternetOpenUrl\w?|\bURL\s*\(|\bget\s*\(?\s*\"https?:|\bHttpRequest|\bHttpClient|GetStringAsync|GetByteArrayAsync|"
     r"\bURLSession|contentsOf|DownloadString|DownloadFile|DownloadData|\bNet::HTTP\.\w+|\bURI\.open|\bURI\(|\bopen-uri|\bgetstore|LWP::Simple|\bLWP::|"
     r"HTTP::Tiny|file_get_contents|curl_exec|\bhttps?\.get|\bfetch\s*\(|\baxios\b|\bgot\s*\(|\bgot\.|\brequest\s*\(|\bsuperagent|file\s*\(\s*DOWNLOAD|"
-    r"\bctx\.download\w*|\bhttp_file\b|\bhttp\.get|\bMojo::UserAgent|\burlopen|\bsource_url|\brequire\s*\(\s*\"https?)"
+    r"\bctx\.download\w*|\bhttp_file\b|\bhttp\.get|\bMojo::UserAgent|\burlopen|\bsource_url|\burl(?:read|write)\b|\bweb(?:read|save)\b|http::geturl|\brequire\s*\(\s*\"https?)"
 )
 _EVALUATE = (
     r"(?:\bsys\.source|(?<![.\w])(?:source|load|require|include(?:_string)?)\s*\(|(?<![.\w>])eval(?:q|uate|_file)?\b|\bparse\s*\(\s*text|\bevalfile|"
     r"\bdofile|\bloadstring|\bloadfile|package\.loadlib|plugin\.Open|Library::new|\bdlopen|LoadLibrary\w*|URLClassLoader|System\.load\w*|"
-    r"Assembly\.Load\w*|instance_eval|class_eval|vm\.run\w*|new\s+Function|(?<![.\w])Function\s*\(|\bdyn\.load|library\.dynam|\binstall\.packages|"
+    r"Assembly\.Load\w*|instance_eval|class_eval|vm\.run\w*|\b(?:InMemory)?DexClassLoader|\bPathClassLoader|new\s+Function|(?<![.\w])Function\s*\(|\bdyn\.load|library\.dynam|\binstall\.packages|"
     r"\bload_library|\bdo\s+\$|(?<![.\w])import\s*\(|load-file|\bluaL_do\w+)"
 )
 _PROCESS = (
@@ -98,6 +98,7 @@ _CMAKE = lazy(
     r"\bCOMMAND\s+(?P<line>[^()\s][^()]{2,600}?)(?=\s(?:COMMAND|WORKING_DIRECTORY|RESULT_VARIABLE|OUTPUT_VARIABLE|ERROR_VARIABLE|DEPENDS|COMMENT|VERBATIM)\b|\))"
 )
 _RENAMES = lazy(r"=\s*(?:loadstring|load|eval|dofile|evalfile)\s*(?:$|\bor\b|\|\|)")
+_WRITES_TO = lazy(r"^\s*(?P<name>[A-Za-z_]\w*)\.(?:write|append|put)\w*\s*\(")
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
     "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*", re.M),
@@ -165,6 +166,8 @@ class _Program:
         text = _without_comments(kind, text)
         if name.endswith((".cmake", "cmakelists.txt")):
             text = re.sub(r"(?<=[\s(])((?:https?://|\$\{)[^\s()\"]+)", r'"\1"', text)
+        if name.endswith(".tcl"):
+            text = re.sub(r"(?<=\s)(https?://[^\s\]\"]+)", r'"\1"', text)
         self.parts = list(_commands_of_cmake(text)) if "COMMAND" in text else []
         self.values: dict[str, str] = {}
         text = re.sub(r"^\s*<\?php", "", text)
@@ -298,6 +301,8 @@ class _Program:
             return
         given = statement.partition("(")[2] or statement
         fetches = _FETCHES.search(statement) is not None
+        if holder := _WRITES_TO.match(statement):
+            self._mark(holder["name"], kept)
         for found in itertools.islice(_NAME.finditer(_HELD.sub(" ", given)), 20):
             name = found.group()
             if not (self.short and len(name) < 3) and not given[found.end() :].lstrip().startswith("("):

@@ -10,7 +10,7 @@ from modelscan_plus.formats.text.facts import Remark
 
 _INDEX = lazy(
     r"(?:--(?:extra-)?index-url|--find-links|-i|-f|(?:extra[-_])?index[-_]url|find[-_]links|(?:PIP|UV)_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_)?INDEX|"
-    r"PIP_FIND_LINKS)[\s=:]+[\"']?(\w+://[^\s\"',`]+)",
+    r"PIP_FIND_LINKS)[\s=:]+\[?[\"']?(\w+://[^\s\"',`]+)",
     re.I,
 )
 _TRUSTED = lazy(r"(?:--|\bglobal\.|\binstall\.|\bPIP_|^)trusted[-_]host[\s=:]+[\"']?([^\s\"']+)", re.I)
@@ -120,3 +120,13 @@ def _host(address: str) -> str:
         return visible(address.partition("://")[2].partition("/")[0])
     scheme = "http:" if found.group().lower().startswith("http:") else ""
     return visible(scheme + found.group(1).lower().rpartition("@")[2] + "/".join(found.group(2).split("/")[:2]))
+
+
+_HEADER = lazy(r"^# /// script[ \t]*\n(?P<lines>(?:#[^\n]*\n){1,400}?)# ///[ \t]*$", re.M)
+
+
+def of_header(text: str) -> Iterator[Remark]:
+    """What the header of a script has uv or pipx install (PEP 723)."""
+    if found := _HEADER.search(text):
+        lines = re.sub(r"^# ?", "", found["lines"], flags=re.M)
+        yield from requirement_remarks(lines, 2 + text.count("\n", 0, found.start()))

@@ -15,7 +15,7 @@ from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 
 _WORTH = lazy(
-    r"WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
+    r"server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
     re.I,
 )
 _NO_PIN = lazy(r"^[^\n#]{0,200}?\bWERKZEUG_DEBUG_PIN\b[\"']?\s*[:=,\s]\s*[\"']?off\b", re.I | re.M)
@@ -41,6 +41,12 @@ _TUNNEL = lazy(
     r"\bcloudflared\b[^\n]{0,200}?\btunnel\b|\bngrok\b[^\n]{0,80}?\b(?:http|tcp)\b|\blocaltunnel\b|\blt\s+--port|\bserveo\.net\b|\blocalhost\.run\b|\bbore\s+local\b|\bfrpc\b|\bpinggy\b|\bzrok\s+share\b|\bpyngrok\b",
     re.I,
 )
+_FRP = lazy(
+    r"^\s*\"?server_?[aA]ddr\"?\s*[=:]\s*[\"']?(?!127\.|localhost|0\.0|10\.|192\.168\.|\{|\$)[\w-]+(?:\.[\w-]+)+", re.M
+)
+_SHOWN_PORT = lazy(r"^\s*\"?local_?[pP]ort\"?\s*[=:]\s*[\"']?(?:22|23|445|3389|5900|5985)\b", re.M)
+_INTEGRATED = lazy(r"\bnodeIntegration\s*:\s*true")
+_LOADS_PAGE = lazy(r"\.loadURL\s*\(\s*[\"'`]https?://(?!localhost|127\.)")
 _LUA = lazy(r"\b\w+_by_lua(?:_block|_file)?\b[\s\S]{0,6000}?(?:\bio\.popen|\bos\.execute|\bloadstring|\bload)\s*\(")
 _LUA_ASKED = lazy(r"\bngx\.(?:var\.(?:arg_|args|http_|request|query|uri|cookie_)|req\.(?:get_|read_body|socket))")
 _BINDING = lazy(r"\bcluster-?admin\b|\bname:\s*admin\b")
@@ -98,6 +104,11 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
         "shows everybody a server without a password that runs code",
         _NO_TOKEN.search(text) if _TUNNEL.search(text) else None,
     )
+    yield "gives another machine a way into this one", _tunnelled(text)
+    yield (
+        "gives a page of another host the rights of the program",
+        _INTEGRATED.search(text) if _LOADS_PAGE.search(text) else None,
+    )
     yield "runs what a request says", _LUA.search(text) if _LUA_ASKED.search(text) else None
     yield "makes everybody who reaches it the owner of the cluster", _bound(text)
     read = _EXTERNAL.search(text)
@@ -105,6 +116,12 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
         rf"https?://[^\s\"]{{0,400}}?\$\{{[^{{}}\"]{{0,80}}data\.external\.{read['name']}\b", text
     )
     yield "sends secrets or the environment away", told or None
+
+
+def _tunnelled(text: str) -> "re.Match[str] | None":
+    """The server of frp, on another machine, that is shown a shell or screen of this one."""
+    found = _FRP.search(text)
+    return found if found and _SHOWN_PORT.search(text) else None
 
 
 def _bound(text: str) -> "re.Match[str] | None":

@@ -25,7 +25,7 @@ from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
 from modelscan_plus.formats.text.python.parsing import LARGEST, parse
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
-from modelscan_plus.formats.text.requirements import requirement_remarks
+from modelscan_plus.formats.text.requirements import of_header, requirement_remarks
 from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets, told_to_run
 from modelscan_plus.formats.text.shell.cells import cell as shell_parts
 from modelscan_plus.formats.text.shell.pieces import Piece
@@ -94,7 +94,7 @@ class PythonFormat(Format):
         code = code_references(name, roles.decode(data)) if name == "setup.py" else ()
         named = tuple(reference.value for reference in code)
         told = (summary, ConfigSummary(code=code, named=named)) if code else (summary,)
-        pages = tuple(texts_of_python(tree))[:100]
+        pages = (*of_header(roles.decode(data)), *texts_of_python(tree))[:100]
         yield Parsed((facts, *((TextFacts("source", pages),) if pages else ())), whole, gaps=gaps, summaries=told)
 
 

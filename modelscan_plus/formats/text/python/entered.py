@@ -34,7 +34,7 @@ _FIELDS = lazy(
 _UPLOADS = lazy(
     r"^(?:gradio\.(?:components\.)?(?:Image|Audio|Video|File|UploadButton|ImageEditor|MultimodalTextbox)|streamlit\.(?:\w+\.)?(?:file_uploader|camera_input|audio_input))$"
 )
-_CHATS = lazy(r"^streamlit\.(?:\w+\.)?(?:chat_input|text_area)$|^chainlit\.AskUserMessage")
+_CHATS = lazy(r"^streamlit\.(?:\w+\.)?(?:chat_input|text_area|text_input)$|^chainlit\.AskUserMessage")
 _KEY_WORDS = lazy(r"api[ _-]?key|\btoken\b|password|passphrase|secret|seed phrase|recovery phrase|private key", re.I)
 _COOKIES = frozenset(("cookies", "headers"))
 _HEADERS = lazy(r"^(?:authorization|cookie|proxy-authorization|x-api-key|x-hf-authorization)$", re.I)
@@ -47,6 +47,10 @@ _SAME = frozenset(
 )
 """Functions and methods that give the same value in another form."""
 _DEEP = 12
+_ENCLOSED = frozenset(("elements", "files", "attachments"))
+"""What comes along with what people say."""
+STATE = "streamlit.session_state"
+"""The holder of what a page of Streamlit keeps from one run to the next."""
 
 
 class Entered:
@@ -56,6 +60,8 @@ class Entered:
         self._names = names
         self._held: dict[tuple[str, str], set[str]] = {}
         self._asking = given
+        self.chats = False
+        """People talk to the program, which they do to a model."""
 
     def _mark(self, block: str, name: str, label: str) -> None:
         self._held.setdefault((block, name), set()).add(label)
@@ -87,6 +93,8 @@ class Entered:
         """What somebody entered that the value is or holds."""
         if node is None or depth > _DEEP:
             return set()
+        if (state := state_key(node, self._names)) and (kept := self._held.get((STATE, state))):
+            return kept
         match node:
             case ast.Name(id=name):
                 return self._held.get((block, name), set()) | self._held.get((MODULE, name), set())
@@ -104,10 +112,11 @@ class Entered:
             return {label_of(" ".join(spoken(each, self._names) for each in node.args)) or PASSWORD}
         if dotted == "builtins.input" and node.args and _KEY_WORDS.search(said := spoken(node.args[0], self._names)):
             return {label_of(said)}
-        if _CHATS.match(dotted):
-            return {SAID}
         if label := self._asks(node):
             return {label} if not dotted.startswith("gradio.") else set()
+        if _CHATS.match(dotted):
+            self.chats = self.chats or dotted.endswith(("chat_input", "AskUserMessage"))
+            return {SAID}
         method = method_of(node)
         if method not in _SAME:
             return set()
@@ -127,6 +136,8 @@ class Entered:
         return {COOKIES} if _HEADERS.match(self._names.folder.text(key) or "") else set()
 
     def _of_attribute(self, node: ast.Attribute, block: str, depth: int) -> set[str]:
+        if node.attr in _ENCLOSED and SAID in self.of(node.value, block, depth + 1):
+            return {UPLOAD}
         if node.attr in _COOKIES and self._is_asked(node.value):
             return {COOKIES}
         held = self.of(node.value, block, depth + 1)
@@ -137,7 +148,7 @@ class Entered:
         own = isinstance(node.value, ast.Name) and node.value.id == "self"
         return (
             held
-            if own or node.attr in ("token", "password", "value", "data", "text", "content", "access_token")
+            if own or node.attr in ("token", "password", "value", "data", "text", "content", "path", "access_token")
             else set()
         )
 
@@ -161,6 +172,20 @@ class Entered:
             and self._is_asked(holder.value)
         )
         return {label_of(name)} if asked and is_secret(name) else set()
+
+
+def state_key(node: ast.expr, names: Names) -> str:
+    """The name under which `st.session_state` keeps what the expression leads to, "" for others."""
+    match node:
+        case ast.Subscript(value=held, slice=key) if names.plain(held) == STATE:
+            return names.folder.text(key) or ""
+        case ast.Call(func=ast.Attribute(value=held, attr="setdefault" | "get"), args=[key, *_]) if (
+            names.plain(held) == STATE
+        ):
+            return names.folder.text(key) or ""
+        case ast.Attribute(value=held, attr=name) if names.plain(held) == STATE:
+            return name
+    return ""
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:

@@ -53,6 +53,9 @@ class Fields(Entered):
             for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
                 said = ast.unparse(item.annotation) if item.annotation is not None else ""
                 label = "VISITOR_HF" if _SIGNED.search(said) else PASSWORD if _FORM.search(said) else ""
+                if item.arg != "self" and node.args.args[:1] == [item] and any(map(_is_of_chat, node.decorator_list)):
+                    self.chats = True
+                    label = SAID
                 if "UploadFile" in said:
                     label = UPLOAD
                 if "Secret" in said and not label:
@@ -96,12 +99,15 @@ class Fields(Entered):
         ):
             return
         named = {item.arg: item.value for item in node.keywords}
-        function = named.get("fn") or next(
-            (each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None
+        function = (
+            named.get("fn")
+            or named.get("callback")
+            or next((each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None)
         )
         inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
         block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
         if block is not None and (self._names.plain(node.func) or "").endswith(".ChatInterface"):
+            self.chats = True
             for parameter in block.parameters[:2]:
                 self._mark(block.name, parameter, SAID)
         if block is None or inputs is None:
@@ -144,3 +150,13 @@ class Fields(Entered):
         for block in self._blocks.values():
             for parameter in rest if block.last == inner.name else ():
                 self._held.setdefault((block.name, parameter), set()).update(labels)
+
+
+def _is_of_chat(decorator: ast.expr) -> bool:
+    """True for `@cl.on_message`: what follows is told what people say."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "on_message"
+        and ast.unparse(function.value) in ("cl", "chainlit")
+    )

@@ -84,6 +84,8 @@ class Flow:
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         self._places = Places(names)
+        self._fetched: set[str] = set()
+        """Paths, as they stand in the source, of files that hold what was fetched."""
         self._packed: set[str] = set()
         """Paths of copies and archives of what is secret or the user's."""
         self._answers: dict[tuple[int, str], tuple[ast.Call, int, set[str]]] = {}
@@ -138,8 +140,8 @@ class Flow:
                 if isinstance(node.slice, ast.Slice) and isinstance(node.slice.step, ast.UnaryOp) and taken & DATA:
                     taken.add(JOINED)  # read backwards
                 return taken | of_item(node)
-            case ast.Constant(value=str(text)) if text in self._packed:
-                return {"secret"}
+            case ast.Constant(value=str(text)) if text in self._packed or text in self._fetched:
+                return {"secret" if text in self._packed else FETCHED}
             case ast.Lambda():
                 return self.origins(node.body, block, depth + 1)
         return self._parts(node, block, depth)
@@ -329,6 +331,9 @@ class Flow:
                 self._packed.add(path)
 
     def _mark(self, place: ast.expr, block: str) -> None:
+        opened = place.args[0] if isinstance(place, ast.Call) and place.args else place
+        if isinstance(opened, ast.Constant) and isinstance(opened.value, str):
+            self._fetched.add(opened.value)
         for name in self._places.led(place, block):
             holder, _, attribute = name.rpartition(".")
             at = "self" if holder else MODULE if attribute in self._global else block

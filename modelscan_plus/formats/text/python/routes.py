@@ -27,7 +27,8 @@ DISK, PROXY = (
 SHELL, PAGE = "gives whoever asks a shell", "shows whoever visits the environment"
 SERVED = "lets whoever connects run what they like"
 TEMPLATE = "renders a template that a request holds"
-WHAT = (READS, WRITES, DISK, PROXY, SHELL, PAGE, SERVED, TEMPLATE)
+INSTALLS = "installs what a request names"
+WHAT = (INSTALLS, READS, WRITES, DISK, PROXY, SHELL, PAGE, SERVED, TEMPLATE)
 _SENDS_FILE = lazy(
     r"^(?:flask\.(?:helpers\.)?send_file|quart\.send_file|(?:fastapi|starlette)\.responses\.FileResponse|aiohttp\.web\.FileResponse|sanic\.response\.file(?:_stream)?|"
     r"django\.http\.FileResponse|litestar\.response\.File)$"
@@ -78,6 +79,7 @@ _STARTS = lazy(
 )
 _PAGES = lazy(r"^(?:gradio|streamlit|nicegui|panel|dash)\.")
 _ANYONE = lazy(r"0\.0\.0\.0|^\s*::\s*$|(?:^|\s)\*(?:\s|$)")
+_INSTALLS = lazy(r"(?:\bpip3?|\buv\s+pip)\s+install\b|^install\b")
 _NO_PIN = lazy(r"WERKZEUG_DEBUG_PIN\W{1,12}off\b")
 _RUN_FUNCTIONS = frozenset(
     (
@@ -131,6 +133,8 @@ class Routes:
     def _for_request(self, node: ast.Call, dotted: str, block: Block, *, returned: bool) -> str:
         if _STARTS.match(dotted) and block.handed == "asked" and self._is_shell(node):
             return SHELL
+        if self._installs(node, dotted, block):
+            return INSTALLS
         path = self._path(node, dotted) if self._web else None
         if path is not None and self._decides(path, block) and not self._is_guarded(block):
             if _SENDS_FILE.match(dotted) or returned:
@@ -138,6 +142,14 @@ class Routes:
             if self._writes(node, dotted, block):
                 return WRITES
         return PROXY if self._passes_on(node, dotted, block) else ""
+
+    def _installs(self, node: ast.Call, dotted: str, block: Block) -> bool:
+        """True for `pip install` of a package that a request names."""
+        if not self._web or not dotted.startswith(("subprocess.", "os.system", "pip.")) or self._is_guarded(block):
+            return False
+        parts = [part for each in node.args[:1] for part in (each.elts if isinstance(each, ast.List) else [each])]
+        said = " ".join(spoken(part, self._names) for part in parts)
+        return _INSTALLS.search(said) is not None and any(self._touched(part, block) for part in parts)
 
     def _decides(self, path: ast.expr, block: Block) -> bool:
         path = self._begins(path)
@@ -150,6 +162,8 @@ class Routes:
         match path:
             case ast.Name(id=name) if name in self._names.single and depth < 10:
                 return self._begins(self._names.single[name], depth + 1)
+            case ast.Call(args=[ast.Constant(value="/"), part, *_]) if (self._names.plain(path.func) or "") in _JOINS:
+                return part
             case ast.Call(args=[first, *_]) if (self._names.plain(path.func) or "") in _JOINS and depth < 10:
                 return self._begins(first, depth + 1)
             case ast.BinOp(left=ast.Constant(value="/" | "" | "//"), right=right):

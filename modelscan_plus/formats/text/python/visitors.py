@@ -19,9 +19,11 @@ from modelscan_plus.formats.text.python.entered import (
     COOKIES,
     PASSWORD,
     SAID,
+    STATE,
     WHOSE,
     arguments_of,
     method_of,
+    state_key,
 )
 from modelscan_plus.formats.text.python.fields import Fields
 from modelscan_plus.formats.text.python.handed import Handed
@@ -203,7 +205,7 @@ class Visitors(Fields):
     def _asks_model(self) -> bool:
         """True where what people say is also given to something else than a page, a list or another machine: a model."""
         if self._models is None:
-            self._models = any(
+            self._models = self.chats or any(
                 isinstance(node, ast.Call)
                 and method_of(node) not in _NO_MODEL
                 and not _is_shown(node, self._names)
@@ -278,6 +280,8 @@ class Visitors(Fields):
                     self._assign([target], value, block)
                 case ast.AugAssign(target=target, value=value):
                     self._assign([target], value, block)
+                case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+                    self._assign([target], value, block)
                 case ast.Call():
                     self._called(node, block)
 
@@ -288,6 +292,9 @@ class Visitors(Fields):
             if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)) and several:
                 for part, given in zip(target.elts, value.elts, strict=False):
                     self._assign([part], given, block)
+                continue
+            if key := state_key(target, self._names):
+                self._held.setdefault((STATE, key), set()).update(found)
                 continue
             holder = target.value if isinstance(target, ast.Subscript) else target
             if isinstance(holder, ast.Name):
@@ -304,6 +311,8 @@ class Visitors(Fields):
         if method in _TAKES and isinstance(node.func, ast.Attribute):
             holder = node.func.value
             found = {each for value, _ in arguments_of(node) for each in self.of(value, block.name)}
+            if found and (key := state_key(holder, self._names)):
+                self._held.setdefault((STATE, key), set()).update(found)
             if found and isinstance(holder, ast.Name):
                 self._held.setdefault(
                     (block.name if holder.id in block.parameters else MODULE, holder.id), set()

@@ -13,7 +13,7 @@ from modelscan_plus.formats.text.python.sinks import OPENS
 
 FETCHED = "fetched"
 """The origin of what leads to a file of bytes that the program got from the network, or decoded."""
-_FROM = frozenset(("download", "decoded", FETCHED))
+_FROM = frozenset(("download", "decoded", "request", FETCHED))
 _WRITING = frozenset(("write", "writelines", "write_bytes", "write_text"))
 _UNPACKING = frozenset(("extractall", "extract"))
 _INTO = {

@@ -292,6 +292,12 @@ def _eval(call: Call) -> Marks:
     return _code(call, Value(" ".join(word.text for word in words), marks))
 
 
+def _trap(call: Call) -> Marks:
+    """What is run at a signal or at the end."""
+    words = call.words[1:]
+    return _code(call, words[0]) if len(words) > 1 and " " in words[0].text else NONE
+
+
 def _program(call: Call) -> Marks:
     """A program that is not known: one that the script fetched, or any other."""
     machine, first = call.machine, call.words[0]
@@ -438,7 +444,7 @@ def _told(call: Call) -> str:
 
 
 _DEEDS: dict[str, Callable[[Call], Marks]] = {
-    "source": _source, ".": _source, "source_env": _source, "eval": _eval, "find": _find, "fd": _find, "make": _make, "cmake": _make,
+    "trap": _trap, "source": _source, ".": _source, "source_env": _source, "eval": _eval, "find": _find, "fd": _find, "make": _make, "cmake": _make,
     "ninja": _make, "just": _make, "pip": _pip, "pip3": _pip, "uv": _uv, "uvx": _uv, "pipx": _uv, "npx": _npm, "npm": _npm,
     "yarn": _npm, "pnpm": _npm, "bunx": _npm, "go": _go, "cargo": _cargo, "su": _shell, **dict.fromkeys(_INSTALLS, _install),
     **FILES, **CLIENTS,
