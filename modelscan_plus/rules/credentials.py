@@ -29,6 +29,8 @@ _GENERAL = frozenset(
     SERVICE SERVER BACKEND ENDPOINT WEBHOOK""".split()
 )
 """Parts of names that say what a variable is, not whose."""
+_SELF_HOSTED = frozenset("gitlab wandb mlflow sentry grafana jira sonarqube gitea jenkins vault".split())
+"""Services that firms run themselves, as the first part of a name of their own."""
 _LOCAL = lazy(
     r"^(?:localhost|127\.|0\.0\.0\.0|\[::1?\]|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|host\.docker\.internal)"
 )
@@ -85,6 +87,8 @@ def goes_elsewhere(key: str, address: str) -> bool:
     services = _services(key)
     if not host or _LOCAL.match(host) or (services and _below(host, *services)):
         return False
+    if host.partition(".")[0] in _SELF_HOSTED & {part.lower() for part in _parts(key)}:
+        return address.startswith("http:")
     return bool(services) or prose.odd_host(host) is not None
 
 

@@ -43,6 +43,10 @@ _AGENTS = lazy(
     r"|\b(?:assistant|agent)s?\s+(?:reading|that\s+reads?|processing)\b",
     re.I,
 )
+_SPOKEN_TO = lazy(
+    r"\b(?:AI|LLM|coding)\s+(?:agents?|assistants?|models?|reviewers?)\b[^.\n]{0,40}[:,]|\b(?:you|agents?|assistants?|LLMs?|models?)\s+(?:\w+\s+){0,3}?(?:must|should|have\s+to|need\s+to)\b",
+    re.I,
+)
 _SOCKET = lazy(r"/var/run/docker\.sock|/run/(?:docker|containerd/containerd|podman/podman)\.sock")
 _PROGRAM = lazy(
     r"https?://(?P<host>[^\s/\"'<>()]{3,200})(?:/[^\s\"'<>()]{0,300})?\.(?:exe|msi|scr|msix|appx|hta|vbs|dmg|pkg|apk|deb|rpm|appimage|iso|jar)(?![\w.])",
@@ -99,11 +103,19 @@ def card_remarks(text: str) -> Iterator[Remark]:
     yield from _to_agents(text)
     for found in itertools.islice(itertools.chain(*(each.finditer(text) for each in _UNSEEN)), _MOST):
         shown = next(filter(None, found.groups()))
-        if prose.addressed_to_agent(shown) and re.search(r"\b(?:AI|assistant|agent|LLM|model)s?\b", shown):
+        if _commands(shown):
             what = "gives orders to a model where no reader of the page sees them"
             yield Remark(
                 "agent", what, shorten(visible(" ".join(shown.split())), 200), _line(text, found.start()), "", True
             )
+
+
+def _commands(text: str) -> bool:
+    """True for an order to a model: pictures of agents speak of them as well, and of what they read, run and send."""
+    if not prose.addressed_to_agent(text):
+        return False
+    told = next(orders(text), None) is not None or prose.hostile_sentence(text) is not None
+    return told or (_SPOKEN_TO.search(text) is not None and prose.acts(text))
 
 
 def quotes(text: str, line: int, command: str) -> bool:

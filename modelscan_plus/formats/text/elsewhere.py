@@ -88,14 +88,14 @@ def elsewhere_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
 
 
 def _keys(text: str) -> Iterator[Remark]:
-    """An address and a key that stand beside each other, where the address is nobody's name or goes without TLS."""
+    """An address and a key that stand beside each other, where the address is nobody's name."""
     if not any(word in text for word in ("_base", "base_url", "baseU", "apiBase", "endpoint", "url:", "host:")):
         return
     for each in itertools.islice(mappings_of(text), 5000):
         address = next((each.values[key] for key in _ADDRESS & each.values.keys() if "://" in each.values[key]), "")
         found = prose.URL.match(address)
         plain = address.lower().startswith("http:")
-        if found is None or not (prose.odd_host(found.group(1)) or plain):
+        if found is None or not prose.odd_host(found.group(1)):
             continue
         for key in sorted(_SHOWN & each.values.keys()):
             if held := _VARIABLE.search(each.values[key]):

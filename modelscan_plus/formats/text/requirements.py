@@ -81,7 +81,7 @@ _LOCKED = lazy(
 LOCKS = ("poetry.lock", "uv.lock", "pdm.lock", "yarn.lock", "pnpm-lock.yaml", "pylock.toml")
 """Files that say from where exactly each package is taken."""
 _OF_FIRMS = lazy(
-    r"artifactory|nexus|jfrog|proget|verdaccio|gitlab|pkgs\.dev\.azure|codeartifact|pkg\.dev|devpi|\bnpm\.pkg\b|cloudsmith|gemfury"
+    r"artifactory|nexus|jfrog|proget|verdaccio|gitlab|pkgs\.dev\.azure|codeartifact|pkg\.dev|devpi|\bnpm\.pkg\b|cloudsmith|gemfury|byted|baidu-int|alibaba-inc|corp\.|internal"
 )
 """Hosts at which firms keep packages, as their lock files name them."""
 

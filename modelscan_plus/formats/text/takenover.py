@@ -17,18 +17,18 @@ from modelscan_plus.formats.text.facts import Remark
 
 _MOST = 50
 _SYSTEMS = (
-    r"(?:python[\d.]*|pip[\d.]*|uv|conda|git|ssh|scp|sudo|su|ls|cd|cat|cp|mv|rm|bash|sh|zsh|env|curl|wget|node|npm|npx|yarn|docker|kubectl|"
-    r"make|gcc|cc|ld|tar|ps|which|login|passwd|aws|gcloud|gh|huggingface-cli|hf|nvidia-smi)"
+    r"(?:python[\d.]*|pip[\d.]*|git|ssh|scp|sudo|su|ls|cd|cat|cp|mv|rm|bash|sh|zsh|env|curl|wget|node|npm|npx|"
+    r"make|gcc|cc|ld|tar|ps|which|login|passwd|nvidia-smi)"
 )
 SYSTEM_NAME = lazy(_SYSTEMS)
 _SCRIPTS = lazy(
-    rf"^\[(?:project\.scripts|project\.gui-scripts|tool\.poetry\.scripts|tool\.flit\.scripts)\][^\n]*\n(?:(?!\[)[^\n]*\n){{0,200}}?[\"']?(?P<name>{_SYSTEMS})[\"']?\s*=\s*[\"'{{]"
-    rf"|^(?:console_scripts|gui_scripts)\s*=\s*\n(?:[^\S\n]+[^\n]*\n){{0,200}}?[^\S\n]+(?P<old>{_SYSTEMS})\s*=\s*[\w.]+:"
-    rf"|[\"'](?P<call>{_SYSTEMS})\s*=\s*[\w.]+:\w+[\"']",
+    rf"^\[(?:project\.scripts|project\.gui-scripts|tool\.poetry\.scripts|tool\.flit\.scripts)\][^\n]*\n(?:(?!\[)[^\n]*\n){{0,200}}?[\"']?(?P<name>{_SYSTEMS})[\"']?\s*=\s*[\"'{{](?!(?P=name)[._])"
+    rf"|^(?:console_scripts|gui_scripts)\s*=\s*\n(?:[^\S\n]+[^\n]*\n){{0,200}}?[^\S\n]+(?P<old>{_SYSTEMS})\s*=\s*(?!(?P=old)[._])[\w.]+:"
+    rf"|[\"'](?P<call>{_SYSTEMS})\s*=\s*(?!(?P=call)[._])[\w.]+:\w+[\"']",
     re.M,
 )
 _OWN_PROGRAM = lazy(
-    r"^[^\S\n]*(?:git|script-shell|shell|editor)\s*=\s*[\"']?(?P<npm>\.{0,2}/?[\w.-]*/[\w./-]+)|^[^\S\n]*node-options\s*=[^\n]*--(?:require|import|loader|experimental-loader)[=\s]+(?P<node>\S+)",
+    r"^[^\S\n]*(?:git|script-shell|shell|editor)\s*=\s*[\"']?(?P<npm>(?:\.{1,2}/|[\w.-]+/)[\w./-]+)|^[^\S\n]*node-options\s*=[^\n]*--(?:require|import|loader|experimental-loader)[=\s]+(?P<node>\S+)",
     re.M,
 )
 _EDITOR_PROGRAM = lazy(
@@ -62,7 +62,7 @@ _KEYS_FROM = lazy(
 _STATE = lazy(r"\bbackend\s+\"http\"\s*\{[^{}]{0,600}?\baddress\s*=\s*\"(?P<url>https?://[^\"\s]{4,300})\"")
 _TUNNEL = lazy(
     r"\bcloudflared\b[^\n|;&]{0,200}?\s(?:--token[=\s]\s*|service\s+install\s+)[\"']?(?P<flare>eyJ[\w=+/-]{20,})"
-    r"|\bngrok\b[^\n|;&]{0,100}?\b(?:(?:add-)?authtoken)[=\s]\s*[\"']?(?P<ngrok>[0-9A-Za-z]{8,}_?[0-9A-Za-z]{8,})"
+    r"|\bngrok\b[^\n|;&]{0,100}?\b(?:(?:add-)?authtoken)[=\s]\s*[\"']?(?P<ngrok>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[0-9A-Za-z]{8,}_?[0-9A-Za-z]{8,})"
     r"|\btailscale\s+up\b[^\n|;&]{0,200}?--auth-?key[=\s]\s*[\"']?(?P<tail>tskey-[\w-]{8,})|\bzerotier-cli\s+join\s+(?P<zero>[0-9a-f]{16})\b"
     r"|\b(?:bore\s+local\b[^\n|;&]{0,100}?--to|chisel\s+client|inlets\s+client\b[^\n|;&]{0,60}?--(?:remote|url)|wstunnel\s+(?:client\s+)?[^\n|;&]{0,80}?)[=\s]\s*(?:wss?://|https?://)?(?P<host>(?:[\w-]+\.)+[\w-]{2,})\S*(?:\s[^\n|;&]{0,80}?\bR:|(?=\s|$))",
 )
@@ -71,7 +71,11 @@ _AUTHORITY = lazy(
     r"security\s+add-trusted-cert|Import-Certificate\b[^\n]{0,200}\bRoot\b)",
     re.M | re.I,
 )
-_BROUGHT = lazy(r"\.(?:crt|pem|cer|ca)\b", re.I)
+_BROUGHT = lazy(
+    r"\b(?:cp|install|mv|copy|anchor|-d)\s[^\n]{0,80}?(?<![/\w.-])(?:\./|\$PWD/)?(?!(?:your|my|corp\w*|company|zscaler|proxy|org)[\w.-]*\.)[\w-]+\.(?:crt|pem|cer)\b",
+    re.I,
+)
+"""A certificate of the repository; what a firm has its machines trust is spoken of as the reader's own."""
 _KEY_IN_ADDRESS = lazy(
     r"(?P<url>https?://(?P<host>[\w.-]{4,200}(?::\d+)?)[/?][^\s\"'<>]{0,300}?)(?:\$\{?(?:\{\s*)?|\{\{\s*)(?:oc\.env:|env[.:]|var\.|secrets\.|process\.env\.)?(?P<key>[A-Za-z]\w*(?:TOKEN|KEY|SECRET|PASSWORD|_token|_key|_secret|_password))\b"
 )
@@ -119,7 +123,8 @@ def _of_machines(text: str) -> Iterator[Remark]:
         ("keeps the state of the machines, secrets included, at another host", _STATE),
     ):
         for found in itertools.islice(pattern.finditer(text), _MOST):
-            if _public(found["url"]):
+            # GitLab keeps states for its projects, at whatever host it runs.
+            if _public(found["url"]) and "/api/v4/projects/" not in found["url"]:
                 yield _told("system", what, text, found)
 
 
