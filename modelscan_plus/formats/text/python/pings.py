@@ -25,7 +25,6 @@ _WRITES = frozenset(
 _SAYS = frozenset(("sys.platform", "os.name", "sys.version", "sys.version_info"))
 _METHODS = frozenset("encode format join lower upper strip replace split".split())
 _DEEPEST = 8
-_FALSE = frozenset(("", "0", "false", "no", "off"))
 
 
 def marked(tree: ast.Module, text: str, effects: Sequence[Effect]) -> list[Effect]:
@@ -52,16 +51,32 @@ def _lines(tree: ast.Module, lines: set[int]) -> Iterator[int]:
     names = Names(tree)
     asked = {id(node) for node in _asked_for(names)}
     for function in (None, *(node for node in names.nodes if isinstance(node, ast.FunctionDef))):
-        nodes = list(walk(function or tree))
         always = function is not None and (
             _is_called_when_asked(function, names, asked) or _returns_early(function, names)
         )
-        for node in nodes:
+        given = _constants(function, names) if function is not None else frozenset[str]()
+        for node in walk(function or tree):
             if not (isinstance(node, ast.Call) and node.lineno in lines and (always or id(node) in asked)):
                 continue
-            given = [*node.args, *(item.value for item in node.keywords)]
-            if all(_says_nothing(value, names) for value in given):
+            values = [*node.args, *(item.value for item in node.keywords)]
+            if all(_says_nothing(value, names, given) for value in values):
                 yield node.lineno
+
+
+def _constants(function: ast.FunctionDef, names: Names) -> frozenset[str]:
+    """The parameters for which all calls of the file give something that says nothing."""
+    parameters = [item.arg for item in function.args.args]
+    said = dict.fromkeys(parameters, 0)
+    for call in names.nodes:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == function.name:
+            pairs = [
+                *zip(parameters, call.args, strict=False),
+                *((item.arg or "", item.value) for item in call.keywords),
+            ]
+            for name, value in pairs:
+                if name in said and said[name] >= 0:
+                    said[name] = said[name] + 1 if _says_nothing(value, names) else -1
+    return frozenset(name for name, count in said.items() if count > 0)
 
 
 def _asked_for(names: Names) -> Iterator[ast.AST]:
@@ -95,10 +110,22 @@ def _asks(test: ast.expr, names: Names) -> bool:
             return all(text.lower() not in (given.lower(), "") for text in _texts(wanted, names))
         case ast.BoolOp(op=ast.And(), values=values):
             return any(_asks(value, names) for value in values)
+        case ast.Call(func=ast.Name(id=name), args=[]) if (answer := _answer(name, names)) is not None:
+            return _asks(answer, names)
         case ast.Call() | ast.Name():
-            given = _default(test, names)
-            return given == ""
+            return _default(test, names) == ""
     return False
+
+
+def _answer(name: str, names: Names) -> ast.expr | None:
+    """What a function without arguments returns that does nothing else, of its name."""
+    found = [node for node in names.nodes if isinstance(node, ast.FunctionDef) and node.name == name]
+    body = [top for top in found[0].body if not _is_text(top)] if len(found) == 1 else []
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+
+
+def _is_text(top: ast.stmt) -> bool:
+    return isinstance(top, ast.Expr) and isinstance(top.value, ast.Constant)
 
 
 def _refuses(test: ast.expr, names: Names) -> bool:
@@ -130,8 +157,8 @@ def _default(held: ast.expr, names: Names, depth: int = 0) -> str | None:
     return None
 
 
-def _says_nothing(value: ast.expr, names: Names, depth: int = 0) -> bool:
-    """True for what is made of nothing but constants, versions and kinds of machines."""
+def _says_nothing(value: ast.expr, names: Names, given: frozenset[str] = frozenset(), depth: int = 0) -> bool:
+    """True for what is made of constants, versions, kinds of machines, and the names in `given`, which stand for such."""
     if depth > _DEEPEST:
         return False
     match value:
@@ -139,22 +166,25 @@ def _says_nothing(value: ast.expr, names: Names, depth: int = 0) -> bool:
             return True
         case ast.Name(id=name):
             known = names.single.get(name)
-            return name.strip("_") == "version" or (known is not None and _says_nothing(known, names, depth + 1))
+            harmless = name in given or name.strip("_") == "version"
+            return harmless or (known is not None and _says_nothing(known, names, given, depth + 1))
         case ast.Attribute(attr=attr):
             dotted = names.plain(value) or ""
             return (
                 attr.strip("_") == "version" or dotted in _SAYS or any(dotted.startswith(f"{each}.") for each in _SAYS)
             )
         case ast.Subscript(value=held):
-            return _says_nothing(held, names, depth + 1)
-        case ast.Call(func=func, args=given, keywords=named):
+            return _says_nothing(held, names, given, depth + 1)
+        case ast.Call(func=func, args=others, keywords=named):
             method = isinstance(func, ast.Attribute) and func.attr in _METHODS
             if method and isinstance(func, ast.Attribute):
-                given = [func.value, *given]
+                others = [func.value, *others]
             elif names.plain(func) not in _WRITES:
                 return False
-            return all(_says_nothing(each, names, depth + 1) for each in [*given, *(item.value for item in named)])
+            return all(
+                _says_nothing(each, names, given, depth + 1) for each in [*others, *(item.value for item in named)]
+            )
         case ast.Dict() | ast.List() | ast.Tuple() | ast.JoinedStr() | ast.BinOp() | ast.FormattedValue():
             parts = [part for part in ast.iter_child_nodes(value) if isinstance(part, ast.expr)]
-            return all(_says_nothing(part, names, depth + 1) for part in parts)
+            return all(_says_nothing(part, names, given, depth + 1) for part in parts)
     return False
