@@ -37,6 +37,7 @@ from modelscan_plus.formats.text.configkeys import (
 )
 from modelscan_plus.formats.text.facts import ConfigPath, ConfigProblem, JsonFacts, Remark, ReplaceRule
 from modelscan_plus.formats.text.heldcode import foreign_code, held_in_values
+from modelscan_plus.formats.text.kept import kept
 from modelscan_plus.formats.text.named import in_values
 from modelscan_plus.formats.text.prompts import prompts_of
 from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
@@ -169,6 +170,15 @@ def _parsed(
     held, reached = objects(value, _NODES)
     code = tuple(code_references(value, name, pairs))
     known = strings(value)
+    remarks, unfinished = kept(
+        itertools.chain(
+            _commands(artifact.place, value, pairs),
+            _remarks(pairs, name),
+            agent_settings(artifact.place, value),
+            value_remarks(value, pairs, artifact.place) if name not in _WORDS else (),
+            prompts_of(pairs, artifact.name),
+        )
+    )
     facts = JsonFacts(
         problems=tuple(problems),
         paths=tuple(_paths(pairs)),
@@ -179,13 +189,7 @@ def _parsed(
         code=tuple((reference.key, reference.value) for reference in code),
         trusts=tuple(trusts(pairs)),
         strings=known,
-        remarks=(
-            *_commands(artifact.place, value, pairs),
-            *_remarks(pairs, name),
-            *agent_settings(artifact.place, value),
-            *(value_remarks(value, pairs, artifact.place) if name not in _WORDS else ()),
-            *prompts_of(pairs, artifact.name),
-        ),
+        remarks=remarks,
         expressions=tuple(itertools.islice(expressions(pairs, budget), 50)) if configures(name) else (),
         restored=tuple(restored(held)),
         skops=tuple(skops.names(held)) if skops.is_schema(value) else (),
@@ -210,10 +214,10 @@ def _parsed(
         *_exported(artifact, pairs),
         *(carried(artifact, value) if name not in _WORDS else ()),
     )
-    gaps: tuple[CoverageReason, ...] = ()
+    gaps = unfinished
     if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
-        gaps = (CoverageReason("json-values", message, executable=True),)
+        gaps = (*gaps, CoverageReason("json-values", message, executable=True))
     words = _words(value, name)
     return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary, *((words,) if words else ())))
 

@@ -21,7 +21,8 @@ class Remark(msgspec.Struct, frozen=True):
     program), "active" (markup that sends something), "visitor" (what is taken from those who visit a page, and the
     host that gets it), "frame" (a page of another host that nobody sees), "evaluable" (a line that is an expression
     with a call), "asked" and "askable" (a workflow that runs what strangers write, or may), "image" and "source"
-    (where a container or packages come from, and the host), "lookalike" (a package by a mistyped name)."""
+    (where a container or packages come from, and the host), "lookalike" (a package by a mistyped name), "unread" (a
+    part that takes too long to read, which becomes a gap: kept.py)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str

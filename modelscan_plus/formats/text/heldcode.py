@@ -10,7 +10,6 @@ import bisect
 import itertools
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
@@ -18,6 +17,7 @@ from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.python.parsing import parse
 from modelscan_plus.formats.text.steps import Mapping, Step, language_of, mappings_of
+from modelscan_plus.formats.text.toml import read_toml
 
 _LONGEST = 200_000
 _MOST = 400
@@ -174,10 +174,8 @@ def _by_name(name: str) -> str:
 def _places(name: str, text: str) -> Iterator[tuple[str, str]]:
     """Every value of a TOML or INI file with its place."""
     if name.endswith(".toml"):
-        try:
-            yield from _below(tomllib.loads(text), "", 0)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError):
-            yield from _lines(text)
+        tables = read_toml(text)
+        yield from _lines(text) if tables is None else _below(tables, "", 0)
     elif not name.endswith((".yaml", ".yml")):
         yield from _lines(text)
 

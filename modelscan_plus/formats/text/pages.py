@@ -18,6 +18,7 @@ from modelscan_plus.formats.text import page_acts
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.javascript_flow import LARGEST, folded, words
+from modelscan_plus.formats.text.kept import unread
 from modelscan_plus.formats.text.page_values import (
     ASKS_KEY,
     ASKS_PASSWORD,
@@ -75,6 +76,8 @@ _POSES = lazy(
 
 def visitor_remarks(text: str) -> Iterator[Remark]:
     """What the page does to its visitors, at most one remark of each kind."""
+    if len(text) > LARGEST and (ASKS_PASSWORD.search(text) or PHRASE.search(text)):
+        yield unread(f"a page of more than {LARGEST:,} characters that asks for a password is not followed", runs=False)
     if len(text) > LARGEST or not _MAY.search(text):
         return
     inner = "\n".join(html.unescape(found["double"] or found["single"]) for found in _SRCDOC.finditer(text))
@@ -121,7 +124,8 @@ def texts_of_python(tree: ast.Module) -> Iterator[Remark]:
             continue
         if len(text) > _LEAST and _OF_PAGE.search(text) and count < _PAGES:
             count += 1
-            yield from shifted([*javascript_remarks(text), *visitor_remarks(text)], node.lineno - 1)
+            found = (*javascript_remarks(text), *visitor_remarks(text))
+            yield from shifted((each for each in found if each.kind != "unread"), node.lineno - 1)
 
 
 _FEW = 30

@@ -11,7 +11,7 @@ import msgspec
 from modelscan_plus.core.artifact import Artifact
 from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
-from modelscan_plus.core.limits import Budget
+from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats import kinds
@@ -27,6 +27,7 @@ from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
+from modelscan_plus.formats.text.kept import kept
 from modelscan_plus.formats.text.lookalikes import lookalikes, owners, replaced
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
@@ -55,6 +56,10 @@ from modelscan_plus.formats.text.workflows import workflow_remarks, written_by_o
 
 EXAMINED = 4 << 20
 """Bytes of a text that are examined; behind them only word lists and tables go on."""
+_ONLY_BEGUN = frozenset(("text",))
+"""Roles of word lists, tables and logs."""
+_OBEYED = frozenset(("settings", "requirements", "modelfile", "site-path"))
+"""Roles that no program runs, and that tell one what to run."""
 _OWN = frozenset(("python", "json", "template", "notebook"))
 """Roles that have formats of their own."""
 _SITE_LINE = lazy(r"^import[ \t]", re.M)
@@ -175,26 +180,32 @@ class TextFormat(Format):
         size = artifact.source.size
         data = artifact.source.pread(0, min(size, EXAMINED))
         role = roles.role(artifact.name, data[:4096], nested=artifact.depth > 0)
-        gaps: tuple[CoverageReason, ...] = ()
-        if size > EXAMINED and role in roles.SCRIPTS:
-            gaps = (
-                CoverageReason("text-too-large", f"only the first {EXAMINED:,} bytes of this script are read", True),
-            )
+        gaps: list[CoverageReason] = []
+        if size > EXAMINED and role not in _ONLY_BEGUN:
+            message = f"only the first {EXAMINED:,} bytes are read"
+            gaps.append(CoverageReason("text-too-large", message, role in roles.SCRIPTS or role in _OBEYED))
         text = roles.decode(data)
         budget.check_time()
-        remarks = tuple(_remarks(role, text, artifact.place))[:300]
+        remarks, unfinished = kept(_remarks(role, text, artifact.place))
+        gaps += unfinished
         budget.check_time()
         regions = (Region(0, len(data), "structure"), Region(len(data), size - len(data), "inert"))
         variant = role if role in self.variants else ""
         of_page = role == "markup" or artifact.name.lower().endswith(_OF_PAGES)
         summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text), page_parts(text) if of_page else None),)
-        code = code_references(artifact.name.rpartition("/")[2], text)
+        try:
+            code = code_references(artifact.name.rpartition("/")[2], text)
+        except BudgetExceeded as breach:
+            code = ()
+            gaps.append(CoverageReason(breach.code, breach.message, True))
         named = in_text(artifact.place, text) if role == "settings" or code else ()
         named = (*named, *(reference.value for reference in code if reference.key == "entry-points"))
         if code or named:
             summaries += (ConfigSummary(code=code, named=named),)
-        inside = tuple(_embedded(artifact, role, text))
-        yield Parsed((TextFacts(role, remarks),), regions, inside, gaps=gaps, variant=variant, summaries=summaries)
+        inside = _embedded(artifact, role, text)
+        yield Parsed(
+            (TextFacts(role, remarks),), regions, inside, gaps=tuple(gaps), variant=variant, summaries=summaries
+        )
 
 
 def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:

@@ -7,12 +7,12 @@
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.summaries import CodeReference
+from modelscan_plus.formats.text.toml import read_toml
 
 _MOST = 100
 _ML = lazy(r"(?:^|[\s{,])(loader_module|code|model_code_path|python_model)\s*:\s*[\"']?([\w./-]{1,200})", re.M)
@@ -33,10 +33,7 @@ def code_references(name: str, text: str) -> tuple[CodeReference, ...]:
     if name == "MLmodel":
         found = _mlflow(text)
     elif name == "pyproject.toml":
-        try:
-            found = _project(tomllib.loads(text))
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError):
-            return ()
+        found = _project(read_toml(text) or {})
     elif name == "setup.cfg":
         found = (("entry-points", value.replace(":", ".")) for value in _ENTRY_POINTS.findall(text[: 1 << 20]))
     elif name == "setup.py":

@@ -17,6 +17,7 @@ from modelscan_plus.formats.text import roles
 from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.javascript import javascript_remarks
+from modelscan_plus.formats.text.kept import kept
 from modelscan_plus.formats.text.pages import texts_of_python, visitor_remarks
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.python.analyse import Source
@@ -182,7 +183,8 @@ class NotebookFormat(Format):
                 remarks += page_remarks(text)
         if any(WORTH.search(part.text) for part in parts):
             remarks = [*followed(parts), *remarks]
-        yield Parsed((TextFacts("notebook", tuple(remarks[:300])),))
+        held, gaps = kept(remarks)
+        yield Parsed((TextFacts("notebook", held),), gaps=gaps)
         whole_source = "\n".join(sources)  # the cells are one program: one imports what the next one uses
         tree = parse(whole_source)
         if not isinstance(tree, str) and len(whole_source) <= LARGEST:

@@ -17,6 +17,8 @@ from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value
 from modelscan_plus.formats.text.shell.words import Command, Pipeline, Redirect, Script, Word, parse
 
 _STEPS = 40_000
+_LONGEST = 1 << 18
+"""Characters of a script that is followed."""
 _TOLD = 60
 _FILES = 2000
 _CALLS = 12
@@ -44,7 +46,8 @@ class Told(msgspec.Struct, frozen=True):
     """One thing that the script does and no honest one needs."""
 
     deed: str
-    """"runs", "keeps" (to be run later), "installs", "hands" (a secret to what it fetched) or "sends"."""
+    """"runs", "keeps" (to be run later), "installs", "hands" (a secret to what it fetched), "sends", or "unread" (a part was not followed,
+    and why)."""
     shown: str
     line: int
     host: str
@@ -95,6 +98,8 @@ class Machine:
         """Files that are there before, by their path."""
         self.sockets: dict[str, str] = {}
         self.told: dict[tuple[str, str, str], Told] = {}
+        self.unread = ""
+        """Why a part of the script was not followed, "" where all of it was."""
         self._steps = 0
         self._deep = 0
 
@@ -105,9 +110,16 @@ class Machine:
             out |= self.pipeline(pipeline, given)
         return out
 
+    def again(self) -> None:
+        """From the start once more: what was found stays, and the commands are counted anew."""
+        self._steps = 0
+
     def text(self, text: str, given: Marks = NONE, line: int = 1) -> Marks:
         """Go through a script that stands in a text."""
-        if self._deep >= _CALLS or len(text) > 1 << 18:
+        if len(text) > _LONGEST:
+            self.unread = f"a script of more than {_LONGEST:,} characters is not followed"
+            return NONE
+        if self._deep >= _CALLS:
             return NONE
         self._deep += 1
         try:
@@ -214,6 +226,7 @@ class Machine:
     def _command(self, command: Command, given: Marks) -> Marks:
         self._steps += 1
         if self._steps > _STEPS:
+            self.unread = f"no more than {_STEPS:,} commands of the script are followed"
             return NONE
         if command.defines:
             self.functions.setdefault(command.defines, command.group or ())

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.kept import unread
+from modelscan_plus.formats.text.roles import SCRIPTS
 from modelscan_plus.formats.text.shell.deeds import perform
 from modelscan_plus.formats.text.shell.machine import Machine, Told
-from modelscan_plus.formats.text.shell.marks import NONE, Marks, Value, of_path
-from modelscan_plus.formats.text.shell.pieces import Piece, pieces
+from modelscan_plus.formats.text.shell.marks import NONE, Mark, Marks, Value, of_path
+from modelscan_plus.formats.text.shell.pieces import LARGEST, Piece, pieces
 
 CLIENT = lazy(
     r"\b(?:curl|wget|aria2c|scp|rsync|nc|ncat|socat|openssl|dig|nslookup|git\s+clone|certutil|bitsadmin|powershell)\b",
@@ -40,6 +42,8 @@ CHECKED = ", whose digest it compares"
 def shell_remarks(role: str, name: str, text: str, variables: Mapping[str, Value] | None = None) -> Iterator[Remark]:
     """What the commands of a text do together. `variables` are set before."""
     if variables or WORTH.search(text):
+        if len(text) > LARGEST and role in SCRIPTS:
+            yield unread(f"of the script only the first {LARGEST:,} characters are followed")
         yield from remarks_of(done(pieces(role, name, text), files=_mounted(text), variables=variables))
 
 
@@ -83,10 +87,12 @@ def done(
         machine.write(path, marks, path, 1)
     kept = [part for part in parts if part.text.strip()]
     for _ in range(2):
+        machine.again()
         for part in kept:
             machine.here = NONE if part.line == 1 else machine.here
             machine.text(part.text, given, part.line)
-    return list(machine.told.values())
+    unread = [Told("unread", machine.unread, 1, "", Mark("fetched", ""))] if machine.unread else []
+    return [*machine.told.values(), *unread]
 
 
 def remarks_of(found: Iterable[Told]) -> Iterator[Remark]:
@@ -108,6 +114,8 @@ def _run(told: Told) -> str:
 
 
 def _remark(told: Told) -> Remark:
+    if told.deed == "unread":
+        return unread(told.shown)
     shown = shorten(visible(" ".join(told.shown.split())), 160)
     host = visible(told.host)
     if told.deed == "sends" and told.mark.kind == "key":
