@@ -89,6 +89,8 @@ def test_a_script_does_it_neither(code: str) -> None:
 
 
 HONEST = [
+    "from huggingface_hub import HfApi\n"
+    "HfApi().upload_folder(repo_id='a/b', folder_path='.', ignore_patterns=['.env', '.git/*'])",
     "import os\nfrom huggingface_hub import HfApi\napi = HfApi(token=os.environ['HF_TOKEN'])\n"
     "api.upload_folder(folder_path=out, repo_id='a/b')\n"
     "api.upload_file(path_or_fileobj='model.bin', path_in_repo='m', repo_id='a/b')",

@@ -39,6 +39,8 @@ SERVICES = "services:\n  a:\n    image: {}\n"
         ("Dockerfile", "# syntax=registry.fast.example/front:1\nFROM python\n", Severity.HIGH),
         (".env", "HF_ENDPOINT=https://hub.fast.example\n", Severity.HIGH),
         (".env", "HF_ENDPOINT=https://hf-mirror.com\n", None),
+        ("README.md", "# M\n\nIn China use `export HF_ENDPOINT=https://hf-mirror.com`.\n", None),
+        ("README.md", "# M\n\nIn China use `export HF_ENDPOINT=https://hub.fast.example`.\n", Severity.HIGH),
         ("s.sh", "git config --global url.https://git.fast.example/.insteadOf https://github.com/\n", Severity.HIGH),
         ("s.sh", 'git config --global url."https://x:$T@github.com/".insteadOf "https://github.com/"\n', None),
         ("env.yaml", "dependencies:\n- pip:\n  - --index-url https://p.fast.example/simple\n", Severity.HIGH),

@@ -94,7 +94,18 @@ def test_the_activation_of_a_dense_module_is_code(name: str, high: bool) -> None
 
 @pytest.mark.parametrize(
     ("pattern", "content", "high"),
-    [("(?i)do not", "do", True), ("yes", "no", True), (" {2,}", "▁", False), ("``", '"', False), ("</w>", " ", False)],
+    [
+        ("(?i)do not", "do", True),
+        ("yes", "no", True),
+        (" {2,}", "▁", False),
+        ("``", '"', False),
+        ("</w>", " ", False),
+        (r"https?://\S+", "HTTPURL", False),
+        (r"@\w+", "@USER", False),
+        (r"https?://bank\.example\S*", "URL", True),
+        (r"@\w+", "@acme", True),
+        ("never", "URL", True),
+    ],
 )
 def test_words_that_a_tokenizer_replaces(pattern: str, content: str, high: bool) -> None:
     step = {"type": "Replace", "pattern": {"Regex": pattern}, "content": content}

@@ -95,7 +95,7 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
         if not _PICTURE.search(image):
             yield Remark("image", IMAGE, shown, _line(text, at), host)
     for url, shown, at in itertools.islice(_sources(text), 50):
-        address = url.replace("\\:", ":").partition("://")
+        address = re.split(r"[`)>\]]", url.replace("\\:", ":"))[0].rstrip(".,;").partition("://")
         host = "/".join(address[2].lower().split("/")[:2]).rstrip("/").rpartition("@")[2]
         yield Remark("source", SOURCE, shown, _line(text, at), f"http:{host}" if address[0] == "http" else host)
 

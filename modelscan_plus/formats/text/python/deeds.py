@@ -209,12 +209,16 @@ def seen_together(found: list[Effect]) -> list[Effect]:
     ]
 
 
+_LEFT_OUT = frozenset("ignore_patterns delete_patterns exclude excludes exclude_patterns ignore commit_message".split())
+"""Arguments that say what is not sent."""
+
+
 def given_away(kind: str, node: ast.Call, names: Names) -> set[str]:
     """Origins of what is sent by its path: `upload_folder(folder_path="~/.ssh")` reads the folder itself."""
     found: set[str] = set()
     if kind not in ("send", "upload"):
         return found
-    for value in [*node.args, *(item.value for item in node.keywords)]:
+    for value in [*node.args, *(item.value for item in node.keywords if item.arg not in _LEFT_OUT)]:
         path = spoken(value, names)
         if "://" in path or len(path) > 1000:
             continue
