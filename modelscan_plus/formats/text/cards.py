@@ -78,6 +78,11 @@ _SPOKEN_OF = lazy(
     re.I,
 )
 """How a page speaks of commands that nobody is to run."""
+_ABOUT_ATTACKS = lazy(
+    r"\b(?:prompt[\s-]injections?|injection\s+(?:bench\w*|attacks?|data\s?sets?)|jailbreaks?|red-?team\w*|adversarial\s+(?:prompts?|attacks?))\b",
+    re.I,
+)
+"""How a page says of itself that it is about attacks on models."""
 _NOBODY = lazy(
     r"(?:[\w.-]*\.)?(?:invalid|test|example|localhost)$|(?:[\w-]+\.)*example\.(?:com|org|net)$|"
     r"(?:127|10)\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.",
@@ -121,7 +126,8 @@ def _commands(text: str) -> bool:
 def quotes(text: str, line: int, command: str) -> bool:
     """True where a page only speaks of a command.
 
-    It stands in a quotation, in a paragraph about attacks, and the hosts that it names are reserved: it reaches nobody.
+    It stands in a quotation, in a paragraph or on a page about attacks, and the hosts that it names are reserved: it
+    reaches nobody.
     """
     lines = text.split("\n")
     for at in range(max(0, line - 1), min(len(lines), line + 3)):
@@ -130,8 +136,16 @@ def quotes(text: str, line: int, command: str) -> bool:
         if not held:
             continue
         hosts = [next(filter(None, each.groups())) for each in _HOSTS.finditer(held)]
-        return bool(hosts) and all(map(_NOBODY.match, hosts)) and _SPOKEN_OF.search(_around(lines, at)) is not None
+        spoken_of = _SPOKEN_OF.search(_around(lines, at)) or _ABOUT_ATTACKS.search(_subject(lines))
+        return bool(hosts) and all(map(_NOBODY.match, hosts)) and spoken_of is not None
     return False
+
+
+def _subject(lines: list[str]) -> str:
+    """What a page is about, as far as its tags and headings say so."""
+    first = lines.index("---", 1) + 1 if lines[:1] == ["---"] and "---" in lines[1:200] else 0
+    tags = [line for line in lines[:first] if re.match(r"\s*(?:-\s|tags\s*:|task_categories\s*:)", line)]
+    return "\n".join([*tags, *(line for line in lines[first : first + 400] if line.startswith("#"))])
 
 
 def _around(lines: list[str], at: int) -> str:

@@ -218,7 +218,9 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role == "markup" or artifact.name.lower().endswith(_OF_PAGES):
         yield from _of_browser(artifact, text)
-    if role in ("settings", "text", "requirements"):
+    if role in ("settings", "text", "requirements") and not _is_list(
+        artifact.name
+    ):  # rows of data are rendered by nobody
         yield from _escaping(artifact, text)
     if role == "settings":
         yield from members("step", steps(text), artifact)
