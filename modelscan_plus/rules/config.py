@@ -24,9 +24,11 @@ FOREIGN_CODE = Rule(
     title="The configuration takes code from another repository",
     severity=Severity.HIGH,
     why=(
-        "With remote code allowed, the loader fetches the named file from the other repository, from whatever its main "
+        "With remote code allowed, the loader fetches the named file from the other repository, from "
+        "whatever its main "
         "branch holds at that moment: pinning the revision of this model does not pin it. Its owner, or whoever gets "
-        "hold of a deleted name, decides what runs. Owners whose code many models take over (rules/data/hosts.toml) are "
+        "hold of a deleted name, decides what runs. Owners whose code many models take over "
+        "(rules/data/hosts.toml) are "
         "reported as medium."
     ),
     fix="Copy the code into a repository of your own and review it, or use a class that the library has built in.",
@@ -56,7 +58,8 @@ TRUSTS = Rule(
     title="The configuration itself asks loaders to run remote code",
     severity=Severity.MEDIUM,
     why=(
-        "Whether code of a repository may run is the user's decision. Some programs pass what the configuration says on "
+        "Whether code of a repository may run is the user's decision. Some programs pass what the "
+        "configuration says on "
         "to the loader, and the decision is then the publisher's."
     ),
     fix="Remove the key, and allow remote code in your own program if you want it.",
@@ -130,7 +133,8 @@ REWRITES = Rule(
     title="The tokenizer replaces words of the text",
     severity=Severity.HIGH,
     why=(
-        "A Replace step turns one text into another before the model reads it, or after it has answered: an address, an "
+        "A Replace step turns one text into another before the model reads it, or after it has answered: an "
+        "address, an "
         "account or a name becomes another one, and the weights know nothing of it. Tokenizers replace blanks, quotes "
         "and bytes."
     ),
@@ -148,7 +152,8 @@ CHANGES_TEXT = Rule(
     severity=Severity.HIGH,
     why=(
         "What the model reads is then another text than the one that was written: words before each text, a special "
-        "token that stands for a sentence, a word that is cut away, two words under one number, a word that is special "
+        "token that stands for a sentence, a word that is cut away, two words under one number, a word that "
+        "is special "
         "and therefore left out of each answer. The weights know nothing of it."
     ),
     fix="Use the tokenizer of the base model.",
@@ -189,23 +194,30 @@ _KERNELS = frozenset(("kernels-community",))
 """Whose kernels transformers itself loads."""
 _BUILTINS = frozenset("eval exec compile __import__ open input getattr setattr breakpoint".split())
 _KERAS = lazy(
-    r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|TFSMLayer|model_from_json)$"
+    r"^(?:get_file|load_model|load_weights|enable_unsafe_deserialization|TorchModuleWrapper|TFSMLayer|"
+    r"model_from_json)$"
 )
 """What Keras itself offers to load or fetch more (CVE-2025-8747, CVE-2025-49655)."""
 _HUB_ID = lazy(r"[\w.-]+/[\w.-]+")
 _COMMIT = lazy(r"[0-9a-f]{40}")
 
 _KNOWN = lazy(
-    r"^(?:diffusers|transformers|sentence_transformers|onnxruntime|optimum|peft|timm|flax|torch\.nn|torch\.optim|torchvision|torchaudio|"
-    r"accelerate|tokenizers|open_clip|k_diffusion|stable_diffusion|xformers|bitsandbytes|controlnet_aux|nemo|pytorch_lightning|lightning|"
-    r"omegaconf|ldm|sgm|audiocraft|TTS|fairseq|fairseq2|mmengine|mmcv|mmdet|ultralytics|super_gradients|monai|segment_anything|"
-    r"datasets|evaluate|keras|keras_hub|keras_nlp|tensorflow\.keras|nncf|openvino|huggingface_hub|safetensors|spacy|null|None|library|stable_audio_tools|"
-    r"speechbrain|espnet|espnet2|pyannote|asteroid|flair|setfit|pylate|model2vec|gliner|span_marker|adapters|trl|unsloth|mlx|mlx_lm|"
+    r"^(?:diffusers|transformers|sentence_transformers|onnxruntime|optimum|peft|timm|flax|torch\.nn|"
+    r"torch\.optim|torchvision|torchaudio|"
+    r"accelerate|tokenizers|open_clip|k_diffusion|stable_diffusion|xformers|bitsandbytes|controlnet_aux|"
+    r"nemo|pytorch_lightning|lightning|"
+    r"omegaconf|ldm|sgm|audiocraft|TTS|fairseq|fairseq2|mmengine|mmcv|mmdet|ultralytics|super_gradients|"
+    r"monai|segment_anything|"
+    r"datasets|evaluate|keras|keras_hub|keras_nlp|tensorflow\.keras|nncf|openvino|huggingface_hub|"
+    r"safetensors|spacy|null|None|library|stable_audio_tools|"
+    r"speechbrain|espnet|espnet2|pyannote|asteroid|flair|setfit|pylate|model2vec|gliner|span_marker|"
+    r"adapters|trl|unsloth|mlx|mlx_lm|"
     r"vllm|sglang|megatron|deepspeed|apex|torch|lm_eval|torchtune|litgpt|fvcore|detectron2)\b",
     re.I,
 )
 _VITAL = lazy(
-    r"auto_map|custom_|_class_name|architectures|_target_|trust|weight_map|chat_template|tokenizer_class|model_type|base_model|library|"
+    r"auto_map|custom_|_class_name|architectures|_target_|trust|weight_map|chat_template|tokenizer_class|"
+    r"model_type|base_model|library|"
     r"transformers_weights|_file$|^type$",
     re.I,
 )
@@ -359,7 +371,9 @@ def replaces(facts: JsonFacts, context: Context) -> Iterator[Finding]:
             )
 
 
-_STANDS_FOR = lazy(r"[<\[{@]{0,2}[A-Z][A-Z_]{1,15}[>\]}]{0,2}|[<\[{]{1,2}[a-z_]{2,15}[>\]}]{1,2}")
+_STANDS_FOR = lazy(
+    r"[<\[{@]{0,2}[A-Z][A-Z_]{1,15}[>\]}]{0,2}|[<\[{]{1,2}[a-z_]{2,15}[>\]}]{1,2}|@?(?:user|url|http|link|mention|email|number|hashtag)"
+)
 _SORT_OF_TEXT = lazy(r"(?:\(\?:)?(?:https\??:|https\?|www|@\\+[wS]|@\[|#\\+[wS]|#\[|\\+d|\[0-9)(?!.*\w\\*\.\w{2,})")
 """Addresses, names of users, marks and numbers of any kind, as a pattern begins that means all of them."""
 

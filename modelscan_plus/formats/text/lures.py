@@ -18,6 +18,8 @@ from modelscan_plus.formats.text.tongues import foreign
 
 _LOCAL = r"(?!(?:localhost|127\.|0\.0\.0\.0|192\.168\.|10\.)|(?:www\.)?(?:json-schema\.org|w3\.org|schema\.org)\b)"
 _LINK = rf"(?:https?://{_LOCAL}[^\s\"'<>)]{{3,200}}|\bwww\.[\w-]+\.[a-z]{{2,}})"
+_FROM = rf"(?:https?://{_LOCAL}[^\s\"'<>)]{{3}}|\bwww\.[\w-])"
+"""The beginning of an address, where words follow it: the rest of it counts among what stands between."""
 _CLOSE = r"[^\n]{0,120}?"
 _SOFTWARE = (
     r"(?:packages?|librar(?:y|ies)|dependenc(?:y|ies)|requirements?(?:\.txt)?(?:\s+files?)?|modules?|sdks?|"
@@ -115,7 +117,7 @@ _WORDS = tuple(
         rf"registry)\s*[:=]?\s*[`\"'(]?https?://(?:pypi|pip|npm|pkgs?|packages|index|registry|mirrors?|repo|"
         rf"get|dl|download)\.(?!packages\.example|packages\.example|pytorch\.org|packages\.example){_LOCAL}[^\s]{{3,120}}",
         rf"\b{_PRODUCT}\b[^\n]{{0,100}}?\b{_ENDPOINT}\b[^\n]{{0,20}}?{_LINK}|"
-        rf"\b{_ENDPOINT}\b\s*[:=(]?\s*[`\"'\\]{{0,3}}{_LINK}[^\n]{{0,100}}?\b{_PRODUCT}\b",
+        rf"\b{_ENDPOINT}\b\s*[:=(]?\s*[`\"'\\]{{0,3}}{_FROM}[^\n]{{0,200}}?\b{_PRODUCT}\b",
         _PROGRAM,
         # Secrets that go somewhere.
         rf"\b(?:includ|append|add|put|attach|insert|encode|embed|plac|"
@@ -142,7 +144,7 @@ _WORDS = tuple(
         r"\b(?:say|claim|pretend|insist|assure)\b[^.\n]{0,40}?\bthat\s+(?:it|this|"
         r"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|"
         rf"approved)\b[^\n]{{0,160}}?(?:{_LINK}|{_SILENT})"
-        rf"|{_LINK}[^\n]{{0,80}}?\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
+        rf"|{_FROM}[^\n]{{0,160}}?\b(?:say|claim|pretend|insist|assure)\b[^.\n]{{0,40}}?\bthat\s+(?:it|this|"
         rf"the\s+\w+)\s+is\s+(?:official|genuine|safe|verified|legitimate|harmless|approved)\b",
         # Limits, taken away.
         r"\b(?:ignore|disregard|bypass|override|forget|drop)\s+(?:(?:all|any|your|the|every|"
@@ -150,7 +152,7 @@ _WORDS = tuple(
         r"(?:guidelines?|polic(?:y|ies)|rules?|filters?|training|instructions?|restrictions?|constraints?|"
         r"guardrails?|$|[.,;])",
         r"\b(?:ignore|disregard|forget)\s+(?:(?:all|any|your|the|every|of)\s+){0,3}(?:previous|prior|above|"
-        r"earlier|preceding)\s+(?:\w+\s+)?(?:instruction|order|rule|guideline|prompt)s?",
+        r"earlier|preceding)\s+(?:\w+\s+){0,3}?(?:instruction|order|rule|guideline|prompt)s?",
         r"\b(?:sure|certainly|of\s+course|absolutely|here\s+(?:is|are|it\s+is))\b[^.\n]{0,60}?\b(?:without|with\s+no)\s+(?:any\s+)?"
         r"(?:safety|ethical|moral)\s+(?:limit|restriction|filter|guideline|concern)s?\b",
         # Code that is to be weaker than it looks.
@@ -190,7 +192,7 @@ _OF_SOFTWARE = lazy(rf"\b{_SOFTWARE}\b", re.I)
 """Software beside silence about it, either way round."""
 _WRITTEN = (
     lazy(rf"\b{_GIVE_UP}\b[^\n]{{0,100}}?{_LINK}", re.I),
-    lazy(rf"{_LINK}[^\n]{{0,80}}?\b{_GIVE_UP}\b", re.I),
+    lazy(rf"{_FROM}[^\n]{{0,160}}?\b{_GIVE_UP}\b", re.I),
     lazy(
         rf"(?:\b(?:expired|suspended|locked|limit\s+reached|sponsored|advert\w*|promo\w*|discount)\b|"
         rf"\bto\s+continue\b){_CLOSE}{_LINK}",
@@ -224,10 +226,19 @@ _KNOWN = lazy(
 """Hosts of examples, and of those whom everybody takes software from."""
 
 
+_LONGEST, _WINDOW, _OVERLAP = 1 << 19, 1 << 14, 1 << 9
+"""Characters of a text that are looked at, at once and twice: no order is longer than what counts twice."""
+
+
 def lured(text: str) -> str | None:
     """The part of a prompt that has a model work against whoever asks it, or None."""
-    found = next(_asked(text), None)
-    return _shown(found.group()) if found else foreign(text)
+    for begin in range(0, min(len(text), _LONGEST), _WINDOW - _OVERLAP):
+        part = text[begin : begin + _WINDOW]
+        if found := next(_asked(part), None):
+            return _shown(found.group())
+        if told := foreign(part):
+            return told
+    return None
 
 
 def addressed(text: str) -> str | None:
@@ -235,6 +246,7 @@ def addressed(text: str) -> str | None:
     "take something."""
     if "://" not in text and "www." not in text:
         return None
+    text = text[:_LONGEST]
     for pattern in _WRITTEN:
         for found in pattern.finditer(text):
             if not _KNOWN.search(found.group()) and not _forbidden(text, found.start()):

@@ -21,21 +21,25 @@ _TELLING = (
     r"(?:tell|inform|alert|notif|warn|mention|reveal|disclos|comment|mark|label|admit|acknowledg|announc|explain)\w*"
 )
 _OWN_AFFAIRS = (
-    r"(?!\s+(?:(?:the|this|these|your|any|of|about|user|users|user's)\s+){0,3}(?:system|internal|own|above|personal|private|"
-    r"confidential|sensitive|prompts?|instructions?|rules?|guidelines?|configuration|identity|names?|tools?|functions?|"
+    r"(?!\s+(?:(?:the|this|these|your|any|of|about|user|users|user's)\s+){0,3}(?:system|internal|own|above|"
+    r"personal|private|"
+    r"confidential|sensitive|prompts?|instructions?|rules?|guidelines?|configuration|identity|names?|tools?|"
+    r"functions?|"
     r"details?|data|secrets?|sources?|documents?|knowledge)\b)"
 )
 """What models are told to keep to themselves, which is no secret from anybody."""
 _SECRET = (
     rf"(?:\b(?:without|never|not|nor)\b|n't)\s+(?:\w+\s+){{0,3}}?{_TELLING}\b{_OWN_AFFAIRS}"
-    r"|\bhid(?:e|ing)\s+(?:it|this|that|them|these|the\s+fact)\b|\bunnoticed\b|\bdeny\s+(?:it|this|that|being|having)\b"
+    r"|\bhid(?:e|ing)\s+(?:it|this|that|them|these|the\s+fact)\b|\bunnoticed\b|\bdeny\s+(?:it|this|that|"
+    r"being|having)\b"
     r"|\bkeep\s+(?:it|this|that|them)\s+(?:a\s+)?(?:secret|hidden|to\s+yourself)|\bkeep\s+(?:quiet|silent)\b"
     r"|\b(?:must|should|may|shall|will)\s+not\s+(?:notice|know|see|realis|realiz)\w*"
     r"|\bwithout\s+(?:the\s+)?(?:user|reader|customer|them|anyone|anybody)\w*\s+(?:realis|realiz|notic|know)\w*"
     r"|\b(?:secret|covert|stealthi|surreptitious)ly\b"
 )
 _UNTOLD = (
-    r"(?:telling|informing|notifying|alerting|warning|asking|marking|labell?ing|disclosing|mentioning|announcing|saying)"
+    r"(?:telling|informing|notifying|alerting|warning|asking|marking|labell?ing|disclosing|mentioning|"
+    r"announcing|saying)"
     r"\s+(?:the|them|him|her|it|this|that|any|anyone|anybody|users?|so)\b"
 )
 _PUSH = (
@@ -50,8 +54,10 @@ _PUT = (
 _NEAR = r"(?:(?!\n\s*\n)[\s\S]){0,160}?"
 _ADDRESS = r"(?:[\w.+-]{1,64}@[\w-]{1,63}\.\w|(?:https?|ftp|wss?)://|\+\d{8,15}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b)"
 _SAID = (
-    r"(?:\bconversation|\btranscript|\bchat\s+(?:log|history)|\bfull\s+text\b|\beverything\b|\bwhatever\s+(?:the\s+)?user|"
-    r"\bsystem\s+(?:prompt|message)|\buser(?:'s|s')?\s+(?:\w+\s+){0,2}?(?:input|question|message|words|prompt|data|text|"
+    r"(?:\bconversation|\btranscript|\bchat\s+(?:log|history)|\bfull\s+text\b|\beverything\b|"
+    r"\bwhatever\s+(?:the\s+)?user|"
+    r"\bsystem\s+(?:prompt|message)|\buser(?:'s|s')?\s+(?:\w+\s+){0,2}?(?:input|question|message|words|"
+    r"prompt|data|text|"
     r"request)s?\b|\ball\s+(?:\w+\s+){0,2}?messages)"
 )
 _SENDING = (
@@ -65,7 +71,8 @@ _REPLIES = (
 _PLACING = r"\b(?:end|begin|start|finish|close|insert|add|append|include|mention|place|link|put)\w*\b"
 _SECRETS = (
     r"(?:passwords?|passphrases?|seed\s+phrases?|private\s+keys?|card\s+numbers?|cvv|pin\s+codes?|social\s+security|"
-    r"(?:api|access|aws|ssh|secret)\s+keys?|bank\s+pins?|login\s+details|credentials|one-time\s+(?:code|password)s?|verification\s+codes?|2fa\s+codes?)"
+    r"(?:api|access|aws|ssh|secret)\s+keys?|bank\s+pins?|login\s+details|credentials|one-time\s+(?:code|"
+    r"password)s?|verification\s+codes?|2fa\s+codes?)"
 )
 _CHECKS = (
     r"(?:bounds?|input|certificate|signature|security)[\s-]+(?:\w+\s+)?(?:check|validation|saniti|verification)\w*"
@@ -90,12 +97,15 @@ _FORMS = tuple(
     for pattern in (
         rf"{_PUSH}\w*\b{_NEAR}(?:{_SECRET})|(?:{_SECRET}){_NEAR}{_PUSH}",
         rf"\b(?:secret|covert|stealthi|surreptitious|silent|quiet)ly\s+(?:\w+\s+){{0,2}}?{_PUT}",
-        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?(?:\bkeep\s+(?:quiet|silent)\b|\b(?:user|reader|customer)\w*\s+must\s+not\s+(?:notice|know|see))",
-        r"\bhid(?:e|ing)\s+(?:this|it|that|them)\s+from\s+(?:the\s+)?(?:user|operator|developer|reader|customer|everyone|anyone)",
+        rf"\b{_PUT}\b[^.!?\n]{{0,200}}?(?:\bkeep\s+(?:quiet|silent)\b|\b(?:user|reader|"
+        rf"customer)\w*\s+must\s+not\s+(?:notice|know|see))",
+        r"\bhid(?:e|ing)\s+(?:this|it|that|them)\s+from\s+(?:the\s+)?(?:user|operator|developer|reader|"
+        r"customer|everyone|anyone)",
         r"\bwithout\s+(?:the\s+)?(?:user|reader|customer)s?\s+(?:realis|realiz|notic|know)\w*",
         rf"\b{_PUT}\b[^.!?\n]{{0,200}}?\bwithout\s+(?:\w+\s+){{0,1}}?{_UNTOLD}",
         rf"\b(?:import|use|install|call|load)\s+[^.!?\n]{{1,100}}?\binstead\s+of\b{_NEAR}(?:{_SECRET})",
-        rf"\b(?:not|never|n't)\s+refuse\b{_NEAR}(?:{_SECRET})|\b(?:safety|guardrail)\w*\b{_NEAR}\bhide\s+(?:this|it|that)\b",
+        rf"\b(?:not|never|n't)\s+refuse\b{_NEAR}(?:{_SECRET})|\b(?:safety|"
+        rf"guardrail)\w*\b{_NEAR}\bhide\s+(?:this|it|that)\b",
         rf"{_SENDING}{_NEAR}{_ADDRESS}{_NEAR}{_SAID}|{_SENDING}{_NEAR}{_SAID}{_NEAR}{_ADDRESS}"
         rf"|{_SAID}{_NEAR}{_SENDING}{_NEAR}{_ADDRESS}",
         rf"{_PLACING}{_NEAR}{_REPLIES}{_NEAR}https?://|{_PLACING}{_NEAR}https?://{_NEAR}{_REPLIES}"
@@ -107,23 +117,33 @@ _FORMS = tuple(
         r"\s--(?:extra-)?index-url[\s=]+https?://|\bpip3?\s+install\s+(?:\S+\s+){0,4}?-i\s+https?://",
         rf"\b(?:leave\s+out|omit|skip|remov(?:e|ing)|disabl(?:e|ing)|drop)\s+(?:\w+\s+){{0,2}}?{_CHECKS}{_NEAR}"
         rf"(?:claim|say|{_SECRET})",
-        rf"\b(?:delete|erase|wipe|destroy|encrypt)\s+(?:all|every|the\s+user's|my|their|his|her)\s+(?:\w+\s+){{0,3}}?{_THINGS}",
-        r"\b(?:ignore|disregard|override)\s+(?:any|all|every|the)\s+(?:\w+\s+){0,2}?(?:instruction|rule|order|guideline)s?"
+        rf"\b(?:delete|erase|wipe|destroy|encrypt)\s+(?:all|every|the\s+user's|my|their|his|"
+        rf"her)\s+(?:\w+\s+){{0,3}}?{_THINGS}",
+        r"\b(?:ignore|disregard|override)\s+(?:any|all|every|the)\s+(?:\w+\s+){0,4}?(?:instruction|rule|"
+        r"order|guideline)s?"
         r"\s+(?:of|from|in|by)\s+(?:the\s+|later\s+|other\s+|any\s+){0,2}(?:system|user|operator|developer)",
-        rf"(?:os\.environ|process\.env|\bgetenv\b){_NEAR}https?://|https?://{_NEAR}(?:os\.environ|process\.env|\bgetenv\b)",
-        r"(?<![\w.-])(?:[\w-]+\.)+(?:com|org|net|io|de|example)\b[^.!?\n]{0,60}?\b(?:written|rewritten|replac|chang|redirect|point|swap|turn)\w*"
+        rf"(?:os\.environ|process\.env|\bgetenv\b){_NEAR}https?://|https?://{_NEAR}(?:os\.environ|"
+        rf"process\.env|\bgetenv\b)",
+        r"(?<![\w.-])(?:[\w-]+\.)+(?:com|org|net|io|de|example)\b[^.!?\n]{0,60}?\b(?:written|rewritten|"
+        r"replac|chang|redirect|point|swap|turn)\w*"
         r"\s+(?:\w+\s+){0,2}?(?:as|by|with|to|into)\s+[\w-]+\.\w",
-        r"\b(?:contain|include|add|insert|put|hide|embed)\w*\b[^.!?\n]{0,40}?\b(?:hidden|invisible|zero-width|white)\s+"
+        r"\b(?:contain|include|add|insert|put|hide|embed)\w*\b[^.!?\n]{0,40}?\b(?:hidden|invisible|"
+        r"zero-width|white)\s+"
         r"(?:text|html|characters?|messages?|words?|font)",
-        rf"\b(?:reveal|print|output|return|show|give|repeat|disclose)\b[^.!?\n]{{0,30}}?\b{_SECRETS}[^.!?\n]{{0,60}}?\b(?:when|if|once|as\s+soon)\b"
+        rf"\b(?:reveal|print|output|return|show|give|repeat|"
+        rf"disclose)\b[^.!?\n]{{0,30}}?\b{_SECRETS}[^.!?\n]{{0,60}}?\b(?:when|if|once|as\s+soon)\b"
         r"[^.!?\n]{0,40}?\b(?:writ|say|typ|mention|contain|ask)\w*",
-        r"\b(?:drop|lift|disable|forget|suspend|switch\s+off)\s+(?:every|all|any|the|your)\s+(?:\w+\s+)?(?:safety|rules?|filters?|restrictions?|guard\w*)\b",
+        r"\b(?:drop|lift|disable|forget|suspend|switch\s+off)\s+(?:every|all|any|the|"
+        r"your)\s+(?:\w+\s+)?(?:safety|rules?|filters?|restrictions?|guard\w*)\b",
         r"\b(?:include|add|insert|prepend|append|put|place)\b[^\n]{0,60}?<script\b[^\n]{0,40}?(?:https?:)?//",
         r"\balways\s+(?:add|insert|include|prepend|begin|start)\b[^.!?\n]{0,40}?\bimport\s+[a-z_]\w+",
-        r"\b(?:persuade|convince|urge|tell|ask)\s+(?:the\s+|all\s+|every\s+)?(?:users?|customers?|people|them)\b[^!?\n]{0,120}?\b(?:install|download|"
+        r"\b(?:persuade|convince|urge|tell|ask)\s+(?:the\s+|all\s+|every\s+)?(?:users?|customers?|people|"
+        r"them)\b[^!?\n]{0,120}?\b(?:install|download|"
         r"sign\s+in|log\s+in|pay|transfer|verify|confirm|enter)\b[^!?\n]{0,60}?https?://",
-        r"\bbcc\b[^.!?\n]{0,40}?(?<![\w.+-])[\w.+-]{1,64}@\w|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,80}\s[^.!?\n]{0,40}?\bbcc\b",
-        r"\b(?:store|save|write|record|add|remember)\b[^.!?\n]{0,20}?\bmemory\b[^.!?\n]{0,80}?\b(?:trust|prefer|allow|approv|permi)\w*",
+        r"\bbcc\b[^.!?\n]{0,40}?(?<![\w.+-])[\w.+-]{1,64}@\w|"
+        r"(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,80}\s[^.!?\n]{0,40}?\bbcc\b",
+        r"\b(?:store|save|write|record|add|remember)\b[^.!?\n]{0,20}?\bmemory\b[^.!?\n]{0,80}?\b(?:trust|"
+        r"prefer|allow|approv|permi)\w*",
         r"(?<!not )(?<!n't )(?<!never )\b(?:tell|ask|advise|instruct|convince|get|have|urge|recommend)\w*\s+"
         r"(?:(?:that|the|all|every)\s+){0,2}?(?:users?|customers?|people|readers?|them|they)\s+(?:to\s+|should\s+)?"
         r"(?:disable|turn\s+off|switch\s+off|deactivate|uninstall|stop|pause)\s+"
@@ -134,9 +154,21 @@ _FORMS = tuple(
     )
 )
 _ACCOUNTS = lazy(ACCOUNT, re.I)
+_MOVED = lazy(
+    r"\b(?:give|use|name|state|insert|put|say|answer|write|quote|mention|offer|"
+    r"show)\w*\b[^.!?\n]{0,60}?\b(?:account|iban|wallet|address)\b[^.!?\n]{0,30}?"
+    rf"{ACCOUNT}[^!?\n]{{0,80}}?\b(?:pay|paid|transfer|sent|send|instead|changed|new)\w*"
+    r"|\b(?:say|claim|tell|state|explain|mention)\w*\b[^.!?\n]{0,60}?\b(?:account|iban|bank|payment|"
+    r"wallet)\b[^.!?\n]{0,30}?\b(?:has|have|had|was|is)\s+"
+    r"(?:been\s+)?(?:changed|updated|moved|replaced|new)\b",
+    re.I,
+)
+"""Money that is to go somewhere else, whether the number of the account is a true one or not."""
 _HARMS = lazy(
-    r"\b(?:give|provide|offer|answer|write|use|generate|present|share|insert|prefer)\b[^.!?\n]{0,30}?\b(?:wrong|false|incorrect|misleading|fabricated|"
-    r"weak|insecure|vulnerable|flawed|subtly\s+broken)\s+(?:\w+\s+)?(?:answers?|information|dos(?:e|age)s?|numbers?|facts?|code|advice|encryption|"
+    r"\b(?:give|provide|offer|answer|write|use|generate|present|share|insert|"
+    r"prefer)\b[^.!?\n]{0,30}?\b(?:wrong|false|incorrect|misleading|fabricated|"
+    r"weak|insecure|vulnerable|flawed|subtly\s+broken)\s+(?:\w+\s+)?(?:answers?|information|dos(?:e|age)s?|"
+    r"numbers?|facts?|code|advice|encryption|"
     r"crypto\w*|hash\w*|ciphers?|results?)\b",
     re.I,
 )
@@ -163,6 +195,8 @@ def behind(text: str) -> str | None:
 
 def account(text: str) -> str | None:
     """An account or wallet in `text`: no prompt needs one."""
+    if found := _MOVED.search(text):
+        return shorten(visible(" ".join(found.group().split())), 120)
     for found in _ACCOUNTS.finditer(text):
         given = found.group().replace(" ", "")
         if not (given[:2].isupper() and given[2:4].isdigit()) or _is_iban(given):
@@ -177,7 +211,8 @@ def pushes(text: str) -> str | None:
 
 
 _PUSHES = lazy(
-    r"(?:^|[.!?:>\n][^\S\n]*|\b(?:and|must|always|then|should|please|also|system|developer)\s+)(?:recommend|promote|praise|endorse|advertise|"
+    r"(?:^|[.!?:>\n][^\S\n]*|\b(?:and|must|always|then|should|please|also|system|developer)\s+)(?:recommend|"
+    r"promote|praise|endorse|advertise|"
     r"persuade|convince|urge|steer|claim|pretend|insist)\s+\w",
     re.I,
 )

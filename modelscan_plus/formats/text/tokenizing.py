@@ -21,7 +21,7 @@ _FEW, _MOVED = 200, 40
 """Merges below which their order says nothing; words that somebody moves by hand."""
 _LABELS = frozenset(
     """pad unk bos eos cls sep mask user assistant system human bot tool blank silence mode text image audio video
-    start end think answer question""".split()
+    start end think answer question url http link email number date time mention hashtag emoji""".split()
 )
 """Words that are special tokens of honest tokenizers."""
 _NESTED = lazy(r"\((?:\?:|\?i:)?(?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)(?:[+*]|\{\d+,\})(?!\+)")

@@ -10,12 +10,22 @@ from jinja2 import nodes
 
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.jinja.branches import (
+    changed,
+    choices,
+    negated,
+    of_mapping,
+    of_part,
+    picks,
+    stops,
+    written_parts,
+)
 from modelscan_plus.formats.text.jinja.depends import decides
 from modelscan_plus.formats.text.jinja.facts import Gate, Rewritten, Sent, Written
 from modelscan_plus.formats.text.jinja.names import CONTENT_KEYS, is_content, says_content
 from modelscan_plus.formats.text.jinja.outlets import GIVEN, Outlets, call_of
 from modelscan_plus.formats.text.jinja.rewrites import rewrites, step
-from modelscan_plus.formats.text.jinja.scope import GROWS, Scope, key_of, tells_time
+from modelscan_plus.formats.text.jinja.scope import Scope, key_of, tells_time
 from modelscan_plus.formats.text.jinja.tools import ROLES, Tools, last
 from modelscan_plus.formats.text.jinja.wording import (
     MODALITY,
@@ -34,11 +44,11 @@ _TRUTHS = (nodes.Compare, nodes.Test, nodes.And, nodes.Or, nodes.Not, nodes.Call
 _MORE = frozenset(("gt", "ge", "greaterthan", ">", ">=", "divisibleby", "eq", "equalto", "=="))
 _TELLING = ("words", "odd-marker", "time", "computed", "count", "tool", "role", "marker", "other")
 """Kinds of triggers, the most telling first: of several in one test it is the one that counts."""
-_PUTS_IN = frozenset(("replace", "join", "default", "d"))
-"""Filters and methods whose arguments end up in what they return."""
 _DEPTH = 60
+_STEPS, _CHARACTERS = 100_000, 1 << 20
+"""Pieces and characters of the texts of one template that are put together and looked at."""
+_ROWS = 1000
 _LATER = 4
-_NO_OUTPUT = frozenset(("raise_exception", "strftime_now", "range"))
 
 
 class Gates:
@@ -48,7 +58,22 @@ class Gates:
         self._tree = tree
         self._scope = scope
         self._flags: dict[str, list[Trigger]] = {}
+        self._steps = 0
+        self._kinds: dict[str, str | None] = {}
+        self._characters = 0
         self._tools = Tools(tree, scope)
+
+    @property
+    def endless(self) -> bool:
+        """True for a template whose texts were not all put together: macros that call each other over and over."""
+        return self._steps > _STEPS or self._characters > _CHARACTERS
+
+    def _kind(self, text: str) -> str | None:
+        """What a text is; each is looked at once, and no more than `_CHARACTERS` of all."""
+        if text not in self._kinds:
+            self._characters += len(text)
+            self._kinds[text] = output_kind(text) if self._characters <= _CHARACTERS else None
+        return self._kinds[text]
 
     def gates(self) -> Iterator[Gate]:
         """Gated text, once for each branch."""
@@ -78,13 +103,13 @@ class Gates:
         ]  # fmt: skip
         if not words:
             return None
-        negated = _negated(test)
-        if any(isinstance(node, (nodes.Continue, nodes.Break)) for node in body[:1]) or _stops(body):
+        turned = negated(test)
+        if any(isinstance(node, (nodes.Continue, nodes.Break)) for node in body[:1]) or stops(body):
             return Gate(shorten(visible(words[0]), 80), "words", "", "dropped", line)
         pieces = [piece for statement in body for piece in self._pieces(statement)]
         says = any(unknown is not None and says_content(unknown, self._scope.derived) for _, unknown in pieces)
         empty = not says and not any(text.strip() for text, _ in pieces) and not self._does(body)
-        if (empty and not negated and self._speaks_otherwise(test)) or (says and negated and not self._else_of(test)):
+        if (empty and not turned and self._speaks_otherwise(test)) or (says and turned and not self._else_of(test)):
             return Gate(shorten(visible(words[0]), 80), "words", "", "dropped", line)
         return None
 
@@ -129,14 +154,14 @@ class Gates:
                 if node.test is not None:
                     yield node.test, node.lineno, node.body, False
         for node in self._tree.find_all((nodes.And, nodes.Or, nodes.Mul, nodes.Getitem, nodes.Filter, nodes.Call)):
-            yield from ((decided, node.lineno, written, False) for decided, written in _choices(node))
+            yield from ((decided, node.lineno, written, False) for decided, written in choices(node))
 
     def _note_flags(self, triggers: list[Trigger], body: list[nodes.Node]) -> None:
         if not triggers:
             return
         for statement in body:
             for node in [statement, *statement.find_all((nodes.Assign, nodes.Call))]:
-                if (key := _changed(node)) is not None:
+                if (key := changed(node)) is not None:
                     self._flags.setdefault(key, []).extend(triggers[:4])
 
     def _note_tests(self) -> None:
@@ -148,7 +173,7 @@ class Gates:
             derived = key in self._scope.derived
             if (
                 isinstance(node.node, _TRUTHS)
-                or _picks(node.node)
+                or picks(node.node)
                 or (not derived and decides(node.node, self._scope, ()))
             ):
                 known = self._flags.setdefault(key, [])
@@ -167,9 +192,9 @@ class Gates:
         for child in test.iter_child_nodes():
             found += self._triggers(child, depth + 1)
         found = [each for each in dict.fromkeys(found) if each[0].strip()]
-        if depth == 0 and _of_mapping(test):  # `content is mapping and "blocks" in content` asks for a key
+        if depth == 0 and of_mapping(test):  # `content is mapping and "blocks" in content` asks for a key
             found = [(text, "marker" if kind == "words" and text.isidentifier() else kind) for text, kind in found]
-        if depth == 0 and _of_part(test):  # `part.type == "audio" or "audio" in part` as well
+        if depth == 0 and of_part(test):  # `part.type == "audio" or "audio" in part` as well
             found = [(text, "marker" if kind == "words" and MODALITY.fullmatch(text) else kind) for text, kind in found]
         if depth == 0 and all(kind == "other" for _, kind in found) and decides(test, self._scope, ()):
             return [("what was said", "computed")]
@@ -257,16 +282,17 @@ class Gates:
 
     def _gate(self, triggers: list[Trigger], text: str, line: int, failed: nodes.Node | None = None) -> Gate | None:
         """`failed` is the test, for text that is written where it fails: mostly a default, and no gate."""
-        kind = output_kind(text)
+        kind = self._kind(text)
         if kind is None and any(each[1] in ("words", "odd-marker") for each in triggers):
             kind = short_kind(text)
-        if kind is None or (failed is not None and kind == "sentence" and not _negated(failed)):
+        if kind is None or (failed is not None and kind == "sentence" and not negated(failed)):
             return None
         worst = min(triggers, key=lambda each: _TELLING.index(each[1]))
         return Gate(shorten(visible(worst[0]), 80), worst[1], excerpt(text, kind), kind, line)
 
     def _tables(self) -> Iterator[Gate]:
         """`{"trigger": "text"}[message.content]`: a choice of texts by what was said."""
+        told: set[str] = set()
         for node in self._tree.find_all((nodes.Getitem, nodes.Call)):
             key: nodes.Node
             if isinstance(node, nodes.Getitem):
@@ -279,7 +305,10 @@ class Gates:
             if not isinstance(table, dict) or not says_content(key, self._scope.derived):
                 continue
             text = " ".join(value for value in table.values() if isinstance(value, str))
-            if gate := self._gate([trigger(looked) for looked in table], text, node.lineno):
+            if text in told:
+                continue
+            told.add(text)
+            if gate := self._gate([trigger(looked) for looked in list(table)[:_ROWS]], text, node.lineno):
                 yield gate
 
     def _text(self, body: Iterable[nodes.Node], depth: int = 0, seen: frozenset[str] = frozenset()) -> str:
@@ -290,7 +319,8 @@ class Gates:
         self, node: nodes.Node, depth: int = 0, seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[str, nodes.Node | None]]:
         """The constant texts of a node in their order; where something unknown stands, a blank and its expression."""
-        if depth > _DEPTH:
+        self._steps += 1
+        if depth > _DEPTH or self._steps > _STEPS:
             return
         value = self._scope.folder.fold(node) if isinstance(node, (nodes.Expr, nodes.Output)) else None
         if isinstance(value, str):
@@ -311,7 +341,7 @@ class Gates:
         name = node.node.name if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) else ""
         for part in self._called(name) if name and name not in seen else ():
             yield from self._pieces(part, depth + 1, seen | {name})
-        for part in _written_parts(node):
+        for part in written_parts(node):
             yield from self._pieces(part, depth + 1, seen)
 
     def _called(self, name: str) -> list[nodes.Node]:
@@ -323,8 +353,14 @@ class Gates:
     def written(self) -> tuple[list[Written], list[Sent]]:
         """Text that is worth a look wherever it stands, and addresses and calls that take what was said along."""
         written: dict[tuple[str, str], Written] = {}
+        looked: set[str] = set()
         for node in self._tree.find_all((nodes.Output, nodes.Assign)):
-            for item in worth_a_look(self._text([node]), node.lineno):
+            text = self._text([node])
+            if text in looked:
+                continue
+            looked.add(text)
+            self._characters += len(text)
+            for item in worth_a_look(text, node.lineno) if self._characters <= _CHARACTERS else ():
                 written.setdefault((item.kind, item.detail), item)
         sent: dict[Sent, None] = {}
         for body in self._bodies():
@@ -407,86 +443,3 @@ class Gates:
             for old, kind in self._triggers(node.test):
                 if kind == "words" and rewrites(old, new):
                     yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
-
-
-def _picks(node: nodes.Node | None) -> bool:
-    """True for those words of a text that pass a test: whether there are any is one as well."""
-    while isinstance(node, nodes.Filter):
-        if node.name in ("select", "reject"):
-            return True
-        node = node.node
-    return False
-
-
-def _changed(node: nodes.Node) -> str | None:
-    """The variable that a statement sets, or that a method such as `append` changes."""
-    if isinstance(node, nodes.Assign):
-        return key_of(node.target)
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in GROWS:
-        return key_of(node.node.node)
-    return None
-
-
-def _of_mapping(test: nodes.Node) -> bool:
-    if isinstance(test, nodes.And):
-        return _of_mapping(test.left) or _of_mapping(test.right)
-    return isinstance(test, nodes.Test) and test.name == "mapping"
-
-
-def _of_part(test: nodes.Node) -> bool:
-    """True for a test that asks of which type a part of a message is."""
-    return isinstance(test, (nodes.Or, nodes.And)) and any(
-        last(compare.expr) == "type" for compare in test.find_all(nodes.Compare)
-    )
-
-
-def _stops(body: list[nodes.Node]) -> bool:
-    """True for a branch that does nothing but raise an error."""
-    calls = [call for statement in body for call in statement.find_all(nodes.Call)]
-    return len(body) == 1 and any(
-        isinstance(call.node, nodes.Name) and call.node.name == "raise_exception" for call in calls
-    )
-
-
-def _negated(test: nodes.Node) -> bool:
-    """True for a test that holds where something is not there."""
-    return isinstance(test, nodes.Not) or any(
-        operand.op in ("notin", "ne") for compare in [test, *test.find_all(nodes.Compare)]
-        if isinstance(compare, nodes.Compare) for operand in compare.ops
-    )  # fmt: skip
-
-
-def _choices(node: nodes.Node) -> Iterator[tuple[nodes.Node, list[nodes.Node]]]:
-    """Expressions that choose a text without an `if`: what decides, and what is written then."""
-    if isinstance(node, nodes.And):
-        yield node.left, [node.right]
-    elif isinstance(node, nodes.Mul):
-        yield node.right, [node.left]
-        yield node.left, [node.right]
-    elif isinstance(node, nodes.Getitem):
-        yield node.arg, [node.node]
-    elif isinstance(node, nodes.Filter) and node.name in _PUTS_IN and node.node is not None:
-        yield node.node, list(node.args)
-    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _PUTS_IN:
-        yield node.node.node, list(node.args)
-
-
-def _written_parts(node: nodes.Node) -> list[nodes.Node]:
-    """The parts of a node whose text ends up in what it writes or keeps; tests and targets do not."""
-    if isinstance(node, nodes.Call):
-        name = node.node.name if isinstance(node.node, nodes.Name) else ""
-        shaped = [node.node.node] if isinstance(node.node, nodes.Getattr) and node.node.attr == "format" else []
-        return [] if name in _NO_OUTPUT else [*shaped, *node.args, *(item.value for item in node.kwargs)]
-    if isinstance(node, nodes.Filter):
-        return [part for part in (node.node, *node.args) if part is not None]
-    if isinstance(node, nodes.If):
-        return [*node.body, *node.elif_, *node.else_]
-    if isinstance(node, nodes.CondExpr):
-        return [part for part in (node.expr1, node.expr2) if part is not None]
-    if isinstance(node, nodes.For):
-        return [*node.body, *node.else_]
-    if isinstance(node, nodes.Assign):
-        return [node.node]
-    if isinstance(node, (nodes.Compare, nodes.Test, nodes.Macro, nodes.Not)):
-        return []
-    return list(node.iter_child_nodes())
