@@ -7,11 +7,12 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.cached import OWN_CACHE
 from modelscan_plus.formats.text.python.facts import Effect
-from modelscan_plus.formats.text.python.flow import SOURCE
+from modelscan_plus.formats.text.python.flow import FROM, SOURCE
 from modelscan_plus.formats.text.python.written import FETCHED
+from modelscan_plus.rules.credentials import of_service
 from modelscan_plus.rules.grades_times import ENDING, ENTRY, is_scratch, pick, run_by_model
 from modelscan_plus.rules.handed import ANY_OBJECT
-from modelscan_plus.rules.hosts import publisher
+from modelscan_plus.rules.hosts import is_stranger, publisher
 
 _EXECUTES = lazy(r"compile\(.*[\"']exec[\"']")
 _APART = frozenset(("joined", "spelt"))
@@ -158,6 +159,8 @@ def search_path(effect: Effect, reached: bool) -> Severity:
 
 def remote(effect: Effect, reached: bool) -> Severity:
     """Code of other repositories."""
+    if "decoded" in effect.flows and effect.when in ENTRY:
+        return Severity.HIGH if reached else Severity.MEDIUM  # nobody writes the name of a repository so
     if reached and effect.when in ENTRY and re.fullmatch(r"[\w.-]+/[\w.-]+", effect.argument.strip()):
         # As MSP5030, the same thing written in a configuration.
         return Severity.MEDIUM if publisher(effect.argument.strip()) else Severity.HIGH
@@ -166,6 +169,10 @@ def remote(effect: Effect, reached: bool) -> Severity:
 
 def unpickle(effect: Effect, reached: bool) -> Severity:
     """Objects that are made from data."""
+    places = [flow.removeprefix(FROM) for flow in effect.flows if flow.startswith(FROM)]
+    known = [of_service(place.partition("/")[0].partition(":")[0]) or not is_stranger(place) for place in places]
+    if "download" in effect.flows and effect.name.startswith(ANY_OBJECT) and places and not any(known):
+        return Severity.HIGH  # whoever has the host decides what is run
     fetched = "download" in effect.flows or effect.argument.startswith(("http:", "https:", "ftp:"))
     if prose.odd_url(effect.argument):
         return Severity.HIGH  # from nobody's host, whoever starts it

@@ -9,7 +9,7 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.flow import FROM
 from modelscan_plus.formats.text.python.written import FETCHED
 from modelscan_plus.rules.grades_times import ENDING, ENTRY, TOLD, is_scratch, pick, run_by_model
-from modelscan_plus.rules.hosts import institution, listed
+from modelscan_plus.rules.hosts import is_stranger
 from modelscan_plus.rules.python_programs import (
     INSTALLS,
     fetches,
@@ -67,11 +67,7 @@ def _from_strangers(effect: Effect) -> bool:
     if FETCHED not in effect.flows:
         return False
     places = [flow.removeprefix(FROM) for flow in effect.flows if flow.startswith(FROM)]
-    kinds = ("installers", "code", "indexes", "mirrors")
-    return bool(places) and all(
-        _PACKED.search(place) is None and not institution(place) and not any(listed(kind, place) for kind in kinds)
-        for place in places
-    )
+    return bool(places) and all(_PACKED.search(place) is None and is_stranger(place) for place in places)
 
 
 _PACKED = lazy(r"\.(?:zip|tar|gz|tgz|xz|bz2|zst|7z|whl|deb|rpm|dmg|jar)$", re.I)

@@ -39,6 +39,12 @@ def institution(host: str) -> bool:
     return not host.startswith("http:") and _INSTITUTION.search(host.partition("/")[0].partition(":")[0]) is not None
 
 
+def is_stranger(place: str) -> bool:
+    """True for a host of which nothing is known; `place` is "host/path"."""
+    kinds = ("installers", "code", "indexes", "mirrors")
+    return not institution(place) and not any(listed(kind, place) for kind in kinds)
+
+
 def publisher(repository: str) -> bool:
     """True for a repository of the hub ("owner/name") whose owner's code many others take over."""
     return repository.partition("/")[0].lower() in _PUBLISHERS

@@ -66,6 +66,7 @@ def grade(effect: Effect, *, reached: bool) -> tuple[Rule, Severity, str]:
     return rule, grader(effect, reached), ""
 
 
+_BROUGHT = frozenset(("file", "request", "download", "hub", "caller", "parameter"))
 _RUNS = frozenset(("builtins.exec", "os.system", "os.popen", "types.FunctionType", "types.CodeType"))
 _UNPICKLES = ("marshal.", "pickle.loads", "dill.loads", "cloudpickle.loads", "_pickle.loads", "subprocess.")
 
@@ -100,7 +101,12 @@ def _hostile(effect: Effect) -> str:
 
 def _carried(effect: Effect, flows: set[str]) -> str:
     """What runs something that was made to look like data."""
-    unpickles = effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle"))
+    unpickles = effect.name.startswith(
+        ("marshal", "pickle", "dill", "cloudpickle", "_pickle", "numpy.", "joblib.", "pandas.")
+    )
+    unpickles = unpickles or "any-object" in flows
+    if not effect.name.startswith(("marshal", "pickle", "dill", "cloudpickle", "_pickle")) and flows & _BROUGHT:
+        return ""  # what was sent, or stands in a file, is judged where it comes from
     if effect.kind == "unpickle" and "decoded" in flows and unpickles:
         return "unpickles what was written in encoded text"
     if "weights" in flows and (effect.name in _RUNS or effect.name.startswith(_UNPICKLES)):
@@ -118,6 +124,8 @@ def _told_so(effect: Effect) -> str:
 
 
 def _gives_away(effect: Effect) -> str:
+    if "of-account" in effect.flows and effect.kind == "upload":
+        return "changes each of the repositories of whoever runs it"
     if "visitor" in effect.flows:
         return "gives away what people enter in secret" if entered(effect) else ""
     return "sends secrets, the environment or files of the user away" if leaked(effect) else ""

@@ -8,7 +8,7 @@ Sources: the documentation of the standard library and of the named packages.
 """
 
 _PROCESS = """imaplib.IMAP4_stream pexpect ptyprocess winpty setuptools._distutils.spawn distutils.spawn setuptools.sandbox
-setuptools.command.easy_install setuptools.build_meta distutils.core.run_setup test.support.script_helper test.support.run_in_subinterp tornado.process.Subprocess
+setuptools.command.easy_install distutils.core.run_setup test.support.script_helper test.support.run_in_subinterp tornado.process.Subprocess
 paramiko.ProxyCommand paramiko.proxy.ProxyCommand torch.utils.collect_env.run torch.utils.collect_env.run_and_read_all
 torch.utils.collect_env.run_and_parse_first_match torch.distributed.run torch.distributed.launch torch.distributed.launcher
 torch.distributed.elastic.multiprocessing.subprocess_handler torch.distributed.elastic.agent.server

@@ -54,6 +54,11 @@ DATA = frozenset(("config", "file"))
 _PATH = 200
 _ROUNDS = 4
 _CONFIG_NAMES = frozenset("config cfg model_config hf_config model_args".split())
+_LISTS = frozenset("list_models list_datasets list_spaces list_collections list_user_likes".split())
+ACCOUNT = "whoami"
+"""The origin of what the hub says of whoever runs the code."""
+OF_ACCOUNT = "of-account"
+"""The origin of what the account of whoever runs the code has on the hub."""
 _WORDS = frozenset(
     """special_tokens_map additional_special_tokens all_special_tokens added_tokens_decoder added_tokens_encoder
     extra_special_tokens special_tokens_map_extended""".split()
@@ -231,6 +236,7 @@ class Flow:
         found |= of_call(node, dotted, self._names) | of_cloud(node, dotted, self._names)
         found |= of_search(node, dotted, self._names)
         found |= client(node, dotted, self._names)
+        found |= _of_hub(getattr(node.func, "attr", dotted.rpartition(".")[2]), found)
         if tag := REQUEST if ASKING.match(dotted) else TAG_OF.get(dotted):
             found = found | {tag}
         maker, made, method = dotted.rpartition("().")
@@ -278,7 +284,7 @@ class Flow:
         for part in walk(place):
             if isinstance(part, ast.Name):
                 for text in self._names.looped(part.id):
-                    found |= credential_at(text) if len(text) < _PATH else set()
+                    found |= credential_at(text) if len(text) < _PATH and text.startswith(("~", "/", ".")) else set()
                 if part.id in self._names.single and depth < _ROUNDS:
                     found |= self._looped(self._names.single[part.id], depth + 1)
         return found
@@ -378,6 +384,13 @@ class Flow:
                     self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
                     self.variables.setdefault(("self", node.attr), set()).update(found)
+
+
+def _of_hub(function: str, given: set[str]) -> set[str]:
+    """What the hub says of whoever runs the code, and lists of his."""
+    if function == "whoami":
+        return {ACCOUNT}
+    return {OF_ACCOUNT} if function in _LISTS and ACCOUNT in given else set()
 
 
 def _told(holder: set[str], attribute: str) -> set[str]:

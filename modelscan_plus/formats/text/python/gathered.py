@@ -26,12 +26,15 @@ _LOOPBACK = lazy(r"\b(?:localhost|127\.\d|0\.0\.0\.0|::1)", re.I)
 
 
 def told_from(effects: list[Effect]) -> Iterator[Effect]:
-    """The effects; of a program that was fetched, with the addresses that the source fetches from."""
+    """The effects; of a program or object that was fetched, with the addresses that the source fetches from."""
     fetches = [(effect, prose.URL.search(effect.argument)) for effect in effects if effect.kind in ("download", "send")]
     places = {
         f"{FROM}{found.group().partition('://')[2].partition('?')[0][:200].lower()}" for _, found in fetches if found
     }
     for effect in effects:
+        if effect.kind == "unpickle" and "download" in effect.flows and places:
+            yield msgspec.structs.replace(effect, flows=tuple(sorted({*effect.flows, *places})))
+            continue
         if effect.kind != "process" or not places:
             yield effect
             continue

@@ -182,15 +182,22 @@ class Names:
         if self._loops is None:
             self._loops = {}
             for node in self.nodes:
-                if isinstance(node, (ast.For, ast.comprehension)) and isinstance(node.target, ast.Name):
-                    self._loops.setdefault(node.target.id, []).append(node.iter)
+                if isinstance(node, (ast.For, ast.comprehension)):
+                    targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+                    for target in targets:
+                        if isinstance(target, ast.Name):
+                            self._loops.setdefault(target.id, []).append(node.iter)
         found: list[str] = []
         for taken in self._loops.get(variable, ())[:5]:
+            if isinstance(taken, ast.Call) and getattr(taken.func, "attr", "") in ("items", "values", "keys"):
+                taken = taken.func.value if isinstance(taken.func, ast.Attribute) else taken
             try:
                 values = self.folder.fold(taken)
             except NotConstant:
                 continue
-            found += [str(each) for each in list(values)[:200]] if isinstance(values, (list, tuple, set)) else []
+            items = [*values, *values.values()] if isinstance(values, dict) else values
+            for each in list(items)[:200] if isinstance(items, (list, tuple, set)) else []:
+                found += map(str, each) if isinstance(each, (list, tuple)) else [str(each)]
         return found
 
     def plain(self, node: ast.expr) -> str | None:
