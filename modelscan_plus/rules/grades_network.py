@@ -21,7 +21,11 @@ _DEBUGGERS = (
 
 _NEIGHBOURS = lazy(r"(?:10\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+|192\.168\.\d+)\.…")
 """An address of the own network whose last part is counted."""
-_CERTAIN = lazy(r"https?://[^\s/?#…]+\.[^\s/?#…]+", re.I)
+_CERTAIN = lazy(
+    r"https?://[^\s/?#…]+\.[^\s/?#…]+(?!\S*\.(?:bin|pt|pth|ckpt|safetensors|onnx|gguf|json|txt|zip|tar|gz|whl|npz|csv|parquet)$)",
+    re.I,
+)
+"""An address that stands in the source, and is none of a file that somebody would want."""
 _INTO_FILES = frozenset(
     """urllib.request.urlretrieve urllib.urlretrieve wget.download gdown.download torch.hub.download_url_to_file
     gdown.cached_download""".split()
