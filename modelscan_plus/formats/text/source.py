@@ -24,7 +24,7 @@ from modelscan_plus.formats.text.python.analyse import Source
 from modelscan_plus.formats.text.python.disguises import disguises
 from modelscan_plus.formats.text.python.facts import PythonFacts
 from modelscan_plus.formats.text.python.follow.alone import analysed
-from modelscan_plus.formats.text.python.parsing import LARGEST, parse
+from modelscan_plus.formats.text.python.parsing import LARGEST, parse, renewed
 from modelscan_plus.formats.text.remarks import output_remarks, page_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import of_header, requirement_remarks
 from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets, told_to_run
@@ -78,6 +78,8 @@ class PythonFormat(Format):
             return
         data = artifact.source.pread(0, size)
         tree = parse(data)
+        if isinstance(tree, str) and (newer := renewed(roles.decode(data))) is not None:
+            tree, data = newer[0], newer[1].encode("utf-8", "surrogatepass")
         if isinstance(tree, str):
             yield Parsed((PythonFacts(disguises=tuple(disguises(roles.decode(data)))),))
             yield _unparsed(tree, whole)

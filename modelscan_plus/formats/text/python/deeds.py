@@ -124,6 +124,25 @@ SETS = frozenset(
 """Functions that set variables of the environment."""
 
 
+_QUEUES = frozenset(
+    f"{library}.{name}"
+    for library in ("queue", "asyncio", "multiprocessing", "torch.multiprocessing", "multiprocess", "gevent.queue")
+    for name in ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue", "JoinableQueue")
+)
+
+
+def _is_queue(node: ast.Call, names: Names) -> bool:
+    """True for a method of a queue between the threads or processes of the program itself, which the source makes."""
+    match node.func:
+        case ast.Attribute(value=ast.Name(id=name)):
+            made = names.single.get(name)
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            made = names.single.get(f".{name}")
+        case _:
+            return False
+    return isinstance(made, ast.Call) and names.plain(made.func) in _QUEUES
+
+
 def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str, str] | None:
     """Kind and name of what the call does, None for nothing that is told here."""
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -142,7 +161,7 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
         return "write", dotted
     if dotted in _CAPTURES:
         return ("capture", dotted or "") if _is_device(node, dotted or "") else None
-    if method in _UPLOADING and (dotted is None or dotted.startswith("…")):
+    if method in _UPLOADING and (dotted is None or dotted.startswith("…")) and not _is_queue(node, names):
         return "upload", dotted or f"….{method}"
     return None
 
