@@ -32,6 +32,7 @@ _STRONG = lazy(
     r"|requests\.(?:post|get|put)\s*\(\s*[frb]?[\"']https?://|\burlopen\s*\(|\burlretrieve\s*\(|\bfetch\s*\(\s*[\"'`]https?://|\bnew\s+Image\s*\("
     r"|\bos\.environ\b(?!\s*(?:\[|\.get))|\bprocess\.env\b(?!\s*[.\[])|\bprintenv\b|\$\(\s*(?:env|whoami|hostname|id)\b|\benv\s*\||\b(?:dig|nslookup)\s|\bcontents?\s+of\s+[^\n]{0,40}\.env\b|\bbase64\b|\|\s*(?:ba)?sh\b"
     r"|<(?:script|iframe|img|link)\b[^<>\n]{0,80}?(?:src|href)\s*=\s*\\?[\"']?(?:https?:)?//"
+    r"|\bgit\s+(?:push|remote\s+(?:add|set-url))\s[^\n]{0,80}?(?:https?://|git@|ssh://)"
     r"|\b(?:upload|send|post|forward|copy)\b[^\n]{0,120}?https?://(?!localhost|127\.)"
     rf"|\b(?:exec|eval|system|popen|child_process|__import__)\s*\(|{_SECRET_FILE})",
     re.I,
@@ -62,8 +63,8 @@ _SAY = (
     r"advertis|highlight|bring|draw|point|talk|let)\w*"
 )
 _TO_THEM = lazy(
-    rf"\b{_NOT}\s+(?:\w+\s+){{0,2}}?{_SAY}\s+(?:(?:on|about|out|up|attention\s+to|to|with)\s+)*(?:{_IT}\s+)?(?:(?:out|up)\s+)?"
-    rf"(?:(?:to|with|from)\s+)?{_THEM}\b(?!\s+(?:to\s+(?!know)|that\s+(?:they|you)|they|how|when|where|for\s))"
+    rf"\b{_NOT}\s+(?:\w+\s+){{0,2}}?{_SAY}\s+(?:(?:on|about|out|up|attention\s+to|to|with)\s+)*(?:{_IT}\s+)?(?:(?:out|up)\s+)?(?:(?:in|on|at|within|among)\s+(?:the|your|any)\s+\w+\s+(?:\w+\s+)?)?"
+    rf"(?:(?:to|with|from|for)\s+)?{_THEM}\b(?!\s+(?:to\s+(?!know)|that\s+(?:they|you)|they|how|when|where|for\s))"
     rf"|\b{_THEM}\s+(?:(?:does|do|need|should|must|will)\s*(?:not|n['’]t)|doesn['’]t|don['’]t|needn['’]t|shouldn['’]t|never|need\s+never)\s+"
     r"(?:(?:need|have)\s+to\s+)?(?:be\s+)?(?:know|see|notice|told|informed|aware|notified|shown|learn|find\s+out)\b",
     re.I,

@@ -13,6 +13,7 @@ import msgspec
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.formats.text import orders as prompts
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
@@ -41,6 +42,10 @@ _FROM = lazy(
     r"\b(?:packages?|modules?|librar(?:y|ies)|dependenc(?:y|ies)|helpers?)\s+[`\"']?[\w.-]{2,60}[`\"']?\s+(?:from|at)\s+[`\"'<(]?(?P<url>https?://[^\s`\"'<>)]+)",
     re.I,
 )
+_EXCHANGES = lazy(
+    r"\b(?:replac\w*|substitut\w*|swap\w*|exchang\w*|instead|in\s+(?:its|their|the)\s+place|use\s+(?:this|the\s+following|only)|always\s+(?:use|write|put)|rewrit\w*)\b",
+    re.I,
+)
 BY_AGENT = "has an agent take packages from another index"
 _UNASKED = {
     "defaultMode": ("bypassPermissions",),
@@ -66,6 +71,9 @@ def agent_remarks(name: str, text: str) -> Iterator[Remark]:
     name = name.replace("\\", "/")
     if _INSTRUCTIONS.search(name):
         yield from orders(text)
+        if (account := prompts.account(text)) and _EXCHANGES.search(text):
+            what = "has a coding agent put an account into what it writes"
+            yield Remark("agent", what, account, text.count("\n", 0, max(0, text.find(account[:12]))) + 1)
         indexes = (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
         yield from (msgspec.structs.replace(remark, what=BY_AGENT) for remark in indexes)
         for found in itertools.islice(_FROM.finditer(text), 20):

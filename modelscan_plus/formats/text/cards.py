@@ -136,8 +136,10 @@ def quotes(text: str, line: int, command: str) -> bool:
         if not held:
             continue
         hosts = [next(filter(None, each.groups())) for each in _HOSTS.finditer(held)]
-        spoken_of = _SPOKEN_OF.search(_around(lines, at)) or _ABOUT_ATTACKS.search(_subject(lines))
-        return bool(hosts) and all(map(_NOBODY.match, hosts)) and spoken_of is not None
+        spoken_of = (
+            _SPOKEN_OF.search(_around(lines, at)) or _ABOUT_ATTACKS.search(_subject(lines)) or prose.overrides(held)
+        )
+        return bool(hosts) and all(map(_NOBODY.match, hosts)) and bool(spoken_of)
     return False
 
 

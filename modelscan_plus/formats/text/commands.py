@@ -56,7 +56,7 @@ FROM_MEMORY = lazy(
 )
 """A program that stands in no file is loaded from memory."""
 TAKES_OVER = lazy(
-    r"\bpam_exec\.so\b[^\n]{0,80}\bexpose_authtok\b|\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
+    r"\b(?:useradd|adduser|usermod)\b(?=[^\n|;&]{0,200}\s-o\b)[^\n|;&]{0,200}\s-u\s*0\b|\b(?:echo|printf)\b[^\n|;&]{0,80}:0:0:[^\n|;&]{0,80}>>\s*/etc/passwd|\bpam_exec\.so\b[^\n]{0,80}\bexpose_authtok\b|\bchmod\s+(?:\+s|u\+s|[246][0-7]{3})\s+\S*/(?:bash|sh|dash|zsh|python[\d.]*|env)\b|:\s*\(\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
     re.I | re.M,
 )
 """A shell that gives everybody the rights of its owner, or one that starts itself without end."""

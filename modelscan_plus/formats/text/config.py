@@ -256,6 +256,7 @@ def _packed(text: str) -> str:
 
 
 _RUN = frozenset(("pickle", "elf", "pe"))
+_LOCK_FILE = lazy(r"(?:^|/)(?:pipfile|renv|composer|flake)\.lock$", re.I)
 _DEPENDENCY = lazy(r"(?:\w*[dD]ependencies|overrides|resolutions)\b")
 
 
@@ -264,7 +265,7 @@ def _remarks(pairs: list[tuple[str, str, str]], name: str) -> Iterator[Remark]:
         return
     hosts: set[str] = set()
     for place, key, text in pairs:
-        if key == "resolved" and text.startswith("http"):
+        if text.startswith("http") and (key == "resolved" or (key.lower() == "url" and _LOCK_FILE.search(name))):
             yield from locked(text, 1, hosts)
         if key == "onready" and text.strip() and name.endswith(".kcpps"):
             yield Remark("command", "has koboldcpp start a program once the model is loaded", shorten(text, 160), 1)

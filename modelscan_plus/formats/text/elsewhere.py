@@ -38,6 +38,12 @@ _SHOWN = frozenset(
     "api_key apiKey token auth_token authorization Authorization key api_token access_token secret".split()
 )
 _VARIABLE = lazy(r"\b(?P<name>[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)[A-Z0-9_]*)\b")
+_UNDER = lazy(
+    r"^[^\S\n]*[\"']?\w*(?:webhook|telemetry|callback|collector|tracker|action_endpoint|endpoint|nlg|logger|exporter|registry|proxy|server|store|broker)s?[\"']?[^\S\n]*:[^\S\n]*\n"
+    rf"(?:[^\S\n]+[^\n]*\n){{0,3}}?[^\S\n]+[\"']?(?:url|uri|host|endpoint|address|base_url|server_url)[\"']?\s*:\s*{_URL}",
+    re.M,
+)
+"""An address under a key that says that something is sent there."""
 _LOADED = lazy(
     r"^[^\S\n]*(?:load_models|preload_models?|models?_url)\s*=\s*(?:[^\n,=]{0,80}[=,])*?\s*(?P<url>https?://[^\s,;]{4,300})",
     re.M,
@@ -81,6 +87,9 @@ def elsewhere_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
             yield _remark("source", "has a server load a model from", text, found)
     if role == "settings":
         yield from _keys(text)
+        for found in itertools.islice(_UNDER.finditer(text), _MOST):
+            if prose.odd_url(found["url"]):
+                yield _remark("endpoint", "has a client use", text, found)
     if "proxy_pass" in text or "_by_lua" in text or "mirror" in text:
         yield from _servers(text)
     if '"command"' in text and name.endswith((".jsonl", ".json", ".ndjson")):

@@ -25,12 +25,13 @@ _OTHERS = frozenset("opencc-python faiss-gpu pedantic optimus scikits-learn auto
 """Packages of their own that look like one of these."""
 _PUBLISHERS = frozenset(
     """huggingface meta-llama facebook facebookresearch openai microsoft google google-deepmind mistralai deepseek-ai
-    qwen stabilityai nvidia eleutherai bigscience bigcode sentence-transformers tiiuae mosaicml databricks anthropic
-    anthropics pytorch tensorflow ggml-org ggerganov black-forest-labs thebloke bartowski unsloth nousresearch baai
-    cohere coherelabs cohereforai ibm-granite allenai salesforce apple runwayml compvis lllyasviel comfyanonymous
-    automatic1111 dao-ailab vllm-project thudm zai-org internlm opengvlab openbmb moonshotai minimaxai nomic-ai
-    jinaai mixedbread-ai intfloat alibaba-nlp snowflake actions docker aws-actions google-github-actions astral-sh
-    softprops peaceiris codecov pypa langchain-ai ultralytics open-mmlab speechbrain ollama xenova lmstudio-
+    qwen stabilityai nvidia eleutherai bigscience bigcode sentence-transformers tiiuae mosaicml databricks
+    anthropic anthropics pytorch tensorflow ggml-org ggerganov black-forest-labs thebloke bartowski unsloth
+    nousresearch baai cohere coherelabs cohereforai ibm-granite allenai salesforce apple runwayml compvis
+    lllyasviel comfyanonymous automatic1111 dao-ailab vllm-project thudm zai-org internlm opengvlab openbmb
+    moonshotai minimaxai nomic-ai jinaai mixedbread-ai intfloat alibaba-nlp snowflake actions docker aws-actions
+    google-github-actions astral-sh softprops peaceiris codecov pypa langchain-ai ultralytics open-mmlab
+    speechbrain ollama rocm intelanalytics bitnami selenium jupyter runpod continuumio condaforge xenova lmstudio-
     community mlx-community""".split()
 )
 """Accounts of the hub and of GitHub that repositories of models take code and weights from."""
@@ -39,9 +40,18 @@ _ACCOUNT = lazy(
     r"(?:github\.com|githubusercontent\.com|huggingface\.co|\bhf\.co)[/:](?:datasets/|spaces/|models/)?(?P<link>[\w.-]{5,40})/[\w.-]+"
     r"|^[^\S\n]*(?:-\s+)?uses\s*:\s*[\"']?(?P<action>[\w.-]{5,40})/[\w.-]+"
     r"|\b(?:from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|pipeline|hub\.load|load_dataset)\s*\([^()\n]{0,200}?[\"'](?P<id>[\w.-]{5,40})/[\w.-]+[\"']"
+    r"|^[^\S\n]*FROM\s+(?:--\S+\s+)*(?P<from>[a-z0-9][\w-]{4,40})/[\w.-]+|^[^\S\n]*(?:-\s+)?[\"']?image[\"']?\s*:\s*[\"']?(?P<image>[a-z0-9][\w-]{4,40})/[\w.-]+"
     r"|^[^\S\n]*(?:base_model|model|base_model_name_or_path|model_id|model_name_or_path)\s*:\s*[\"']?(?P<base>[\w.-]{5,40})/[\w.-]+",
     re.M,
 )
+_OF_NODE = frozenset(
+    """lodash express react-dom react-router typescript commander webpack prettier eslint mongoose nodemon body-parser
+    dotenv cross-env jsonwebtoken socket.io @huggingface/transformers @huggingface/inference @huggingface/hub
+    onnxruntime-node onnxruntime-web @tensorflow/tfjs @langchain/core @modelcontextprotocol/sdk tailwindcss""".split()
+)
+_CHANNELS = frozenset("conda-forge pytorch nvidia bioconda defaults huggingface fastai rapidsai".split())
+_CHANNEL = lazy(r"^[^\S\n]*-[^\S\n]+[\"']?(?P<name>[a-z][\w-]{5,30})[\"']?[^\S\n]*$", re.M)
+_LISTED = lazy(r"^[^\S\n]*channels[^\S\n]*:[^\S\n]*\n(?P<names>(?:[^\S\n]*-[^\n]*\n){1,20})", re.M)
 _LINE = lazy(r"^\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z][\w.-]{3,60}?)\s*(?:\[[\w, -]*\])?\s*(?:[=<>!~;@,\"' ]|$)")
 _INSTALL = lazy(r"\b(?:pip3?|uv\s+pip|poetry|pipenv|conda|mamba|uv)\s+(?:install|add)\s(?P<given>[^\n|;&]{1,600})")
 _REPLACED = lazy(
@@ -90,9 +100,8 @@ def poses(owner: str) -> str:
     for known in _PUBLISHERS:
         if name.replace("-", "") != known.replace("-", "") and seen == _looks(known):
             return known
-    return next(
-        (known for known in _PUBLISHERS if len(known) > 7 and _near(name, known) and not _plural(name, known)), ""
-    )
+    near = (known for known in _PUBLISHERS if len(known) > 5 and _near(name, known) and not _plural(name, known))
+    return next((known for known in near if len(known) > 7 or sorted(known) == sorted(name)), "")
 
 
 def _looks(name: str) -> str:
@@ -114,6 +123,33 @@ def _looks(name: str) -> str:
 
 def _plural(name: str, known: str) -> bool:
     return name.startswith(known) or known.startswith(name)
+
+
+def channels(text: str) -> Iterator[Remark]:
+    """Channels of conda that are written almost like the usual ones."""
+    for listed in itertools.islice(_LISTED.finditer(text), 20):
+        for found in _CHANNEL.finditer(listed["names"]):
+            if meant := _mistaken(found["name"], _CHANNELS):
+                what = f"takes packages from a channel that is written almost like {meant}"
+                line = text.count("\n", 0, listed.start("names") + found.start()) + 1
+                yield Remark("lookalike", what, _shown(found["name"]), line)
+
+
+def of_node(name: str) -> str:
+    """The known package of npm that this name is mistaken for, "" for none."""
+    return _mistaken(name.lower(), _OF_NODE)
+
+
+def _mistaken(name: str, known: frozenset[str]) -> str:
+    if name in known or not 5 <= len(name) <= 40:
+        return ""
+    near = (each for each in known if abs(len(each) - len(name)) < 2 and (_near(name, each) or _off(name, each)))
+    return next(near, "")
+
+
+def _off(name: str, known: str) -> bool:
+    """True where the last letter is missing, or stands before the one before it."""
+    return (len(known) > 8 and known[:-1] == name) or (len(known) > 5 and known[:-2] + known[:-3:-1] == name)
 
 
 def replaced(text: str) -> Iterator[Remark]:

@@ -28,7 +28,7 @@ from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.kept import kept
-from modelscan_plus.formats.text.lookalikes import lookalikes, owners, replaced
+from modelscan_plus.formats.text.lookalikes import channels, lookalikes, owners, replaced
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
 from modelscan_plus.formats.text.page_parts import page_parts
@@ -125,6 +125,12 @@ _EXTERNAL = lazy(
     re.I,
 )
 """A part of an office document that lies on another machine and is loaded when the document is opened."""
+_LINKED = lazy(
+    r"<ddeLink\b[^<>]{0,200}\bddeService=\"(?!excel\"|winword\")|<w:(?:instrText|fldSimple)\b[^<>]{0,200}?(?:>|w:instr=\")\s*DDE(?:AUTO)?\s|"
+    r"\\objupdate\b[\s\S]{0,400}?\\objdata|\{\\\*\\template\s+(?:https?:|\\\\)|\\fldinst\b[^{}]{0,40}\{?\s*DDE(?:AUTO)?\s",
+    re.I,
+)
+"""A part of an office document by which another program is started once the document is opened."""
 _ENVIRONMENT = lazy(r"^[^\S\n]*-\s+pip\s*:\s*$", re.M)
 """An environment of conda under another name than the usual ones."""
 _CALLS = 2000
@@ -135,6 +141,7 @@ _YAML_TEMPLATE = lazy(
 )
 _JINJA = lazy(r"template_format[\"']?\s{0,4}:\s{0,4}[\"']?jinja", re.I)
 """A prompt of LangChain or Semantic Kernel that is rendered by Jinja."""
+_FENCES = lazy(r"^[^\S\n>]{0,8}(```|~~~)[\s\S]{0,40000}?^[^\S\n>]{0,8}\1", re.M)
 _HEAD = lazy(r"\A---[ \t]*\n.{0,100000}?\n---[ \t]*\n", re.S)
 _SAMPLES = lazy(r"^widget[ \t]*:[ \t]*\n(?:(?:[ \t-][^\n]*)?\n)+?(?=[^ \t\n-]|---)", re.M)
 _GIT = frozenset((".gitconfig", ".gitmodules", "gitconfig"))
@@ -218,9 +225,7 @@ def _embedded(artifact: Artifact, role: str, text: str) -> Iterator[Artifact]:
                 yield artifact.member(f"block-{number}.py", BytesSource(code.encode("utf-8", "surrogatepass")))
     if role == "markup" or artifact.name.lower().endswith(_OF_PAGES):
         yield from _of_browser(artifact, text)
-    if role in ("settings", "text", "requirements") and not _is_list(
-        artifact.name
-    ):  # rows of data are rendered by nobody
+    if role in ("settings", "text", "requirements") and not _is_list(artifact.name):
         yield from _escaping(artifact, text)
     if role == "settings":
         yield from members("step", steps(text), artifact)
@@ -283,11 +288,13 @@ def _whatever_the_role(role: str, text: str, name: str) -> Iterator[Remark]:
     if not _is_list(name) and (verdict := dictated(text)):
         what = "tells those who review the repository what to find"
         yield Remark("agent", what, verdict[0], text.count("\n", 0, verdict[1]) + 1)
+    if name.lower().endswith((".xml", ".rtf")):
+        yield from _first("active", "has an office program start another one", _LINKED, text)
     yield from prompt_file(name, role, text)
     yield from foreign_remarks(name, text)
     yield from elsewhere_remarks(role, name, text)
     yield from takeover_remarks(role, name, text)
-    if name.lower().endswith(LOCKS):
+    if name.lower().endswith(LOCKS) or "@EXPLICIT" in text[:2000]:
         yield from locked_remarks(text)
 
 
@@ -309,6 +316,7 @@ def _all_remarks(role: str, text: str, name: str) -> Iterator[Remark]:
         yield from requirement_remarks(text, script=script)
         yield from lookalikes(text, script=script)
         yield from owners(text)
+        yield from channels(text)
     if role not in ("markdown", "markup", "source") and not name.lower().endswith(LOCKS):
         yield from origin_remarks(role, text)
     yield from service_remarks(role, name, text)
@@ -360,6 +368,8 @@ def _of_page(role: str, text: str, name: str) -> Iterator[Remark]:
     if role == "markdown":
         yield from card_remarks(text)
         yield from handler_remarks(text)
+        if "<form" in text or "<input" in text:
+            yield from pages.visitor_remarks(_FENCES.sub("", text))
         for found in itertools.islice(_SCRIPT_BLOCK.finditer(text), 50):
             first = text.count("\n", 0, found.start("code"))
             yield from pages.shifted([*javascript_remarks(found["code"]), *pages.visitor_remarks(found["code"])], first)

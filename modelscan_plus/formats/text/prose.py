@@ -85,6 +85,7 @@ PIPE_TO_SHELL = lazy(
     r"|\bbase64\s+(?:-d|-D|--decode)\b[^\n|;&]{0,200}\|\s*(?:sudo\s+)?(?:(?:ba|z|da)?sh|python[\d.]*|perl)\b"
     r"|\bpython[\d.]*\s+-c\s+[\"'][^\n]{0,400}(?:exec|eval)\s*\([^\n]{0,300}(?:urlopen|requests\.get|b64decode)"
     r"|\b(?:mshta|regsvr32|rundll32|bitsadmin|certutil)(?:\.exe)?\b[^\n]{0,200}https?://"
+    r"|\b(?:mshta|regsvr32|rundll32|wscript|cscript|msiexec|powershell|start)(?:\.exe)?\s+(?:[/-]\S+\s+){0,6}[\"']?\\\\[\w.-]+\\[\w$]"
     r"|\bmsiexec(?:\.exe)?\b[^\n]{0,80}https?://",
     re.I,
 )

@@ -10,7 +10,7 @@ from modelscan_plus.formats.text import commands, prose
 from modelscan_plus.formats.text.facts import Remark
 
 _MAY_COMMAND = lazy(
-    r"curl|wget|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
+    r"curl|wget|useradd|usermod|adduser|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
     r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
     r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|nameserver|\w[:=]\d{1,3}\.\d|pam_exec|stratum|"
@@ -21,6 +21,7 @@ _MAY_COMMAND = lazy(
 _ENDPOINT = lazy(
     r"^\s*(?:proxy|https?_proxy|all_proxy)\s*=\s*[\"']?(?:https?|socks\d?h?):|<url>\s*https?:|<add\s+[^>]{0,80}\bvalue=\"https?:|^\s*(?:-\s+|export\s+|ENV\s+|set\s+|\$env:)?[\"']?(?:[A-Z][A-Z0-9_]*_(?:BASE_URL|API_BASE|API_URL|ENDPOINT|PROXY|INDEX_URL|REGISTRY)|"
     r"HTTPS?_PROXY|HF_ENDPOINT|(?i:openai|anthropic)_api_base)[\"']?\s*[:= ]\s*[\"']?https?:"
+    r"|^\s*(?:-\s+)?[\"']?\w*(?:webhook|telemetry|callback|collector|tracker|api_base|base_url|endpoint|server_url|report_to|upload_url|registry|tracking_uri|remote_write)\w*[\"']?\s*[:=]\s*[\"']?https?:"
     r"|(?:^|[{,\s])[\"']?resolved[\"']?\s{0,3}[:\s]\s{0,3}[\"']https?:|^\s*(?:wheels|sdist|source)\b.{0,80}\b(?:url|registry)\s*=\s*\"https?:"
 )
 """A line by which programs send keys, or take packages, from an address; lock files of npm, yarn and uv among them."""

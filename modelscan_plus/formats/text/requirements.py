@@ -75,10 +75,25 @@ def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False)
 
 _LOCKED = lazy(
     r"^\[package\.source\]\s*\n(?:\w+\s*=[^\n]*\n){0,4}?url\s*=\s*[\"'](?P<poetry>https?://[^\s\"']+)|\b(?:registry|url)\s*=\s*\"(?P<uv>https?://[^\s\"]+)\"|"
-    r"^[^\S\n]*resolved\s+\"?(?P<yarn>https?://[^\s\"]+)|\btarball:\s*(?P<pnpm>https?://[^\s,}]+)",
+    r"^[^\S\n]*resolved\s+\"?(?P<yarn>https?://[^\s\"]+)|^source\s*=\s*\"(?:sparse|registry)\+(?P<cargo>https?://[^\s\"]+)|"
+    r"^[^\S\n]{0,4}remote:\s*(?P<gem>https?://\S+)|^[^\S\n]*(?:-\s+)?url:\s*(?P<conda>https?://\S+\.(?:conda|tar\.bz2|whl)\S*)|^(?P<explicit>https?://\S+\.(?:conda|tar\.bz2)\S*)|"
+    r"\btarball:\s*(?P<pnpm>https?://[^\s,}]+)",
     re.M,
 )
-LOCKS = ("poetry.lock", "uv.lock", "pdm.lock", "yarn.lock", "pnpm-lock.yaml", "pylock.toml")
+LOCKS = (
+    "cargo.lock",
+    "gemfile.lock",
+    "conda-lock.yml",
+    "pixi.lock",
+    "spec-file.txt",
+    "explicit.txt",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "pylock.toml",
+)
 """Files that say from where exactly each package is taken."""
 _OF_FIRMS = lazy(
     r"artifactory|nexus|jfrog|proget|verdaccio|gitlab|pkgs\.dev\.azure|codeartifact|pkg\.dev|devpi|\bnpm\.pkg\b|cloudsmith|gemfury|byted|baidu-int|alibaba-inc|corp\.|internal"

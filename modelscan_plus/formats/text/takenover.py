@@ -76,6 +76,14 @@ _BROUGHT = lazy(
     re.I,
 )
 """A certificate of the repository; what a firm has its machines trust is spoken of as the reader's own."""
+_PRELOADS = lazy(
+    r"\b(?:LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES)[\"']?\s*[:=]\s*[\"']?(?:\.{1,2}/|\$\{?PWD\}?/|\$\(pwd\)/|\$\{?workspaceFolder\}?/|[\w-]+/(?=[\w./-]*\.(?:so|dylib)))[\w./-]+\.(?:so|dylib)"
+)
+_HOSTS = lazy(
+    r"^(?!127\.|0\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.)(?:\d{1,3}\.){3}\d{1,3}[^\S\n]+[^\n#]{0,200}?\b(?:huggingface\.co|hf\.co|github\.com|githubusercontent\.com|"
+    r"openai\.com|anthropic\.com|googleapis\.com|pytorch\.org|docker\.io|nvidia\.com|microsoft\.com)\b",
+    re.M,
+)
 _KEY_IN_ADDRESS = lazy(
     r"(?P<url>https?://(?P<host>[\w.-]{4,200}(?::\d+)?)[/?][^\s\"'<>]{0,300}?)(?:\$\{?(?:\{\s*)?|\{\{\s*)(?:oc\.env:|env[.:]|var\.|secrets\.|process\.env\.)?(?P<key>[A-Za-z]\w*(?:TOKEN|KEY|SECRET|PASSWORD|_token|_key|_secret|_password))\b"
 )
@@ -97,6 +105,10 @@ def takeover_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
         yield from _of_machines(text)
     elif base.endswith((".tf", ".hcl", ".yml", "user-data")):
         yield from _of_machines(text)
+    if role in ("markdown", "shell", "settings", "text", "makefile", "requirements"):
+        yield from _first("system", "has every program load a library of the repository first", _PRELOADS, text)
+    if base in ("hosts", "etc-hosts") or base.endswith(".hosts"):
+        yield from _first("system", "leads the name of a known host to another address", _HOSTS, text)
     yield from _in_addresses(text)
     if role in ("markdown", "shell", "settings", "dockerfile", "makefile", "text", "json"):
         yield from _first("system", "opens the machine to whoever holds the key of a tunnel", _TUNNEL, text)

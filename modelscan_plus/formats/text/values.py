@@ -16,6 +16,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.lookalikes import of_node
 from modelscan_plus.formats.text.requirements import requirement_remarks
 from modelscan_plus.formats.text.takenover import SYSTEM_NAME, takeover_remarks
 from modelscan_plus.formats.text.verdicts import dictated
@@ -60,6 +61,12 @@ def _of_package(value: dict[str, object]) -> Iterator[Remark]:
     for name in sorted(each for each in names if SYSTEM_NAME.fullmatch(each)):
         what = "takes the name of a program of the system for one of its own"
         yield Remark("system", what, f"bin: {visible(name)}", 1)
+    for key in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
+        asked = value.get(key)
+        for name in itertools.islice(asked if isinstance(asked, dict) else (), _MOST):
+            if meant := of_node(name):
+                what = f"asks for a package that is written almost like {meant}"
+                yield Remark("lookalike", what, f"{key}: {visible(name)[:80]}", 1)
     manager = value.get("packageManager")
     if isinstance(manager, str) and (found := prose.URL.search(manager)):
         yield Remark(

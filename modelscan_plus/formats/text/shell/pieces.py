@@ -201,7 +201,9 @@ def page(text: str) -> Iterator[Piece]:
         if found["language"].lower() in _SHELL_NAMES:
             code = _PROMPT.sub("", found["code"])
             line = text.count("\n", 0, found.start("code")) + 1
-            if found["language"].lower() == "dockerfile":
+            if found["language"].lower() in ("powershell", "ps1", "pwsh") and _POWERSHELL.search(code):
+                yield Piece(powershell(code), line)
+            elif found["language"].lower() == "dockerfile":
                 yield from (Piece(each.text, each.line + line - 1) for each in _docker(code))
             else:
                 yield Piece(

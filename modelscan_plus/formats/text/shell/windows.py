@@ -82,7 +82,7 @@ def powershell(text: str) -> str:
     for line in text.split("\n"):
         bare = _ARCHIVE.sub(lambda found: f"zip {found['where']} {found['what']}", line.strip())
         bare = _EXPAND.sub(lambda found: f"unzip {found['what']} -d {found['where'] or '.'}", bare)
-        bare = _BITS.sub(lambda found: f"curl -o {found['file']} {found['url']}", bare)
+        bare = _BITS.sub(lambda found: f"lwp-download {found['url']} {found['file']}", bare)
         bare = _WEB.sub(_web, bare)
         bare = _CLIENT.sub(_client, bare)
         bare = _REQUEST.sub(lambda found: f"$(curl {found['one'] or found['two']})", bare)
