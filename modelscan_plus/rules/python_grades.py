@@ -78,7 +78,7 @@ def _hostile(effect: Effect) -> str:
         return _told_so(effect)
     if effect.kind == "code" and flows & {"download", "decoded", "hub"}:
         return f"runs code that comes from {origins(flows & {'download', 'decoded', 'hub'})}"
-    if effect.kind in ("module", "native") and "download" in flows:
+    if effect.kind in ("module", "native", "native-build") and "download" in flows:
         return "loads code that comes from the network"
     if FETCHED in flows and _loads_file(effect):
         return "loads a file that it has fetched or decoded"

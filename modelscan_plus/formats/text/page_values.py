@@ -98,7 +98,9 @@ _KEPT_WHOLE = lazy(
     re.I,
 )
 _ANSWERED = lazy(r"(?:[=(?:]|\breturn|\bawait\s+\(?\s*await)\s*\(?\s*(?:await\s+)?\(?\s*$|=>\s*(?:await\s+)?$")
-_ON = lazy(r"(?:\.(?:then|catch|finally|forEach|map)\s*\(|\baddEventListener\s*\(\s*[\"'`]\w{1,30}[\"'`]\s*,)\s*(?:async\s*)?\(?[\w$\s,]{0,60}\)?\s*=>\s*(?:await\s+)?$")
+_ON = lazy(
+    r"(?:\.(?:then|catch|finally|forEach|map)\s*\(|\baddEventListener\s*\(\s*[\"'`]\w{1,30}[\"'`]\s*,)\s*(?:async\s*)?\(?[\w$\s,]{0,60}\)?\s*=>\s*(?:await\s+)?$"
+)
 """A request that follows on something, and whose answer nothing follows on."""
 _THEN = lazy(
     r"\s*\)?\s*(?:\.catch\([^()]{0,40}\))?\s*\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*\{?\s*[A-Za-z_$]"
