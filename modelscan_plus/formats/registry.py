@@ -36,6 +36,7 @@ from modelscan_plus.formats.tensors.npy import NpyFormat
 from modelscan_plus.formats.tensors.safetensors import SafetensorsFormat
 from modelscan_plus.formats.text.config import JsonFormat
 from modelscan_plus.formats.text.plain import TextFormat
+from modelscan_plus.formats.text.sentencepiece import SentencePieceFormat
 from modelscan_plus.formats.text.source import NotebookFormat, PythonFormat
 from modelscan_plus.formats.text.template import TemplateFormat
 
@@ -66,6 +67,7 @@ FORMATS: tuple[Format, ...] = (
     RFormat(),
     Torch7Format(),
     ParquetFormat(),
+    SentencePieceFormat(),
     Hdf5Format(),
     PdfFormat(),
     ZipFormat(),

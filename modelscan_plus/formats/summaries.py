@@ -57,6 +57,16 @@ class WordsSummary(msgspec.Struct, frozen=True, tag="words"):
     forbidden: tuple[int, ...] = ()
 
 
+class VocabularySummary(msgspec.Struct, frozen=True, tag="vocabulary"):
+    """The words of a tokenizer in the order of their numbers (formats/text/vocabularies.py)."""
+
+    count: int
+    orders: str
+    """For every 64 words a u32 that depends on their order, in base64; for at most a million words."""
+    sums: str
+    """For every 64 words a u64 that does not, in base64."""
+
+
 class PythonImport(msgspec.Struct, frozen=True):
     """An import statement that could lead to another file of the tree."""
 
@@ -236,6 +246,7 @@ class RawNumbers(msgspec.Struct, frozen=True, tag="raw-numbers"):
 Summary = (
     ConfigSummary
     | WordsSummary
+    | VocabularySummary
     | PythonSummary
     | FollowedSummary
     | TensorNames

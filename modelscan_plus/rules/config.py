@@ -8,6 +8,8 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.text.facts import ConfigPath, JsonFacts, ReplaceRule
 from modelscan_plus.formats.text.lookalikes import poses
+from modelscan_plus.formats.text.sentencepiece import PiecesFacts
+from modelscan_plus.formats.text.tokenizing import Oddity
 from modelscan_plus.rules.hosts import publisher
 from modelscan_plus.rules.interface import Context, Rule, judges
 from modelscan_plus.rules.modules import acts
@@ -410,10 +412,20 @@ _ODD = {
 }
 
 
+@judges(PiecesFacts)
+def pieces(facts: PiecesFacts, context: Context) -> Iterator[Finding]:
+    """The same for a model of SentencePiece."""
+    yield from _odd(facts.oddities, context)
+
+
 @judges(JsonFacts)
 def tokenizer_oddities(facts: JsonFacts, context: Context) -> Iterator[Finding]:
     """What a tokenizer puts in, takes out, or confuses."""
-    for odd in facts.oddities:
+    yield from _odd(facts.oddities, context)
+
+
+def _odd(oddities: tuple[Oddity, ...], context: Context) -> Iterator[Finding]:
+    for odd in oddities:
         if odd.kind not in _ODD:
             continue  # those of rules/generation.py
         rule, message = _ODD[odd.kind]

@@ -227,6 +227,7 @@ _RULES: dict[str, tuple[Rule, Severity | None]] = {
     "numbers": (NUMBERS, None),
     "shapes": (NUMBERS, Severity.MEDIUM),
     "carried": (METADATA, Severity.HIGH),
+    "exchanged": (METADATA, Severity.HIGH),
     "cut-off": (MALFORMED, Severity.HIGH),
     "zero": (MALFORMED, Severity.HIGH),
     "version": (MALFORMED, Severity.HIGH),

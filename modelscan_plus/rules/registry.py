@@ -56,6 +56,7 @@ from modelscan_plus.rules import (
     tree_names,
     twins,
     verdicts,
+    vocabularies,
     weight_index,
 )
 from modelscan_plus.rules.interface import Rule
@@ -100,6 +101,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     generation,
     skops,
     serialized,
+    vocabularies,
     templates,
     graph_script,
     tensorflow,

@@ -33,6 +33,7 @@ from modelscan_plus.formats.tensors.facts import EmbeddedText, Overlap, Problem
 from modelscan_plus.formats.tensors.gguf_model import MOST_LAYERS, disagreements
 from modelscan_plus.formats.tensors.gguf_reader import LONGEST_NAME, WORDS, Cursor, GgufFault, Value, read_value
 from modelscan_plus.formats.tensors.gguf_types import ARRAY, ITEM_TYPES, KEY_TYPES, NEVER, PLAUSIBLE, TENSOR_TYPES
+from modelscan_plus.formats.tensors.gguf_words import Words
 from modelscan_plus.formats.tensors.problems import Problems
 from modelscan_plus.formats.text import orders, prose
 
@@ -126,6 +127,7 @@ class _State(msgspec.Struct):
     """Name, offset and length of each chat template."""
     overlaps: list[Overlap] = msgspec.field(default_factory=list)
     hidden: list[HiddenRange] = msgspec.field(default_factory=list)
+    words: Words = msgspec.field(default_factory=Words)
 
 
 class GgufFormat(Format):
@@ -156,6 +158,9 @@ class GgufFormat(Format):
         except GgufFault as found:
             fault = found
             state.problems.add(found.code, found.message, min(found.offset, max(0, artifact.source.size - 1)))
+        if exchanged := state.words.exchanged():
+            at = state.held[WORDS].offset if WORDS in state.held else 0
+            state.problems.add("exchanged", f"Words stand under each other's numbers: {exchanged}.", at)
         names = {tensor.name: tensor.shape for tensor in state.tensors[:_NAMED]}
         for code, message, offset in disagreements(state.held, names, cursor.order):
             state.problems.add(code, message, offset)
@@ -168,7 +173,7 @@ class GgufFormat(Format):
             tuple(regions),
             tuple(_templates(artifact, state)),
             gaps,
-            (_names(state),) if state.tensors else (),
+            (*((_names(state),) if state.tensors else ()), *state.words.summaries()),
         )
 
 
@@ -216,7 +221,7 @@ def _header(cursor: Cursor, state: _State, budget: Budget) -> None:
     for number in range(pairs):
         if not number & 0xFFF:
             budget.check_time()
-        value = read_value(cursor, _KEPT_ITEMS)
+        value = read_value(cursor, _KEPT_ITEMS, state.words.takers())
         state.values += 1
         _note(value, state)
     cursor.need(tensors * (2 * width + 12), f"the infos of {tensors:,} tensors", _MOST_INFOS)

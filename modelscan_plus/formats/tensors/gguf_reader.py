@@ -5,6 +5,7 @@ templates, short texts, numbers) are kept as they go by.
 """
 
 import struct
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -23,6 +24,7 @@ LONGEST_NAME = 1 << 16
 _SENTENCE = 20
 """Bytes from which on a word of a vocabulary could be a sentence."""
 WORDS = "tokenizer.ggml.tokens"
+MERGES = "tokenizer.ggml.merges"
 _LONGEST_WORD = 1 << 20
 _LONGEST_VALUE = 1 << 28
 _MOST_ITEMS = 1 << 30
@@ -139,8 +141,15 @@ class Cursor:
         self.position += max(0, length - limit)
         return data
 
-    def skip_texts(self, count: int, what: str, spoken: list[tuple[int, bytes]] | None = None) -> None:
-        """Step over an array of strings, as fast as Python can; long ones with blanks are kept in `spoken`."""
+    def skip_texts(
+        self,
+        count: int,
+        what: str,
+        spoken: list[tuple[int, bytes]] | None = None,
+        each: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Step over an array of strings, as fast as Python can; long ones with blanks are kept in `spoken`, and `each`
+        is given every one."""
         width = 8 if self.wide else 4
         self.need(count * width, what, _MOST_ITEMS)
         unpack = struct.Struct(self.order + ("Q" if self.wide else "I")).unpack_from
@@ -156,6 +165,13 @@ class Cursor:
                 if len(buffer) < width:
                     raise GgufFault("cut-off", f"The file ends inside {what}.", position)
             length = unpack(buffer, at)[0]
+            if each is not None:
+                if at + length + width > len(buffer) and length <= _FEW:
+                    self.position = position
+                    self.need(width + length, what, _LONGEST_WORD)
+                    self._fill(width + length)
+                    buffer, start, at = self._buffer, self._start, 0
+                each(buffer[at + width : at + width + min(length, _FEW)])
             if spoken is not None and _SENTENCE <= length <= at + length + width <= len(buffer):
                 text = buffer[at + width : at + width + length]
                 if text.count(b" ") > 1 and len(spoken) < _FEW:
@@ -167,7 +183,11 @@ class Cursor:
         self.position = position
 
 
-def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
+Takers = Mapping[str, Callable[[bytes], None]]
+"""By key, what is given each text of an array."""
+
+
+def read_value(cursor: Cursor, keep_items: frozenset[str], takers: Takers | None = None) -> Value:
     """The next key and value."""
     offset = cursor.position
     raw = cursor.text("a key", _MANY, LONGEST_NAME)
@@ -180,7 +200,7 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
         value.at = length_at + (8 if cursor.wide else 4)
         value.length = cursor.position - value.at
     elif kind == ARRAY:
-        _array(cursor, value, keep=key in keep_items)
+        _array(cursor, value, keep=key in keep_items, each=(takers or {}).get(key))
     elif kind in VALUE_BYTES:
         data = cursor.take(VALUE_BYTES[kind], f"the value of {key[:60]}")
         value.first = data[:4]
@@ -192,7 +212,7 @@ def read_value(cursor: Cursor, keep_items: frozenset[str]) -> Value:
     return value
 
 
-def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
+def _array(cursor: Cursor, value: Value, *, keep: bool, each: Callable[[bytes], None] | None) -> None:
     what = f"the array {value.key[:60]}"
     kind = value.item = cursor.u32(f"the type of {what}")
     count = value.count = cursor.count(f"the count of {what}")
@@ -202,7 +222,7 @@ def _array(cursor: Cursor, value: Value, *, keep: bool) -> None:
                 at = cursor.position + (8 if cursor.wide else 4)
                 value.texts.append((at, cursor.text(what, LONGEST_TEXT)))
         else:
-            cursor.skip_texts(count, what, value.texts if value.key == WORDS else None)
+            cursor.skip_texts(count, what, value.texts if value.key == WORDS else None, each)
     elif kind in VALUE_BYTES:
         size = count * VALUE_BYTES[kind]
         cursor.need(size, what, _MOST_ITEMS)

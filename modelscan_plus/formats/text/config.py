@@ -19,7 +19,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
-from modelscan_plus.formats.summaries import ConfigSummary, WordsSummary
+from modelscan_plus.formats.summaries import ConfigSummary, VocabularySummary, WordsSummary
 from modelscan_plus.formats.text import generating, prose, roles, skops
 from modelscan_plus.formats.text.agents import agent_settings, hears
 from modelscan_plus.formats.text.carried import carried, is_carried
@@ -49,6 +49,7 @@ from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.tokenizing import oddities, vocabulary
 from modelscan_plus.formats.text.values import value_remarks
+from modelscan_plus.formats.text.vocabularies import of_numbers, of_words
 
 WHOLE = 4 << 20
 """Bytes up to which a JSON file is read whole."""
@@ -218,8 +219,8 @@ def _parsed(
     if not (every and reached):
         message = "it holds more values than are looked at; those further down were not"
         gaps = (*gaps, CoverageReason("json-values", message, executable=True))
-    words = _words(value, name)
-    return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary, *((words,) if words else ())))
+    told = (_words(value, name), _vocabulary(value, name))
+    return Parsed((facts,), whole, inside, gaps=gaps, summaries=(summary, *(each for each in told if each)))
 
 
 def _words(value: object, name: str) -> WordsSummary | None:
@@ -229,6 +230,21 @@ def _words(value: object, name: str) -> WordsSummary | None:
     held = model.get("vocab") if isinstance(model, dict) else None
     refusing = generating.refusing(held) if isinstance(held, dict) else ()
     return WordsSummary(refusing, forbidden) if refusing or forbidden else None
+
+
+def _vocabulary(value: object, name: str) -> VocabularySummary | None:
+    """The words of a tokenizer.json or vocab.json, to be held against other files."""
+    held: object = None
+    if isinstance(value, dict) and name == "tokenizer.json":
+        model = value.get("model")
+        held = model.get("vocab") if isinstance(model, dict) else None
+    elif name == "vocab.json":
+        held = value
+    if isinstance(held, dict):
+        return of_numbers({str(word): number for word, number in held.items() if type(number) is int})
+    if isinstance(held, list):
+        return of_words(str(item[0]) for item in held if isinstance(item, list) and item)
+    return None
 
 
 def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
@@ -371,7 +387,8 @@ def _with_vocabulary(parsed: Parsed, data: bytes, added: object, budget: Budget)
         for each in parsed.facts
     )
     words = generating.refusing(model.vocab) if isinstance(model.vocab, dict) else ()
-    summaries = (*parsed.summaries, WordsSummary(words)) if words else parsed.summaries
+    told = _vocabulary({"model": {"vocab": model.vocab}}, "tokenizer.json")
+    summaries = (*parsed.summaries, *((WordsSummary(words),) if words else ()), *((told,) if told else ()))
     return msgspec.structs.replace(parsed, facts=facts, summaries=summaries)
 
 

@@ -52,6 +52,7 @@ from modelscan_plus.formats.text.takenover import takeover_remarks
 from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.variables import expanded, starts
 from modelscan_plus.formats.text.verdicts import dictated
+from modelscan_plus.formats.text.vocabularies import of_words
 from modelscan_plus.formats.text.workflows import workflow_remarks, written_by_others
 
 EXAMINED = 4 << 20
@@ -200,6 +201,8 @@ class TextFormat(Format):
         variant = role if role in self.variants else ""
         of_page = role == "markup" or artifact.name.lower().endswith(_OF_PAGES)
         summaries: tuple[Summary, ...] = (TextSummary(role, starts(role, text), page_parts(text) if of_page else None),)
+        if artifact.name.rpartition("/")[2] == "vocab.txt" and (words := of_words(text.removesuffix("\n").split("\n"))):
+            summaries += (words,)
         try:
             code = code_references(artifact.name.rpartition("/")[2], text)
         except BudgetExceeded as breach:

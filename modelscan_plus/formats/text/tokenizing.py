@@ -4,8 +4,9 @@
 TemplateProcessing), `tokenizer_config.json` and `special_tokens_map.json` for the special tokens.
 """
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +18,7 @@ PLACES = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
 _SPECIAL = lazy(r"(?:bos|eos|unk|sep|pad|cls|mask)_token|(?:additional|extra)_special_tokens|content", re.I)
 _WORD = lazy(r"[^\W\d_]{2,}")
 _SPACED = "\u0120\u2581 "
+_FEW_SCORES, _MOVED_SCORES = 500, 20
 _FEW, _MOVED = 200, 40
 """Merges below which their order says nothing; words that somebody moves by hand."""
 _LABELS = frozenset(
@@ -146,21 +148,56 @@ def vocabulary(model: Mapping[str, object], added: object) -> Iterator[Oddity]:
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
         if _speaks(mark := str(model.get(key) or "")):
             yield Oddity("inserts", key, shorten(visible(mark), 120))
+    if isinstance(held, list):
+        pairs = [(str(item[0]), float(item[1])) for item in held if isinstance(item, list) and _scored(item)]
+        yield from out_of_order(pairs, "vocab")
     yield from _numbered(words, "vocab")
     yield from _exchanged(words, model.get("merges"))
     yield from _added(added, words)
+
+
+def _scored(item: list[object]) -> bool:
+    return len(item) > 1 and isinstance(item[1], (int, float)) and item[1] != 0
+
+
+def out_of_order(pieces: Sequence[tuple[str, float]], place: str) -> Iterator[Oddity]:
+    """Words that stand among others with quite other scores, in a list that falls otherwise: their scores were changed,
+    and with them whether a text is cut into these words at all."""
+    scores = [score for _, score in pieces]
+    if len(scores) < _FEW_SCORES:
+        return
+    moved = [
+        number for number in range(1, len(scores) - 1)
+        if not scores[number - 1] >= scores[number] >= scores[number + 1] and scores[number - 1] >= scores[number + 1]
+    ]  # fmt: skip
+    falls = sum(before < behind for before, behind in itertools.pairwise(scores))
+    if not 0 < len(moved) <= _MOVED_SCORES or falls > 2 * _MOVED_SCORES:
+        return
+    span = abs(scores[0] - scores[-1]) / 50
+    telling = [
+        pieces[number][0] for number in moved
+        if is_natural(pieces[number][0]) and abs(scores[number] - scores[number - 1]) > max(span, 0.01)
+    ]  # fmt: skip
+    if telling:
+        yield Oddity("exchanged", place, shorten(visible(", ".join(telling)), 120))
 
 
 def _numbered(words: Mapping[str, int], place: str) -> Iterator[Oddity]:
     numbers: dict[int, str] = {}
     for word, number in words.items():
         other = numbers.setdefault(number, word)
-        if other != word and _natural(other) and _natural(word):
+        if other != word and is_natural(other) and is_natural(word):
             yield Oddity("same-number", place, shorten(visible(f"{other}, {word}: {number}"), 120))
             return
 
 
 def _exchanged(words: Mapping[str, int], merges: object) -> Iterator[Oddity]:
+    """Words whose numbers were exchanged."""
+    if telling := moved(words, merges):
+        yield Oddity("exchanged", "vocab", shorten(visible(", ".join(telling)), 120))
+
+
+def moved(words: Mapping[str, int], merges: object) -> list[str]:
     """Words whose numbers were exchanged: in what training writes, the merges make them in the order of their numbers.
 
     A few that stand in each other's places, in a list that is in order otherwise, were put there.
@@ -169,18 +206,17 @@ def _exchanged(words: Mapping[str, int], merges: object) -> Iterator[Oddity]:
     for merge in merges if isinstance(merges, list) else []:
         pair = merge.split(" ") if isinstance(merge, str) else merge
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-            return
+            return []
         word = pair[0] + pair[1]
         if word in words:
             made.setdefault(word, words[word])
-    moved = [
+    strayed = [
         word for (word, number), wanted in zip(made.items(), sorted(made.values()), strict=True) if number != wanted
     ]
-    if len(made) < _FEW or not 1 < len(moved) <= min(_MOVED, len(made) // 50):
-        return
-    telling = [word for word in moved if _natural(word)]
-    if len(telling) > 1:
-        yield Oddity("exchanged", "vocab", shorten(visible(", ".join(telling)), 120))
+    if len(made) < _FEW or not 1 < len(strayed) <= min(_MOVED, len(made) // 50):
+        return []
+    telling = [word for word in strayed if is_natural(word)]
+    return telling if len(telling) > 1 else []
 
 
 def _added(added: object, words: Mapping[str, int]) -> Iterator[Oddity]:
@@ -196,13 +232,13 @@ def _added(added: object, words: Mapping[str, int]) -> Iterator[Oddity]:
         if prose.is_sentence(content) and re.search(r"[a-z] [a-z]", content):
             yield Oddity("inserts", "added_tokens", shorten(visible(content), 120))
         known = numbers.get(given) if isinstance(given, int) else None
-        if known is not None and known != content and _natural(known) and _natural(content):
+        if known is not None and known != content and is_natural(known) and is_natural(content):
             yield Oddity("same-number", "added_tokens", shorten(visible(f"{known}, {content}: {given}"), 120))
         elif token.get("special") is True and _is_word(content):
             yield Oddity("special-word", "added_tokens", shorten(visible(content), 120))
 
 
-def _natural(word: str) -> bool:
+def is_natural(word: str) -> bool:
     """True for a piece of a natural language, as against a marker, a byte or an unused place."""
     plain = word.strip(_SPACED).removeprefix("##")
     return plain.isalpha() and len(plain) > 1 and "unused" not in plain.lower() and not plain.isupper()
