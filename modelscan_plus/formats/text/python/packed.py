@@ -8,6 +8,7 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.places import USERS_OWN
 from modelscan_plus.formats.text.python.sinks import credential_at
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
+from modelscan_plus.formats.text.python.walk import walk
 
 _COPIES = frozenset("shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move".split())
 MOUNTED = lazy(
@@ -15,6 +16,7 @@ MOUNTED = lazy(
 )
 """Drives and folders of clouds that are mounted as a whole."""
 _PACKS = lazy(r"\b(?:tar\s+-?\w*c\w*|zip\s+-\w*r\w*|7z\s+a)\b[^|;&\n]*")
+_DEEPEST = 3
 _ARCHIVE = lazy(r"\S+\.(?:tgz|tar|tar\.\w+|zip|7z)\b")
 
 
@@ -39,8 +41,20 @@ def packed(node: ast.Call, dotted: str, names: Names) -> Iterator[ast.expr | str
         yield from _of_command(spoken(node.args[0], names))
     elif isinstance(node.func, ast.Attribute) and node.func.attr in ("add", "write") and node.args:
         made = _maker(node.func.value, names)
-        if made is not None and is_whole(spoken(node.args[0], names)):
+        if made is not None and any(
+            is_whole(path) or "secret" in credential_at(path) for path in _paths(node.args[0], names)
+        ):
             yield made
+
+
+def _paths(value: ast.expr, names: Names, depth: int = 0) -> Iterator[str]:
+    """The paths that an expression comes to, and those that a loop over constants gives it."""
+    yield spoken(value, names)
+    for part in walk(value):
+        if isinstance(part, ast.Name):
+            yield from names.looped(part.id)
+            if part.id in names.single and depth < _DEEPEST:
+                yield from _paths(names.single[part.id], names, depth + 1)
 
 
 def _of_command(command: str) -> Iterator[str]:
