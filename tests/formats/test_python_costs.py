@@ -9,7 +9,7 @@ from modelscan_plus.core import limits
 from modelscan_plus.core.limits import Budget, BudgetExceeded, Limits
 from modelscan_plus.formats.text import remarks
 from modelscan_plus.formats.text.heldcode import held_code
-from modelscan_plus.formats.text.python import fold
+from modelscan_plus.formats.text.python import asides, fold
 from modelscan_plus.formats.text.python.analyse import analyse
 from modelscan_plus.formats.text.python.blocks import blocks_of
 from modelscan_plus.formats.text.python.follow.emit import Emitter
@@ -200,3 +200,33 @@ def test_a_page_of_tags_that_never_close_is_read_once() -> None:
 def test_a_section_of_blanks_that_does_not_close_is_given_up_early() -> None:
     settings = "[a]\nexec = print(1)\n[" + 100_000 * " " + "x\n[uwsgi]\neval = import os; os.system('id')\n"
     assert [step.code for step in held_code("settings", "a.ini", settings)] == ["import os; os.system('id')"]
+
+
+def test_a_block_is_asked_once_whether_it_puts_code_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = Names.plain
+    count = 0
+
+    def counted(self: Names, node: ast.expr) -> str | None:
+        nonlocal count
+        count += 1
+        return looked_at(self, node)
+
+    monkeypatch.setattr(Names, "plain", counted)
+    source = "def f(a):\n" + "    exec(a + 'b')\n" * 100
+    analyse(ast.parse(source), source, Budget(Limits()))
+    assert count < 5_000  # each of the calls would look at all of them
+
+
+def test_a_sum_of_texts_is_looked_at_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = asides._mentions
+    count = 0
+
+    def counted(node: ast.expr) -> bool:
+        nonlocal count
+        count += 1
+        return looked_at(node)
+
+    monkeypatch.setattr(asides, "_mentions", counted)
+    source = "a = '![a](https://a.example/?b='" + " + b" * 100
+    analyse(ast.parse(source), source, Budget(Limits()))
+    assert count == 1

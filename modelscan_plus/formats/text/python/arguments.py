@@ -263,8 +263,10 @@ def assembled(kind: str, code: str, block: Block, names: Names) -> set[str]:
     """ "joined" for code that runs where nodes of a syntax tree are put together: its text stands nowhere."""
     if kind != "code" or not code.startswith("…"):
         return set()
-    made = [names.plain(part.func) for part in block.inner() if isinstance(part, ast.Call)]
-    return {"joined"} if len(_PARTS_OF_CODE.intersection(filter(None, made)) - {"ast.copy_location"}) > 1 else set()
+    if block.assembles is None:
+        made = {names.plain(part.func) for part in block.inner() if isinstance(part, ast.Call)}
+        block.assembles = len(_PARTS_OF_CODE.intersection(filter(None, made)) - {"ast.copy_location"}) > 1
+    return {"joined"} if block.assembles else set()
 
 
 def python_code(node: ast.Call, names: Names) -> str | None:

@@ -49,8 +49,11 @@ def _encodes(value: ast.expr) -> bool:
 
 def pictures(nodes: list[ast.AST], names: Names) -> Iterator[tuple[ast.expr, str]]:
     """Texts that show a picture of another machine, with something put into its address."""
+    parts: set[int] = set()  # of sums, which are looked at as a whole
     for node in nodes:
-        if isinstance(node, (ast.JoinedStr, ast.BinOp)) and _mentions(node):
+        if isinstance(node, ast.BinOp):
+            parts |= {id(node.left), id(node.right)}
+        if isinstance(node, (ast.JoinedStr, ast.BinOp)) and id(node) not in parts and _mentions(node):
             said = spoken(node, names)
             if found := _PICTURE.search(said):
                 yield node, found.group()

@@ -39,6 +39,8 @@ class Block(msgspec.Struct):
     """Why something outside calls it (handed.py): "asked" where somebody asks for something, "hook" for another reason."""
     stated: frozenset[bool] | None = None
     """Whether the texts that it writes begin with what stands in the source, once somebody asked (deeds.py)."""
+    assembles: bool | None = None
+    """Whether it puts nodes of syntax trees together, once somebody asked (arguments.py)."""
     _inner: list[ast.AST] = msgspec.field(default_factory=list)
 
     def inner(self) -> list[ast.AST]:
