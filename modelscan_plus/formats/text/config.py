@@ -44,7 +44,7 @@ from modelscan_plus.formats.text.remarks import hidden_remarks, script_remarks
 from modelscan_plus.formats.text.requirements import locked, requirement_remarks
 from modelscan_plus.formats.text.shell.cells import of_json
 from modelscan_plus.formats.text.shell.marks import NONE, secret
-from modelscan_plus.formats.text.shell.told import WORTH, followed
+from modelscan_plus.formats.text.shell.told import followed, worth
 from modelscan_plus.formats.text.steps import members, one_liners, plain_json
 from modelscan_plus.formats.text.template import ESCAPING
 from modelscan_plus.formats.text.tokenizing import oddities, vocabulary
@@ -260,7 +260,7 @@ def _paths(pairs: list[tuple[str, str, str]]) -> Iterator[ConfigPath]:
 def _commands(path: str, value: object, pairs: list[tuple[str, str, str]]) -> Iterator[Remark]:
     """What the commands in the file do together."""
     if path.rpartition("/")[2] not in _WORDS and any(
-        WORTH.search(text[:4000]) for _, key, text in pairs if key not in _TEMPLATE_KEYS
+        worth(text) for _, key, text in pairs if key not in _TEMPLATE_KEYS
     ):
         yield from followed(of_json(value), secret("what the agent is told") if hears(path, value) else NONE)
 

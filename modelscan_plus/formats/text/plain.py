@@ -386,9 +386,10 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
     if role == "settings":
         text = with_secrets(text)
     text = text.replace("$$", "$") if role == "makefile" else text  # make writes $$ for one $
-    told = list(script_remarks(text))
+    whole = role in roles.SCRIPTS
+    told = list(script_remarks(text, whole=whole))
     if (written := expanded(role, text)) != text:
-        more = list(script_remarks(written))
+        more = list(script_remarks(written, whole=whole))
         places = {(remark.kind, remark.what, remark.line) for remark in more}
         told = [*more, *(remark for remark in told if (remark.kind, remark.what, remark.line) not in places)]
     yield from told

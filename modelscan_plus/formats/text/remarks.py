@@ -10,13 +10,12 @@ from modelscan_plus.formats.text import commands, prose
 from modelscan_plus.formats.text.facts import Remark
 
 _MAY_COMMAND = lazy(
-    r"curl|wget|useradd|usermod|adduser|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:GET|POST|REQ|COOK)|gzinflate|mshta|"
-    r"certutil|\brm\s+-|mkfs|schtasks|CurrentVersion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
+    r"curl|wget|useradd|usermod|adduser|iwr\b|irm\b|invoke-|iex\b|powershell|/dev/(?:tcp|udp)|\bnc\b|ncat|netcat|crontab|authorized_keys|base64|\$_(?:get|post|req|cook)|gzinflate|mshta|"
+    r"certutil|\brm\s+-|mkfs|schtasks|currentversion|regsvr32|rundll32|bitsadmin|msiexec|downloadstring|mkfifo|bash -i|"
     r"\.bashrc|/etc/cron|launchagents|python[\d.]*\s+-c|\bdd\b|git\s+config|xxd|openssl|uudecode|printf|\brev\b|\beval\b|"
-    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\bADD\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|nameserver|\w[:=]\d{1,3}\.\d|pam_exec|stratum|"
+    r"\bdig\b|nslookup|socat|\benv\b|systemctl|chmod|\btail\b|\bstrings\b|<\(|\badd\s+https?:|sh\s|:\s*\(\)\s*\{|\|\s*\S*sh\b|nameserver|\w[:=]\d{1,3}\.\d|pam_exec|stratum|"
     r"\bpython[\d.]*\s+[\w./-]+\.(?!py)\w|\bnode\s+[\w./-]+\.\w|"
     r"\bxmr|miner|donate-level|t-rex|sudoers|/etc/hosts|\bscp\s|rsync|rclone|aws\s+s3|scheduledtask|new-service|\bsc(?:\.exe)?\s+create|startup|scriptblock|assembly|npx|bunx|uvx|pipx|\bssh\s|perl|ruby|\bphp\b|awk|outfile|downloadfile|gsutil|\s+upload\s|\bgit\s+add|\bset\s",
-    re.I,
 )  # fmt: skip
 _ENDPOINT = lazy(
     r"^\s*(?:proxy|https?_proxy|all_proxy)\s*=\s*[\"']?(?:https?|socks\d?h?):|<url>\s*https?:|<add\s+[^>]{0,80}\bvalue=\"https?:|^\s*(?:-\s+|export\s+|ENV\s+|set\s+|\$env:)?[\"']?(?:[A-Z][A-Z0-9_]*_(?:BASE_URL|API_BASE|API_URL|ENDPOINT|PROXY|INDEX_URL|REGISTRY)|"
@@ -91,21 +90,30 @@ _RUN_FILE = lazy(
 POSES = ", whose host carries the shown name"
 """How the remark about a link ends whose host poses as the shown one."""
 _WINDOW = 4
+_LINE = 2_000
+"""Characters of one line that are looked at at once."""
+_OVERLAP = 400
+_BLANKS = lazy(r"[ \t]{3,}")
 _LOOKED = 1_500_000
 """Characters of lines that may hold a command, with the lines behind them, that are looked at in one text."""
 _KEPT = 200
 
 
-def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> Iterator[Remark]:
-    """Remarks about lines that a shell or a person runs; raises `BudgetExceeded` where there are too many."""
-    lines = text.replace("\\\n", " ").replace("^\n", " ").split("\n")
+def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False, whole: bool = False) -> Iterator[Remark]:
+    """Remarks about lines that a shell or a person runs; raises `BudgetExceeded` where there are too many.
+
+    `whole`: lines of any length are looked at to their end, as those of scripts are; else to `_LINE` characters."""
+    lines = [
+        line if len(line) <= _LINE else _BLANKS.sub("  ", line)  # a command may stand far to the right of another
+        for line in text.replace("\\\n", " ").replace("^\n", " ").split("\n")
+    ]
     seen: set[str] = set()
     windows: set[str] = set()
     looked = 0
-    for number, line in enumerate(lines):
-        if not _MAY_COMMAND.search(line[:4000]):
+    for number, line in _in_parts(lines) if whole else enumerate(lines):
+        if not _MAY_COMMAND.search(line[: 2 * _LINE].lower()):
             continue
-        window = "\n".join(part[:2000] for part in lines[number : number + _WINDOW])
+        window = "\n".join(part[:_LINE] for part in (line, *lines[number + 1 : number + _WINDOW]))
         if window not in windows:
             looked += len(window)
             if looked > _LOOKED:
@@ -128,6 +136,12 @@ def script_remarks(text: str, first_line: int = 1, *, unseen: bool = False) -> I
         if ("http" in line or "ftp" in line) and (odd := prose.odd_url(line)):
             kind, does = ("endpoint", "has a client use") if _ENDPOINT.search(line) else ("url", "names")
             yield Remark(kind, f"{does} {odd[1]}", odd[0], first_line + number, _host(line), unseen)
+
+
+def _in_parts(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Each line with its number; a long one in parts that overlap."""
+    for number, line in enumerate(lines):
+        yield from ((number, line[at : at + _LINE]) for at in range(0, max(1, len(line) - _OVERLAP), _LINE - _OVERLAP))
 
 
 def page_remarks(text: str, first_line: int = 1) -> Iterator[Remark]:

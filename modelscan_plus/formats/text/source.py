@@ -30,7 +30,7 @@ from modelscan_plus.formats.text.requirements import of_header, requirement_rema
 from modelscan_plus.formats.text.saved_outputs import driving, of_script, of_widgets, told_to_run
 from modelscan_plus.formats.text.shell.cells import cell as shell_parts
 from modelscan_plus.formats.text.shell.pieces import Piece
-from modelscan_plus.formats.text.shell.told import WORTH, followed
+from modelscan_plus.formats.text.shell.told import followed, worth
 
 _NOTEBOOK = 32 << 20
 _DEEP = 3
@@ -183,7 +183,7 @@ class NotebookFormat(Format):
                     remarks += _output(output, number)
             elif cell.get("cell_type") == "markdown":
                 remarks += page_remarks(text)
-        if any(WORTH.search(part.text) for part in parts):
+        if any(worth(part.text) for part in parts):
             remarks = [*followed(parts), *remarks]
         held, gaps = kept(remarks)
         yield Parsed((TextFacts("notebook", held),), gaps=gaps)

@@ -8,7 +8,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.services import web_shell
 from modelscan_plus.formats.text.shell.pieces import Piece
-from modelscan_plus.formats.text.shell.told import SENDS, WORTH, followed
+from modelscan_plus.formats.text.shell.told import SENDS, followed, worth
 
 _LONGEST = 4_000
 _SHELL = lazy(r"^(?:\S*/)?(?:ba|z|da|k)?sh$|^pwsh$|^powershell(?:\.exe)?$", re.I)
@@ -21,7 +21,7 @@ def commanded(command: str) -> str:
     What is fetched and run is left to the grades of Python, which know whether it came from a vendor."""
     if web_shell(command):
         return "gives whoever visits a shell without a password"
-    if len(command) > _LONGEST or not WORTH.search(command) or not any(sign in command for sign in "|;&$@<`"):
+    if len(command) > _LONGEST or not worth(command) or not any(sign in command for sign in "|;&$@<`"):
         return ""
     found = itertools.islice(followed([Piece(command, 1)]), 20)
     return SENDS if any(each.kind == "command" and each.what == SENDS for each in found) else ""
