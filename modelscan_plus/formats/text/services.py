@@ -42,9 +42,10 @@ _TUNNEL = lazy(
     re.I,
 )
 _FRP = lazy(
-    r"^\s*\"?server_?[aA]ddr\"?\s*[=:]\s*[\"']?(?!127\.|localhost|0\.0|10\.|192\.168\.|\{|\$)[\w-]+(?:\.[\w-]+)+", re.M
+    r"^[^\S\n]*\"?server_?[aA]ddr\"?\s*[=:]\s*[\"']?(?!127\.|localhost|0\.0|10\.|192\.168\.|\{|\$)[\w-]+(?:\.[\w-]+)+",
+    re.M,
 )
-_SHOWN_PORT = lazy(r"^\s*\"?local_?[pP]ort\"?\s*[=:]\s*[\"']?(?:22|23|445|3389|5900|5985)\b", re.M)
+_SHOWN_PORT = lazy(r"^[^\S\n]*\"?local_?[pP]ort\"?\s*[=:]\s*[\"']?(?:22|23|445|3389|5900|5985)\b", re.M)
 _INTEGRATED = lazy(r"\bnodeIntegration\s*:\s*true")
 _LOADS_PAGE = lazy(r"\.loadURL\s*\(\s*[\"'`]https?://(?!localhost|127\.)")
 _ASKED_PROGRAM = lazy(
