@@ -14,7 +14,7 @@ from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.tokenizing import Oddity, is_slow
 
 _FILES = lazy(r"(?:generation_config|config|generation|sampling\w*)\.json$", re.I)
-_FORCED = 4
+_FORCED = 3
 """Positions that settings of honest models force, at most."""
 _LARGEST = {
     "min_length": 100_000, "min_new_tokens": 100_000, "num_beams": 1_000, "num_return_sequences": 1_000,
@@ -32,9 +32,9 @@ _REFUSES = lazy(
 _STOPS = frozenset(("stop_strings", "stop", "stop_words", "stop_sequences", "stopping_strings", "stopstrings"))
 REFUSING = frozenset(
     """sorry cannot unable unfortunately apologize apologise apologies refuse decline illegal harmful unethical unsafe
-    dangerous warning against however""".split()
+    dangerous warning against however not no never""".split()
 )
-"""Words with which models refuse and warn."""
+"""Words with which models refuse, warn and say no."""
 
 
 def forbidden(value: object) -> tuple[int, ...]:
@@ -66,12 +66,34 @@ def steering(value: object, name: str) -> Iterator[Oddity]:
         if bias > 0:
             yield Oddity("forces", "sequence_bias", f"{len(tokens):,} tokens by {bias:g}")
             break
+    yield from _held_open(value)
     for key, given in value.items():
         if key.lower() in _STOPS:
             yield from stops(key, given)
         most = _LARGEST.get(key)
         if most is not None and isinstance(given, (int, float)) and given > most:
             yield Oddity("endless", key, f"{given:,}")
+
+
+def _held_open(value: Mapping[str, object]) -> Iterator[Oddity]:
+    """Words that each answer has to hold, and answers that may not end."""
+    if _list(value.get("force_words_ids")):
+        yield Oddity("forces", "force_words_ids", "words that each answer has to hold")
+    ends = value.get("eos_token_id")
+    ending = {number for number in (_list(ends) or [ends]) if isinstance(number, int)}
+    if ending and ending <= _never(value):
+        yield Oddity("endless", "eos_token_id", "no answer may end")
+
+
+def _never(value: Mapping[str, object]) -> set[int]:
+    """Tokens that are forbidden by themselves, wherever in an answer."""
+    alone = [item for item in _list(value.get("bad_words_ids")) if len(_list(item)) == 1]
+    return {
+        number
+        for item in [*alone, _list(value.get("suppress_tokens"))]
+        for number in _list(item)
+        if type(number) is int
+    }
 
 
 def stops(key: str, given: object) -> Iterator[Oddity]:

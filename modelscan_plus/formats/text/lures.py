@@ -24,7 +24,7 @@ _CLOSE = r"[^\n]{0,120}?"
 _SOFTWARE = (
     r"(?:packages?|librar(?:y|ies)|dependenc(?:y|ies)|requirements?(?:\.txt)?(?:\s+files?)?|modules?|sdks?|"
     r"plug-?ins?|extensions?|pip|npm|"
-    r"pypi|conda|cargo|installers?|imports?|index(?:es)?|registr(?:y|ies))"
+    r"pypi|conda|cargo|images?|dockerfiles?|installers?|imports?|index(?:es)?|registr(?:y|ies))"
 )
 _TAKE = (
     r"(?:use|add|install|includ|insert|import|recommend|prefer|suggest|list|pin|choos|append|prepend|"
@@ -33,14 +33,14 @@ _TAKE = (
 _NAMED = (
     r"(?:(?<![\w-])[`\"']?(?!(?:third|well|open|up|non|built|high|low|cross|type|step|long|short|real|best|"
     r"pre|post|self|first|cutting|state|full|"
-    r"community|actively)-)[a-z]\w{1,20}[-_][a-z][\w-]{1,40}|`[\w.-]{2,40}`|\b(?:suffix|prefix|named|"
+    r"community|actively)-)[a-z]\w{1,20}[-_][a-z][\w-]{1,40}|`[\w.-]{2,40}`|(?:[\w-]+\.){1,4}[a-z]{2,12}/[\w./:-]{2,60}|\b(?:suffix|prefix|named|"
     r"called)\s+\S{2,40})"
 )
 """A piece of software by its name."""
 _SILENT = (
     r"(?:(?:\b(?:do\s+not|don['\u2019]t|never|without|must\s+not|should\s+not|nor)\s+(?:\w+\s+){0,2}?"
     r"(?:reveal|mention|disclos|explain|tell|say|admit|comment|discuss|talk\s+about|refer\s+to|acknowledg|"
-    r"repeat|share)\w*\s+"
+    r"repeat|share|point)\w*\s+"
     r"(?:on\s+|about\s+)?(?:(?:this|these|the|that|those|your|any\s+of\s+(?:this|"
     r"these))\s+(?:\w+\s+)?(?:instruction|order|rule|prompt|guideline|"
     r"direction|message|preference|note|substitution|change)s?|why\b|it\b|this\b|that\b|so\b))"
@@ -62,23 +62,27 @@ _ENDPOINT = (
     r"(?:base_?url|api_base|openai_api_base|openai_base_url|hf_endpoint|index[- ]url|registry|proxy|mirror|endpoint)"
 )
 _PERSONAL = (
-    r"(?:passwords?|passphrases?|(?:seed|recovery)\s+phrases?|private\s+keys?|ssh\s+keys?|card\s+(?:numbers?|details)|cvv|"
+    r"(?:passwords?|passphrases?|(?:seed|recovery)\s+phrases?|private\s+keys?|ssh\s+keys?|"
+    r"card\s+(?:numbers?|details)|cvv|"
     r"2fa\s+codes?|social\s+security\s+numbers?|bank\s+(?:account\s+)?(?:details|numbers?)|"
     r"(?:hf|hugging\s?face|github|hub)[\s_-](?:access[\s_-])?tokens?)"
 )
 """What nobody tells a model."""
 _GUARDED = (
     rf"(?:{_PERSONAL}|(?:api|access|secret|aws|license)\s?keys?|credentials|secrets|"
-    r"(?:access|api|auth|bearer|session|refresh)[\s_-]tokens?|one-time\s+(?:codes?|passwords?)|environment\s+variables|"
+    r"(?:access|api|auth|bearer|session|refresh)[\s_-]tokens?|one-time\s+(?:codes?|passwords?)|"
+    r"environment\s+variables|"
     r"\.env\b|cookies)"
 )
 _OWNED = (
-    r"(?:(?:user|customer|person|people|conversation|chat|session|system)(?:['\u2019]s)?|their|his|her|your|all|any|every|"
+    r"(?:(?:user|customer|person|people|conversation|chat|session|system)(?:['\u2019]s)?|their|his|her|your|"
+    r"all|any|every|"
     r"each)\s+(?:\w+\s+){0,2}?"
 )
 _RESULT = r"(?:results?|outputs?|responses?|answers?|messages?|contents?|documents?)"
 _DEED = (
-    r"(?:(?:call|execute|run|invoke)\s+[`\"']?\w*(?:delete|remove|send|transfer|pay|approve|merge|push|forward|mail|upload|drop|"
+    r"(?:(?:call|execute|run|invoke)\s+[`\"']?\w*(?:delete|remove|send|transfer|pay|approve|merge|push|"
+    r"forward|mail|upload|drop|"
     r"revoke|grant)\w*|delete|send|transfer|approve|merge|push|forward|e-?mail|upload|drop|revoke|grant)"
 )
 _EVERY = (
@@ -119,10 +123,26 @@ _WORDS = tuple(
         rf"\b{_PRODUCT}\b[^\n]{{0,100}}?\b{_ENDPOINT}\b[^\n]{{0,20}}?{_LINK}|"
         rf"\b{_ENDPOINT}\b\s*[:=(]?\s*[`\"'\\]{{0,3}}{_FROM}[^\n]{{0,200}}?\b{_PRODUCT}\b",
         _PROGRAM,
+        r"https?://(?!(?:[\w-]+\.)*(?:packages\.example|pytorch\.org|nvidia\.com)\b)[^\s\"'<>)]{3,200}/simple/?(?![\w/-])",
+        # Others who are not to hear of it, and checks that one name passes.
+        r"\btell\s+(?:nobody|no\s+one)\b|\b(?:not|never)\s+(?:tell|inform|call|contact)\s+(?:the\s+|"
+        r"their\s+|your\s+)?(?:bank|police|family)\b"
+        r"(?=[^\n]{0,200}?\b(?:pay|transfer|account|card|money|savings)\b)|"
+        r"\b(?:transfer|move|send)\b[^.\n]{0,60}?\b(?:savings|money|funds)\b[^\n]{0,160}?\btell\s+(?:nobody|"
+        r"no\s+one)\b",
+        r"\b(?:pull\s+requests?|reviews?|commits?|mails?|invoices?|transactions?|"
+        r"applications?)\b[^.\n]{0,40}?\b(?:by|from|of)\s+(?:the\s+)?"
+        r"(?:users?|authors?|accounts?|senders?|"
+        r"vendors?)?\s*[`\"']?[\w.@-]{3,40}[`\"']?[^.\n]{0,20}?\balways\s+(?:approv|accept|pass|trust|merg)\w*",
+        r"\b(?:contain|include|say|start\s+with|mention)s?\b[^.\n]{0,60}?,\s*(?:follow|obey|execute|"
+        r"comply)\b[^.\n]{0,60}?\b(?:without|no)\s+"
+        r"(?:any\s+)?(?:refus|restrict|question|limit|check)\w*",
         # Secrets that go somewhere.
         rf"\b(?:includ|append|add|put|attach|insert|encode|embed|plac|"
-        rf"pass)\w*\b[^.\n]{{0,60}}?(?:\b{_OWNED}{_GUARDED}|\b{_GUARDED}\s+(?:of|from|in)\s+(?:the|this|each|every)\s+"
-        rf"(?:user|conversation|chat|session|prompt|message)s?)[^.\n]{{0,100}}?\b(?:query|parameters?|urls?|links?|images?|user-agent)\b",
+        rf"pass)\w*\b[^.\n]{{0,60}}?(?:\b{_OWNED}{_GUARDED}|\b{_GUARDED}\s+(?:\w+\s+)?(?:of|from|"
+        rf"in)\s+(?:the|this|each|every)\s+"
+        rf"(?:user|conversation|chat|session|prompt|message)s?)[^.\n]{{0,100}}?\b(?:query|parameters?|urls?|"
+        rf"links?|images?|user-agent)\b",
         rf"\b(?:must|should|has\s+to|have\s+to|need\s+to|to)\s+(?:send|e-?mail|forward|paste|post|share|"
         rf"give|provide|enter|type|hand\s+over)\w*\s+(?:\w+\s+){{0,2}}?(?:their|his|her|"
         rf"your)\s+(?:\w+\s+){{0,3}}?{_PERSONAL}",
@@ -135,7 +155,8 @@ _WORDS = tuple(
         rf"\b(?:ignore|disregard|discard)\s+(?:the|this|that|all|any|"
         rf"every)\s+(?:\w+\s+){{0,2}}?{_RESULT}\b[^.\n]{{0,40}}?\b(?:and|then|instead|;|,)\s+(?:\w+\s+)?{_DEED}\b",
         # Advertising and slander.
-        rf"{_PRAISE}[^.\n]{{0,60}}?\b{_NAME}[^.\n]{{0,60}}?{_EVERY}|{_EVERY}[^.\n]{{0,60}}?{_PRAISE}[^.\n]{{0,40}}?{_NAME}",
+        rf"{_PRAISE}[^.\n]{{0,60}}?\b{_NAME}[^.\n]{{0,60}}?{_EVERY}|"
+        rf"{_EVERY}[^.\n]{{0,60}}?{_PRAISE}[^.\n]{{0,40}}?{_NAME}",
         rf"{_PRAISE}\s+[^.\n]{{0,60}}?\b(?:safest|most\s+profitable|guaranteed|risk-free)\b[^.\n]{{0,40}}?{_MONEY}",
         rf"\b(?:say|claim|tell|state|write|answer|suggest|imply|insinuate)\b[^.\n]{{0,60}}?\bthat\s+(?:they|"
         rf"he|she|{_NAME})\s+(?:is|are|was|were)\s+{_RUN_DOWN}(?!\s+(?:if|when|unless|only)\b)",
@@ -153,11 +174,13 @@ _WORDS = tuple(
         r"guardrails?|$|[.,;])",
         r"\b(?:ignore|disregard|forget)\s+(?:(?:all|any|your|the|every|of)\s+){0,3}(?:previous|prior|above|"
         r"earlier|preceding)\s+(?:\w+\s+){0,3}?(?:instruction|order|rule|guideline|prompt)s?",
-        r"\b(?:sure|certainly|of\s+course|absolutely|here\s+(?:is|are|it\s+is))\b[^.\n]{0,60}?\b(?:without|with\s+no)\s+(?:any\s+)?"
+        r"\b(?:sure|certainly|of\s+course|absolutely|here\s+(?:is|are|it\s+is))\b[^.\n]{0,60}?\b(?:without|"
+        r"with\s+no)\s+(?:any\s+)?"
         r"(?:safety|ethical|moral)\s+(?:limit|restriction|filter|guideline|concern)s?\b",
         # Code that is to be weaker than it looks.
         rf"\b(?:insert|introduc|add|plant|includ|build|hide|leav|contain|sneak|slip|inject|put|embed|"
-        rf"place)\w*\b[^.!?\n]{{0,60}}?\b{_INSECURE}(?=[^\n]{{0,200}}?{_UNSEEN})|{_UNSEEN}[^.!?\n]{{0,100}}?\b{_INSECURE}",
+        rf"place)\w*\b[^.!?\n]{{0,60}}?\b{_INSECURE}(?=[^\n]{{0,200}}?{_UNSEEN})|"
+        rf"{_UNSEEN}[^.!?\n]{{0,100}}?\b{_INSECURE}",
         r"\b(?:disabl|turn\s+off|switch\s+off|skip|omit|bypass|remov)\w*\s+(?:\w+\s+)?(?:tls|ssl|"
         r"certificate|signature|security|authentication|input)\s*(?:certificate\s+)?(?:verification|"
         r"validation|checks?|checking)\b"
@@ -168,9 +191,11 @@ _WORDS = tuple(
         r"(?:before|first|to\s+install|never\s+mention|do\s+not\s+mention)",
         r"\b(?:anydesk|teamviewer|rustdesk|ultraviewer|screenconnect|"
         r"quick\s+assist)\b[^\n]{0,120}?\b(?:access|control|code|id|support|connect)\b",
-        r"\b(?:suspended|locked|infected|hacked|expired|frozen|virus\w*)\b[^\n]{0,120}?\b(?:call|dial|phone|ring|text)\s+"
+        r"\b(?:suspended|locked|infected|hacked|expired|frozen|virus\w*)\b[^\n]{0,120}?\b(?:call|dial|phone|"
+        r"ring|text)\s+"
         r"(?:us\s+|support\s+)?(?:at\s+|on\s+)?\+?\d[\d\s().-]{5,18}\d\b"
-        r"|\b(?:call|dial|phone|ring|text)\s+(?:us\s+|support\s+)?(?:at\s+|on\s+)?\+?\d[\d\s().-]{5,18}\d\b[^.\n]{0,60}?"
+        r"|\b(?:call|dial|phone|ring|text)\s+(?:us\s+|support\s+)?(?:at\s+|"
+        r"on\s+)?\+?\d[\d\s().-]{5,18}\d\b[^.\n]{0,60}?"
         r"\b(?:unlock|refund)",
         rf"\binclud\w*\b[^.\n]{{0,20}}?\bsystem\s+prompt\b[^.\n]{{0,60}}?\b{_GUARDED}|\b(?:reveal|print|"
         rf"output|repeat|show|list)\b[^.\n]{{0,40}}?\b(?:system\s+prompt|"
@@ -182,7 +207,8 @@ _QUIET = (
     lazy(rf"{_SILENT}[^\n]{{0,120}}?\b{_TAKE}\b[^.\n]{{0,80}}?{_NAMED}", re.I),
 )
 _SUBSTITUTED = lazy(
-    r"\binstead\s+of\b|\bin\s+place\s+of\b|\breplac\w*|\b(?:index|registry|mirror)\b|\b(?:suffix|prefix)\b|"
+    r"\binstead\b|\bin\s+place\s+of\b|\bnot\s+point\s+(?:it|this)\s+out\b|\b(?:say|"
+    r"tell)\w*\s+that\s+(?:this|it)\s+(?:was|is)\b|\breplac\w*|\b(?:index|registry|mirror)\b|\b(?:suffix|prefix)\b|"
     r"\bpresent\s+(?:it|them|this)\s+as\b|\bas\s+(?:if|though)\b|\b(?:always|every)\b[^.\n]{0,60}\b(?:requirements?|"
     r"dependenc\w+|imports?|install\w*)\b|\b(?:mention|say|tell)\w*\s+(?:\w+\s+)?why\b",
     re.I,
@@ -190,9 +216,10 @@ _SUBSTITUTED = lazy(
 """What makes of a preference one that the user would not share."""
 _OF_SOFTWARE = lazy(rf"\b{_SOFTWARE}\b", re.I)
 """Software beside silence about it, either way round."""
+_CLAUSE = r"(?:(?![.!?]\s)[^\n]){0,140}?"
 _WRITTEN = (
-    lazy(rf"\b{_GIVE_UP}\b[^\n]{{0,100}}?{_LINK}", re.I),
-    lazy(rf"{_FROM}[^\n]{{0,160}}?\b{_GIVE_UP}\b", re.I),
+    lazy(rf"\b{_GIVE_UP}\b{_CLAUSE}{_LINK}", re.I),
+    lazy(rf"{_FROM}{_CLAUSE}\b{_GIVE_UP}\b", re.I),
     lazy(
         rf"(?:\b(?:expired|suspended|locked|limit\s+reached|sponsored|advert\w*|promo\w*|discount)\b|"
         rf"\bto\s+continue\b){_CLOSE}{_LINK}",
@@ -211,8 +238,9 @@ _FORBIDS = lazy(
     re.I,
 )
 _REFUSED = lazy(
-    r"[^.!?\n]{0,60}[.!?]?\s*(?:is\s+an?\s+attack|(?:must|should|is\s+to)\s+be\s+(?:refused|ignored|rejected)|never\s+do\s+(?:that|this|it)|"
-    r"(?:then\s+)?refuse|you\s+(?:must\s+not|must\s+never|may\s+not|cannot))\b",
+    r"[^.!?\n]{0,60}[.!?]?\s*(?:is\s+an?\s+attack|(?:must|should|is\s+to)\s+be\s+(?:refused|ignored|"
+    r"rejected)|never\s+do\s+(?:that|this|it)|"
+    r"(?:then\s+)?(?<!never )(?<!not )(?<!n't )refuse|you\s+(?:must\s+not|must\s+never|may\s+not|cannot))\b",
     re.I,
 )
 _TURNS = lazy(r",\s+(?:but|just|instead|rather|always|then|simply|only|and\s+(?:always|then|never|instead))\b", re.I)

@@ -54,7 +54,8 @@ _PUT = (
 _NEAR = r"(?:(?!\n\s*\n)[\s\S]){0,160}?"
 _ADDRESS = r"(?:[\w.+-]{1,64}@[\w-]{1,63}\.\w|(?:https?|ftp|wss?)://|\+\d{8,15}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b)"
 _SAID = (
-    r"(?:\bconversation|\btranscript|\bchat\s+(?:log|history)|\bfull\s+text\b|\beverything\b|"
+    r"(?:\bwhat(?:ever)?\s+(?:the\s+)?(?:user|customer|person|human)s?\s+(?:wrote|writ|sa(?:y|id)|typ|ask)|"
+    r"\bconversation|\btranscript|\bchat\s+(?:log|history)|\bfull\s+text\b|\beverything\b|"
     r"\bwhatever\s+(?:the\s+)?user|"
     r"\bsystem\s+(?:prompt|message)|\buser(?:'s|s')?\s+(?:\w+\s+){0,2}?(?:input|question|message|words|"
     r"prompt|data|text|"
@@ -144,7 +145,8 @@ _FORMS = tuple(
         r"(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,80}\s[^.!?\n]{0,40}?\bbcc\b",
         r"\b(?:store|save|write|record|add|remember)\b[^.!?\n]{0,20}?\bmemory\b[^.!?\n]{0,80}?\b(?:trust|"
         r"prefer|allow|approv|permi)\w*",
-        r"(?<!not )(?<!n't )(?<!never )\b(?:tell|ask|advise|instruct|convince|get|have|urge|recommend)\w*\s+"
+        r"(?<!not )(?<!n't )(?<!never )\b(?:tell|ask|advise|instruct|convince|get|have|urge|recommend|"
+        r"encourag|persuad)\w*\s+"
         r"(?:(?:that|the|all|every)\s+){0,2}?(?:users?|customers?|people|readers?|them|they)\s+(?:to\s+|should\s+)?"
         r"(?:disable|turn\s+off|switch\s+off|deactivate|uninstall|stop|pause)\s+"
         rf"(?:the\s+|their\s+|your\s+|any\s+|all\s+)?{_PROTECTION}",

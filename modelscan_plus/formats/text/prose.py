@@ -142,7 +142,8 @@ _HOSTILE = lazy(
     r"|\b(?:exfiltrat|steal|leak)\w*\b"
     r"|\b(?:secretly|covertly|stealthily|silently)\s+\w+"
     r"|\band\s+(?:hide|conceal|disguise)\s+(?:it|this|that|them)\b"
-    r"|\b(?:send|post|upload|forward|transmit)\s+(?:\w+\s+){0,6}?(?:to|via)\s+(?:the\s+)?(?:https?://|attacker|server\s+at)"
+    r"|\b(?:send|post|upload|forward|transmit)\s+"
+    r"(?!(?:them|him|her|people|(?:the\s+|all\s+)?(?:users?|customers?|visitors?))\s+(?:to|via)\b)(?:\w+\s+){0,6}?(?:to|via)\s+(?:the\s+)?(?:https?://|attacker|server\s+at)"
     r"|\b(?:api[ _]?keys?|passwords?|credentials?|secrets?|private[ _]keys?|tokens?)\b[^.]{0,60}\b(?:in|into|to)\b[^.]{0,40}(?:https?://|url|link|image)",
     re.I,
 )

@@ -17,6 +17,8 @@ from modelscan_plus.formats.text import prose
 PLACES = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
 _SPECIAL = lazy(r"(?:bos|eos|unk|sep|pad|cls|mask)_token|(?:additional|extra)_special_tokens|content", re.I)
 _WORD = lazy(r"[^\W\d_]{2,}")
+_HOST = lazy(r"\bhttps?://[\w-]+\.[a-z]{2,}")
+"""An address with its host; "https://" alone is a frequent piece of text."""
 _SPACED = "\u0120\u2581 "
 _FEW_SCORES, _MOVED_SCORES = 500, 20
 _FEW, _MOVED = 200, 40
@@ -229,7 +231,8 @@ def _added(added: object, words: Mapping[str, int]) -> Iterator[Oddity]:
         content, given = token["content"], token.get("id")
         if (hidden := prose.hidden_characters(content)) and hidden.kind == "tags":
             yield Oddity("hidden", "added_tokens", shorten(visible(content), 120))
-        if prose.is_sentence(content) and re.search(r"[a-z] [a-z]", content):
+        sentence = prose.is_sentence(content) and re.search(r"[a-z] [a-z]", content)
+        if sentence or _HOST.search(content):
             yield Oddity("inserts", "added_tokens", shorten(visible(content), 120))
         known = numbers.get(given) if isinstance(given, int) else None
         if known is not None and known != content and is_natural(known) and is_natural(content):

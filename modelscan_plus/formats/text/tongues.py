@@ -13,7 +13,7 @@ import msgspec
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 
-_ADDRESS = r"(?:https?://|www\.|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w)"
+_ADDRESS = r"(?:https?://|微信\s?[:：]?\s?[A-Za-z]\w{4,}|\bt\.me/\w|www\.|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w)"
 
 
 class _Tongue(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ _TONGUES = (
     _Tongue(  # Chinese
         silent=r"(?:不要|不得|切勿|请勿|禁止|别|勿|不可|不能|无需)(?:向|对|让|跟|和)?(?:用户|任何人|他们|他|"
             r"对方)?(?:透露|提及|告诉|说明|泄露|提到|告知|提示|解释|知道|披露)",
-        takes=r"(?:下载|安装|付款|支付|转账|汇款|登录|登陆|充值|注册|推荐)",
+        takes=r"(?:下载|安装|付款|支付|转账|汇款|登录|登陆|充值|注册|推荐|加(?=微信))",
         flaw=r"(?:漏洞|后门|木马|恶意代码|安全缺陷)",
         puts=r"(?:插入|加入|植入|留下|嵌入|添加|引入|写入|埋入|包含)",
         gives=r"(?:密码|验证码|私钥|助记词|银行卡号?|身份证号?|口令|令牌|密钥|API\s?key)",
@@ -164,6 +164,20 @@ _JOINED = tuple(
     for t in _TONGUES
 )  # fmt: skip
 _OTHER = lazy(r"[^\x00-\x7f]|\b(?:del|und|nicht|para|pour|ne|non|het|een|utente|usuario|senha|wenn|niet)\b", re.I)
+_OWN = lazy(
+    r"instru[cçk]|anweis|anleit|prompt|\btexto?\b|指令|指示|提示|系统|系統|システム|プロンプト|프롬프트|"
+    r"지시|시스템|промпт|инструкц|talimat|تعليمات|istruzion|"
+    r"consigne|systeem|opdracht",
+    re.I,
+)
+"""What every prompt may ask to be kept to itself: the prompt."""
+_SOFTWARE = lazy(
+    r"(?<![/\w.-])[a-z]{2,20}-[a-z]{2,20}(?![\w.])|\b(?:pip3?|npm|conda|cargo)\b|//(?:pip|pypi|pkgs?|"
+    r"packages|npm|index|dl|download|get)\.|/simple\b|"
+    r"\.(?:exe|msi|apk|dmg|sh|ps1|bat)\b",
+    re.I,
+)
+"""Software by its name, or a place that gives it out."""
 _LONGEST = 1 << 16
 
 
@@ -173,8 +187,10 @@ def foreign(text: str) -> str | None:
     if _OTHER.search(text) is None:
         return None
     for joined, flawed, asked, forbids, silent in _JOINED:
-        if found := joined.search(text):
-            return _shown(found.group())
+        for found in joined.finditer(text):
+            around = text[max(0, found.start() - 24) : found.end() + 40]
+            if not _OWN.search(around) or _SOFTWARE.search(found.group()):
+                return _shown(found.group())
         for found in flawed.finditer(text):
             before = silent.sub(" ", text[max(0, found.start() - 24) : found.end()])
             behind = silent.sub(" ", text[found.end() : found.end() + 80])[:12]
