@@ -111,7 +111,7 @@ def entered(effect: Effect) -> bool:
 
 def _strays(key: str, host: str, effect: Effect, *, collects: bool, quiet: bool) -> bool:
     """True for one thing that people enter and that goes astray; `in_body` where it is kept with somebody."""
-    if key in ("UPLOAD", "SAID") and effect.argument.startswith(("mailto:", "account:")):
+    if effect.argument.startswith("account:") or (key in ("UPLOAD", "SAID") and effect.argument.startswith("mailto:")):
         return True  # to a person or an account that stands in the source
     if key == "SAID":  # what people say to a model is for the model
         return bool(host) and not effect.in_body and (quiet or (collects and effect.discarded))

@@ -59,6 +59,8 @@ def code(effect: Effect, reached: bool) -> Severity:
     if effect.name == "builtins.eval" and not executes and _is_of_list(effect):
         return Severity.MEDIUM if reached else Severity.LOW  # a vocabulary; what the files hold is judged with them
     evaluates = evaluates and not executes
+    if {"spelt", "file"} <= set(effect.flows) and effect.name == "builtins.exec" and effect.when in ENTRY:
+        return Severity.HIGH  # out of the bits of a picture or of numbers
     if _APART & set(effect.flows) and effect.when in ENTRY:
         return Severity.HIGH if reached else Severity.MEDIUM  # nobody spells a name of one piece so
     told = "file" in effect.flows or (not evaluates and ("config" in effect.flows or _is_unknown(effect.argument)))
@@ -146,8 +148,16 @@ def held(effect: Effect, reached: bool) -> Severity:
     return pick(effect, reached, import_=(Severity.LOW, Severity.HIGH), entry=(Severity.INFO, Severity.HIGH))
 
 
+def _of_strangers(effect: Effect) -> bool:
+    """True for what was fetched from hosts of which nothing is known."""
+    places = [flow.removeprefix(FROM) for flow in effect.flows if flow.startswith(FROM)]
+    return bool(places) and all(map(is_stranger, places))
+
+
 def search_path(effect: Effect, reached: bool) -> Severity:
     """Folders that Python imports from."""
+    if effect.argument.lower().endswith((".zip", ".whl", ".egg")) and _of_strangers(effect) and effect.when in ENTRY:
+        return Severity.HIGH
     if {"hub", "download", FETCHED} & set(effect.flows):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     if is_scratch(effect):

@@ -8,8 +8,9 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.accounts import tracks
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.pings import OPTED_IN
-from modelscan_plus.rules.credentials import at_home
+from modelscan_plus.rules.credentials import at_home, of_service
 from modelscan_plus.rules.grades_times import ENTRY, TOLD, pick
+from modelscan_plus.rules.hosts import listed
 
 _LOOPBACK = lazy(r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\])", re.I)
 _DEBUGGERS = (
@@ -31,6 +32,16 @@ _INTO_FILES = frozenset(
     gdown.cached_download""".split()
 )
 """Functions that put what they fetch into a file."""
+_QUIET = frozenset(("generated", "input", "trained"))
+
+
+def _is_stranger(effect: Effect) -> bool:
+    """True for a host with a name that stands in the source, and is none of the services that people use."""
+    found = prose.URL.match(effect.argument.strip())
+    host = found.group(1).lower().rpartition("@")[2].partition(":")[0] if found else ""
+    return "." in host and "…" not in host and not of_service(host) and not listed("code", host)
+
+
 _METADATA = lazy(
     r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
 )
@@ -78,6 +89,8 @@ def send(effect: Effect, reached: bool) -> Severity:
     if OPTED_IN in effect.flows and not prose.odd_url(effect.argument):
         return Severity.LOW
     address = effect.argument.replace("udp://", "http://", 1)
+    if effect.discarded and _QUIET & set(effect.flows) and _is_stranger(effect):
+        return Severity.HIGH  # what people say to a model, and what it has learned or says, is no business of others
     odd = prose.odd_url(address) is not None and not at_home(effect)
     if "asker" in effect.flows and not odd and not (TOLD - {"file"}) & set(effect.flows):
         return Severity.MEDIUM  # what was made for a request goes where the request says

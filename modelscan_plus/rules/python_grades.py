@@ -126,6 +126,8 @@ def _told_so(effect: Effect) -> str:
 def _gives_away(effect: Effect) -> str:
     if "of-account" in effect.flows and effect.kind == "upload":
         return "changes each of the repositories of whoever runs it"
+    if effect.kind == "process" and effect.keys and _LOOKS_UP.match(effect.argument):
+        return "tells a key to whoever answers for a name"
     if "visitor" in effect.flows:
         return "gives away what people enter in secret" if entered(effect) else ""
     return "sends secrets, the environment or files of the user away" if leaked(effect) else ""
@@ -142,6 +144,8 @@ def _loads_file(effect: Effect) -> bool:
     )
 
 
+_LOOKS_UP = lazy(r"\s*(?:\S*/)?(?:nslookup|dig|host|ping6?)\s")
+"""Programs that ask for a name: what stands in it reaches whoever answers for its end."""
 _INDEX = lazy(r"\s(?:-i|--(?:extra-)?index\S*|-f|--find-links)\b(?![= ]https?://[\w.-]+[/\s])")
 """An index of packages that is named, unless its address stands there."""
 _OWN_BUCKET = lazy(r"\bBucket\s*=\s*[A-Za-z_]")

@@ -32,7 +32,7 @@ _SENDS = lazy(
 )
 GIVES = lazy(
     r"^\s*(?:\S*/)?(?:(?:curl|wget)\b.*\s(?:-d|-F|-T|--data\S*|--form\S*|--upload-file|--post-\S+|--body-\S+)\b|(?:scp|sftp|rsync|rclone|nc|ncat)\b.*\S"
-    r"|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",
+    r"|(?:nslookup|dig|host|ping6?)\s.*…|(?:aws\s+s3|gsutil|azcopy|hf\s+upload|huggingface-cli\s+upload)\b)",
     re.I | re.S,
 )
 """A program that is told to send what it is given."""

@@ -30,7 +30,7 @@ _TEMPLATES = frozenset(
 _LINE = 1_000
 """Characters of a line that are looked at to show it."""
 REPORTED = frozenset(
-    "hub download decoded secret host file input config request generated stated user-files others-code any-object parameter caller asker account fetched scratch weights joined spelt of-account".split()
+    "hub download decoded secret host file input config request generated stated user-files others-code any-object parameter caller asker trained account fetched scratch weights joined spelt of-account".split()
 )
 """Origins that an effect tells; the others only lead to what it is."""
 

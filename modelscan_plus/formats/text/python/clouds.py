@@ -24,7 +24,8 @@ _VARIABLES = (
 _METHODS = {
     "get_frozen_credentials": "key:AWS_SECRET_ACCESS_KEY", "get_credentials": "key:AWS_SECRET_ACCESS_KEY",
     "get_session_token": "key:AWS_SECRET_ACCESS_KEY", "assume_role": "key:AWS_SECRET_ACCESS_KEY",
-    "get_secret_value": "", "access_secret_version": "key:GOOGLE_SECRET",
+    "list_secret_for_all_namespaces": "secret", "list_namespaced_secret": "secret", "read_namespaced_secret": "key:KUBERNETES_SECRET",
+    "read_secret_version": "key:VAULT_SECRET", "read_secret": "key:VAULT_SECRET", "get_secret_value": "", "access_secret_version": "key:GOOGLE_SECRET",
 }  # fmt: skip
 OF_MACHINE = frozenset(("key:AWS_SECRET_ACCESS_KEY", "key:GOOGLE_ACCESS_TOKEN", "key:AZURE_ACCESS_TOKEN"))
 """Credentials of the machine's role."""
@@ -48,6 +49,8 @@ def of_cloud(node: ast.Call, dotted: str, names: Names) -> set[str]:
     if dotted == "airflow.models.Variable.get" and node.args and SECRET_VARIABLE.search(spoken(node.args[0], names)):
         return {f"key:{spoken(node.args[0], names)[:80]}"}
     key = _METHODS.get(method, "")
+    if method.endswith(("_secret", "_secret_for_all_namespaces", "_secret_version")) and key:
+        return {key}
     return {key} if key and ("boto" in dotted or dotted.startswith("google.") or _of_aws(names)) else set()
 
 

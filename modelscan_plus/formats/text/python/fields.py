@@ -2,6 +2,7 @@
 people sign in, and through decorators."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
 from modelscan_plus.core.patterns import lazy
@@ -22,6 +23,11 @@ _SIGNED = lazy(r"\b(?:gr\.|gradio\.)?OAuthToken\b")
 _FORM = lazy(r"\b(?:HTTPBasicCredentials|OAuth2PasswordRequestForm)\b")
 
 
+_EACH_ROW = frozenset("map map_batches filter apply foreach progress_apply parallel_apply".split())
+_SPEAKS = lazy(r"chat|completion|generat|predict|infer|ask|summar|translat|classif|transcri", re.I)
+"""Routes by which a model is asked something."""
+
+
 class Fields(Entered):
     """What people enter in one source, where it begins."""
 
@@ -39,9 +45,25 @@ class Fields(Entered):
         for node in self._names.nodes:
             if isinstance(node, ast.Call):
                 self._components(node)
+                self._rows(node)
+        self._routes(given)
         for name, parameters in self._signing():
             for parameter in parameters[1:2]:
                 self._mark(name, parameter, PASSWORD)
+
+    def _routes(self, given: Handed) -> None:
+        """What routes are told by which a model is asked something."""
+        for node in self._names.nodes:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.name not in given.asked:
+                continue
+            texts = [
+                self._names.folder.text(each.args[0])
+                for each in node.decorator_list
+                if isinstance(each, ast.Call) and each.args
+            ]
+            if any(text is not None and text.startswith("/") and _SPEAKS.search(text) for text in texts):
+                for parameter in given.asked[node.name]:
+                    self._mark(node.name, parameter, SAID)
 
     def _annotated(self) -> None:
         by_last: dict[str, list[Block]] = {}
@@ -144,6 +166,13 @@ class Fields(Entered):
                 for inner in wraps.body if wraps is not None else ():
                     if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
                         self._mark_rest(inner, labels)
+
+    def _rows(self, node: ast.Call) -> None:
+        """What a function is told that is handed to each row of a table."""
+        given = node.args[0] if node.args and method_of(node) in _EACH_ROW else None
+        block = self._blocks.get(given.id) if isinstance(given, ast.Name) else None
+        if block is not None and block.parameters:
+            self._mark(block.name, block.parameters[0], UPLOAD)
 
     def _mark_rest(self, inner: ast.FunctionDef | ast.AsyncFunctionDef, labels: set[str]) -> None:
         rest = [item.arg for item in (inner.args.vararg, inner.args.kwarg) if item is not None]

@@ -69,6 +69,10 @@ _WHO = frozenset("USER LOGNAME USERNAME HOSTNAME COMPUTERNAME USERDOMAIN".split(
 _DEPTH = 80
 ASKED = "asked"
 """The origin of a handler that is told what is asked of it."""
+WEIGHTS = "trained"
+"""The origin of what a model has learned."""
+_BY_METHOD = {"state_dict": {WEIGHTS}, "use_artifact": {"hub"}, "download_artifacts": {"hub"}}
+"""Origins of what methods give, whatever they are methods of."""
 _OF_PLATFORMS = frozenset(
     """input_modifier chat_input_modifier output_modifier history_modifier bot_prefix_modifier state_modifier custom_generate_reply
     custom_generate_chat_prompt input_fn predict_fn transform_fn""".split()
@@ -246,8 +250,7 @@ class Flow:
             found = found | {"download"}
         if dotted in OPENS:
             found = found | self._read(node.args[0] if node.args else None)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("use_artifact", "download_artifacts"):
-            found = found | {"hub"}
+        found |= _BY_METHOD.get(getattr(node.func, "attr", ""), set())
         if isinstance(node.func, ast.Attribute):
             found = self._of_method(node.func, found, block, depth)
         elif isinstance(node.func, ast.Name):
@@ -316,6 +319,10 @@ class Flow:
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in self._blocks:
                 self._hand_over(node, block.name, self._blocks[name])
+            case ast.Call(
+                func=ast.Attribute(attr="save"), args=[value, ast.Name(id=name), *_]
+            ):  # into a file in memory
+                self.variables.setdefault((block.name, name), set()).update(self.origins(value, block.name) & {WEIGHTS})
             case ast.Call(func=ast.Attribute(value=holder, attr=attr)) if attr in _GATHERS:
                 self._gather(node, holder, block)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)) if block.owner:
@@ -334,6 +341,10 @@ class Flow:
         match holder:
             case ast.Name(id=name) if found and name in self._global and name not in block.parameters:
                 self.variables.setdefault((MODULE, name), set()).update(found)
+            case ast.Attribute(value=ast.Name(id=name), attr="headers") if found:
+                self.variables.setdefault((block.name, name), set()).update(found)
+            case ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name), attr="headers") if found:
+                self.variables.setdefault(("self", name), set()).update(found)
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if found:
                 self.variables.setdefault(("self", name), set()).update(found)
 

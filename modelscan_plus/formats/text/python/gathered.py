@@ -32,7 +32,8 @@ def told_from(effects: list[Effect]) -> Iterator[Effect]:
         f"{FROM}{found.group().partition('://')[2].partition('?')[0][:200].lower()}" for _, found in fetches if found
     }
     for effect in effects:
-        if effect.kind == "unpickle" and "download" in effect.flows and places:
+        unpickled = effect.kind == "unpickle" and "download" in effect.flows
+        if places and (unpickled or (effect.kind == "search-path" and FETCHED in effect.flows)):
             yield msgspec.structs.replace(effect, flows=tuple(sorted({*effect.flows, *places})))
             continue
         if effect.kind != "process" or not places:
@@ -80,12 +81,17 @@ def _from_nowhere(found: Iterator[Effect]) -> Iterator[Effect]:
         if effect.kind == "download" and prose.URL.search(effect.argument):
             places.setdefault(effect.function, []).append(prose.odd_url(effect.argument) is not None)
     for effect in effects:
+        if effect.kind == "connect" and (named := _HOST_AND_PORT.match(effect.argument)):
+            places.setdefault(effect.function, []).append(not _NEAR.search(named[1]))
+    for effect in effects:
         odd = effect.kind == "unpickle" and "download" in effect.flows and all(places.get(effect.function) or [False])
         any_object = "any-object" in effect.flows or effect.name.startswith(_ANY_OBJECT)
-        what = "unpickles what a host without a name gives"
+        what = "unpickles what a host of its author's choice gives"
         yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if odd and any_object else effect
 
 
+_HOST_AND_PORT = lazy(r"\s*((?:[\w-]+\.)+[\w-]+)[ :]+\d{1,5}\s*$")
+_NEAR = lazy(r"^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|0\.0\.0\.0)|\.(?:local|internal|lan|svc)$")
 _ANY_OBJECT = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "joblib.", "pandas.read_pickle", "marshal.")
 
 

@@ -14,11 +14,15 @@ from modelscan_plus.formats.text.python.calls import starts_from_native
 from modelscan_plus.formats.text.python.commanded import commanded, script
 from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.origins import Origins
+from modelscan_plus.formats.text.python.own_accounts import LOGS, logs_away
 from modelscan_plus.formats.text.python.searched import OF_SYSTEM, SEARCHED, STARTING
 
 
 class Holders(Origins):
     """Tells calls by what they are a method of, and by what they hand to it."""
+
+    _away: bool | None = None
+    """The log of the source is told to another machine; None before anybody asked."""
 
     def _nameless(self, node: ast.Call, block: Block) -> tuple[str, str] | None:
         """Kind and name of a call of what was found by going through all modules, or through all that one has."""
@@ -51,6 +55,10 @@ class Holders(Origins):
             return "send", name
         if not isinstance(node.func, (ast.Attribute, ast.Call, ast.Name)):
             return None
+        if name.rpartition(".")[2] in LOGS and self._logs_away():
+            flows, _ = self._origins(node, block)
+            if flows & {"secret", "user-files"}:
+                return "send", name
         holder = self._flow.origins(node.func.value if isinstance(node.func, ast.Attribute) else node.func, block.name)
         tracked = accounts.TRACKED in holder or (dotted is not None and accounts.tracks(dotted))
         elsewhere = accounts.ELSEWHERE in holder
@@ -85,6 +93,11 @@ class Holders(Origins):
         for package in deeds.packages(node, self._names):
             install = self._simple("process", f"….{getattr(node.func, 'attr', 'install')}", block, node)
             yield msgspec.structs.replace(install, argument=shorten(visible(f"pip install {package}")))
+
+    def _logs_away(self) -> bool:
+        if self._away is None:
+            self._away = logs_away(self._names)
+        return self._away
 
     @staticmethod
     def _is_telling(flows: set[str]) -> bool:

@@ -109,6 +109,8 @@ class Names:
         self._cut = False
         """Set when something stood too deep inside of others to be looked at."""
         self._assigned: dict[str, list[ast.expr | None]] = {}
+        self._attributes: dict[str, ast.expr] | None = None
+        """What classes set their attributes to; None before anybody asked."""
         self._loops: dict[str, list[ast.expr]] | None = None
         """By variable, what loops take it from; None before anybody asked."""
         self._collect()
@@ -171,7 +173,7 @@ class Names:
         if not isinstance(node, ast.Name):
             return []
         found = [self.folder.text(value) for value in self._assigned.get(node.id, ())[:50] if value is not None]
-        return [text for text in found if text is not None]
+        return [text for text in found if text is not None] or self.looped(node.id)
 
     def assigned(self, name: str) -> list[ast.expr]:
         """What a variable is assigned in the file, as far as that stands there."""
@@ -192,13 +194,29 @@ class Names:
             if isinstance(taken, ast.Call) and getattr(taken.func, "attr", "") in ("items", "values", "keys"):
                 taken = taken.func.value if isinstance(taken.func, ast.Attribute) else taken
             try:
-                values = self.folder.fold(taken)
+                values = self.folder.fold(self._of_class(taken))
             except NotConstant:
                 continue
             items = [*values, *values.values()] if isinstance(values, dict) else values
             for each in list(items)[:200] if isinstance(items, (list, tuple, set)) else []:
                 found += map(str, each) if isinstance(each, (list, tuple)) else [str(each)]
         return found
+
+    def _of_class(self, node: ast.expr) -> ast.expr:
+        """What a class of the source sets the attribute to, where one does: `self.fields` of a dataclass."""
+        if not isinstance(node, ast.Attribute):
+            return node
+        if self._attributes is None:
+            self._attributes = {}
+            for owner in self.nodes:
+                for each in owner.body if isinstance(owner, ast.ClassDef) else ():
+                    match each:
+                        case (
+                            ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+                            | ast.Assign(targets=[ast.Name(id=name)], value=value)
+                        ):
+                            self._attributes.setdefault(name, value)
+        return self._attributes.get(node.attr, node)
 
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""

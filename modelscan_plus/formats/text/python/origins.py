@@ -15,6 +15,7 @@ from modelscan_plus.formats.text.python.spoken import spoken
 from modelscan_plus.formats.text.python.walk import walk
 
 _ASKED_FOR = frozenset(("process", "code", "unpickle", "module"))
+_ASKS = frozenset("get post put patch request stream head".split())
 _NESTED = 3
 """Callers of callers that are asked."""
 
@@ -114,4 +115,10 @@ class Origins(Assignments):
             found = self._flow.origins(value, block.name)
             body = body or (not header and any(flow.startswith("key:") for flow in found))
             flows |= found
+        if isinstance(node.func, ast.Attribute):  # a session shows what its headers hold, a table is what is uploaded
+            held = self._flow.origins(node.func.value, block.name)
+            if node.func.attr in _ASKS:
+                flows |= {flow for flow in held if flow.startswith("key:")}
+            if node.func.attr == "push_to_hub":
+                flows |= held & {"secret", "user-files"}
         return flows, body

@@ -1,10 +1,12 @@
 """Clients of services that are made with an account which stands in the source, and so is its author's."""
 
 import ast
+import re
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.python.entered import arguments_of
 from modelscan_plus.formats.text.python.names import Names
+from modelscan_plus.formats.text.python.spoken import spoken
 
 _WITH_PASSWORD = lazy(r"^[a-z][a-z0-9+.-]{1,20}://[^\s/:@$<{]{1,100}:[^\s/@$<{]{1,200}@[\w-]+(?:\.[\w-]+)+")
 _KEYS = frozenset("aws_secret_access_key secret_key api_key supabase_key service_account_info token key".split())
@@ -27,3 +29,31 @@ def of_author(node: ast.expr, names: Names, depth: int = 0) -> bool:
         case ast.Name(id=name):
             return any(of_author(made, names, depth + 4) for made in names.assigned(name))
     return False
+
+
+LOGS = frozenset("info debug warning error critical exception log".split())
+_AWAY = (
+    "logging.handlers.HTTPHandler",
+    "logging.handlers.SysLogHandler",
+    "logging.handlers.SocketHandler",
+    "logging.handlers.DatagramHandler",
+    "logging.handlers.SMTPHandler",
+)
+
+
+def logs_away(names: Names) -> bool:
+    """True where a log is told to another machine."""
+    for node in names.nodes:
+        if isinstance(node, ast.Call) and (names.plain(node.func) or "").startswith(_AWAY):
+            said = " ".join(spoken(value, names) for value, _ in arguments_of(node))
+            if re.search(r"\b[\w-]+\.[\w.-]+", said) and not re.search(r"localhost|127\.0\.0\.1|/dev/log", said):
+                return True
+    return False
+
+
+def reports_to_author(node: ast.Call, names: Names) -> bool:
+    """True for a report of Sentry in a source that says by a constant whose account it goes to."""
+    if not (names.plain(node.func) or "").startswith("sentry_sdk."):
+        return False
+    made = (each for each in names.nodes if isinstance(each, ast.Call) and names.plain(each.func) == "sentry_sdk.init")
+    return any("://" in (names.folder.text(value) or "") for each in made for value, _ in arguments_of(each))

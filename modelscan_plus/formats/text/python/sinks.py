@@ -124,7 +124,7 @@ inspect.getsource inspect.getcomments inspect.getdoc tokenize.open tokenizers.To
 sentencepiece.SentencePieceProcessor configparser.ConfigParser tomllib.load yaml.safe_load pkgutil.get_data
 os.getxattr xattr.getxattr xattr.xattr importlib.resources.read_text importlib.resources.read_binary importlib.resources.files importlib.metadata.metadata"""
 """Functions that read a file of some format: what it holds is data, whatever a program does with it."""
-_SPELLS = "builtins.chr builtins.bytes builtins.bytearray array.array struct.pack"
+_SPELLS = "numpy.packbits builtins.chr builtins.bytes builtins.bytearray array.array struct.pack"
 """Functions that make texts of numbers."""
 
 KIND_OF: dict[str, str] = {

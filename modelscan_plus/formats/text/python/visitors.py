@@ -20,6 +20,7 @@ from modelscan_plus.formats.text.python.entered import (
     PASSWORD,
     SAID,
     STATE,
+    UPLOAD,
     WHOSE,
     arguments_of,
     method_of,
@@ -28,7 +29,7 @@ from modelscan_plus.formats.text.python.entered import (
 from modelscan_plus.formats.text.python.fields import Fields
 from modelscan_plus.formats.text.python.handed import Handed
 from modelscan_plus.formats.text.python.names import Names
-from modelscan_plus.formats.text.python.own_accounts import of_author
+from modelscan_plus.formats.text.python.own_accounts import LOGS, logs_away, of_author, reports_to_author
 from modelscan_plus.formats.text.python.spoken import UNKNOWN, spoken
 
 PARAMETER = "PARAM:"
@@ -67,7 +68,6 @@ _NO_MODEL = (
     | _TAKES
     | _STARTS
 )
-_LOGS = frozenset("info debug warning error critical exception log".split())
 _ROUNDS = 4
 _MOST = 4_000
 
@@ -88,7 +88,7 @@ class Visitors(Fields):
 
     def __init__(self, names: Names, blocks: Mapping[str, Block], given: Handed) -> None:
         super().__init__(names, blocks, given)
-        self._remote_logs = self._logs_away()
+        self._remote_logs = logs_away(names)
         self._models: bool | None = None
         self._rests: dict[str, str] = {}
         """By function, the name under which it takes **fields."""
@@ -138,12 +138,14 @@ class Visitors(Fields):
         if (
             method in _KEEPING
             or self._in_table(node, method)
-            or (method in _LOGS and self._remote_logs and not _is_module(node, self._names))
+            or (method in LOGS and self._remote_logs and not _is_module(node, self._names))
         ):
             return self._kept(node, block, method)
         if method in _WRITES and self._turns_away(block):
             kept = any(PASSWORD in self.of(value, block.name) for value, _ in arguments_of(node))
             return Given((PASSWORD,), TURNS_AWAY, True) if kept else None
+        if led := self._led_away(node, block):
+            return led
         if method not in _SENDING:
             return None
         found = self._sent_along(node, block)
@@ -155,6 +157,21 @@ class Visitors(Fields):
         if not address and _REQUESTS.match(self._names.plain(node.func) or ""):
             address = UNKNOWN
         return Given(tuple(sorted(found)), address, method in ("sendmail", "send_message"))
+
+    def _led_away(self, node: ast.Call, block: Block) -> Given | None:
+        """The key of a service that a client is given together with another address."""
+        named = {item.arg: item.value for item in node.keywords}
+        address = next(
+            (named[name] for name in ("base_url", "api_base", "openai_api_base", "endpoint") if name in named), None
+        )
+        key = next((named[name] for name in ("api_key", "openai_api_key", "token") if name in named), None)
+        place = (self._names.folder.text(address) or "") if address is not None else ""
+        found = (
+            self.of(key, block.name) - {"VISITOR_", PASSWORD, SAID, UPLOAD}
+            if key is not None and "://" in place
+            else set()
+        )
+        return Given(tuple(sorted(found)), place) if found else None
 
     def _client_of(self, node: ast.Call) -> str:
         """The host that a client of FTP or SSH is made with."""
@@ -237,7 +254,11 @@ class Visitors(Fields):
             found |= set() if name == "token" else self.of(value, block.name)
         if SAID in found and not self._asks_model():
             found.discard(SAID)
-        told = "account:" if found and of_author(node, self._names) else self._address(node) or method
+        told = (
+            "account:"
+            if found and (of_author(node, self._names) or reports_to_author(node, self._names))
+            else self._address(node) or method
+        )
         return Given(tuple(sorted(found)), told, True) if found else None
 
     def _of_headers(self, table: ast.Dict, block: str) -> set[str]:
@@ -379,23 +400,6 @@ class Visitors(Fields):
                 if held and "VISITOR_" in held:
                     held.discard("VISITOR_")
                     held.add(f"VISITOR_{whose}")
-
-    def _logs_away(self) -> bool:
-        """True where a log is told to another machine."""
-        for node in self._names.nodes:
-            if isinstance(node, ast.Call) and (self._names.plain(node.func) or "").startswith(
-                (
-                    "logging.handlers.HTTPHandler",
-                    "logging.handlers.SysLogHandler",
-                    "logging.handlers.SocketHandler",
-                    "logging.handlers.DatagramHandler",
-                    "logging.handlers.SMTPHandler",
-                )
-            ):
-                said = " ".join(spoken(value, self._names) for value, _ in arguments_of(node))
-                if re.search(r"\b[\w-]+\.[\w.-]+", said) and not re.search(r"localhost|127\.0\.0\.1|/dev/log", said):
-                    return True
-        return False
 
 
 def _is_shown(node: ast.Call, names: Names) -> bool:
