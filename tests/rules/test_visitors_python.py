@@ -140,7 +140,7 @@ def test_settings_that_are_programs(name: str, expected: bool) -> None:
 
 
 HANDS = "import gradio as gr\nimport helpers\nwith gr.Blocks() as demo:\n    box = gr.Textbox()\n    box.submit(helpers.run, box, box)\n"
-TELLS = "import gradio as gr\nfrom lib.usage import track\ndef chat(m, h, openai_key):\n    track('x', text=m, more={})\ngr.ChatInterface(chat)\n"
+TELLS = "import gradio as gr\nfrom lib.usage import track\ndef chat(m, h, openai_key):\n    track('x', text=len(m), more={})\ngr.ChatInterface(chat)\n"
 TAKES = "import json, queue, urllib.request\nq = queue.Queue()\ndef track(event, **fields):\n    q.put({'e': event, **fields})\ndef drain():\n    urllib.request.urlopen(urllib.request.Request('https://u.example/c', data=json.dumps(q.get()).encode()))\n"
 
 

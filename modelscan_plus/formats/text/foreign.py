@@ -72,7 +72,7 @@ _ALL_SECRETS = lazy(
 )
 _SEND = lazy(
     r"\bPOST\s*\(|\bhttp\.Post\w*|\.post\w*\s*\(|\bHTTP\.(?:post|put|request)|https?\.request|\bsend\w*\s*\(|::post\w*|Net::HTTP|UploadString|UploadData|"
-    r"UploadFile|PostAsync|HttpRequest|curl_easy_setopt|CURLOPT_POSTFIELDS|curl_setopt|\bWriteString|\bwrite\w*\s*\(|net\.Dial\w*|TcpStream|"
+    r"UploadFile|PostAsync|HttpRequest|curl_easy_setopt|CURLOPT_POSTFIELDS|curl_setopt|\bWriteString|\bwrite\w*!?\s*\(|net\.Dial\w*|TcpStream|"
     r"socketConnection|URLSession|NewRequest|file_get_contents|postForm|httpPOST|\bfetch\s*\(|\burl\s*\("
 )
 _ASSIGNED = lazy(
@@ -99,6 +99,8 @@ _CMAKE = lazy(
 )
 _RENAMES = lazy(r"=\s*(?:loadstring|load|eval|dofile|evalfile)\s*(?:$|\bor\b|\|\|)")
 _WRITES_TO = lazy(r"^\s*(?P<name>[A-Za-z_]\w*)\.(?:write|append|put)\w*\s*\(")
+_SOCKET = lazy(r"^(?:[\w-]+\.)+[\w-]+:\d{2,5}$")
+_EACH = lazy(r"^\s*for\s+(?P<names>\(?[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*\)?)\s+in\s+(?P<value>.+)$")
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
     "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*", re.M),
@@ -113,13 +115,16 @@ def foreign_remarks(name: str, text: str) -> Iterator[Remark]:
     if not (low.endswith(_ENDINGS) or _NAMES.search(name)) or len(text) > _LARGEST or not _worth(text):
         return
     program = _Program(low, text)
-    if program.parts or any(prose.URL.search(each) or CLIENT.search(each) for each in program.strings):
+    if program.parts or any(
+        prose.URL.search(each) or CLIENT.search(each) or _SOCKET.match(each) for each in program.strings
+    ):
         yield from remarks_of(program.told())
 
 
 def _worth(text: str) -> bool:
-    return (prose.URL.search(text) is not None or CLIENT.search(text) is not None) and (
-        _RUNS.search(text) is not None or _SEND.search(text) is not None
+    talks = prose.URL.search(text) or CLIENT.search(text) or (_ALL_SECRETS.search(text) and "connect" in text.lower())
+    return (
+        talks is not None and talks is not False and (_RUNS.search(text) is not None or _SEND.search(text) is not None)
     )
 
 
@@ -209,6 +214,7 @@ class _Program:
         texts = [self.strings[int(found["at"])] for found in _HELD.finditer(statement)]
         found = (prose.URL.search(text) for text in texts)
         host = next((host for each in found if each and (host := m.host_of(each.group()))), "")
+        host = host or next((host for text in texts if _SOCKET.match(text) and (host := m.named(text))), "")
         made = self._made(statement, texts, host)
         shape = self._shape(statement)
         self._commands(statement, texts, shape)
@@ -283,7 +289,7 @@ class _Program:
         return any(m.fetched(self.marks.get(found.group(), NONE)) for found in _NAME.finditer(statement))
 
     def _targets(self, statement: str) -> list[str]:
-        found = _ASSIGNED.match(statement) or _SET.match(statement)
+        found = _ASSIGNED.match(statement) or _SET.match(statement) or _EACH.match(statement)
         names: list[str] = []
         if found is not None:
             groups = found.groupdict()

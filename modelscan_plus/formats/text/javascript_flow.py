@@ -70,7 +70,7 @@ _CALLBACK = lazy(
     r"|\.onmessage\s*=\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*(?P<message>[A-Za-z_$][\w$]*)"
 )
 _FETCHED = lazy(
-    r"(?<![\w$.])(?:fetch|axios(?:\.get|\.post)?|got|ky|\$\.get|\$\.ajax|request|https?\.get|https?\.request|undici\.\w+)\s*\(|\.responseText\b|"
+    r"\brequire\s*\(\s*[\"'](?:node:)?https?[\"']\s*\)\.(?:get|request)\s*\(|(?<![\w$.])(?:fetch|axios(?:\.get|\.post)?|got|ky|\$\.get|\$\.ajax|request|https?\.get|https?\.request|undici\.\w+)\s*\(|\.responseText\b|"
     r"\.response\b(?=\s*[;)])"
 )
 _DECODED = lazy(
@@ -83,6 +83,9 @@ _KEY = lazy(r"\bprocess\.env\s*(?:\.\s*|\[\s*[\"'`])\w*(?:TOKEN|SECRET|PASSW|API
 _FILES = lazy(
     rf"\b(?:readFile|readFileSync|createReadStream)\s*\([^;\n]{{0,300}}?(?:{PRIVATE}|[\"'`]\.(?:ssh|aws|npmrc|netrc)\b)"
 )
+_PLACE = lazy(r"\bjoin\s*\([^;\n]{0,200}?[\"'`]\.(?:ssh|aws|npmrc|netrc|gnupg|kube|docker|azure|config/gcloud)\b")
+"""The folder of somebody's keys."""
+_READS = lazy(r"\b(?:readFile|readFileSync|createReadStream)\s*\(")
 _KEPT = lazy(
     r"document\.cookie|\.\.\.\s*(?:local|session)Storage|(?:JSON\.stringify|Object\.(?:entries|assign|fromEntries|keys))\s*\([^()]{0,40}(?:local|session)Storage\b"
     r"|(?:local|session)Storage\.getItem\(\s*[\"'`][^\"'`]{0,40}(?:token|key|secret|passw|auth)",
@@ -90,10 +93,10 @@ _KEPT = lazy(
 )
 _SOURCES = (
     ("fetched", _FETCHED), ("decoded", _DECODED), ("secret", _ENVIRONMENT), ("secret", _FILES), ("kept", _KEPT),
-    ("key", _KEY),
+    ("key", _KEY), ("place", _PLACE), ("reads", _READS),
 )  # fmt: skip
 _WORD = lazy(r"(?<![\w$.])[A-Za-z_$][\w$]*")
-_TALKS = lazy(r"new\s+WebSocket|https?\.(?:get|request)|net\.(?:connect|createConnection)|tls\.connect")
+_TALKS = lazy(r"new\s+WebSocket|https?[\"']?\s*\)?\.(?:get|request)|net\.(?:connect|createConnection)|tls\.connect")
 """Connections whose events hand over what another machine sends."""
 _PARENTHESIS = lazy(r"[()]")
 _MOST = 3_000
@@ -134,7 +137,7 @@ class Flow:
                 before = bisect.bisect_right(places, at)
                 if before and at - places[before - 1] <= self._reach:
                     found.add(tag)
-        return found
+        return found | {"secret"} if {"place", "reads"} <= found else found
 
 
 def words(value: str) -> set[str]:

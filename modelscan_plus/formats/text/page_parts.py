@@ -13,7 +13,7 @@ from modelscan_plus.formats.text.javascript_flow import LARGEST, arguments, fold
 from modelscan_plus.formats.text.page_values import answered, secret_fields, sendings
 
 _FIELD = lazy(
-    r"(?:getElementById\(\s*|querySelector\(\s*|\$\(\s*)[\"'`]#?(?P<by>[\w-]{1,60})[\"'`]\s*\)(?:\[0\])?\.(?:value\b|val\(\))|(?<![\w$.])(?P<plain>[A-Za-z_$][\w$]{0,60})\.value\b"
+    r"(?:getElementById\(\s*|querySelector\(\s*|\$\(\s*)[\"'`]#?(?P<by>[\w-]{1,60})[\"'`]\s*\)(?:\[0\]|\s*as\s+\w+\s*\)|!)?\.(?:value\b|val\(\))|(?<![\w$.])(?P<plain>[A-Za-z_$][\w$]{0,60})\.value\b"
 )
 _ASSIGNED = lazy(
     r"(?<![\w$.])(?:(?:const|let|var)\s+|,\s*)?(?P<name>[A-Za-z_$][\w$]{0,60})\s*=(?![=>])\s*(?P<value>[^;,\n]{1,400})"

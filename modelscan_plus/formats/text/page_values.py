@@ -61,12 +61,12 @@ _CALLBACK = lazy(
     r"\.then\s*\(\s*(?:async\s*)?(?:function\s*\w*\s*)?\(?\s*(?P<name>[A-Za-z_$][\w$]{0,40})\s*\)?\s*(?:=>|\{)"
 )
 _READS_PASSWORD = lazy(
-    r"[\"'`#]\w{0,20}(?:passw|passwd|pwd|seed_?phrase|mnemonic|recovery)\w{0,20}[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))",
+    r"[\"'`#]\w{0,20}(?:passw|passwd|pwd|seed_?phrase|mnemonic|recovery)\w{0,20}[\"'`]\s*\)(?:\[0\]|\s*as\s+\w+\s*\)|!)?\.(?:value|val\(\))",
     re.I,
 )
 _READS_FORM = lazy(r"new\s+FormData\s*\(|\.serialize(?:Array)?\s*\(", re.I)
 _READS_ELEMENT = lazy(
-    r"(?:getElementById|getElementsByName|querySelector|\$)\(\s*[\"'`](?P<by>[^\"'`]{1,100}?)\]?[\"'`]\s*\)(?:\[0\])?\.(?:value|val\(\))",
+    r"(?:getElementById|getElementsByName|querySelector|\$)\(\s*[\"'`](?P<by>[^\"'`]{1,100}?)\]?[\"'`]\s*\)(?:\[0\]|\s*as\s+\w+\s*\)|!)?\.(?:value|val\(\))",
     re.I,
 )
 _LISTENS_TO = lazy(

@@ -24,7 +24,7 @@ _DIRECT = lazy(
     re.I,
 )
 _INSTALL = lazy(
-    r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)",
+    r"\b(?:pip3?|uv|conda|mamba|poetry|npm|yarn|pnpm)\b.{0,40}\b(?:install|add|sync|config|set)\b|\b(?:PIP|UV)_\w*(?:INDEX|TRUSTED|LINKS)|\bpip\.(?:conf|ini)\b|\.condarc\b|\.npmrc\b",
     re.I,
 )
 _OPTION = lazy(

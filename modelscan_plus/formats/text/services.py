@@ -15,7 +15,7 @@ from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 
 _WORTH = lazy(
-    r"input\$|params|\$_(?:GET|POST|REQUEST|COOKIE|FILES)|QUERY_STRING|getParameter|Query\(|Json\(|server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
+    r"env:|input\$|params|\$_(?:GET|POST|REQUEST|COOKIE|FILES)|QUERY_STRING|getParameter|Query\(|Json\(|server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
     re.I,
 )
 _NO_PIN = lazy(r"^[^\n#]{0,200}?\bWERKZEUG_DEBUG_PIN\b[\"']?\s*[:=,\s]\s*[\"']?off\b", re.I | re.M)
@@ -33,7 +33,7 @@ _WEB_SHELL = lazy(
 )
 _ASKS_FOR = lazy(r"(?:^|[\s\"',])(?:-c|--credential|-A|--ssl-ca|--auth-header|-H|--ssh-\w+|login)\b")
 _NO_TOKEN = lazy(
-    r"\bjupyter(?:[\s-]+(?:lab|notebook|server|nbclassic))\b[^\n]{0,600}?--(?:\w+App\.|IdentityProvider\.)?token[=\s]+[\\\"']{2,4}(?=[\s&;,\]]|$)|"
+    r"\bjupyter(?:[\s-]+(?:lab|notebook|server|nbclassic))\b[^\n]{0,600}?--(?:\w+App\.|IdentityProvider\.)?token(?:[=\s]+[\\\"']{2,4}|=)(?=[\s&;,\]]|$)|"
     r"\bcode-server\b[^\n]{0,300}?--auth[=\s]+none",
     re.I | re.M,
 )
@@ -48,6 +48,12 @@ _FRP = lazy(
 _SHOWN_PORT = lazy(r"^[^\S\n]*\"?local_?[pP]ort\"?\s*[=:]\s*[\"']?(?:22|23|445|3389|5900|5985)\b", re.M)
 _INTEGRATED = lazy(r"\bnodeIntegration\s*:\s*true")
 _LOADS_PAGE = lazy(r"\.loadURL\s*\(\s*[\"'`]https?://(?!localhost|127\.)")
+_POSTS_ENVIRONMENT = lazy(
+    r"\b(?:Get-ChildItem|gci|dir|ls)\s+env:"
+    r"[\s\S]{0,800}?\bInvoke-(?:RestMethod|WebRequest)\b[^\n]{0,300}?-(?:Body|Method\s+[\"']?Post)",
+    re.I,
+)
+"""In PowerShell: all variables, and a request that carries something away."""
 _ASKED_PROGRAM = lazy(
     r"\b(?:system2?|shell|source|eval\s*\(\s*parse|parse)\s*\(\s*(?:text\s*=\s*)?(?:(?:substring|substr|sub|gsub|paste0?|trimws|as\.character)\s*\(\s*)*(?:input|req)\$\w+"
     r"|\b(?:eval|instance_eval|system|exec|IO\.popen|Open3\.\w+)[\s(]+(?:params\s*[\[.]|request\.(?:body|params))|`\s*#\{\s*params\s*[\[.][^`]{0,100}`"
@@ -95,6 +101,11 @@ def service_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
         yield _remark("key", what, text, found, found["host"].lower() + found["path"])
 
 
+def shown_to_all(commands: str) -> bool:
+    """True for commands, one a line, that start a server of notebooks without a password and show it by a tunnel."""
+    return _TUNNEL.search(commands) is not None and _NO_TOKEN.search(commands) is not None
+
+
 def web_shell(command: str) -> bool:
     """True for a command that gives whoever visits a page a shell."""
     found = _WEB_SHELL.search(command)
@@ -119,6 +130,7 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
         "shows everybody a server without a password that runs code",
         _NO_TOKEN.search(text) if _TUNNEL.search(text) else None,
     )
+    yield "sends secrets or the environment away", _POSTS_ENVIRONMENT.search(text)
     yield "gives another machine a way into this one", _tunnelled(text)
     yield (
         "gives a page of another host the rights of the program",

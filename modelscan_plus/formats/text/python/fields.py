@@ -127,23 +127,36 @@ class Fields(Entered):
             or next((each for each in node.args if isinstance(each, (ast.Name, ast.Attribute))), None)
         )
         inputs = named.get("additional_inputs") or named.get("inputs") or (node.args[1] if len(node.args) > 1 else None)
-        block = self._blocks.get(function.id) if isinstance(function, ast.Name) else None
+        block = self._function(function)
         if block is not None and (self._names.plain(node.func) or "").endswith(".ChatInterface"):
             self.chats = True
-            for parameter in block.parameters[:2]:
+            for parameter in self._parameters(block)[:2]:
                 self._mark(block.name, parameter, SAID)
         if block is None or inputs is None:
             return
-        first = 2 if "additional_inputs" in named else 0
+        first, parameters = 2 if "additional_inputs" in named else 0, self._parameters(block)
         for place, field in enumerate(inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]):
             made = self._names.single.get(field.id) if isinstance(field, ast.Name) else field
-            if first + place >= len(block.parameters):
+            if first + place >= len(parameters):
                 break
             if self._is_said(made):
-                self._mark(block.name, block.parameters[first + place], SAID)
+                self._mark(block.name, parameters[first + place], SAID)
             if isinstance(made, ast.Call) and (label := self._asks(made)):
-                parameter = block.parameters[first + place]
+                parameter = parameters[first + place]
                 self._mark(block.name, parameter, label if label != "VISITOR_" else label_of(parameter))
+
+    def _function(self, given: ast.expr | None) -> Block | None:
+        """The function, or the method of an object, that a page is given."""
+        match given:
+            case ast.Name(id=name):
+                return self._blocks.get(name)
+            case ast.Attribute(attr=name):
+                return next((each for each in self._blocks.values() if each.owner and each.last == name), None)
+        return None
+
+    @staticmethod
+    def _parameters(block: Block) -> tuple[str, ...]:
+        return block.parameters[1:] if block.owner and block.parameters[:1] == ("self",) else block.parameters
 
     def _is_said(self, made: ast.expr | None) -> bool:
         """True for a field of text that asks for nothing secret."""

@@ -17,6 +17,7 @@ from modelscan_plus.formats.text.python.sinks import (
 )
 from modelscan_plus.formats.text.python.visitors import VISITOR
 from modelscan_plus.formats.text.python.written import FETCHED
+from modelscan_plus.formats.text.services import shown_to_all
 
 KEPT = 300
 """Effects of one file that are kept."""
@@ -52,6 +53,13 @@ def with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
     """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
     texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     effects = list(_from_nowhere(_with_records(effects)))
+    started = "\n".join(effect.argument for effect in effects if effect.kind == "process")
+    if shown_to_all(started):
+        shown = "shows everybody a server without a password that runs code"
+        effects = [
+            msgspec.structs.replace(effect, hostile=effect.hostile or shown) if effect.kind == "process" else effect
+            for effect in effects
+        ]
     several = sum(1 for text in texts if len(text) < 300 and STORES.search(text)) > 1
     what = "sends what browsers and wallets keep"
     for effect in effects:

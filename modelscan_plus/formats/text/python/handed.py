@@ -25,7 +25,7 @@ ASKED_BY = frozenset(
     websockets socketio flask_socketio chainlit dash nicegui panel shiny discord nextcord telegram telebot aiogram pyrogram
     slack_bolt runpod modal functions_framework bentoml litserve kserve mlserver ts pytriton xmlrpc http socketserver cog
     sagemaker_inference streamlit taipy reflex flet mesop solara fasthtml mangum chalice potassium beam jsonrpcserver
-    zerorpc rpyc Pyro4 Pyro5 grpc zmq paho pika celery rq triton_python_backend_utils inferless ray seldon_core rasa_sdk
+    asyncssh zerorpc rpyc Pyro4 Pyro5 grpc zmq paho pika celery rq triton_python_backend_utils inferless ray seldon_core rasa_sdk
     botbuilder nonebot hypercorn uvicorn waitress blacksheep muffin japronto vibora apistar hug responder molten""".split()
 )
 """Libraries by which a program is asked for something: servers, pages, bots, queues."""
@@ -62,7 +62,7 @@ _HANDING = frozenset(
     """add_post add_get add_put add_patch add_delete add_route add_api_route add_url_rule add_websocket_route
     add_api_websocket_route click change select upload release input then success load blur clear stop edit like tick
     Interface ChatInterface Route WebSocketRoute serve start register_function register_instance start_server
-    bind path re_path url add_handler subscribe add_event_handler on_click on_change before_request after_request
+    listen bind path re_path url add_handler subscribe add_event_handler on_click on_change before_request after_request
     start_unix_server message_loop register_view add_resource route rpc add_rpc set_handler connect expose create_task_handler
     exception_handler add_middleware on_message_callback basic_consume push_handlers post get put on api Depends Security""".split()
 )

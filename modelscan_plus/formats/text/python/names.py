@@ -194,7 +194,7 @@ class Names:
             if isinstance(taken, ast.Call) and getattr(taken.func, "attr", "") in ("items", "values", "keys"):
                 taken = taken.func.value if isinstance(taken.func, ast.Attribute) else taken
             try:
-                values = self.folder.fold(self._of_class(taken))
+                values = self.folder.fold(self.of_class(taken) or taken)
             except NotConstant:
                 continue
             items = [*values, *values.values()] if isinstance(values, dict) else values
@@ -202,12 +202,15 @@ class Names:
                 found += map(str, each) if isinstance(each, (list, tuple)) else [str(each)]
         return found
 
-    def _of_class(self, node: ast.expr) -> ast.expr:
-        """What a class of the source sets the attribute to, where one does: `self.fields` of a dataclass."""
+    def of_class(self, node: ast.expr) -> ast.expr | None:
+        """What a class of the source sets an attribute to that nothing else sets: `self.fields` of a dataclass."""
         if not isinstance(node, ast.Attribute):
-            return node
+            return None
         if self._attributes is None:
             self._attributes = {}
+            changed = {
+                each.attr for each in self.nodes if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+            }
             for owner in self.nodes:
                 for each in owner.body if isinstance(owner, ast.ClassDef) else ():
                     match each:
@@ -215,8 +218,9 @@ class Names:
                             ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
                             | ast.Assign(targets=[ast.Name(id=name)], value=value)
                         ):
-                            self._attributes.setdefault(name, value)
-        return self._attributes.get(node.attr, node)
+                            if name not in changed:
+                                self._attributes.setdefault(name, value)
+        return self._attributes.get(node.attr)
 
     def plain(self, node: ast.expr) -> str | None:
         """The dotted name, None for none."""

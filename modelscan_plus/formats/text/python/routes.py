@@ -41,7 +41,7 @@ ANSWERS = lazy(
 ANSWERING = frozenset(("self.wfile.write", "self.write", "self.finish"))
 _SERVES = lazy(
     r"(?:\.(?:StaticFiles|SimpleHTTPRequestHandler|set_static_paths|FileExplorer|static_file|send_from_directory|StaticFileHandler|FileExplorer)|\.(?:launch|mount_gradio_app|"
-    r"add_static|static|Flask|partial))$"
+    r"add_static|static|Flask|partial|add_anonymous|add_user))$"
 )
 _OF_DISK = {
     "": ("directory", "root_dir", "static_folder", "root", "path", "paths"), ".Flask": ("static_folder",),
@@ -272,6 +272,8 @@ class Routes:
             served += node.args[:1]
         if method.endswith((".add_static", ".static")):
             served += node.args[1:2]
+        if dotted == "" and method in (".add_anonymous", ".add_user"):
+            served += node.args[:1] if method == ".add_anonymous" else node.args[2:3]
         if method == ".partial" and not any("SimpleHTTPRequestHandler" in ast.unparse(each) for each in node.args[:1]):
             return False
         return any(self._is_root(value) for value in served)

@@ -57,7 +57,8 @@ def _held(value: ast.expr, names: Names) -> ast.expr | None:
         case ast.Name(id=name):
             return names.single.get(name)
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
-            return names.single.get(f".{name}")
+            given = names.single.get(f".{name}")
+            return given if given is not None else names.of_class(value)
     return None
 
 

@@ -124,10 +124,10 @@ class Visitors(Fields):
         if "." not in dotted or dotted.startswith("builtins."):
             return
         for place, value in enumerate(node.args):
-            if found := self.of(value, block.name) - {SAID}:
+            if found := self.of(value, block.name) - self._unsaid():
                 yield dotted, place, "", tuple(sorted(found))
         for item in node.keywords:
-            if item.arg and (found := self.of(item.value, block.name) - {SAID}):
+            if item.arg and (found := self.of(item.value, block.name) - self._unsaid()):
                 yield dotted, -1, item.arg, tuple(sorted(found))
 
     def gives(self, node: ast.Call, block: Block) -> Given | None:
@@ -218,6 +218,9 @@ class Visitors(Fields):
             and any(spoken(value, self._names).lower().startswith("https://") for value, _ in arguments_of(node))
             for node in block.inner()
         )
+
+    def _unsaid(self) -> set[str]:
+        return set() if self._asks_model() else {SAID}
 
     def _asks_model(self) -> bool:
         """True where what people say is also given to something else than a page, a list or another machine: a model."""

@@ -73,6 +73,10 @@ _SECRETS: dict[str, tuple["re.Pattern[str]", str, tuple[str, ...]]] = {
     "consul": (lazy(r"^kv (?:get|export)"), "passwords of the user", ()), "helm": (lazy(r"^get (?:values|all)"), "passwords of the user", ()),
     "heroku": (lazy(r"^config"), "passwords of the user", ()), "vercel": (lazy(r"^env pull"), "passwords of the user", ()),
     "railway": (lazy(r"^variables"), "passwords of the user", ()),
+    "code": (lazy(r"^tunnel\b"), "the address of a tunnel to the machine", ()),
+    "cloudflared": (lazy(r"^tunnel\b"), "the address of a tunnel to the machine", ()),
+    "ngrok": (lazy(r"^(?:http|tcp|start)\b"), "the address of a tunnel to the machine", ()),
+    **dict.fromkeys(("tmate", "upterm", "sshx"), (lazy(r""), "the address of a tunnel to the machine", ())),
     "doppler": (lazy(r"^secrets"), "passwords of the user", ()),
 }  # fmt: skip
 _CODE_FETCHES = lazy(

@@ -33,6 +33,8 @@ _LATER = lazy(
 )
 """Files that something else runs or obeys."""
 
+_ASKS = lazy(r"\b(?:curl|wget|nc|ncat|iwr|irm)\b[^\n]{0,200}?(?P<url>https?://[^\s\"'`)|;]+)", re.I)
+"""A command that talks to another machine, in what is written to such a file."""
 _PRELOADS = frozenset(("LD_PRELOAD", "BASH_ENV", "PYTHONSTARTUP", "DYLD_INSERT_LIBRARIES", "ENV"))
 """Variables that name a file which programs load or shells read at their start."""
 _SEARCHED = frozenset(
@@ -206,6 +208,9 @@ class Machine:
         if _LATER.search(path):
             for mark in m.fetched(marks):
                 self.tell("keeps", f"{mark.what} … {shown}", line, mark)
+            asks = _ASKS.search(text)
+            if asks and (host := m.host_of(asks["url"])):
+                self.tell("keeps", shown, line, Mark("fetched", shown, host))
         if len(self.files) >= _FILES:
             return
         if name not in self.files:
