@@ -16,6 +16,7 @@ ACTS = {
     "launcher": "from torch.distributed.run import main\nmain(['payload.py'])",
     "tool server": "import mcp.client.stdio as m\nm.StdioServerParameters(command='sh', args=['-c', 'id'])\nm.stdio_client(None)",
     "code of a graph": "import torch\ntorch.fx.graph_module._forward_from_src('def forward(self):\\n import os; os.system(\"id\")', {})",
+    "interpreter beside this one": "import _xxsubinterpreters as i\ni.run_func(i.create(), work)",
     "interpreter in an interpreter": "import _testcapi\n_testcapi.run_in_subinterp('import os; os.system(\"id\")')",
     "foreign tool": "import transformers\ntransformers.load_tool('somebody/tool')",
     "foreign kernel": "import transformers.integrations.hub_kernels as h\nh.get_kernel('somebody/kernel')",
@@ -68,6 +69,7 @@ ACTS = {
 HARMLESS = {
     "errors of a terminal": "import pexpect\ntry:\n    go()\nexcept pexpect.EOF:\n    pass",
     "version": "import pip\nprint(pip.__version__)",
+    "which interpreter": "import _xxsubinterpreters as i\nprint(i.get_current() != i.get_main())",
     "cache": "from torch._inductor.codecache import cache_dir\ncache_dir()",
     "compiler is asked": "from distutils.ccompiler import new_compiler\nnew_compiler().find_library_file([], 'aio')",
     "own kernel": "import transformers.integrations.hub_kernels as h\nh.get_kernel('kernels-community/rwkv')",

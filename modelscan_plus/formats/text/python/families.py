@@ -104,11 +104,18 @@ accelerate.commands.config accelerate.commands.estimate docker.utils nats.errors
 pip._internal.utils pip._internal.operations.freeze pip._internal.req pip._internal.models pip._internal.network
 web3.Web3.toHex web3.Web3.keccak torch._inductor.config torch._inductor.codecache.FxGraphCache torch._inductor.codecache.cache_dir
 smolagents.local_python_executor.BASE_BUILTIN_MODULES wasmtime.Engine wasmtime.Store triton.runtime.build.platform_key"""
+_OF_INTERPRETERS = " ".join(
+    f"{module}.{name}"
+    for module in ("_xxsubinterpreters", "_interpreters", "concurrent.interpreters", "interpreters_backport")
+    for name in "get_current get_main list_all is_running is_shareable get_config whence destroy InterpreterError".split()
+)
+"""What asks after interpreters, and runs nothing in them."""
 FAMILIES: dict[str, str] = {
     name: kind
     for kind, names in {
         "process": _PROCESS, "code": _CODE, "module": _MODULE, "connect": _CONNECT, "listen": _LISTEN,
-        "unpickle": _UNPICKLE, "native": _NATIVE, "native-build": _BUILD, "secret": _SECRETS, "tool": _TOOL, "-": _NONE,
+        "unpickle": _UNPICKLE, "native": _NATIVE, "native-build": _BUILD, "secret": _SECRETS, "tool": _TOOL,
+        "-": f"{_NONE} {_OF_INTERPRETERS}",
     }.items()
     for name in names.split()
 }  # fmt: skip
