@@ -388,7 +388,9 @@ def _replace_severity(step: ReplaceRule) -> Severity | None:
     )
     if _STANDS_FOR.fullmatch(step.content.strip()) and _SORT_OF_TEXT.match(step.pattern.strip()):
         return Severity.LOW  # as tweets are made ready: any address becomes one word
-    letters = re.sub(r"\$\{?\w+\}?|\\\d|<[^<>]{1,20}>|\[[A-Z]+\]", "", step.content)
+    letters = re.sub(
+        r"\$\{?\w+\}?|\\\d|\\x[0-9a-f]{2}|\\u\{?[0-9a-fA-F]{4,6}\}?|<[^<>]{1,20}>|\[[A-Z]+\]", "", step.content
+    )
     if "://" in step.content or re.search(r"\w\.\w{2,}", letters):
         return Severity.HIGH
     if re.search(r"[^\W_]{3,}", letters):

@@ -28,6 +28,7 @@ from modelscan_plus.rules.python_rules import NATIVE
 from modelscan_plus.rules.reached import (
     FOLDER,
     NETWORK,
+    OF_CLOUD,
     SERVED,
     SERVER,
     SPACE,
@@ -78,6 +79,7 @@ def raise_reached(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 or (way == SPACE and (effect.kind in NETWORK or (effect.kind == "settings" and is_of_server(effect))))
                 or (way.startswith(TOOL) and effect.kind in NETWORK)
                 or (way.startswith(SERVED if not nodes else (*SERVED, FOLDER)) and is_of_server(effect))
+                or (OF_CLOUD.search(way) is not None and is_of_server(effect))
             )
             because = f"A loader gets there: {way}."
             if effect.kind == "code" and not all(is_known(tree, file, path) for path in sources(effect)):

@@ -44,6 +44,8 @@ _INSTALLERS = frozenset(("setup.py", "conftest.py", "hatch_build.py"))
 _BY_PLACE = frozenset(("hubconf.py", "handler.py", "model.py", "predict.py"))
 """Those of them that mean this only where a server or torch.hub is pointed at, which is at no module of a package."""
 SERVED = ("inference servers", "model servers", "SageMaker")
+OF_CLOUD = lazy(r"^(?:[^\s]*/)?(?:serverless|template|sam|zappa_settings|chalice)[\w.-]*\.(?:ya?ml|json) names ")
+"""A function of a cloud, whose owner the settings are."""
 _SERVERS = ("cog.yaml", "config.yaml", "config.pbtxt", "bentofile.yaml", "serving.properties")
 """Settings of servers that import a file by its name: Cog, Truss, Triton, BentoML, DJL."""
 _LIBRARIES_OF_SERVERS = ("litserve", "bentoml", "ts", "kserve", "mlserver", "sagemaker_inference")

@@ -319,3 +319,20 @@ def test_sources_of_older_pythons(code: str, parsed: bool) -> None:
 def test_what_sources_of_older_pythons_do(act: str) -> None:
     assert not denied("train.py", OLD)
     assert denied("train.py", OLD + act)
+
+
+def test_a_function_of_a_cloud_uses_the_storage_of_its_owner() -> None:
+    code = (
+        "import boto3, os\ns3 = boto3.client('s3')\n"
+        "def lambda_handler(event, context):\n"
+        "    s3.put_object(Bucket=os.environ['BUCKET'], Key='k', Body=event['body'])\n"
+    )
+    named = "functions:\n  predict:\n    handler: lambda_function.lambda_handler\n"
+
+    def high(text: str) -> bool:
+        files = {"lambda_function.py": text.encode(), "serverless.yml": named.encode()}
+        return any(each.severity.rank >= Severity.HIGH.rank for each in inspect_tree(files))
+
+    assert not high(code)
+    assert high(code.replace("'s3')", "'s3', aws_access_key_id='AKIAIOSFODNN7EXAMPLE', aws_secret_access_key='a')"))
+    assert high(code.replace("boto3.client('s3')", "os.system('sh notes')"))

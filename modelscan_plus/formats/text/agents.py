@@ -17,6 +17,7 @@ from modelscan_plus.formats.text import orders as prompts
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.prompts import SPECIMENS
 from modelscan_plus.formats.text.python.accounts import remote
 from modelscan_plus.formats.text.requirements import requirement_remarks
 
@@ -69,7 +70,7 @@ _BASE = lazy(
 def agent_remarks(name: str, text: str) -> Iterator[Remark]:
     """What the file has a coding agent do that nobody would want it to; nothing for other files."""
     name = name.replace("\\", "/")
-    if _INSTRUCTIONS.search(name):
+    if _INSTRUCTIONS.search(name) and not SPECIMENS.search(name.rpartition("/")[2]):
         yield from orders(text)
         if (account := prompts.account(text)) and _EXCHANGES.search(text):
             what = "has a coding agent put an account into what it writes"

@@ -26,6 +26,9 @@ _OWN_AFFAIRS = (
     r"confidential|sensitive|prompts?|instructions?|rules?|guidelines?|configuration|identity|names?|tools?|"
     r"functions?|"
     r"details?|data|secrets?|sources?|documents?|knowledge)\b)"
+    r"(?!\s+(?:to\s+)?(?:(?:the|any)\s+)?(?:users?\s+|customers?\s+)?that\s+you(?:'re|\s+are)\s+(?:(?:not|really|just|only|a|an|the|"
+    r"based|built|powered|running|made|trained|developed|by|on|large)\s+){0,4}(?:AI|artificial|language\s+model|LLM|bot|chatbot|model|"
+    r"human|GPT|Claude|Llama|Qwen|OpenAI|Anthropic|Meta|Google)\b)"
 )
 """What models are told to keep to themselves, which is no secret from anybody."""
 _SECRET = (

@@ -42,7 +42,7 @@ _NAMES = lazy(
 )
 _LICENSE = lazy(r'^LICENSE\s+"""(?:[^"]|"(?!"")){0,60000}"""', re.I | re.M)
 """What a Modelfile says to people and not to the model."""
-_SPECIMENS = lazy(
+SPECIMENS = lazy(
     r"jail_?-?break|inject|attack|adversar|red_?-?team|harm(?:ful)?(?:[_.-]|$)|malicious|unsafe|toxic|refus|advbench|probes?(?:[_.-]|$)|canar",
     re.I,
 )
@@ -106,7 +106,7 @@ def prompt_file(name: str, role: str, text: str) -> Iterator[Remark]:
     text = _LICENSE.sub("", text) if role == "modelfile" else text
     is_prompt = role in ("text", "markdown", "modelfile") and (
         role == "modelfile"
-        or (_NAMES.search(base) is not None and not _SPECIMENS.search(base))
+        or (_NAMES.search(base) is not None and not SPECIMENS.search(base))
         or (base == ".args" and _ARGUMENT.search(text))
     )
     holds = role == "settings" and ".github/" not in name and len(text) < 1 << 16 and _SETTING.search(text) is not None
