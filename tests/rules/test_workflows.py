@@ -3,6 +3,7 @@
 import pytest
 
 from modelscan_plus.core.finding import Severity
+from modelscan_plus.formats.text.workflows import workflow_remarks
 from tests.samples import inspect
 
 
@@ -124,3 +125,19 @@ def test_variables_of_other_services(text: str, denied: bool) -> None:
 )
 def test_ways_around(event: str, steps: str, denied: bool) -> None:
     assert high(workflow(event, steps)) is denied
+
+
+def test_what_anybody_decides_is_told_before_what_some_do() -> None:
+    steps = "".join(f"      - run: echo {number} ${{{{ github.head_ref }}}}\n" for number in range(30))
+    steps += "".join(f"      - run: echo ${{{{ github.event.commits[{number}].message }}}}\n" for number in range(30))
+    begin = f"on: issues\njobs:\n  a:\n    steps:\n{steps}"
+    told = list(workflow_remarks(f"{begin}      - run: echo ${{{{ github.event.issue.title }}}}\n"))
+    assert [remark.kind for remark in told].count("asked") == 1
+    assert all(remark.kind == "askable" for remark in workflow_remarks(begin))
+
+
+def test_more_places_that_take_all_secrets_than_are_looked_at_are_said() -> None:
+    takes = "".join(f"      A{number}: ${{{{ toJSON(secrets) }}}}\n" for number in range(21))
+    text = f"on: push\njobs:\n  a:\n    env:\n{takes}"
+    assert [remark.kind for remark in workflow_remarks(text)][-1] == "unread"
+    assert "unread" not in [remark.kind for remark in workflow_remarks(text.replace("      A20: ", "      #"))]

@@ -10,7 +10,7 @@ import bisect
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.facts import Remark
@@ -150,7 +150,7 @@ def _by_table(name: str, places: Iterable[tuple[str, str]]) -> Iterator[Step]:
                 yield Step(language, code)
 
 
-def _by_neighbours(found: list[Mapping]) -> Iterator[Step]:
+def _by_neighbours(found: Sequence[Mapping]) -> Iterator[Step]:
     """Code whose language a key beside it, the name of its file or its own first line says."""
     for each in itertools.islice(found, 5000):
         said = next((language for key in _SAYS if (language := language_of(each.values.get(key, "")))), "")

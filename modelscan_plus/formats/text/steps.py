@@ -5,11 +5,12 @@ by `with`. Read are mappings and block scalars by their indentation, which is wh
 flow mappings over several lines are not. Sources: the workflow syntax of GitHub Actions, Azure Pipelines and CircleCI.
 """
 
+import functools
 import itertools
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -100,7 +101,7 @@ def with_secrets(text: str) -> str:
     return _VARIABLE.sub(named, text) if held else text
 
 
-def _secrets(mappings: list[Mapping]) -> dict[str, str]:
+def _secrets(mappings: Sequence[Mapping]) -> dict[str, str]:
     """By variable, the name of the secret that it holds."""
     found = ((name, _SECRET.search(value)) for each in mappings for name, value in each.values.items())
     return {name: secret["name"] for name, secret in found if secret is not None and secret["name"]}
@@ -138,7 +139,9 @@ def _by_action(mapping: Mapping) -> str:
     return "python" if "python" in named.lower() and "setup-python" not in named.lower() else ""
 
 
-def mappings_of(text: str) -> list[Mapping]:
+@functools.lru_cache(maxsize=2)
+def mappings_of(text: str) -> tuple[Mapping, ...]:
+    """The mappings of a YAML file in their order; kept, as several readers of one file ask for them."""
     lines = text.split("\n")
     made: list[Mapping] = []
     stack: list[Mapping] = []
@@ -159,7 +162,7 @@ def mappings_of(text: str) -> list[Mapping]:
             made.append(stack[-1])
         value, at = _value((found["value"] or "").strip(), lines, at, level)
         stack[-1].values[found["key"].strip("\"'")] = value
-    return made
+    return tuple(made)
 
 
 def _value(value: str, lines: list[str], at: int, level: int) -> tuple[str, int]:

@@ -7,16 +7,19 @@ and workflows secure" of GitHub's documentation; the variables of GitLab, Jenkin
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.kept import unread
 from modelscan_plus.formats.text.shell.marks import Mark, Value
 from modelscan_plus.formats.text.shell.told import ASKED
 from modelscan_plus.formats.text.steps import Mapping, mappings_of, with_secrets
 
 _EXPRESSION = lazy(r"\$\{\{(?P<inner>(?:(?!\}\})[\s\S]){1,400})\}\}")
+_MOST = 20
+_FOR_ALL_OF = lazy(r"\bpull_request_target\b|\bworkflow_run\b")
 _WORTH = lazy(r"\$\{\{|\bRunner\.Worker\b|isSecret|\bcontext\.payload\b|\bworkflow_run\b")
 _EVENT = r"\b(?:github|gitea|forgejo|forge)\s*\.\s*event\s*\.\s*"
 _SAID = lazy(
@@ -35,8 +38,8 @@ _PAYLOAD = lazy(rf"{_EVENT}client_payload\b", re.I)
 _OF_PULL = lazy(r"event\s*\.\s*pull_request\.", re.I)
 _DECIDES = lazy(r"\b(?:contains|startsWith|endsWith|hashFiles)\s*\(|[=!]=", re.I)
 """An expression that only says yes or no."""
-_FOR_ALL = lazy(r"\b(?:pull_request_target|workflow_run|issue_comment|issues|discussion(?:_comment)?)\b")
-"""Events that strangers cause and that run with the rights and secrets of the project."""
+_FOR_ALL = lazy(r"\b(?:pull_request_target|workflow_run)\b")
+"""Events that strangers cause by what they propose, and that run with the rights and secrets of the project."""
 _CODE = ("run", "script", "shell", "inlineScript")
 _FLOW = lazy(
     r"[{,]\s*[\"']?(?:run|script)[\"']?\s*:\s*(?P<code>'[^'\n]{1,2000}'|\"[^\"\n]{1,2000}\"|[^,}\n]{0,400}\$\{\{[^}\n]{1,400}\}\})"
@@ -99,7 +102,7 @@ def workflow_remarks(text: str) -> Iterator[Remark]:
     if not _WORTH.search(text):
         return
     found = mappings_of(text)
-    yield from itertools.islice(_written(text, found), 20)
+    yield from _written(text, found)
     yield from _evaluated(text, found)
     yield from _secrets(text, found)
     if "pull_request_target" in text and _HEAD.search(text) and (run := _RUNS_CHECKOUT.search(text)):
@@ -132,8 +135,20 @@ def _from_others(expression: str) -> bool:
     return any(pattern.search(expression) for pattern in (_SAID, _NAMED, _PAYLOAD)) and not _DECIDES.search(expression)
 
 
-def _written(text: str, found: list[Mapping]) -> Iterator[Remark]:
-    """Expressions with text of others in places that hold code."""
+def _written(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
+    """Expressions with text of others in places that hold code, what anybody decides before all else."""
+    told: dict[str, str] = {}
+    for expression, kind in _expressions(text, found):
+        if told.get(expression) != "asked":
+            told[expression] = kind
+    for expression in sorted(told, key=lambda each: told[each] != "asked")[:_MOST]:
+        line = text.count("\n", 0, max(0, text.find(expression))) + 1
+        yield Remark(told[expression], "writes what somebody else says into its own code", _shown(expression), line)
+
+
+def _expressions(text: str, found: Sequence[Mapping]) -> Iterator[tuple[str, str]]:
+    """The same, each with its kind of remark."""
+    events = _FOR_ALL.search(text) is not None
     held = [each.values.get(key, "") for each in found for key in _CODE]
     for each in found:
         if each.parent is not None and each.parent.values.get("uses", "").strip("\"'").startswith("./"):
@@ -141,25 +156,17 @@ def _written(text: str, found: list[Mapping]) -> Iterator[Remark]:
     held += [flow["code"] for flow in itertools.islice(_FLOW.finditer(text), 50)]
     for code in held:
         if "${{" in code:
+            whole = _WHOLE.fullmatch(code.strip()) is not None
             for expression in _EXPRESSION.finditer(code):
-                if not _from_others(expression.group()):
-                    continue
-                whole = _WHOLE.fullmatch(code.strip()) is not None
-                kind = "asked" if whole or _anybody(expression["inner"], text) else "askable"
-                if not whole and _PAYLOAD.search(expression["inner"]):
-                    continue  # of those who may write anyway
-                line = text.count("\n", 0, max(0, text.find(expression.group()))) + 1
-                yield Remark(kind, "writes what somebody else says into its own code", _shown(expression.group()), line)
+                inner = expression["inner"]
+                if not _from_others(expression.group()) or (not whole and _PAYLOAD.search(inner)):
+                    continue  # a payload is of those who may write anyway
+                # A stranger's text meets the rights of the project, as in a fork's pull request or a push it does not.
+                anybody = events or (_SAID.search(inner) is not None and not _OF_PULL.search(inner))
+                yield expression.group(), "asked" if whole or anybody else "askable"
 
 
-def _anybody(inner: str, text: str) -> bool:
-    """True where a stranger's text meets the rights of the project: not in a fork's pull request or a push."""
-    if _SAID.search(inner) and not _OF_PULL.search(inner):
-        return True
-    return re.search(r"\bpull_request_target\b|\bworkflow_run\b", text) is not None
-
-
-def _evaluated(text: str, found: list[Mapping]) -> Iterator[Remark]:
+def _evaluated(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
     """JavaScript of a step that evaluates what was said."""
     held = written_by_others(text)
     for each in found:
@@ -171,7 +178,7 @@ def _evaluated(text: str, found: list[Mapping]) -> Iterator[Remark]:
                 yield Remark("asked", ASKED, _shown(expression.group()), 1)
 
 
-def _secrets(text: str, found: list[Mapping]) -> Iterator[Remark]:
+def _secrets(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
     """All secrets at once, and secrets that are written so that they are not recognised."""
     if memory := _MEMORY.search(text):
         what = "reads the secrets of the project out of the memory of the runner"
@@ -185,20 +192,26 @@ def _secrets(text: str, found: list[Mapping]) -> Iterator[Remark]:
         if any(listed["file"].rpartition("/")[2] in path for path in uploaded):
             what = "puts the whole environment, secrets among it, into a file that everybody can fetch"
             yield Remark("asked", what, _shown(listed.group()), text.count("\n", 0, listed.start()) + 1)
-    for each in found:
-        for key, value in each.values.items():
-            if not (whole := _ALL.search(value)):
-                continue
-            given = each.parent is not None and "uses" in each.parent.values and "run" not in each.parent.values
-            shows = lazy(rf"\b(?:echo|printenv|printf|cat|tee|base64|xxd|env)\b[^\n]*\b{re.escape(key)}\b")
-            used = [value] if key in _CODE else [code for code in _codes(found) if shows.search(code)]
-            parsed = all(_PARSED.search(code) for code in used)
-            line = text.count("\n", 0, max(0, text.find(whole.group()))) + 1
-            what = "takes all secrets of the project at once"
-            yield Remark("askable" if given or parsed else "asked", what, _shown(value), line)
+    codes = _codes(found)
+    taking = [
+        (each, key, value, whole.group())
+        for each in found
+        for key, value in each.values.items()
+        if (whole := _ALL.search(value))
+    ]
+    for each, key, value, whole in taking[:_MOST]:
+        given = each.parent is not None and "uses" in each.parent.values and "run" not in each.parent.values
+        shows = lazy(rf"\b(?:echo|printenv|printf|cat|tee|base64|xxd|env)\b[^\n]*\b{re.escape(key)}\b")
+        used = [value] if key in _CODE else [code for code in codes if shows.search(code)]
+        parsed = all(_PARSED.search(code) for code in used)
+        line = text.count("\n", 0, max(0, text.find(whole))) + 1
+        what = "takes all secrets of the project at once"
+        yield Remark("askable" if given or parsed else "asked", what, _shown(value), line)
+    if len(taking) > _MOST:
+        yield unread(f"a workflow that takes all secrets in more than {_MOST} places")
 
 
-def _codes(found: list[Mapping]) -> list[str]:
+def _codes(found: Sequence[Mapping]) -> list[str]:
     return [each.values[key] for each in found for key in _CODE if key in each.values]
 
 
