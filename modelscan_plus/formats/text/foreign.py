@@ -101,6 +101,8 @@ _RENAMES = lazy(r"=\s*(?:loadstring|load|eval|dofile|evalfile)\s*(?:$|\bor\b|\|\
 _WRITES_TO = lazy(r"^\s*(?P<name>[A-Za-z_]\w*)\.(?:write|append|put)\w*\s*\(")
 _SOCKET = lazy(r"^(?:[\w-]+\.)+[\w-]+:\d{2,5}$")
 _EACH = lazy(r"^\s*for\s+(?P<names>\(?[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*\)?)\s+in\s+(?P<value>.+)$")
+_GOES_ON = lazy(r"(?<!\s)\s++(?=[.|)\]]|%>%|\|>)|(?<=[(,\[|+])\s++")
+"""Blanks, ends of lines among them, before or behind what does not begin or end a statement."""
 _CUT = lazy(r"[;}\n]|(?<![\](=,:$])\{|(?<=\))\s+(?=[a-z_]+\s*\()")
 _COMMENT = {
     "hash": lazy(r"^[^\S\n]*#(?!include|define|!)[^\n]*", re.M), "slash": lazy(r"^[^\S\n]*//[^\n]*|/\*", re.M),
@@ -177,7 +179,7 @@ class _Program:
         self.values: dict[str, str] = {}
         text = re.sub(r"^\s*<\?php", "", text)
         text = (_STRINGS if only_double else _BOTH).sub(self._keep, text)
-        self.statements = re.sub(r"\n\s*(?=[.|)\]]|%>%|\|>)|(?<=[(,\[|+])\s*\n\s*", " ", text)
+        self.statements = _GOES_ON.sub(" ", text)
         self.marks: dict[str, Marks] = {}
         self.same: dict[str, list[str]] = {}
         self.found: dict[tuple[str, str], Told] = {}

@@ -14,7 +14,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.javascript_flow import closing
-from modelscan_plus.formats.text.page_values import REQUEST_OF_SERVER, Values, remark
+from modelscan_plus.formats.text.page_values import MOST, REQUEST_OF_SERVER, Values, remark
 
 _COMMAND_COPIED = lazy(
     r"clipboard\.writeText\s*\(\s*(?P<text>[\"'`][^\"'`\n]{4,600})|\.setData\s*\(\s*[\"'`]text[^,]{0,20},\s*(?P<data>[\"'`][^\"'`\n]{4,600})"
@@ -104,7 +104,7 @@ _ENTERING = lazy(r"log-?in|sign-?in|\bsso\b|verif|\bauth|account|secure|session|
 
 def acts(text: str) -> Iterator[Remark]:
     """What a page does by itself to the machine, wallet or attention of its visitor."""
-    for found in itertools.islice(_COMMAND_COPIED.finditer(text), 50):
+    for found in itertools.islice(_COMMAND_COPIED.finditer(text), 500):
         if prose.hostile_command((found["text"] or found["data"])[1:]):
             yield remark("command", "puts a command where the visitor is to paste it from", text, found)
     for what, told in _deeds(text):
@@ -147,25 +147,26 @@ _CONSTANT_TARGET = lazy(rf"[\"'`](?:{_WALLET_ADDRESS}|[1-9A-HJ-NP-Za-km-z]{{32,4
 
 def hidden(text: str, written: str) -> Iterator[Remark]:
     """Frames that nobody sees, addresses that pose as others, and addresses that are written so that nobody reads them."""
-    for found in itertools.islice(_FRAME.finditer(written), 100):
+    for found in itertools.islice(_FRAME.finditer(written), MOST):
         source = _SOURCE.search(found["rest"])
         if source and _UNSEEN.search(found["rest"]):
             yield remark(
                 "frame", "holds a page of another host that nobody sees", written, found, source["host"].lower()
             )
-    for found in itertools.islice(_LEADS.finditer(written), 100):
+    for found in itertools.islice(_LEADS.finditer(written), MOST):
         url = next(filter(None, found.groups()))
         if _is_posed(url):
             yield remark("visitor", "leads to an address that poses as a known service", written, found, _host_of(url))
-    for found in itertools.islice(_HIDDEN_SOURCE.finditer(written), 100):
+    low = text.lower()
+    for found in itertools.islice(_HIDDEN_SOURCE.finditer(written), MOST):
         host = _host_of(found["url"])
-        if host and host not in text.lower() and not _in_parts(host, text):
+        if host and host not in low and not _in_parts(host, low):
             yield remark("command", "hides the address that it loads something from", written, found)
 
 
-def _in_parts(host: str, text: str) -> bool:
-    """True for a host that is only put together from readable parts."""
-    return any(len(part) > 5 and part in text.lower() for part in host.split("."))
+def _in_parts(host: str, low: str) -> bool:
+    """True for a host that is only put together from parts which the text, in small letters, shows."""
+    return any(len(part) > 5 and part in low for part in host.split("."))
 
 
 def _host_of(url: str) -> str:

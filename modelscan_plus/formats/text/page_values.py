@@ -118,7 +118,7 @@ def secret_fields(text: str) -> set[str]:
     """Names and ids of the fields by which a page asks for something secret, and of the variables that are tied to them."""
     found: set[str] = set()
     phrase = PHRASE.search(text) is not None
-    for field in itertools.islice(FIELD.finditer(text), 300):
+    for field in itertools.islice(FIELD.finditer(text), MOST):
         rest = field["rest"]
         if phrase or ASKS_PASSWORD.search(rest) or ASKS_KEY.search(rest):
             found |= {each["name"].rpartition(".")[2] for each in _NAMED.finditer(rest)}
@@ -164,10 +164,10 @@ def _reads(text: str, fields: set[str]) -> Iterator[tuple[int, int, str]]:
             if (each["by"] or each["of"]).lower().endswith(ends):
                 found += itertools.islice(_ITS_VALUE.finditer(text, each.end(), each.end() + 1200), 5)
         found += (each for each in _READS_VALUE.finditer(text) if each["name"].lower() in names)
-    for field in itertools.islice(FIELD.finditer(text), 300):
+        found += (each for each in _READS_NAME.finditer(text) if each["name"].lower() in names)
+    for field in itertools.islice(FIELD.finditer(text), MOST):
         if ASKS_PASSWORD.search(field["rest"]):
             found += itertools.islice(_ITS_VALUE.finditer(text, field.start(), field.end()), 5)
-        found += (each for each in _READS_NAME.finditer(text) if each["name"].lower() in names)
     yield from ((each.start(), each.end(), "secret") for each in found)
 
 
@@ -217,10 +217,10 @@ def sendings(text: str) -> Iterator[Sent]:
         if place and not _LOCAL_HOST.match(place["host"]):
             host = place["host"].lower().partition(":")[0]
             yield Sent(found, host, argument, answered(text, found.start(), end), tuple(spans))
-    for found in itertools.islice(_KEEPERS.finditer(text), 200):
+    for found in itertools.islice(_KEEPERS.finditer(text), MOST):
         end = closing(text, found.end())
         yield Sent(found, "", text[found.end() : end], False, ((found.end(), end),))
-    for found in itertools.islice(_LOADS.finditer(text), 500):
+    for found in itertools.islice(_LOADS.finditer(text), MOST):
         place = _FOREIGN.match(found["value"])
         if place and not _LOCAL_HOST.match(place["host"]):
             host = place["host"].lower().partition(":")[0]

@@ -23,6 +23,7 @@ from modelscan_plus.formats.text.page_values import (
     ASKS_KEY,
     ASKS_PASSWORD,
     FIELD,
+    MOST,
     PHRASE,
     Sent,
     Values,
@@ -128,7 +129,7 @@ def texts_of_python(tree: ast.Module) -> Iterator[Remark]:
             yield from shifted((each for each in found if each.kind != "unread"), node.lineno - 1)
 
 
-_FEW = 30
+_FEW = 200
 """Listeners of one sort that are looked at."""
 _LEAST = 40
 _PAGES = 60
@@ -141,7 +142,7 @@ _OF_PAGE = lazy(
 
 def _forms(text: str) -> Iterator[Remark]:
     """Forms with a field for a password that are posted to another host."""
-    for form in itertools.islice(_FORM.finditer(text), 100):
+    for form in _FORM.finditer(text):
         action = _ACTION.search(form["rest"]) or _ACTION.search(form["inside"])
         if action and (ASKS_PASSWORD.search(form["inside"]) or PHRASE.search(form["inside"])):
             yield _to(text, form, action["url"])
@@ -230,7 +231,7 @@ def _is_key_page(text: str) -> bool:
     return any(
         re.search(r"(?:\bhf_|\bsk-|openai|hugging\s?face|anthropic|\bhf\b|github)[^\"'`]{0,40}", field["rest"], re.I)
         and (ASKS_PASSWORD.search(field["rest"]) or ASKS_KEY.search(field["rest"]))
-        for field in itertools.islice(FIELD.finditer(text), 100)
+        for field in itertools.islice(FIELD.finditer(text), MOST)
     )
 
 
@@ -256,21 +257,32 @@ def _typed(text: str) -> list[tuple[int, int, set[str], bool]]:
     """Where listeners see what is typed: the stretch of their code, the variables that gather keys, and whether only keys
     count, as for a listener on one field, which its page asks for."""
     found: list[tuple[int, int, set[str], bool]] = []
+    documents: dict[str, bool] = {}
+    definitions: dict[str, int] = {}
     for listens in itertools.islice(_LISTENS.finditer(text), _FEW):
         target = listens["on"] or listens["target"]
-        wide = _WIDE.match(target) is not None or re.search(_IS_DOCUMENT % re.escape(target), text) is not None
+        if target not in documents:
+            documents[target] = _WIDE.match(target) is not None or _search(_IS_DOCUMENT % re.escape(target), text) >= 0
+        wide = documents[target]
         wide = wide or _EACH.search(text[max(0, listens.start() - 160) : listens.start()]) is not None
         start = listens.end()
         if listens["handler"]:
             name = re.escape(listens["handler"].rstrip(" ,)"))
-            definition = re.search(rf"(?:function\s+{name}\b|\b{name}\s*=)", text)
-            if definition is None:
+            if name not in definitions:
+                definitions[name] = _search(rf"(?:function\s+{name}\b|\b{name}\s*=)", text)
+            if definitions[name] < 0:
                 continue
-            start = definition.end()
+            start = definitions[name]
         body = text[start : start + 1200]
         names = {each[1] or each[2] for each in _GATHERS.finditer(body)} if wide else set[str]()
         found.append((start, start + (20_000 if names else 1200), names, not wide))
     return found
+
+
+def _search(pattern: str, text: str) -> int:
+    """Where the first match ends, -1 for none."""
+    found = re.search(pattern, text)
+    return found.end() if found else -1
 
 
 def _carries(argument: str, listeners: list[tuple[set[str], bool]]) -> bool:

@@ -194,10 +194,10 @@ def _secrets(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
             yield Remark("asked", what, _shown(listed.group()), text.count("\n", 0, listed.start()) + 1)
     codes = _codes(found)
     taking = [
-        (each, key, value, whole.group())
+        (each, key, value, secrets.group())
         for each in found
         for key, value in each.values.items()
-        if (whole := _ALL.search(value))
+        if (secrets := _ALL.search(value))
     ]
     for each, key, value, whole in taking[:_MOST]:
         given = each.parent is not None and "uses" in each.parent.values and "run" not in each.parent.values

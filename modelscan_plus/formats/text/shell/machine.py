@@ -19,6 +19,7 @@ from modelscan_plus.formats.text.shell.words import Command, Pipeline, Redirect,
 _STEPS = 40_000
 _LONGEST = 1 << 18
 """Characters of a script that is followed."""
+_READ = 4 * _LONGEST
 _TOLD = 60
 _FILES = 2000
 _CALLS = 12
@@ -102,7 +103,7 @@ class Machine:
         self.told: dict[tuple[str, str, str], Told] = {}
         self.unread = ""
         """Why a part of the script was not followed, "" where all of it was."""
-        self._steps = 0
+        self._steps = self._read = 0
         self._deep = 0
 
     def run(self, script: Script, given: Marks = NONE) -> Marks:
@@ -114,12 +115,16 @@ class Machine:
 
     def again(self) -> None:
         """From the start once more: what was found stays, and the commands are counted anew."""
-        self._steps = 0
+        self._steps = self._read = 0
 
     def text(self, text: str, given: Marks = NONE, line: int = 1) -> Marks:
         """Go through a script that stands in a text."""
         if len(text) > _LONGEST:
             self.unread = f"a script of more than {_LONGEST:,} characters is not followed"
+            return NONE
+        self._read += len(text)
+        if self._read > _READ:
+            self.unread = f"no more than {_READ:,} characters are followed, scripts in scripts counted again"
             return NONE
         if self._deep >= _CALLS:
             return NONE
