@@ -13,7 +13,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agents import BY_AGENT
 from modelscan_plus.formats.text.facts import Remark, TextFacts
-from modelscan_plus.formats.text.origins import private
+from modelscan_plus.formats.text.origins import COMMANDED, private
 from modelscan_plus.formats.text.remarks import POSES
 from modelscan_plus.formats.text.shell import told
 from modelscan_plus.rules.credentials import goes_elsewhere, of_service
@@ -128,7 +128,13 @@ def _index(remark: Remark, role: str) -> tuple[Rule, Severity]:
 def _origin(remark: Remark, role: str) -> tuple[Rule, Severity]:
     # Vendors tell readers about registries of their own; the endpoint of the hub is shown the reader's token, and has few mirrors.
     odd = remark.host.startswith("http:") or prose.odd_host(remark.host.partition("/")[0]) is not None
-    mild = role == "markdown" and remark.what != BY_AGENT and not odd and not _EXCHANGED.search(remark.text)
+    mild = (
+        role == "markdown"
+        and remark.what != BY_AGENT
+        and not odd
+        and not _EXCHANGED.search(remark.text)
+        and not remark.text.startswith(COMMANDED)
+    )
     return ORIGIN, Severity.MEDIUM if private(remark.host) or institution(remark.host) or mild else Severity.HIGH
 
 

@@ -12,6 +12,7 @@ from modelscan_plus.core.patterns import lazy
 from modelscan_plus.core.text import shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
+from modelscan_plus.formats.text.installing import commanded
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _PATH = r"[\w./@:${}+-]{2,200}"
@@ -37,6 +38,12 @@ _CHART = lazy(
     rf"^[ \t]*repository\s*:\s*[\"']?{_name('image')}[\"']?\s*\n(?:[^\n]*\n){{0,2}}?\s*(?:tag|pullPolicy|digest)\s*:",
     re.M,
 )
+_BASES = lazy(
+    r"^(?:resources|bases|components)\s*:\s*\n(?:[^\S\n]*-[^\n]*\n){0,20}?[^\S\n]*-\s*[\"']?(?P<kustom>https?://[^\s\"'?]+)|"
+    r"^dependencies\s*:\s*\n(?:[^\S\n-][^\n]*\n|[^\S\n]*-[^\n]*\n){0,40}?[^\S\n]+(?:-\s+)?repository\s*:\s*[\"']?(?:oci://)?(?P<chart>https?://[^\s\"']+)",
+    re.M,
+)
+"""What Kustomize and Helm take over from elsewhere."""
 _INSTEAD = lazy(
     r"\burl\.[\"']?(?P<one>https?://[^\s\"']+?)[\"']?\.insteadOf[=\s\"']+https?://|"
     r"\[url\s+\"(?P<two>https?://[^\s\"]+)\"\][^\S\n]*\n\s*insteadOf\s*=\s*https?://",
@@ -77,6 +84,8 @@ ROOT_MOUNT = lazy(
 )
 """The whole disk of the host, to be written to; programs that watch a machine are shown it read-only."""
 IMAGE = "takes the image of a container from a registry that is not known"
+COMMANDED = "$ "
+"""How the remark about a command begins, as against one about a setting."""
 SOURCE = "takes programs from a place that is not known"
 
 
@@ -95,7 +104,8 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
         host = image.partition("/")[0].lower()
         if not _PICTURE.search(image):
             yield Remark("image", IMAGE, shown, _line(text, at), host)
-    for url, shown, at in itertools.islice(_sources(text), 50):
+    sources = itertools.chain(_sources(text), _commands(text) if role not in ("markup", "source") else ())
+    for url, shown, at in itertools.islice(sources, 50):
         address = re.split(r"[`)>\]]", url.replace("\\:", ":"))[0].rstrip(".,;").partition("://")
         host = "/".join(address[2].lower().split("/")[:2]).rstrip("/").rpartition("@")[2]
         yield Remark("source", SOURCE, shown, _line(text, at), f"http:{host}" if address[0] == "http" else host)
@@ -114,11 +124,20 @@ def _images(pattern: "re.Pattern[str]", text: str) -> list[tuple[str, str, int]]
     ]
 
 
+def _commands(text: str) -> Iterator[tuple[str, str, int]]:
+    for url, command, at in commanded(text):
+        before = text[text.rfind("\n", 0, at) + 1 : at + 1]
+        if not before.lstrip().startswith(("#", "//", ";")):
+            yield url, f"{COMMANDED}{_shown(command)}", at
+
+
 def _sources(text: str) -> Iterator[tuple[str, str, int]]:
     for found in _SOURCE.finditer(text):
         before = text[text.rfind("\n", 0, found.start()) + 1 : found.start() + 1]
         if not before.lstrip().startswith(("#", "//", ";", "@")):
             yield next(filter(None, found.groups())), _shown(found.group()), found.start()
+    for found in itertools.islice(_BASES.finditer(text), 20):
+        yield found["kustom"] or found["chart"], _shown(found.group()[-160:]), found.start()
     for found in _INSTEAD.finditer(text):
         yield found["one"] or found["two"], _shown(found.group()), found.start()
     if "channel" not in text and "substituters" not in text:

@@ -32,24 +32,32 @@ _OPTION = lazy(
 )
 """An option of pip in a list of settings, as MLflow's environments and Cog have them."""
 _SECTION = lazy(r"^\[\[?\s*(?P<name>[\w.\"-]+)\s*\]\]?")
-_SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|index)$")
+_SOURCES = lazy(r"^(?:tool\.uv\.index|tool\.poetry\.source|source|tool\.pdm\.source|tool\.rye\.sources|index)$")
 """Sections of pyproject.toml, uv.toml and Pipfile that name indexes."""
 _SOURCE_URL = lazy(r"^url\s*=\s*[\"'](\w+://[^\s\"']+)")
 _BY_PIP = lazy(
     r"\b(?:pip3?|uv\s+add|pipx|uv\s+tool)\s+install\s+(?:-{1,2}[\w-]+\s+){0,6}[\"']?((?:https?|ftp)://[^\s\"'`]+)", re.I
 )
 _LISTED_ELSEWHERE = lazy(r"^(?:-r|--requirement|-c|--constraint)[\s=]+[\"']?((?:https?|ftp)://[^\s\"']+)")
-_URL_REQUIREMENT = lazy(r"^\s*[\w.-]+(?:\[[\w,-]+\])?\s*@\s*(https?://\S+)", re.I)
+_URL_REQUIREMENT = lazy(r"(?:^\s*|[\"'\[,]\s*)[A-Za-z][\w.-]*(?:\[[\w,-]+\])?\s*@\s*(https?://[^\s\"',;]+)", re.I)
 
 
 def requirement_remarks(text: str, first_line: int = 1, *, script: bool = False) -> Iterator[Remark]:
     """Everything that is not a name from the usual index; of a script only the lines that install something."""
     section = ""
+    lists = "install_requires" in text or "setup_requires" in text  # setup.cfg
     for number, line in enumerate(text.split("\n")):
         if opened := _SECTION.match(line):
             section = opened["name"]
         plain = line.split(" #")[0].strip()
-        if not plain or plain.startswith("#") or (script and not (_INSTALL.search(plain) or _OPTION.match(plain))):
+        if (
+            not plain
+            or plain.startswith("#")
+            or (
+                script
+                and not (_INSTALL.search(plain) or _OPTION.match(plain) or (lists and _URL_REQUIREMENT.match(plain)))
+            )
+        ):
             continue
         at = first_line + number
         shown = shorten(visible(plain), 160)

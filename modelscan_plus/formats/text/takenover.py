@@ -59,12 +59,28 @@ _PHONES = lazy(
 _KEYS_FROM = lazy(
     r"\bauthorized_key\s*:[^\n]*\n(?:[^\S\n]+\w+\s*:[^\n]*\n){0,6}?[^\S\n]+key\s*:\s*[\"']?(?P<url>https?://[^\s\"']{4,200})"
 )
+_ADMITS = lazy(
+    r"^kind:\s*(?:Mutating|Validating)WebhookConfiguration\b[\s\S]{0,4000}?^[^\S\n]+url:\s*[\"']?(?P<url>https?://[^\s\"']{4,200})",
+    re.M,
+)
+_VIA = lazy(
+    r"^[^\S\n]*(?:export\s+|ENV\s+)?(?:HTTPS?|ALL)_PROXY[=\s:]+[\"']?(?P<url>https?://[^\s\"']{4,200})", re.M | re.I
+)
+_BELIEVES = lazy(
+    r"\b(?:SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS|GIT_SSL_CAINFO)[=\s:]+[\"']?(?:\.{1,2}/|\$\{?PWD\}?/|(?!/)[\w-]+/)[\w./-]+|"
+    r"\bNODE_TLS_REJECT_UNAUTHORIZED[=\s:]+[\"']?0|\bGIT_SSL_NO_VERIFY[=\s:]+[\"']?(?:1|true)|\bPYTHONHTTPSVERIFY[=\s:]+[\"']?0"
+)
 _STATE = lazy(r"\bbackend\s+\"http\"\s*\{[^{}]{0,600}?\baddress\s*=\s*\"(?P<url>https?://[^\"\s]{4,300})\"")
 _TUNNEL = lazy(
     r"\bcloudflared\b[^\n|;&]{0,200}?\s(?:--token[=\s]\s*|service\s+install\s+)[\"']?(?P<flare>eyJ[\w=+/-]{20,})"
     r"|\bngrok\b[^\n|;&]{0,100}?\b(?:(?:add-)?authtoken)[=\s]\s*[\"']?(?P<ngrok>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[0-9A-Za-z]{8,}_?[0-9A-Za-z]{8,})"
     r"|\btailscale\s+up\b[^\n|;&]{0,200}?--auth-?key[=\s]\s*[\"']?(?P<tail>tskey-[\w-]{8,})|\bzerotier-cli\s+join\s+(?P<zero>[0-9a-f]{16})\b"
     r"|\b(?:bore\s+local\b[^\n|;&]{0,100}?--to|chisel\s+client|inlets\s+client\b[^\n|;&]{0,60}?--(?:remote|url)|wstunnel\s+(?:client\s+)?[^\n|;&]{0,80}?)[=\s]\s*(?:wss?://|https?://)?(?P<host>(?:[\w-]+\.)+[\w-]{2,})\S*(?:\s[^\n|;&]{0,80}?\bR:|(?=\s|$))",
+)
+_UNASKED = lazy(
+    r"\b(?:claude\b[^\n]{0,120}?--dangerously-skip-permissions|gemini\b[^\n]{0,120}?(?:--yolo|\s-y\b)|q\s+chat\b[^\n]{0,120}?--trust-all-tools|"
+    r"codex\b[^\n]{0,120}?--(?:dangerously-bypass\S+|full-auto|yolo)|cursor-agent\b[^\n]{0,120}?\s(?:-f|--force)\b|aider\b[^\n]{0,120}?--yes\S*|opencode\s+run\b)"
+    r"[^\n]{0,800}?(?:\bwallets?\b|\bprivate\s+keys?\b|\bcredentials?\b|\bsecrets\b|\bpasswords?\b|\bhome\s+(?:folder|director\w+)|~/\.|\bseed\s+phrases?\b|\$HOME\b|\.ssh\b|\.env\b)"
 )
 _AUTHORITY = lazy(
     r"(?:^|[;&|]\s*|\bsudo\s+)(?:update-ca-certificates|update-ca-trust(?:\s+extract)?|trust\s+anchor\s+\S+|certutil(?:\.exe)?\s+(?:-\S+\s+)*-addstore\s+[^\n]{0,40}\broot\b|"
@@ -109,8 +125,11 @@ def takeover_remarks(role: str, name: str, text: str) -> Iterator[Remark]:
         yield from _first("system", "has every program load a library of the repository first", _PRELOADS, text)
     if base in ("hosts", "etc-hosts") or base.endswith(".hosts"):
         yield from _first("system", "leads the name of a known host to another address", _HOSTS, text)
+    if (through := _VIA.search(text)) and _BELIEVES.search(text) and _public(through["url"]):
+        yield _told("system", "sends everything through a proxy that it is told to believe", text, through)
     yield from _in_addresses(text)
     if role in ("markdown", "shell", "settings", "dockerfile", "makefile", "text", "json"):
+        yield from _first("system", "has a coding agent look for what is secret without a question", _UNASKED, text)
         yield from _first("system", "opens the machine to whoever holds the key of a tunnel", _TUNNEL, text)
     if role in ("markdown", "shell", "makefile") and (found := _AUTHORITY.search(text)):
         around = text[max(0, found.start() - 600) : found.end() + 200]
@@ -132,6 +151,7 @@ def _of_machines(text: str) -> Iterator[Remark]:
     for what, pattern in (
         ("has a machine tell its keys and names to another host when it starts", _PHONES),
         ("lets whoever keeps a page sign in to the machine", _KEYS_FROM),
+        ("shows every object of a cluster to another host, which may change it", _ADMITS),
         ("keeps the state of the machines, secrets included, at another host", _STATE),
     ):
         for found in itertools.islice(pattern.finditer(text), _MOST):

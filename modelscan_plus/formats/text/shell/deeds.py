@@ -77,6 +77,8 @@ _SECRETS: dict[str, tuple["re.Pattern[str]", str, tuple[str, ...]]] = {
     "cloudflared": (lazy(r"^tunnel\b"), "the address of a tunnel to the machine", ()),
     "ngrok": (lazy(r"^(?:http|tcp|start)\b"), "the address of a tunnel to the machine", ()),
     **dict.fromkeys(("tmate", "upterm", "sshx"), (lazy(r""), "the address of a tunnel to the machine", ())),
+    "trufflehog": (lazy(r"^(?:filesystem|git|github|docker)\b"), "secrets that it looks for", ()),
+    "gitleaks": (lazy(r"^(?:detect|dir|git|protect)\b"), "secrets that it looks for", ()),
     "doppler": (lazy(r"^secrets"), "passwords of the user", ()),
 }  # fmt: skip
 _CODE_FETCHES = lazy(
