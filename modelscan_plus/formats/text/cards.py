@@ -58,13 +58,12 @@ _TALKED_INTO = lazy(
     re.I,
 )
 """What the reader is told so that he starts a program although his machine warns him."""
-_GIVES = lazy(
-    r"\b(?:paste|enter|submit|provide|send|type|post|register|upload|e-?mail|share|verify|confirm)\b[^.\n]{0,60}?\b(?:hugging\s?face|hf|hub|access|write|read|github|wandb|"
-    r"(?P<any>password|seed\s+phrase|recovery\s+phrase|private\s+key|ssh\s+key))\b[^.\n]{0,30}?(?(any)|\b(?:tokens?|credentials?|password|api\s?keys?)\b)"
-    r"(?P<way>[^\n]{0,80}?)(?:\bat|\bon|\bin|\binto|\bto|\bvia|\bthrough|\busing|\bhere)\b:?\s*(?:the\s+|our\s+|this\s+)?[^\s(\[]{0,20}\s?(?:\[[^\]\n]{1,80}\]\()?<?"
-    r"(?P<url>https?://[^\s\"'<>)\]`]{4,300})",
+_WANTS = lazy(
+    r"\b(?:paste|enter|submit|provide|send|type|post|register|upload|e-?mail|share|verify|confirm)\b[^.\n]{0,60}?\b(?:(?:hugging\s?face|hf|hub|access|write|read|github|wandb)\b[^.\n]{0,30}?"
+    r"\b(?:tokens?|credentials?|password|api\s?keys?)|password|seed\s+phrase|recovery\s+phrase|private\s+key|ssh\s+key)\b",
     re.I,
 )
+_TO = lazy(r"\b(?:at|on|in|into|to|via|through|using|here)\b[^.!?]{0,80}$", re.I)
 _TAKEN_FROM = lazy(
     r"\b(?:from|get|got|found|create[ds]?|generate[ds]?|obtain\w*|available|copied|issued|shown)\b", re.I
 )
@@ -198,12 +197,14 @@ def _programs(text: str) -> Iterator[Remark]:
 
 def _given_away(text: str) -> Iterator[Remark]:
     """Credentials that the reader is to give to somebody who did not issue them."""
-    for found in itertools.islice(_GIVES.finditer(text), _MOST):
-        address = prose.URL.match(found["url"])
-        if address is None or _TAKEN_FROM.search(found["way"]):
+    for address in itertools.islice(prose.URL.finditer(text), 400):
+        before = text[max(0, address.start() - 240) : address.start()].rpartition("\n")[2]
+        wanted = next(iter(list(_WANTS.finditer(before))[-1:]), None)
+        if wanted is None or not _TO.search(before, wanted.end()) or _TAKEN_FROM.search(before, wanted.end()):
             continue
-        what = "asks its reader for a credential"
-        yield Remark("asks", what, _shown(found), _line(text, found.start()), visible(address.group(1).lower()))
+        what, shown = "asks its reader for a credential", before[wanted.start() :] + address.group()
+        shown = shorten(visible(" ".join(shown.split())), 200)
+        yield Remark("asks", what, shown, _line(text, address.start()), visible(address.group(1).lower()))
 
 
 def _line(text: str, at: int) -> int:

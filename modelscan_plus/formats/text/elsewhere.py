@@ -60,11 +60,9 @@ _PUT_IN = lazy(
     r"\bsub_filter\s+[\"']?[^\n;]{1,80}[\"']?\s+[\"'][^\n;]{0,400}?<(?:script|iframe|img)\b[^\n;]{0,200}?(?:https?:)?//",
     re.I,
 )
-_TAPS = lazy(
-    r"_by_lua\w*[^\n]{0,40}[\s\S]{0,4000}?(?:request_uri|ngx\.socket\.\w+|:connect|:send|http_request)\s*\([\s\S]{0,2000}?"
-    r"(?:get_body_data|read_body|request_body|get_headers|http_authorization|get_post_args|ngx\.arg)|_by_lua\w*[^\n]{0,40}[\s\S]{0,4000}?"
-    r"(?:get_body_data|read_body|request_body|get_headers|http_authorization|get_post_args|ngx\.arg)[\s\S]{0,2000}?(?:request_uri|ngx\.socket\.\w+|:connect|:send|http_request)\s*\("
-)
+_LUA = lazy(r"_by_lua")
+_CALLS_OUT = lazy(r"(?:request_uri|ngx\.socket\.\w+|:connect|:send|http_request)\s*\(")
+_IS_ASKED = lazy(r"get_body_data|read_body|request_body|get_headers|http_authorization|get_post_args|ngx\.arg")
 _COMMAND_SOURCE = lazy(
     r"\"type\"\s*:\s*\"command\"[^{}]{0,400}?\"source\"\s*:\s*\"(?P<one>(?:\\.|[^\"\\\n]){1,2000})\"|\"source\"\s*:\s*\"(?P<two>(?:\\.|[^\"\\\n]){1,2000})\"[^{}]{0,200}?\"type\"\s*:\s*\"command\""
 )
@@ -128,9 +126,12 @@ def _servers(text: str) -> Iterator[Remark]:
     if found_script := _PUT_IN.search(text):
         what = "has a server put a script of another host into each page"
         yield Remark("command", what, _shown(found_script), _line(text, found_script.start()))
-    if found_tap := _TAPS.search(text):
-        what = "has a server send what it is asked to another machine"
-        yield Remark("command", what, _shown(found_tap), _line(text, found_tap.start()))
+    for tap in itertools.islice(_LUA.finditer(text), _MOST):
+        block = text[tap.start() : tap.start() + 6000].partition("\n}\n")[0]
+        if _CALLS_OUT.search(block) and _IS_ASKED.search(block):
+            what = "has a server send what it is asked to another machine"
+            yield Remark("command", what, shorten(visible(" ".join(block.split())), 160), _line(text, tap.start()))
+            break
     logged = _LOGGED_TO.search(text)
     if logged and _SECRET_LOG.search(text) and _public(logged["host"]):
         what = "has a server log the keys and contents of requests on another machine"

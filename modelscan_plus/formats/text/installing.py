@@ -18,7 +18,7 @@ _FORMS = (
     rf"\bdocker(?:-|\s+)compose\s{_TO}(?:-f|--file)", r"\bterraform\s+init\s[^\n|;&]{0,80}?-from-module", rf"\bansible-pull\s{_TO}(?:-U|--url)",
     r"\bnix-env\s+-\w*f", r"\bnix-channel\s+--add", r"\bbrew\s+(?:install|reinstall|tap\s+[\w./-]+)(?:\s+--\S+)*", rf"\bflatpak\s+(?:install|remote-add){_TO}",
     rf"\bgem\s+(?:install|sources|fetch){_TO}\s(?:--source|-s|--add|-a|--clear-sources)", rf"\b(?:conda|mamba|micromamba)\s+config{_TO}--(?:add|append|prepend|set)\s+(?:default_)?channel\w*",
-    r"\b(?:conda|mamba|micromamba)\s+install(?:\s+-\S+)*", rf"\b(?:dotnet|nuget)\s{_TO}\s(?:--add-source|--source|-s|-Source)", rf"\bluarocks\s{_TO}(?:--server|--only-server|--from)",
+    r"\b(?:conda|mamba|micromamba)\s+install(?:\s+-(?!c\b|-channel)\S+)*", rf"\b(?:dotnet|nuget)\s{_TO}\s(?:--add-source|--source|-s|-Source)", rf"\bluarocks\s{_TO}(?:--server|--only-server|--from)",
     r"\bRegister-PSRepository\b[^\n|;&]{0,200}?-SourceLocation", rf"\b(?:add-apt-repository|apt-add-repository)\s{_TO}\bdeb(?:\s+\[[^\]\n]*\])?",
     rf"\b(?:dnf|yum)(?:-config-manager|\s+config-manager)?\s{_TO}--add-repo", rf"\bzypper\s{_TO}\b(?:ar|addrepo)(?:\s+-\S+)*", rf"\bapk\s+add{_TO}(?:--repository|-X)",
     r"\bpacman\s+-U\w*", r"\b(?:modelscope|hf|huggingface-cli)\s[^\n|;&]{0,200}?--endpoint", r"\bcargo\s+(?:install|add)\s[^\n|;&]{0,120}?--(?:git|index|registry)",

@@ -59,10 +59,8 @@ _PHONES = lazy(
 _KEYS_FROM = lazy(
     r"\bauthorized_key\s*:[^\n]*\n(?:[^\S\n]+\w+\s*:[^\n]*\n){0,6}?[^\S\n]+key\s*:\s*[\"']?(?P<url>https?://[^\s\"']{4,200})"
 )
-_ADMITS = lazy(
-    r"^kind:\s*(?:Mutating|Validating)WebhookConfiguration\b[\s\S]{0,4000}?^[^\S\n]+url:\s*[\"']?(?P<url>https?://[^\s\"']{4,200})",
-    re.M,
-)
+_ADMITS = lazy(r"^kind:\s{0,8}(?:Mutating|Validating)WebhookConfiguration\b", re.M)
+_CONFIGURED = lazy(r"^[^\S\n]+url:[^\S\n]*[\"']?(?P<url>https?://[^\s\"']{4,200})", re.M)
 _VIA = lazy(
     r"^[^\S\n]*(?:export\s+|ENV\s+)?(?:HTTPS?|ALL)_PROXY[=\s:]+[\"']?(?P<url>https?://[^\s\"']{4,200})", re.M | re.I
 )
@@ -148,10 +146,14 @@ def _of_machines(text: str) -> Iterator[Remark]:
             yield _told("system", "has what a container prints sent to a bare address", text, found)
     if re.search(r"^[^\S\n]*services\s*:", text, re.M):
         yield from _first("system", "hands a container a file of credentials of the user", _HOME_SECRET, text)
+    for kind in itertools.islice(_ADMITS.finditer(text), _MOST):
+        found_url = _CONFIGURED.search(text, kind.end(), kind.end() + 4000)
+        if found_url and _public(found_url["url"]):
+            what = "shows every object of a cluster to another host, which may change it"
+            yield _told("system", what, text, found_url)
     for what, pattern in (
         ("has a machine tell its keys and names to another host when it starts", _PHONES),
         ("lets whoever keeps a page sign in to the machine", _KEYS_FROM),
-        ("shows every object of a cluster to another host, which may change it", _ADMITS),
         ("keeps the state of the machines, secrets included, at another host", _STATE),
     ):
         for found in itertools.islice(pattern.finditer(text), _MOST):
