@@ -16,7 +16,7 @@ from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.lookalikes import lookalikes, owners
-from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
+from modelscan_plus.formats.text.origins import origin_remarks, root_mount
 from modelscan_plus.formats.text.requirements import requirement_remarks
 
 _MOST = 50
@@ -170,7 +170,7 @@ def _to_agents(text: str) -> Iterator[Remark]:
 
 def _rights(text: str) -> Iterator[Remark]:
     """What a container is shown of its host."""
-    if found := ROOT_MOUNT.search(text):
+    if found := root_mount(text):
         yield Remark(
             "root-mount", "shows a container the whole disk of its host", _shown(found), _line(text, found.start())
         )

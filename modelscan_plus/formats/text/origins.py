@@ -76,17 +76,24 @@ _SOURCE = lazy(
 _PRIVATE_PLACE = lazy(
     r":\d+$|\.(?:internal|local|lan|corp|intra|intranet|home|svc|test|localdomain)$|^(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)"
 )
-ROOT_MOUNT = lazy(
+_ROOT_MOUNT = lazy(
     r"(?:^[^\S\n]*-\s*[\"']?|-v[ =\t]+[\"']?|--volume[= ][\"']?)/:/(?![^\s\"',]*:(?:\w+,)*ro\b)"
     r"|\bvolumes[\"']?[ \t]*:[ \t]*\[(?:[^\]\n]{0,300}?[\"'\s,])?/:/(?![^\s\"',]*:(?:\w+,)*ro\b)"
-    r"|--mount[= ][\"']?(?:\w+=(?!/,)[^\s,]+,)*(?:source|src)=/,(?![^\s\"']*\b(?:readonly|ro)\b)",
+    r"|--mount[= ][\"']?(?:\w+=(?!/,)[^\s,]+,)*(?:source|src)=/,(?![^\s\"']*\b(?:readonly|ro)\b)"
+    r"|\bhostPath[\"']?[ \t]*:[ \t]*(?:\{[ \t]*|\n[ \t]*)[\"']?path[\"']?[ \t]*:[ \t]*[\"']?/[\"']?[ \t]*(?:[,}\n]|\Z)",
     re.M,
 )
-"""The whole disk of the host, to be written to; programs that watch a machine are shown it read-only."""
+_READ_ONLY = lazy(r"\breadOnly[\"']?[ \t]*:[ \t]*true\b")
 IMAGE = "takes the image of a container from a registry that is not known"
 COMMANDED = "$ "
 """How the remark about a command begins, as against one about a setting."""
 SOURCE = "takes programs from a place that is not known"
+
+
+def root_mount(text: str) -> "re.Match[str] | None":
+    """Where a container is shown the whole disk of its host to write to; what watches a machine reads it."""
+    found = _ROOT_MOUNT.search(text)
+    return None if found and found.group().startswith("hostPath") and _READ_ONLY.search(text) else found
 
 
 def origin_remarks(role: str, text: str) -> Iterator[Remark]:

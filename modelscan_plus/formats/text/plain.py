@@ -30,7 +30,7 @@ from modelscan_plus.formats.text.javascript import javascript_remarks
 from modelscan_plus.formats.text.kept import kept
 from modelscan_plus.formats.text.lookalikes import channels, lookalikes, owners, replaced
 from modelscan_plus.formats.text.named import in_text
-from modelscan_plus.formats.text.origins import ROOT_MOUNT, origin_remarks
+from modelscan_plus.formats.text.origins import origin_remarks, root_mount
 from modelscan_plus.formats.text.page_parts import page_parts
 from modelscan_plus.formats.text.projects import code_references
 from modelscan_plus.formats.text.prompts import prompt_file
@@ -397,7 +397,8 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
     yield from _calls(role, text)
     yield from _first("privilege", "gives a container the rights of its host", _PRIVILEGE, text)
     yield from _first("command", "shows whoever asks the whole disk", _WHOLE_DISK, text)
-    yield from _first("root-mount", "shows a container the whole disk of its host", ROOT_MOUNT, text)
+    if found := root_mount(text):
+        yield _at("root-mount", "shows a container the whole disk of its host", found, text)
 
 
 def _of_source(text: str, name: str) -> Iterator[Remark]:
@@ -465,6 +466,10 @@ def _is_list(name: str) -> bool:
 
 def _first(kind: str, what: str, pattern: "re.Pattern[str]", text: str) -> Iterator[Remark]:
     if found := pattern.search(text):
-        end = text.find("\n", found.end())
-        line = text[found.start() : end if end >= 0 else len(text)]
-        yield Remark(kind, what, shorten(visible(line.strip()), 160), text.count("\n", 0, found.start()) + 1)
+        yield _at(kind, what, found, text)
+
+
+def _at(kind: str, what: str, found: "re.Match[str]", text: str) -> Remark:
+    end = text.find("\n", found.end())
+    line = text[found.start() : end if end >= 0 else len(text)]
+    return Remark(kind, what, shorten(visible(line.strip()), 160), text.count("\n", 0, found.start()) + 1)
