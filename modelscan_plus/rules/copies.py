@@ -21,7 +21,7 @@ _PART = lazy(r"[-_.]\d{3,5}-of-\d{3,5}(?=$|\.)", re.I)
 _PRECISION = lazy(r"[-_.](?:fp?16|bf16|fp?32|float(?:16|32)|bfloat16|half)(?=$|\.)", re.I)
 _CONSOLIDATED = lazy(r"^consolidated(?:\.00)?$")
 _MOST = 400
-"""Files of one copy."""
+"""Files of one copy that are looked at; of one with more, not all tensors are known."""
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ def copies(tree: Tree) -> list[list[Copy]]:
             folder = folder.removesuffix("original").rstrip("/") if folder.split("/")[-1] == "original" else folder
         groups.setdefault((folder, stem), {}).setdefault(series, []).append(file)
     return [
-        [_copy(series, files[:_MOST]) for series, files in sorted(group.items(), key=_first)]
+        [_copy(series, files) for series, files in sorted(group.items(), key=_first)]
         for group in groups.values()
         if len(group) > 1
     ]
@@ -106,11 +106,11 @@ def _first(item: tuple[str, list[TreeFile]]) -> tuple[bool, bool, str]:
 def _copy(series: str, files: list[TreeFile]) -> Copy:
     tensors: dict[str, tuple[int, ...]] = {}
     tied: set[str] = set()
-    complete = True
-    for file in files:
+    complete = len(files) <= _MOST
+    for file in files[:_MOST]:
         names = names_of(file)
         if names is not None:
             tensors |= names.tensors
             tied |= set(names.tied)
             complete = complete and names.complete
-    return Copy(series, tuple(files), tensors, complete, frozenset(tied))
+    return Copy(series, tuple(files[:_MOST]), tensors, complete, frozenset(tied))

@@ -48,7 +48,7 @@ PROGRAM_NAME = lazy(
 )
 _LAUNCHER = lazy(r"^(?:(?:cli|gui)(?:-\w+)?|[tw](?:32|64)(?:-arm)?)\.exe$")
 _HARMLESS = r"(?:safetensors|gguf|json|txt|md|pdf|png|jpe?g|gif|bin|pt|pth|onnx|csv|docx?|xlsx?|mp4|zip)"
-_RUNS = r"(?:exe|scr|com|pif|bat|cmd|ps1|vbs|js|lnk|hta|jar|msi|py|sh|dll|so)"
+_RUNS = r"(?:exe|scr|com|pif|bat|cmd|ps1|vbs|js|lnk|hta|jar|msi|dll|so)"
 _DOUBLE = lazy(rf"\.{_HARMLESS}[\s_]*\.{_RUNS}$", re.I)
 _TURNED = lazy(r"\\u20(?:2[a-e]|6[6-9])|\\u200[ef]|\s{8,}\.|\s+\.(?:exe|scr|bat|cmd|py|sh)$", re.I)
 _KINDS = frozenset(("windows-shortcut", "ole"))
@@ -58,7 +58,7 @@ _KINDS = frozenset(("windows-shortcut", "ole"))
 def programs(tree: Tree, context: TreeContext) -> Iterator[Finding]:
     """Files by name and by what they are."""
     for file in tree.files.values():
-        if _TURNED.search(file.name) or (_DOUBLE.search(file.name) and not file.name.endswith((".py", ".sh"))):
+        if _TURNED.search(file.name) or _DOUBLE.search(file.name):
             message = f"The name {file.name} looks like another kind of file than it is."
             yield context.finding(DISGUISED_NAME, file.path, message, TextEvidence(file.name), subject=file.name)
         elif PROGRAM_NAME.search(file.name) or _KINDS & set(file.formats):

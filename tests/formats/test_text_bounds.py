@@ -153,3 +153,9 @@ def test_many_listeners_hide_no_other(decoys: int) -> None:
     rules = {finding.rule for finding in inspect(f"{listens}{'/* */' * 400}{keys}".encode(), "a.js").findings}
     assert rules
     assert not inspect(listens.encode(), "a.js").findings
+
+
+def test_variables_that_make_a_script_much_longer_are_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelscan_plus.formats.text.variables.LARGEST", 20_000)
+    assert reasons(inspect(b"A=aaaaaaaaaaaaaaaaaaaa\n" + b"A=$(A)$(A)\n" * 200, "Makefile")) == ["budget-text"]
+    assert reasons(inspect(b"A=aaaaaaaaaaaaaaaaaaaa\n" + b"B=$(A)\n" * 200, "Makefile")) == []

@@ -172,3 +172,10 @@ def test_learned_words_are_another_run_and_no_other_model() -> None:
     assert finding.severity is Severity.MEDIUM
     (finding,) = judged({"model.safetensors": safetensors(word | HEAD), "model.bin": checkpoint(shifted(word | HEAD))})
     assert finding.severity is Severity.HIGH
+
+
+def test_a_copy_of_more_parts_than_are_looked_at_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelscan_plus.rules.copies._MOST", 1)
+    assert judged({"model.safetensors": safetensors(BASE | HEAD), **two_parts(BASE | HEAD)}) == []
+    with_one = {"model.safetensors": safetensors(BASE | HEAD), "pytorch_model.bin": checkpoint(BASE)}
+    assert judged(with_one) != []

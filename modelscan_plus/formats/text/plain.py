@@ -27,7 +27,7 @@ from modelscan_plus.formats.text.facts import Remark, TextFacts
 from modelscan_plus.formats.text.foreign import foreign_remarks
 from modelscan_plus.formats.text.heldcode import foreign_code, held_code
 from modelscan_plus.formats.text.javascript import javascript_remarks
-from modelscan_plus.formats.text.kept import kept
+from modelscan_plus.formats.text.kept import kept, unread
 from modelscan_plus.formats.text.lookalikes import channels, lookalikes, owners, replaced
 from modelscan_plus.formats.text.named import in_text
 from modelscan_plus.formats.text.origins import origin_remarks, root_mount
@@ -388,7 +388,12 @@ def _of_script(role: str, text: str) -> Iterator[Remark]:
     text = text.replace("$$", "$") if role == "makefile" else text  # make writes $$ for one $
     whole = role in roles.SCRIPTS
     told = list(script_remarks(text, whole=whole))
-    if (written := expanded(role, text)) != text:
+    try:
+        written = expanded(role, text)
+    except BudgetExceeded as breach:
+        yield unread(breach.message)
+        written = text
+    if written != text:
         more = list(script_remarks(written, whole=whole))
         places = {(remark.kind, remark.what, remark.line) for remark in more}
         told = [*more, *(remark for remark in told if (remark.kind, remark.what, remark.line) not in places)]

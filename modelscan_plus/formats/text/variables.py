@@ -9,6 +9,7 @@ Sources: POSIX.1-2017 2.6, the manual of GNU make, the reference of Dockerfiles,
 
 import re
 
+from modelscan_plus.core.limits import BudgetExceeded
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text.roles import SCRIPTS
 
@@ -58,13 +59,19 @@ _TELLING = lazy(
 
 
 def expanded(role: str, text: str) -> str:
-    """The script with the values in place of the names, as far as they are known; the same text where nothing is."""
+    """The script with the values in place of the names, as far as they are known; the same text where nothing is.
+
+    Raises `BudgetExceeded` where the values make it longer by more than `LARGEST` characters."""
     if len(text) > LARGEST:
         return text
     values: dict[str, str] = {}
     lines = []
+    more = 0
     for line in text.split("\n"):
         made = _written(role, line, values) if len(line) <= _LINE else line
+        more += len(made) - len(line)
+        if more > LARGEST:
+            raise BudgetExceeded("budget-text", f"its variables make the script longer by {LARGEST:,} characters")
         lines.append(made)
         if len(values) < _MOST:
             _note(role, made, values)
@@ -76,7 +83,11 @@ def starts(role: str, text: str) -> tuple[tuple[str, int], ...]:
     if role not in SCRIPTS:
         return ()
     found: dict[str, int] = {}
-    for number, line in enumerate(expanded(role, text[:LARGEST]).split("\n", _LINES)[:_LINES], 1):
+    try:
+        written = expanded(role, text[:LARGEST])
+    except BudgetExceeded:  # which is said where the commands are looked for
+        written = text[:LARGEST]
+    for number, line in enumerate(written.split("\n", _LINES)[:_LINES], 1):
         for command in _COMMAND.finditer(line[:_LINE]):
             found.setdefault(command["name"], number)
         if len(found) >= _MOST:
