@@ -113,6 +113,9 @@ def connect(effect: Effect, reached: bool) -> Severity:
         return Severity.INFO
     if _NEIGHBOURS.match(effect.argument):
         return Severity.HIGH  # one machine of the own network after the other
+    relays = effect.name.startswith("socket.") and "download" in effect.flows and "…" in effect.argument
+    if relays and not re.search(r"[a-z]", effect.argument, re.I):
+        return Severity.HIGH  # to where another machine says, which is what a relay does
     quiet = effect.name in ("socket.gethostbyname", "socket.getaddrinfo")
     if quiet and "host" not in effect.flows:
         return Severity.LOW

@@ -30,7 +30,9 @@ _FINDS = lazy(
     r"load_state_dict_from_url|download_url_to_file)$"
 )
 """Functions that find or fetch what a repository holds, for whoever asks."""
-_HUBS = lazy(r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com)(?:/|$)")
+_HUBS = lazy(
+    r"https://(?:[\w-]+\.)*(?:huggingface\.co|hf\.co|hf-mirror\.com|modelscope\.cn|gitee\.com|aifasthub\.com)(?:/|$)"
+)
 
 
 def delete(effect: Effect, reached: bool) -> Severity:
@@ -142,8 +144,27 @@ def _started_by(effect: Effect) -> bool:
     return name in _SEARCHED and _ODD_FOLDER.match(value) is not None
 
 
+_ENDPOINTS = frozenset(
+    ("HF_ENDPOINT", "huggingface_hub.constants.ENDPOINT", "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE")
+)
+_OTHER_HUB = lazy(
+    r"\s*https?://(?!localhost|127\.|10\.|192\.168\.|[\w.-]+\.(?:internal|local|lan|corp|intra)\b)[\w-]+(?:\.[\w-]+)+",
+    re.I,
+)
+"""A host with a name that is no hub of a firm's own network."""
+
+
+def _endpoint(effect: Effect, *, at_once: bool) -> Severity:
+    """Another hub, from which all models come and which is shown the token."""
+    if not effect.argument or _HUBS.match(effect.argument):
+        return Severity.INFO
+    return Severity.HIGH if at_once or _OTHER_HUB.match(effect.argument) else Severity.LOW
+
+
 def settings(effect: Effect, reached: bool) -> Severity:
     """Variables and functions of libraries that are set."""
+    if effect.name in _ENDPOINTS:
+        return _endpoint(effect, at_once=reached and effect.when in ENTRY)
     if effect.name in _STARTS or (
         effect.name.startswith("GIT_SSH") and re.match(r"(?!ssh(?:\s|$))\S", effect.argument)
     ):
@@ -164,10 +185,8 @@ def settings(effect: Effect, reached: bool) -> Severity:
         return (
             Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
         )  # who may run code is decided there
-    if effect.name != "HF_ENDPOINT" and set_elsewhere(effect.name, effect.argument):
+    if set_elsewhere(effect.name, effect.argument):
         return account(effect, reached)
-    if effect.name == "HF_ENDPOINT" and reached and effect.when in ENTRY:
-        return Severity.INFO if not effect.argument or _HUBS.match(effect.argument) else Severity.HIGH
     if re.match(
         r"PIP_|HTTPS?_PROXY|GIT_SSH|PYTHONHTTPSVERIFY|CURL_CA|NODE_TLS|GIT_SSL|TORCH_FORCE|ssl\.", effect.name, re.I
     ):

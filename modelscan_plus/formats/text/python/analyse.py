@@ -25,7 +25,7 @@ from modelscan_plus.formats.text.python.calls import (
 )
 from modelscan_plus.formats.text.python.clouds import OF_MACHINE
 from modelscan_plus.formats.text.python.disguises import disguises, orders
-from modelscan_plus.formats.text.python.endless import endless
+from modelscan_plus.formats.text.python.endless import endless, fills
 from modelscan_plus.formats.text.python.exchanged import exchanges
 from modelscan_plus.formats.text.python.facts import Disguise, Effect, Entrusted, Taken
 from modelscan_plus.formats.text.python.flow import SOURCE, Flow
@@ -228,7 +228,7 @@ class Finder(Holders):
                 turns.setdefault(turn.said, turn)
             block = blocks.get(part.name, blocks[MODULE])
             if (loop := endless(part.nodes, self._names)) is not None:
-                yield self._simple("endless", "while", block, loop)
+                yield self._simple("endless", "while", block, loop, fills(loop))
             for said, turn in turns.items():
                 yield msgspec.structs.replace(self._simple("turn", part.last, block, turn.node), argument=said)
 

@@ -12,6 +12,12 @@ from modelscan_plus.formats.text.shell.told import SENDS, followed, worth
 
 _LONGEST = 4_000
 _SHELL = lazy(r"^(?:\S*/)?(?:ba|z|da|k)?sh$|^pwsh$|^powershell(?:\.exe)?$", re.I)
+_UNPROTECTS = lazy(
+    r"\bSet-MpPreference\b[^\n]*-Disable|\bAdd-MpPreference\b[^\n]*-Exclusion|\bnetsh\s+advfirewall\s+set\s+\w+\s+state\s+off|\bspctl\s+--master-disable|"
+    r"\b(?:taskkill|pkill|killall|net\s+stop|sc\s+(?:stop|delete)|systemctl\s+(?:stop|disable)|launchctl\s+unload)\b[^\n]*\b(?:MsMpEng|WinDefend|falcon|clamd|clamav|osqueryd|"
+    r"auditd|wazuh|sentinel\w*|cbdefense|elastic-agent|sophos\w*|mcshield|avgsvc|avastsvc|bdagent)\b",
+    re.I,
+)
 _BEFORE = lazy(r"^(?:\S*/)?(?:ba|z|da|k)?sh\s+(?:-[a-z]+\s+)*$")
 
 
@@ -21,6 +27,8 @@ def commanded(command: str) -> str:
     What is fetched and run is left to the grades of Python, which know whether it came from a vendor."""
     if web_shell(command):
         return "gives whoever visits a shell without a password"
+    if _UNPROTECTS.search(command):
+        return "switches protection off"
     if len(command) > _LONGEST or not worth(command) or not any(sign in command for sign in "|;&$@<`"):
         return ""
     found = itertools.islice(followed([Piece(command, 1)]), 20)

@@ -31,6 +31,19 @@ def endless(nodes: Iterable[ast.AST], names: Names) -> ast.While | None:
     return None
 
 
+def fills(loop: ast.While) -> str:
+    """What a loop without an end fills, "" where it only computes."""
+    called = {
+        getattr(part.func, "attr", getattr(part.func, "id", ""))
+        for top in loop.body
+        for part in walk(top)
+        if isinstance(part, ast.Call)
+    }
+    if called & {"fork", "Popen", "Process", "Thread"}:
+        return "starts more and more without an end"
+    return "writes without an end" if called & {"write", "writelines", "touch", "mkdir", "symlink"} else ""
+
+
 def _is_true(test: ast.expr, names: Names) -> bool:
     match test:
         case ast.Constant(value=value):

@@ -43,7 +43,7 @@ _ASKED_NAMES = frozenset("request req __request__ raw_request http_request webso
 _SAME = frozenset(
     """str bytes repr dict list tuple set dumps b64encode urlsafe_b64encode b32encode hexlify quote quote_plus urlencode BytesIO StringIO encode decode
     strip lstrip rstrip lower upper format join hex copy items values get compress getvalue getbuffer read read_bytes open model_dump model_dump_json dict_ to_json get_secret_value pop popleft get_nowait
-    Request open json body form model_dump""".split()
+    Request open json body form model_dump unparse""".split()
 )
 """Functions and methods that give the same value in another form."""
 _DEEP = 12

@@ -28,6 +28,10 @@ _SPEAKS = lazy(r"chat|completion|generat|predict|infer|ask|summar|translat|class
 """Routes by which a model is asked something."""
 
 
+_REQUESTS = lazy(r"^(?:requests|httpx|urllib3|aiohttp|urllib\.request|http\.client|openai|huggingface_hub|anthropic)\.")
+_OF_CELLS = frozenset(("ast_transformers", "input_transformers_cleanup", "input_transformers_post"))
+
+
 class Fields(Entered):
     """What people enter in one source, where it begins."""
 
@@ -46,6 +50,9 @@ class Fields(Entered):
             if isinstance(node, ast.Call):
                 self._components(node)
                 self._rows(node)
+                self._of_cells(node)
+            elif isinstance(node, ast.Assign):
+                self._put_in_place(node)
         self._routes(given)
         for name, parameters in self._signing():
             for parameter in parameters[1:2]:
@@ -53,6 +60,9 @@ class Fields(Entered):
 
     def _routes(self, given: Handed) -> None:
         """What routes are told by which a model is asked something."""
+        for name, parameters in given.asked.items():
+            for parameter in parameters if name.endswith(".__call__") else ():
+                self._mark(name, parameter, SAID)
         for node in self._names.nodes:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.name not in given.asked:
                 continue
@@ -179,6 +189,35 @@ class Fields(Entered):
                 for inner in wraps.body if wraps is not None else ():
                     if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
                         self._mark_rest(inner, labels)
+
+    def _put_in_place(self, node: ast.Assign) -> None:
+        """What a function is told that takes the place of one by which a library asks other machines."""
+        for target in node.targets:
+            if isinstance(target, ast.Attribute) and _REQUESTS.match(self._names.plain(target) or ""):
+                block = self._function(node.value)
+                if block is None:
+                    continue
+                for parameter in (*block.parameters, *self._rests_of(block)):
+                    self._mark(block.name, parameter, UPLOAD)
+
+    def _rests_of(self, block: Block) -> list[str]:
+        made = (node for node in self._names.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        found = next((node.args for node in made if node.name == block.last), None)
+        return [item.arg for item in (found.vararg, found.kwarg) if item is not None] if found is not None else []
+
+    def _of_cells(self, node: ast.Call) -> None:
+        """What a function, or the methods of a class, are told that IPython gives each cell of a notebook."""
+        method, holder = method_of(node), node.func.value if isinstance(node.func, ast.Attribute) else None
+        kept = getattr(holder, "attr", "")
+        if not (kept == "events" and method == "register") and kept not in _OF_CELLS:
+            return
+        for value in node.args:
+            name = value.func if isinstance(value, ast.Call) else value
+            for block in self._blocks.values():
+                if isinstance(name, ast.Name) and name.id in (block.owner, block.name):
+                    self.chats = True
+                    for parameter in self._parameters(block):
+                        self._mark(block.name, parameter, SAID)
 
     def _rows(self, node: ast.Call) -> None:
         """What a function is told that is handed to each row of a table."""

@@ -53,6 +53,13 @@ def with_stores(effects: list[Effect], names: Names) -> Iterator[Effect]:
     """The effects; what is sent by a source that names several places where browsers and wallets keep secrets is these."""
     texts = {node.value for node in names.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     effects = list(_from_nowhere(_with_records(effects)))
+    if any(_GUARDIANS.match(text) for text in texts):
+        effects = [
+            _replaced(each, "ends programs that protect the machine") if each.kind == "ends" else each
+            for each in effects
+        ]
+    if any(_MINING.match(text) for text in texts):
+        effects = [_replaced(each, "mines coins") if each.kind in ("connect", "send") else each for each in effects]
     started = "\n".join(effect.argument for effect in effects if effect.kind == "process")
     if shown_to_all(started):
         shown = "shows everybody a server without a password that runs code"
@@ -98,6 +105,12 @@ def _from_nowhere(found: Iterator[Effect]) -> Iterator[Effect]:
         yield msgspec.structs.replace(effect, hostile=effect.hostile or what) if odd and any_object else effect
 
 
+_GUARDIANS = lazy(
+    r"^(?:MsMpEng|MpCmdRun|falcon-sensor|CSFalcon\w*|clamd|osqueryd|SentinelAgent|wazuh-agentd|cb\w*defense|elastic-agent|sophos\w*|mcshield|avp|avastsvc|avgsvc|bdagent|ekrn)(?:\.exe)?$",
+    re.I,
+)
+_MINING = lazy(r"^mining\.(?:subscribe|authorize|submit|notify)$|^(?:eth|cn)_submit(?:Login|Work)$")
+"""What miners and their pools say to each other (the stratum protocol)."""
 _HOST_AND_PORT = lazy(r"\s*((?:[\w-]+\.)+[\w-]+)[ :]+\d{1,5}\s*$")
 _NEAR = lazy(r"^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|0\.0\.0\.0)|\.(?:local|internal|lan|svc)$")
 _ANY_OBJECT = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "joblib.", "pandas.read_pickle", "marshal.")

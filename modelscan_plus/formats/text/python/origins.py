@@ -118,7 +118,7 @@ class Origins(Assignments):
         if isinstance(node.func, ast.Attribute):  # a session shows what its headers hold, a table is what is uploaded
             held = self._flow.origins(node.func.value, block.name)
             if node.func.attr in _ASKS:
-                flows |= {flow for flow in held if flow.startswith("key:")}
+                flows |= {flow for flow in held if flow.startswith("key:")} | (held & {"secret"})
             if node.func.attr == "push_to_hub":
                 flows |= held & {"secret", "user-files"}
         return flows, body

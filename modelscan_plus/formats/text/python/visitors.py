@@ -146,7 +146,7 @@ class Visitors(Fields):
             return Given((PASSWORD,), TURNS_AWAY, True) if kept else None
         if led := self._led_away(node, block):
             return led
-        if method not in _SENDING:
+        if method not in _SENDING and (self._names.plain(node.func) or "").rpartition(".")[2] not in _SENDING:
             return None
         found = self._sent_along(node, block)
         if not found:

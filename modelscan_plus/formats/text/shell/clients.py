@@ -125,6 +125,16 @@ def _aria(call: Call) -> Marks:
     return NONE
 
 
+def _gdown(call: Call) -> Marks:
+    """A file of Google Drive by its number; archives of weights and data are what it is used for."""
+    given = options.read("gdown", call.words[1:])
+    target = given.last("O", "output") or ""
+    if target.endswith((".sh", ".py", ".exe", ".bat", ".ps1", ".bin", ".run")):
+        mark = frozenset((Mark("fetched", call.shown[:120], "drive.google.com/uc"),))
+        call.machine.write(target, mark, call.shown, call.line)
+    return NONE
+
+
 def _axel(call: Call) -> Marks:
     given = options.read("axel", call.words[1:])
     urls = _addresses(given.rest)
@@ -365,7 +375,7 @@ def _certutil(call: Call) -> Marks:
 
 
 CLIENTS: dict[str, Callable[[Call], Marks]] = {
-    "curl": _curl, "curlie": _curl, "wget": _wget, "wget2": _wget, "aria2c": _aria, "axel": _axel, "http": _httpie, "https": _httpie,
+    "curl": _curl, "curlie": _curl, "wget": _wget, "wget2": _wget, "aria2c": _aria, "axel": _axel, "gdown": _gdown, "http": _httpie, "https": _httpie,
     "xh": _httpie, "lynx": _printing, "w3m": _printing, "links": _printing, "fetch": _fetch, "lwp-download": _two_names,
     "fetchurl": _two_names, "source_url": _source_url, "nc": _stream, "ncat": _stream, "netcat": _stream, "telnet": _stream,
     "nc.openbsd": _stream, "nc.traditional": _stream, "websocat": _printing, "socat": _socat, "s_client": _s_client, "dig": _looks_up,

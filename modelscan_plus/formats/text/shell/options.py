@@ -28,6 +28,7 @@ TAKES: dict[str, tuple[str, frozenset[str]]] = {
     "curl": ("odFTHAebcuXKmxErwCUYyztPQD", _CURL_LONG),
     "wget": ("OPoatTwQUieDAlRIXB", _WGET_LONG),
     "aria2c": ("odxskijlmt", _ARIA_LONG),
+    "gdown": ("O", frozenset(("output",))),
     "axel": ("onUH", frozenset(("output", "num-connections", "user-agent", "header"))),
     "http": ("oadpA", frozenset(("output", "auth", "auth-type", "verify", "timeout", "cert", "session", "proxy"))),
     "fetch": ("oTw", frozenset(("output",))),

@@ -20,7 +20,7 @@ CLIENT = lazy(
 )
 """Programs that talk to other machines, as commands inside of other programs name them."""
 _WORTH = lazy(
-    r"curl|wget|aria2c|\baxel\b|\bhttps?\s|\bxh\s|\bnc\b|ncat|netcat|socat|s_client|telnet|/dev/(?:tcp|udp)|\bdig\b|nslookup|\bhost\s|\bssh\s|"
+    r"curl|wget|gdown|aria2c|\baxel\b|\bhttps?\s|\bxh\s|\bnc\b|ncat|netcat|socat|s_client|telnet|/dev/(?:tcp|udp)|\bdig\b|nslookup|\bhost\s|\bssh\s|"
     r"\bscp\s|\bsftp\s|rsync|rclone|\baws\s|gsutil|azcopy|s3cmd|\bgh\s|huggingface-cli|\bhf\s|croc|wormhole|\bmailx?\s|mutt|sendmail|\bl?ftp\s|"
     r"\bgit\s+(?:clone|push)|\badd\s|lynx|w3m|urlretrieve|getstore|source_url|fetchurl|\bnpx\b|\bnpm\b|\buvx?\b|pipx|bunx|pnpm|\bdeno\b|"
     r"\bgo\s+(?:run|install)|cargo\s+install|\brpm\b|certutil|bitsadmin|\bping\b|lwp-|get_url|invoke-|downloadfile|downloadstring|webclient|bitstransfer|\bi[wr][rm]\b|\bpip\s+download|urlopen",
