@@ -208,7 +208,7 @@ def unpickle(effect: Effect, reached: bool) -> Severity:
 
 _UNSAFE_YAML = lazy(r"\byaml\.(?:unsafe_load\w*\(|\w+\(.*\bC?UnsafeLoader\b)")
 _NO_PICKLE = lazy(
-    r"\.(?:safetensors|gguf|onnx|json|jsonl|png|jpe?g|gif|webp|svg|wav|mp3|flac|mp4|md|csv|tsv|ya?ml|toml|ini|py|jinja|parquet|pdf|ttf|html)\b",
+    r"\.(?:safetensors|gguf|onnx|json|jsonl|png|jpe?g|gif|webp|svg|wav|mp3|flac|mp4|md|csv|tsv|ya?ml|toml|ini|py|jinja|parquet|pdf|ttf|html)(?![\w.])",
     re.I,
 )
 """Endings of files that hold no pickle."""

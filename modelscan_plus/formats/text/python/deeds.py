@@ -211,8 +211,12 @@ def variables(node: ast.Call, names: Names) -> Iterator[tuple[str | None, ast.ex
 
 
 def ends_all(node: ast.Call, dotted: str) -> bool:
-    """True for `os.kill(-1, …)`, which means every program of the user."""
+    """True for `os.kill(-1, …)`, which means every program of the user, for whoever started this one, and for a crash."""
     first = node.args[0] if node.args else None
+    if dotted in ("os.kill", "os.killpg") and first is not None and "getppid" in ast.unparse(first):
+        return True
+    if dotted in ("ctypes.string_at", "ctypes.memset") and isinstance(first, ast.Constant) and first.value == 0:
+        return True
     return dotted == "os.kill" and isinstance(first, ast.UnaryOp) and ast.unparse(first) == "-1"
 
 
@@ -283,7 +287,7 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "gives whoever starts the file the rights of its owner"
     if kind == "device":
         return "writes over a whole disk"
-    if kind == "ends" and dotted.startswith("os."):
+    if kind == "ends" and dotted.startswith("os.") and "getppid" not in ast.unparse(node):
         return "ends every program of the user"
     return ""
 

@@ -28,6 +28,7 @@ from modelscan_plus.formats.text.python.wording import (
     PAYEES,
     is_payee,
     leads,
+    ordered,
     pays,
     pickled,
     received,
@@ -119,6 +120,7 @@ def _constant(text: str | bytes) -> Iterator[str]:
     yield from pickled(text if isinstance(text, str) else text.decode("latin-1"))
     if isinstance(text, str):
         yield from stated(text)
+        yield from ordered(text)
         if _TEMPLATE.search(text) and LINK.search(text) and prose.words(text) > 4 and _SPEAKS_TO.search(text):
             yield f"puts a link into templates: {shorten(visible(text.strip()), 120)}"
 

@@ -21,18 +21,22 @@ _OF_INTERPRETERS = r"profile_[\w-]+/startup/|jupyter_(?:\w+_)?config\.(?:py|json
 _FILES_OF_HOME = (
     r"\.(?:g?vimrc|emacs(?:\.el)?|tmux\.conf|screenrc|gdbinit|lldbinit|pdbrc(?:\.py)?|pythonrc(?:\.py)?|Rprofile|Renviron|perlrc|irbrc|pryrc|ghci|"
     r"sqliterc|psqlrc|mailcap|xinitrc|xsession(?:rc)?|xsessionrc|kshrc|mkshrc|t?cshrc|login|bash_aliases|bash_logout|zlogin|zlogout|envrc|hgrc|"
-    r"yarnrc(?:\.yml)?|curlrc|wgetrc|gemrc|ssh/rc|aws/config|docker/config\.json|kube/config)$|tmux/tmux\.conf$"
+    r"yarnrc(?:\.yml)?|curlrc|wgetrc|gemrc|ssh/rc|netrc|pypirc|inputrc|gnupg/gpg\.conf|huggingface/(?:token|stored_tokens)|aws/config|docker/config\.json|kube/config)$|tmux/tmux\.conf$"
 )
 _OF_TOOLS = (
     r"uv/uv\.toml$|\.cargo/config(?:\.toml)?$|\.m2/settings\.xml$|\.gradle/init|(?:\.config|…)/git/(?:config|attributes)$|\.git/config$|"
     rf"hooks/(?:{_HOOKS})$|\.github/(?:workflows|actions)/|\.gitlab-ci\.yml$|\.pre-commit-config\.yaml$|conftest\.py$"
 )
+_OF_DESKTOP = r"share/applications/[^/]+\.desktop$|Desktop/[^/]+\.(?:desktop|lnk|url|command|bat)$"
+_OF_PROJECT = r"^(?:\./)?(?:Dockerfile|docker-compose\.ya?ml|compose\.ya?ml|Makefile|package\.json|requirements\.txt|pyproject\.toml|\.npmrc)$"
+"""Files of the folder that a program was started in, by which the user's own project is built."""
 _OF_SYSTEM = (
     r"etc/(?:update-motd\.d|udev|NetworkManager/dispatcher\.d|apt/apt\.conf\.d|dpkg|X11|xdg|bash\.bashrc|zsh|skel|inittab|modules-load\.d|"
     r"modprobe\.d|logrotate\.d|anacrontab|gitconfig|fstab|supervisor)"
 )
 LATER = lazy(
     rf"(?:^|[/\\])(?:{_OF_SHELLS}|{_OF_EDITORS}|{_OF_INTERPRETERS}|{_FILES_OF_HOME}|{_OF_TOOLS}|{_OF_SYSTEM})"
+    rf"|(?:^|[/\\])(?:{_OF_DESKTOP})|{_OF_PROJECT}"
     r"|^(?:~/(?:\.local/)?|/(?:usr/(?:local/)?)?|/opt/\w+/)s?bin/[^/\s]"
 )
 DEVICE = lazy(

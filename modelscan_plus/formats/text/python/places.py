@@ -24,7 +24,7 @@ USERS_OWN = lazy(
 )
 """Folders that are the user's and no program's: the home, the documents in it, whole disks."""
 OTHERS_CODE = lazy(
-    r"transformers_modules|huggingface/modules\b|huggingface/hub/models--[^/]{0,200}/|\.ollama/models/|(?:site|dist)-packages|torch/hub/(?!checkpoints)[^\n]*(?:\.py\b|[*…])|\.triton/cache\b|torch_extensions/|(?:^|/)custom_nodes/",
+    r"transformers_modules|huggingface/modules\b|huggingface/hub/models--[^/]{0,200}/|\.ollama/models/|(?:site|dist)-packages|torch/hub/(?!checkpoints)[^\n]*(?:\.py\b|[*…])|\.triton/cache\b|torchinductor_|torch/kernels/|torch_extensions/|(?:^|/)custom_nodes/",
     re.I,
 )
 """Places where the code of other packages or of other repositories lies."""

@@ -84,6 +84,17 @@ _PICKLED = lazy(
 """How a pickle names a function of the system."""
 
 
+_RUN_THERE = lazy(r"\b(?:curl|wget|iwr|irm|Invoke-\w+|powershell|/dev/tcp|nc|base64)\b")
+COMMAND = "holds a command that"
+
+
+def ordered(text: str) -> Iterator[str]:
+    """A command with the address of another machine that is run unseen, in a text that code writes somewhere."""
+    may = len(text) < LONGEST and _RUN_THERE.search(text) and prose.URL.search(text) and not _INSTALLS.match(text)
+    if may and (command := prose.hostile_command(text)):
+        yield f"{COMMAND} {command[0]}: {shorten(visible(command[1]), 160)}"
+
+
 def pickled(data: str) -> Iterator[str]:
     """A pickle that calls something, which code writes for others to load."""
     if (found := _PICKLED.search(data)) and any(sign in data[found.end() :] for sign in ("R", "o", "b", "\x81", ".")):
