@@ -93,3 +93,23 @@ def test_arguments_of_a_program_are_no_request(imports: str, told: bool) -> None
     )
     found = inspect_tree({"tools/run.py": text.encode(), "config.json": b"{}"})
     assert (max((each.severity.rank for each in found), default=0) >= Severity.HIGH.rank) is told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("subprocess.run(['ffmpeg'] + list(text) + ['o.wav'])", False),
+        ("subprocess.run([text] + list(input_ids))", True),
+        ("subprocess.run(['sh', '-c'] + list(text))", True),
+        ("subprocess.call(('sox %s -r 16k out.wav' % text).split())", False),
+        ("subprocess.call(('sh -c %s' % text).split())", True),
+        ("subprocess.call((text + ' out.wav').split())", True),
+        ("subprocess.Popen('ffmpeg -i {} out.wav'.format(text).split(' '))", False),
+        ("subprocess.Popen('{} out.wav'.format(text).split(' '))", True),
+        ("subprocess.Popen('bash -c {}'.format(text).split(' '))", True),
+        ("subprocess.run(' '.join(['ffmpeg', '-i', 'a.wav', 'o.wav']), shell=True)", False),
+        ("subprocess.run(' '.join(['./helper', 'a.wav']), shell=True)", True),
+    ],
+)
+def test_commands_of_which_the_first_word_stands_in_the_source(body: str, told: bool) -> None:
+    assert (worst(body) >= Severity.HIGH.rank) is told

@@ -367,11 +367,21 @@ def _of_parts(value: ast.expr, names: Names, around: Around, depth: int) -> ast.
     return None
 
 
+_OF_TEXT = frozenset("split rsplit strip lstrip rstrip format encode".split())
+"""Methods that leave in front what stands in front."""
+
+
 def _of_call(value: ast.Call, names: Names, around: Around, depth: int) -> ast.expr | None:
     """The leading part of what a call gives: of a method's object, or of what a function is given to bring into form."""
     match value:
         case ast.Call(func=ast.Attribute(value=ast.Constant(), attr="join"), args=[first]):
             return leading(first, names, around, depth + 1)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format"), args=[first, *_]) if (
+            not text.partition("{")[0].strip() or _WRAPS.fullmatch(text.partition("{")[0])
+        ):
+            return leading(first, names, around, depth + 1)
+        case ast.Call(func=ast.Attribute(value=holder, attr=called), args=arguments) if called in _OF_TEXT:
+            return leading(holder, names, around, depth + 1)
         case ast.Call(func=ast.Attribute(value=holder, attr=called), args=arguments):
             module = names.plain(holder) if isinstance(holder, ast.Name) else None
             if module is None or ASKING.match(module):

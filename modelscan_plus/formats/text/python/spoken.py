@@ -38,7 +38,8 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
         case ast.FormattedValue() | ast.Starred():
             return spoken(value.value, names, depth + 1)
         case ast.BinOp(op=ast.Add()):
-            return spoken(value.left, names, depth + 1) + spoken(value.right, names, depth + 1)
+            between = " " if _is_list(value, names) else ""
+            return between.join((spoken(value.left, names, depth + 1), spoken(value.right, names, depth + 1)))
         case ast.BinOp(op=ast.Mod()):
             return spoken(value.left, names, depth + 1) + " " + spoken(value.right, names, depth + 1)
         case ast.BinOp(op=ast.Div()):
@@ -49,6 +50,18 @@ def spoken(value: ast.expr, names: Names, depth: int = 0) -> str:
             said = {spoken(each, names, depth + 1) for each in value.values}
             return said.pop() if len(said) == 1 else UNKNOWN
     return _plainly(value, names)
+
+
+def _is_list(value: ast.expr, names: Names) -> bool:
+    """True for the words of a command, put together from lists."""
+    match value:
+        case ast.BinOp(left=left, right=right):
+            return _is_list(left, names) or _is_list(right, names)
+        case ast.Name(id=name):
+            return isinstance(names.single.get(name), (ast.List, ast.Tuple))
+        case ast.Call(func=ast.Name(id="list" | "tuple")):
+            return True
+    return isinstance(value, (ast.List, ast.Tuple, ast.ListComp))
 
 
 def _held(value: ast.expr, names: Names) -> ast.expr | None:
@@ -73,6 +86,8 @@ def _called(value: ast.Call, names: Names, depth: int) -> str:
     if not isinstance(value.func, ast.Attribute):
         return said
     base = spoken(value.func.value, names, depth + 1)
+    if _method(value) == "join" and not base.strip() and value.args:
+        return said  # the words of a command, with blanks between them
     if _method(value) == "joinpath" and base != UNKNOWN:
         return f"{base}/{said}"
     return base if base != UNKNOWN else said
