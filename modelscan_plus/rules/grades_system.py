@@ -4,6 +4,7 @@ import re
 
 from modelscan_plus.core.finding import Severity
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.commands import BROWSER_FILES
 from modelscan_plus.formats.text.python.accounts import set_elsewhere
 from modelscan_plus.formats.text.python.assignments import UNGUARDED
 from modelscan_plus.formats.text.python.facts import Effect
@@ -67,7 +68,7 @@ def turn(effect: Effect, reached: bool) -> Severity:
     return Severity.HIGH if reached and effect.when != "main" else Severity.LOW
 
 
-_STORES = lazy(r"Login Data|cookies\.sqlite|logins\.json|key4\.db|wallet|electrum|Local State|/Cookies$", re.I)
+_STORES = lazy(rf"{BROWSER_FILES}|wallet|electrum|Local State|/Cookies$", re.I)
 """Where browsers and wallets keep what nobody but they read."""
 
 

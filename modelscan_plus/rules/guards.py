@@ -270,9 +270,6 @@ def _memmap(items: Sequence[Value]) -> str | None:
     return "open a file" if items else None
 
 
-_ZONES = ("/usr/share/zoneinfo/", "/usr/lib/zoneinfo/", "/usr/share/lib/zoneinfo/", "/etc/localtime")
-
-
 def _zone_file(items: Sequence[Value]) -> str | None:
     """dateutil.tz.tzfile(None, path) reads the file."""
     path = text_of(items[1]) if len(items) == 2 and items[0] is None else None

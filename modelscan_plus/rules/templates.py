@@ -185,8 +185,6 @@ REWRITES = Rule(
     references=(_CHAT,),
 )
 
-_HELPER = frozenset(("helper", "computed"))
-
 
 @judges(TemplateFacts)
 def reaches(facts: TemplateFacts, context: Context) -> Iterator[Finding]:

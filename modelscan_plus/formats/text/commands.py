@@ -26,11 +26,13 @@ DECODED_COMMAND = lazy(
     re.I | re.M,
 )
 """A text is decoded and run at once, so that nobody who reads the script knows what it does."""
+BROWSER_FILES = r"(?:Login Data|cookies\.sqlite|logins\.json|key[34]\.db)"
+"""Files in which browsers keep passwords, cookies and the keys to them."""
 PRIVATE = (
     r"(?:\.ssh\b(?!/?\S*(?:\.pub|known_hosts|config)\b)|\.aws\b|\.gnupg\b|\.kube/config|\.netrc\b|\.npmrc\b|\.pypirc\b|\.git-credentials|"
     r"\.docker/config|\.(?:bash|zsh)_history|\.config/gcloud|huggingface/(?:token|stored_tokens)|/etc/(?:passwd|shadow)\b|"
     r"/proc/(?:self|\d+)/environ|\bid_(?:rsa|ed25519|ecdsa)\b(?!\.pub)|wallet\.dat|"
-    r"(?<![\w./-])(?:\./)?\.env\b(?![.\w-])|Login Data\b|stored_tokens\b)"
+    rf"(?<![\w./-])(?:\./)?\.env\b(?![.\w-])|{BROWSER_FILES}\b|stored_tokens\b)"
 )
 """Files of credentials."""
 _ENVIRONMENT = r"(?:(?:\$\(|`|<\()\s*(?:env|printenv|export\s+-p|set)\b(?!\s+-)|(?:gci|dir|ls|Get-ChildItem)\s+env:|toJson\(\s*secrets\s*\))"

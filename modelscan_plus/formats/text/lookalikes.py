@@ -35,7 +35,6 @@ _PUBLISHERS = frozenset(
     community mlx-community""".split()
 )
 """Accounts of the hub and of GitHub that repositories of models take code and weights from."""
-_ALIKE = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "i"), ("l", "i"), ("5", "s"), ("_", "-"), (".", "-"))
 _ACCOUNT = lazy(
     r"(?:github\.com|githubusercontent\.com|huggingface\.co|\bhf\.co)[/:](?:datasets/|spaces/|models/)?(?P<link>[\w.-]{5,40})/[\w.-]+"
     r"|^[^\S\n]*(?:-\s+)?uses\s*:\s*[\"']?(?P<action>[\w.-]{5,40})/[\w.-]+"

@@ -57,8 +57,6 @@ _MAY_BE_TEMPLATE = frozenset(("", ".txt", ".tmpl", ".tpl", ".template", ".chat")
 _CHAT_LOOP = lazy(r"\{%-?\s*for\s+\w+\s+in\s+\w*messages\b")
 """What servers of models are given as a chat template, whatever its name."""
 
-PROSE = frozenset(("markdown", "text", "markup"))
-"""Roles that people read."""
 SCRIPTS = frozenset(("shell", "batch", "powershell", "windows-script", "makefile", "dockerfile", "shortcut"))
 """Roles that a program runs line by line."""
 

@@ -19,7 +19,6 @@ from modelscan_plus.formats.text.steps import Mapping, mappings_of, with_secrets
 
 _EXPRESSION = lazy(r"\$\{\{(?P<inner>(?:(?!\}\})[\s\S]){1,400})\}\}")
 _MOST = 20
-_FOR_ALL_OF = lazy(r"\bpull_request_target\b|\bworkflow_run\b")
 _WORTH = lazy(r"\$\{\{|\bRunner\.Worker\b|isSecret|\bcontext\.payload\b|\bworkflow_run\b")
 _EVENT = r"\b(?:github|gitea|forgejo|forge)\s*\.\s*event\s*\.\s*"
 _SAID = lazy(

@@ -71,7 +71,6 @@ _BARE_HOST = lazy(
     re.I,
 )
 _ANY_SCHEME = lazy(r"^(?:[a-z][a-z0-9+.-]{1,30}:)?//(?:[^\s/@]{1,200}@)?(?P<host>\[[0-9a-f:]+\]|[^\s/:@]+)", re.I)
-_NAMED = lazy(r"^(?!file:)")
 _DSN = lazy(r"^(?:\w+=\S*\s+){0,8}(?:host|server)=(?P<host>[\w.-]+)")
 _NUMBER = lazy(r"^(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?$")
 _HUBS = lazy(

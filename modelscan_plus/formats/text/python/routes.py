@@ -30,7 +30,6 @@ SERVED = "lets whoever connects run what they like"
 TEMPLATE = "renders a template that a request holds"
 SCRIPT = "has whoever visits run what another host gives"
 INSTALLS = "installs what a request names"
-WHAT = (INSTALLS, SCRIPT, READS, WRITES, DISK, PROXY, SHELL, PAGE, SERVED, TEMPLATE)
 _SENDS_FILE = lazy(
     r"^(?:flask\.(?:helpers\.)?send_file|quart\.send_file|(?:fastapi|starlette)\.responses\.FileResponse|aiohttp\.web\.FileResponse|sanic\.response\.file(?:_stream)?|"
     r"django\.http\.FileResponse|litestar\.response\.File)$"

@@ -7,6 +7,7 @@ function does the same. What is neither here nor there computes, as far as this 
 import re
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.formats.text.commands import BROWSER_FILES
 from modelscan_plus.formats.text.python.families import family
 
 _PROCESS = """os.fork os.forkpty os.system os.popen os.popen2 os.popen3 os.popen4 os.execl os.execle os.execlp os.execlpe os.execv
@@ -236,14 +237,15 @@ METHOD_KINDS = {
 KUBERNETES_PATH = lazy(r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure/tokens|tokens?)\b")
 """Where a container finds the token of its account."""
 STORES = lazy(
-    r"\bLogin Data\b|\bcookies\.sqlite\b|\blogins\.json\b|\bkey[34]\.db\b|(?:Default|Profile\b[^/]*|\*)[\\/](?:Network[\\/])?Cookies\b|\bWeb Data\b|exodus\.wallet|electrum[\\/]wallets|"
+    rf"\b{BROWSER_FILES}\b|"
+    r"(?:Default|Profile\b[^/]*|\*)[\\/](?:Network[\\/])?Cookies\b|\bWeb Data\b|exodus\.wallet|electrum[\\/]wallets|"
     r"\bwallet\.dat\b|Local Extension Settings|nkbihfbeogaeaoehlefnkodbefgpgknn|\.config[\\/]solana|Ethereum[\\/]keystore|discord[\\/]Local Storage"
 )
 """Where browsers and wallets keep passwords, cookies and keys."""
 SENSITIVE_PATH = lazy(
     r"(?:^|[/\\~])\.(?:ssh|aws|gnupg|kube|docker/config|netrc|pypirc|npmrc|git-credentials|bash_history|zsh_history|"
     r"config/gcloud|cache/huggingface/token|huggingface/token|env)\b|/etc/(?:passwd|shadow|sudoers)|/proc/self/environ"
-    r"|(?:Login Data|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json|logins\.json|key4\.db)\b"
+    rf"|(?:{BROWSER_FILES}|Cookies|Local State|wallet\.dat|keychain|id_rsa|id_ed25519|credentials\.json)\b"
     r"|User Data[\\/]+Default|(?:google-chrome|chromium|Chrome|Edge|Brave-Browser)[\\/](?:User Data[\\/]+)?(?:Default|Profile[^\\/]*)[\\/](?:History|Bookmarks|Web Data|Network|Sessions|Top Sites)|\.mozilla/firefox|Firefox/Profiles|\.(?:bitcoin|ethereum|electrum|monero|solana|password-store|azure)\b"
     r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
     r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
 from modelscan_plus.formats.text import prose
+from modelscan_plus.formats.text.commands import BROWSER_FILES
 from modelscan_plus.formats.text.python.accounts import TALK
 from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
@@ -44,7 +45,7 @@ _SQL = lazy(
 _PRIVATE = lazy(
     r"(?:^|[/\\~])\.(?:ssh|gnupg|kube|bitcoin|ethereum|electrum|password-store|aws/credentials|docker/config\.json|git-credentials|pypirc|"
     r"(?:bash|zsh)_history|electrum|mozilla/firefox|config/(?:google-chrome|chromium|gh|solana|gcloud))(?=$|[/\\*…])|^/etc/(?:shadow|sudoers|gshadow)\b|"
-    r"^/proc/(?:self|\d+|…)/(?:environ|mem)$|[/\\](?:Login Data|Local State|wallet\.dat|id_rsa|id_ed25519|id_ecdsa|logins\.json|key4\.db|cookies\.sqlite)$|"
+    rf"^/proc/(?:self|\d+|…)/(?:environ|mem)$|[/\\](?:{BROWSER_FILES}|Local State|wallet\.dat|id_rsa|id_ed25519|id_ecdsa)$|"
     r"User Data[\\/]+Default",
 )
 """Where people keep keys, passwords and what they did."""

@@ -69,7 +69,6 @@ _NO_MODEL = (
     | _STARTS
 )
 _ROUNDS = 4
-_MOST = 4_000
 
 
 class Given(msgspec.Struct, frozen=True):
