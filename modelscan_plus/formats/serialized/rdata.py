@@ -36,6 +36,7 @@ _SPECIAL, _BUILTIN, _LETTERS, _TEXTS, _POINTER, _WEAK, _BYTECODE, _S4 = 7, 8, 9,
 _WIDTHS = {10: 4, 13: 4, 14: 8, 15: 16, 24: 1}
 """Bytes of an element: logical, integer, real, complex, raw."""
 _LISTS = frozenset((19, 20))
+_FORMS = {_TEXTS: "{}", _CALL: "{}()", _SYMBOL: "&{}"}
 _CODE_LISTS = frozenset((_CALL, _PAIRS, 240, 239, 244))
 
 
@@ -44,7 +45,7 @@ class RCall(msgspec.Struct, frozen=True):
 
     name: str
     texts: tuple[str, ...]
-    """Its arguments that are text, and the names of calls among them with "()" behind."""
+    """Its arguments that are text, names among them with "&" before, and the names of calls with "()" behind."""
     promise: bool
     """True inside a promise that nobody has worked out yet."""
     offset: int
@@ -251,9 +252,8 @@ class _Walk:
     def _called(self, parts: list[_Node], start: int) -> _Node:
         head = parts[0]
         arguments = tuple(
-            part.text if part.kind == _TEXTS else f"{part.text}()" for part in parts[1:]
-            if part.kind in (_TEXTS, _CALL) and part.text
-        )  # fmt: skip
+            _FORMS[part.kind].format(part.text) for part in parts[1:] if part.kind in _FORMS and part.text
+        )
         inner = tuple(itertools.chain.from_iterable(part.arguments for part in parts[1:] if part.kind == _CALL))
         name = head.text
         if name in ("::", ":::") and parts[1:] and parts[-1].kind == _SYMBOL:

@@ -23,6 +23,7 @@ from modelscan_plus.formats.summaries import ConfigSummary, VocabularySummary, W
 from modelscan_plus.formats.text import generating, prose, roles, skops
 from modelscan_plus.formats.text.agents import agent_settings, hears
 from modelscan_plus.formats.text.carried import carried, is_carried
+from modelscan_plus.formats.text.chains import chain_remarks
 from modelscan_plus.formats.text.configcode import configures, evaluable, expressions, restored
 from modelscan_plus.formats.text.configkeys import (
     code_references,
@@ -178,6 +179,7 @@ def _parsed(
             agent_settings(artifact.place, value),
             value_remarks(value, pairs, artifact.place) if name not in _WORDS else (),
             prompts_of(pairs, artifact.name),
+            chain_remarks(value),
         )
     )
     facts = JsonFacts(
