@@ -23,6 +23,7 @@ _VARIABLES = (
 """Variables that hold the address."""
 _METHODS = {
     "get_frozen_credentials": "key:AWS_SECRET_ACCESS_KEY", "get_credentials": "key:AWS_SECRET_ACCESS_KEY",
+    "create_access_key": "key:AWS_SECRET_ACCESS_KEY", "get_federation_token": "key:AWS_SECRET_ACCESS_KEY",
     "get_session_token": "key:AWS_SECRET_ACCESS_KEY", "assume_role": "key:AWS_SECRET_ACCESS_KEY",
     "list_secret_for_all_namespaces": "secret", "list_namespaced_secret": "secret", "read_namespaced_secret": "key:KUBERNETES_SECRET",
     "read_secret_version": "key:VAULT_SECRET", "read_secret": "key:VAULT_SECRET", "get_secret_value": "", "access_secret_version": "key:GOOGLE_SECRET",

@@ -71,6 +71,9 @@ ASKED = "asked"
 """The origin of a handler that is told what is asked of it."""
 WEIGHTS = "trained"
 """The origin of what a model has learned."""
+_DUMPS = frozenset(("model_dump", "dict", "json", "model_dump_json"))
+_SETTINGS = ("decouple.config", "environs.Env().str", "environ.Env()", "starlette.config.Config()")
+"""Functions of libraries that give variables of the environment by their names."""
 _BY_METHOD = {"state_dict": {WEIGHTS}, "use_artifact": {"hub"}, "download_artifacts": {"hub"}}
 """Origins of what methods give, whatever they are methods of."""
 _OF_PLATFORMS = frozenset(
@@ -95,6 +98,17 @@ class Flow:
         self.variables: dict[tuple[str, str], set[str]] = {}
         self._returns: dict[str, set[str]] = {}
         self._places = Places(names)
+        self._settings = {
+            node.name
+            for node in names.nodes
+            if isinstance(node, ast.ClassDef)
+            and any(ast.unparse(base).endswith("BaseSettings") for base in node.bases)
+            and any(
+                isinstance(each, ast.AnnAssign) and SECRET_VARIABLE.search(ast.unparse(each.target))
+                for each in node.body
+            )
+        }
+        """Classes whose fields are variables of the environment, with keys among them."""
         self._in_notebook = any(getattr(node, "id", "") == "get_ipython" for node in names.nodes)
         self._fetched: set[str] = set()
         """Paths, as they stand in the source, of files that hold what was fetched."""
@@ -196,8 +210,10 @@ class Flow:
             return {"secret"}  # all of them
         if dotted is not None and dotted.startswith("streamlit.secrets."):
             return {f"key:{node.attr[:80]}"} if SECRET_VARIABLE.search(node.attr) else set()
-        if node.attr in _TYPED and self._in_notebook:
+        if (node.attr in _TYPED and self._in_notebook) or (node.attr == "hosts" and self._is_netrc(node.value)):
             return {"secret"}
+        if self._holds_settings(node.value) and SECRET_VARIABLE.search(node.attr):
+            return {f"key:{node.attr.upper()[:80]}"}
         if dotted in ("sys.modules",):
             return {SEARCHED}
         if dotted in ("sys.argv",):
@@ -218,6 +234,15 @@ class Flow:
         own = (held is not None and name in held.parameters) or name in self._names.aliases
         return not own and not self._names.assigned(name) and name not in self._names.defined
 
+    def _is_netrc(self, node: ast.expr) -> bool:
+        made = self._names.single.get(node.id) if isinstance(node, ast.Name) else node
+        return isinstance(made, ast.Call) and self._names.plain(made.func) == "netrc.netrc"
+
+    def _holds_settings(self, node: ast.expr) -> bool:
+        """True for an object of a class of pydantic that takes its fields from the environment, keys among them."""
+        made = self._names.single.get(node.id) if isinstance(node, ast.Name) else node
+        return isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id in self._settings
+
     def _credential(self, name: ast.expr | None) -> set[str]:
         """`os.environ["HF_TOKEN"]` is a key, `os.environ["RANK"]` is nothing; a loop over such names takes them all."""
         texts = self._names.texts(name)
@@ -228,7 +253,7 @@ class Flow:
 
     def _call(self, node: ast.Call, block: str, depth: int) -> set[str]:
         dotted = self._names.plain(node.func) or ""
-        if dotted in ("os.getenv", "os.environ.get", "os.environ.pop", "os.getenvb", "os.environb.get"):
+        if dotted in ("os.getenv", "os.environ.get", "os.environ.pop", "os.getenvb", "os.environb.get", *_SETTINGS):
             return self._credential(node.args[0] if node.args else None)
         if dotted in HUB_TOKENS:
             return {"key:HF_TOKEN"}
@@ -250,6 +275,8 @@ class Flow:
             found = found | {"download"}
         if dotted in OPENS:
             found = found | self._read(node.args[0] if node.args else None)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _DUMPS and self._holds_settings(node.func.value):
+            found.add("secret")
         found |= _BY_METHOD.get(getattr(node.func, "attr", ""), set())
         if isinstance(node.func, ast.Attribute):
             found = self._of_method(node.func, found, block, depth)

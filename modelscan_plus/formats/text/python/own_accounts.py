@@ -9,6 +9,10 @@ from modelscan_plus.formats.text.python.names import Names
 from modelscan_plus.formats.text.python.spoken import spoken
 
 _WITH_PASSWORD = lazy(r"^[a-z][a-z0-9+.-]{1,20}://[^\s/:@$<{]{1,100}:[^\s/@$<{]{1,200}@[\w-]+(?:\.[\w-]+)+")
+_LIKE_KEY = lazy(
+    r"^(?:pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}|xox[abp]-[\w-]{20,}|secret_[A-Za-z0-9]{30,}|ntn_[A-Za-z0-9]{30,}|ghp_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,})$"
+)
+"""Keys of Airtable, Slack, Notion, GitHub and the hub."""
 _KEYS = frozenset("aws_secret_access_key secret_key api_key supabase_key service_account_info token key".split())
 _DEEPEST = 8
 _SHORTEST = 16
@@ -22,7 +26,10 @@ def of_author(node: ast.expr, names: Names, depth: int = 0) -> bool:
     match node:
         case ast.Call():
             texts = [(name, names.folder.text(value) or "") for value, name in arguments_of(node)]
-            made = any(_WITH_PASSWORD.match(text) or (name in _KEYS and len(text) >= _SHORTEST) for name, text in texts)
+            made = any(
+                _WITH_PASSWORD.match(text) or _LIKE_KEY.match(text) or (name in _KEYS and len(text) >= _SHORTEST)
+                for name, text in texts
+            )
             return made or of_author(node.func, names, depth + 1)
         case ast.Attribute(value=value) | ast.Subscript(value=value):
             return of_author(value, names, depth + 1)
@@ -52,8 +59,18 @@ def logs_away(names: Names) -> bool:
 
 
 def reports_to_author(node: ast.Call, names: Names) -> bool:
-    """True for a report of Sentry in a source that says by a constant whose account it goes to."""
-    if not (names.plain(node.func) or "").startswith("sentry_sdk."):
+    """True for a report of Sentry, or an entry of Firebase, in a source that says by a constant whose account it goes to."""
+    dotted = ast.unparse(node.func)[:200] if names.plain(node.func) is None else names.plain(node.func) or ""
+    of_firebase = dotted.startswith(("db.reference", "firebase_admin.", "firestore."))
+    if not of_firebase and not dotted.startswith("sentry_sdk."):
         return False
-    made = (each for each in names.nodes if isinstance(each, ast.Call) and names.plain(each.func) == "sentry_sdk.init")
-    return any("://" in (names.folder.text(value) or "") for each in made for value, _ in arguments_of(each))
+    makers = ("firebase_admin.initialize_app",) if of_firebase else ("sentry_sdk.init",)
+    made = (each for each in names.nodes if isinstance(each, ast.Call) and names.plain(each.func) in makers)
+    texts = (
+        part
+        for each in made
+        for value, _ in arguments_of(each)
+        for part in ast.walk(value)
+        if isinstance(part, ast.expr)
+    )
+    return any("://" in (names.folder.text(part) or "") for part in texts)

@@ -83,7 +83,7 @@ cpp_extension.load cpp_extension.load_inline numba.cuda.jit"""
 _SHELL_ENDS = "os.dup2"
 _DELETE = "shutil.rmtree os.remove os.unlink os.rmdir os.removedirs os.truncate"
 _WRITE = "shutil.unpack_archive shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.move os.rename os.replace os.symlink os.link os.chmod os.chown"
-_SECRETS = """keyboard.hook keyboard.record keyboard.read_event keyboard.start_recording keyboard.add_hotkey pynput.mouse.Listener
+_SECRETS = """keyring.get_credential keyboard.hook keyboard.record keyboard.read_event keyboard.start_recording keyboard.add_hotkey pynput.mouse.Listener
 mss.mss pyscreenshot.grab pyautogui.screenshots browser_cookie3.edge browser_cookie3.brave browser_cookie3.opera evdev.InputDevice
 pyxhook.HookManager win32gui.GetDC ctypes.windll.user32.GetAsyncKeyState ctypes.windll.user32.SetWindowsHookExA
 ctypes.windll.user32.SetWindowsHookExW secretstorage.dbus_init browser_cookie3.load browser_cookie3.chrome browser_cookie3.firefox win32crypt.CryptUnprotectData
@@ -250,7 +250,7 @@ SENSITIVE_PATH = lazy(
     r"|\.config/(?:gh|rclone|solana|google-chrome|chromium|hub)\b|(?:Exodus|Electrum|Atomic)[\\/](?:\w*wallets?|leveldb)"
     r"|Telegram Desktop[\\/]tdata|discord[\\/]Local Storage|stored_tokens\b|keyrings/"
     r"|\*\.(?:env|pem|ppk|kdbx|p12|pfx)\b|\*(?:key|secret|token|credential|passw)\w*\*?\.\w+$"
-    r"|/run/secrets/kubernetes\.io/|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
+    r"|\.streamlit[\\/]secrets\.toml|/run/secrets/kubernetes\.io/|(?:^|/)token$|metadata\.google|169\.254\.169\.254",
     re.I,
 )
 HUB_TOKEN_PATH = lazy(r"(?:^|/)\.?(?:cache/)?huggingface/token$", re.I)

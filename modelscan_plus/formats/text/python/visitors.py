@@ -195,12 +195,13 @@ class Visitors(Fields):
             found.discard(SAID)  # a form for remarks
         return found
 
-    @staticmethod
-    def _in_table(node: ast.Call, method: str) -> bool:
+    def _in_table(self, node: ast.Call, method: str) -> bool:
         """True for `client.table("x").insert(…)` of a database of elsewhere."""
         holder = node.func.value if isinstance(node.func, ast.Attribute) else None
         of = method_of(holder) if isinstance(holder, ast.Call) else ""
-        return method in ("insert", "upsert", "add", "set") and of in (
+        if method == "create" and of_author(node, self._names):
+            return True
+        return method in ("insert", "upsert", "add", "set", "push", "update") and of in (
             "table",
             "from_",
             "collection",

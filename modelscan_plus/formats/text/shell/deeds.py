@@ -57,7 +57,7 @@ _SECRETS: dict[str, tuple["re.Pattern[str]", str, tuple[str, ...]]] = {
     "keyring": (lazy(r"^get"), "passwords of the user", ()), "op": (lazy(r"^(?:read|item get)"), "passwords of the user", ()),
     "vault": (lazy(r"^(?:kv get|read)"), "passwords of the user", ()), "cmdkey": (lazy(r"/list"), "passwords of the user", ()),
     "kubectl": (lazy(r"\bget secrets?\b|config view.*--raw"), "secrets of the cluster", ()),
-    "git": (lazy(r"credential(?:-\w+)? (?:fill|get)"), "a credential of the user", ("github.com", "huggingface.co")),
+    "git": (lazy(r"credential(?:-\w+)? (?:fill|get)|^config (?:--\w+ )*(?:--list|-l|--get-regexp)\b"), "a credential of the user", ("github.com", "huggingface.co")),
     "pbpaste": (lazy(r""), "the clipboard", ()), "wl-paste": (lazy(r""), "the clipboard", ()),
     "xclip": (lazy(r"-o\b"), "the clipboard", ()), "xsel": (lazy(r"-o\b|--output"), "the clipboard", ()),
     "Get-Clipboard": (lazy(r""), "the clipboard", ()),
