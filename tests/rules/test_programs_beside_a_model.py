@@ -116,3 +116,29 @@ def test_the_name_of_a_repository_in_digits(tower: str, expected: bool) -> None:
     model += f"    def __init__(self, config):\n        self.t = AutoModel.from_pretrained({tower})\n"
     config = json.dumps({"auto_map": {"AutoModel": "modeling_x.M"}, "tower": b"acme-lab/clip".hex()}).encode()
     assert denied(model, "modeling_x.py", **{"config.json": config}) is expected
+
+
+HARNESS = """import multiprocessing
+def run(code, tests, queue):
+    names = {}
+    exec(code + tests, names)
+    queue.put(True)
+def score(completion, tests):
+    queue = multiprocessing.Queue()
+    multiprocessing.Process(target=run, args=(completion, tests, queue)).start()
+    return queue.get()
+def reward(completions, tests):
+    for completion, test in zip(completions, tests):
+        exec(completion[0]["content"], {})
+        exec(test, {})
+"""
+
+
+def test_a_benchmark_runs_what_a_model_wrote() -> None:
+    assert not denied(HARNESS, "run_eval.py")
+    route = "@app.post('/run')\ndef go(completion: str):\n    exec(completion)\n"
+    served = f"{HARNESS}import fastapi\napp = fastapi.FastAPI()\n{route}"
+    assert denied(served, "run_eval.py")
+    model = f"{HARNESS}class M:\n    def generate(self, completion):\n        exec(completion)\n"
+    config = json.dumps({"auto_map": {"AutoModel": "modeling_x.M"}}).encode()
+    assert denied(model, "modeling_x.py", **{"config.json": config})

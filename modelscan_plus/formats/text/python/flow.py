@@ -133,6 +133,8 @@ class Flow:
                 self.variables.setdefault((block.name, name), set()).add("config")
             for name in given.asked.get(block.name.partition("#")[0], ()):
                 self.variables.setdefault((block.name, name), set()).add(ASKED if name == "self" else REQUEST)
+            for name in given.written.get(block.name.partition("#")[0], ()):
+                self.variables.setdefault((block.name, name), set()).add("generated")
             for name in given.told.get(block.name.partition("#")[0], ()):
                 self.variables.setdefault((block.name, name), set()).add(TOLD)
         for _ in range(_ROUNDS):

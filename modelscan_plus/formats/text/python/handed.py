@@ -116,6 +116,8 @@ class Handed(msgspec.Struct, frozen=True):
     """Those that are called when somebody asks for something, with the parameters that hold what is asked for."""
     told: Mapping[str, tuple[str, ...]] = {}
     """Others that a library calls, with their parameters."""
+    written: Mapping[str, tuple[str, ...]] = {}
+    """Those that trainers and benchmarks give what a model wrote, with their parameters."""
     passed: frozenset[str] = frozenset()
     """Functions of other modules that are handed over for what somebody asks, by their dotted names."""
 
@@ -135,7 +137,7 @@ NOTHING = Handed()
 def handed(tree: ast.Module, names: Names) -> Handed:
     """The functions of a source that are given to something outside."""
     finder = _Finder(tree, names)
-    return Handed(frozenset(finder.hooks), finder.asked, finder.told, frozenset(finder.passed))
+    return Handed(frozenset(finder.hooks), finder.asked, finder.told, finder.written, frozenset(finder.passed))
 
 
 def is_neutral(decorator: str, imported: frozenset[str] = frozenset()) -> bool:
@@ -158,6 +160,7 @@ class _Finder:
         self.hooks: set[str] = set()
         self.asked: dict[str, tuple[str, ...]] = {}
         self.told: dict[str, tuple[str, ...]] = {}
+        self.written: dict[str, tuple[str, ...]] = {}
         self.passed: set[str] = set()
         self._guards = _takes_away(tree)
         """It runs what is written only after it has taken the system away from it, as harnesses of benchmarks do."""
@@ -202,7 +205,7 @@ class _Finder:
             self.asked[name] = parameters[:1]
         elif not _WRITTEN.isdisjoint(parameters) and not self._guards:
             self.hooks.add(name)
-            self.told[name] = parameters
+            self.written[name] = parameters
         elif named and (self._is_asked or named[0] == "raw_data"):
             self.asked[name] = named
 
