@@ -17,7 +17,7 @@ _TOOLS = frozenset(
     tensorboard mpirun srun numactl taskset lsb_release swig java aria2c git flac lame opusenc oggenc mediainfo rubberband
     fluidsynth timidity mecab gifski rsvg-convert dot antiword catdoc djvutxt dssp mkdssp hhblits hhsearch jackhmmer hmmsearch
     hmmbuild nhmmer mmseqs foldseek blastp blastn makeblastdb mafft muscle kalign obabel samtools bcftools bwa minimap2
-    bowtie2 smina vina fpocket tmalign usalign colmap""".split()
+    bowtie2 smina vina fpocket tmalign usalign colmap sysctl sw_vers getconf xpu-smi npu-smi rocminfo""".split()
 )
 """Programs that models, feature extractors and their scripts have reason to start."""
 _TOGETHER = frozenset(
@@ -117,7 +117,7 @@ _MISUSED = lazy(
     r"tar\b.*\s(?:--checkpoint-action|--to-command|--use-compress-program|--rsh-command|--(?:info|new-volume)-script|(?-i:-\w*[IF])\s)"
     rf"|(?:make|ninja|cmake|g?make)\b.*(?:\s-[fCP]\s*{_SCRATCH}|\bSHELL=)"
     r"|(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)\b.*\s(?:-wrapper|-fplugin=|-specs=|@)"
-    r"|nvcc\b.*\s--?run\b"
+    r"|nvcc\b.*\s--?run\b|sysctl\b.*(?:\s(?:-w|--write|-p|--load|--system)\b|=)"
     rf"|java\b.*\s(?:(?:-jar|-cp|-classpath)\s+{_SCRATCH}|-javaagent|-agent(?:lib|path))"
     rf"|(?:accelerate|torchrun|deepspeed|mpirun|srun|numactl|taskset)\b.*\s(?:{_SCRATCH}|(?:ba|z|da)?sh\s+-c\b)"
     r"|ffmpeg\b.*(?:\s-f\s+(?:x11grab|gdigrab|avfoundation|v4l2|dshow|kmsgrab|pulse|alsa)\b|\s/dev/video|\s-method\s+P|"
@@ -147,11 +147,33 @@ def _is_misused(command: str) -> bool:
     return any(runs.search(place) for place in places for runs in (START_PATH, OBEYED, LATER))
 
 
+_ASKS = frozenset(
+    """nvidia-smi rocm-smi amd-smi xpu-smi npu-smi rocminfo nvcc hipcc lscpu ldconfig nproc free df lspci uname which whereis
+    lsb_release sysctl sw_vers getconf ffprobe""".split()
+)
+"""Programs that say what there is on a machine."""
+_FILTERS = frozenset("grep egrep fgrep head tail cut uniq wc tr awk".split())
+_TEXTS = lazy(r"'[^'\n]*'|\"[^\"$`\n]*\"")
+_AWK_ACTS = lazy(r"system\s*\(|getline|[|>]|@load|printf?\s*\|")
+_PIPE = lazy(r"\s*(?<!\|)\|(?!\|)\s*")
+
+
+def _unpiped(command: str) -> str:
+    """The program that says something about the machine, less the filters that pick a line of it."""
+    if "|" not in command or _program(command) not in _ASKS:
+        return command
+    texts = _TEXTS.findall(command)
+    parts = _PIPE.split(_TEXTS.sub("text", command))
+    picks = all(_program(part) in _FILTERS for part in parts[1:]) and not any(map(_SHELL.search, parts))
+    acts = any(_program(part) == "awk" for part in parts) and any(map(_AWK_ACTS.search, texts))
+    return parts[0] if picks and not acts else command
+
+
 def is_tool(argument: str) -> bool:
     """True for a command, or several of a shell, of which each starts a program of the table.
 
     Together they must not do what none does alone, as `git clone` and `make` do."""
-    parts = NEXT.split(_QUIET.sub("", argument))
+    parts = NEXT.split(_unpiped(_QUIET.sub("", argument)))
     if len(parts) > 1 and any(_program(part) in _TOGETHER for part in parts):
         return False
     if any(map(_is_misused, parts)):

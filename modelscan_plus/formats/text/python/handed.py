@@ -343,6 +343,8 @@ def leading(value: ast.expr, names: Names, around: Around, depth: int = 0) -> as
             return leading(held, names, around, depth + 1)
         case ast.Call():
             return _of_call(value, names, around, depth)
+        case ast.IfExp(body=one, orelse=other):
+            return leading(one, names, around, depth + 1) or leading(other, names, around, depth + 1)
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
             return leading(inner, names, around, depth + 1)
     return value

@@ -106,6 +106,10 @@ def _variable(name: str | None) -> str:
 def _plainly(value: ast.expr, names: Names) -> str:
     if isinstance(value, ast.Subscript) and names.plain(value.value) == "os.environ":
         return _variable(names.folder.text(value.slice))
+    if isinstance(value, ast.IfExp):
+        said = {spoken(each, names, _DEEPEST - 1) for each in (value.body, value.orelse)}
+        programs = {each.rpartition("/")[2] for each in said}
+        return programs.pop() if len(programs) == 1 else UNKNOWN
     if (dotted := names.plain(value)) and dotted.startswith(_LIBRARIES):
         return _KNOWN.get(dotted.rpartition(".")[2], UNKNOWN)
     if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):

@@ -1,6 +1,7 @@
 """One file followed by itself, and what that adds to the analysis by names."""
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -55,12 +56,19 @@ def settled(named: Iterable[Effect], followed: Iterable[Effect]) -> list[Effect]
 
 def _says_less(named: Effect, runs: Sequence[Effect]) -> bool:
     """True for a command of which the names say nothing, and all runs most."""
-    if named.kind != "process" or named.argument != "…" or named.hostile or named.disguised:
+    first, *words = named.argument.split()[:40] or [""]
+    if named.kind != "process" or first != "…" or named.hostile or named.disguised:
         return False
     told = set(named.flows) - {"parameter"}
     return any(each.when == named.when for each in runs) and all(
-        len(each.argument.split()) > 3 and told <= set(each.flows) for each in runs
+        told <= set(each.flows) and _says_more(each.argument.split(), words) for each in runs
     )
+
+
+def _says_more(run: list[str], words: list[str]) -> bool:
+    """True for a command of which the program is known, or for want of any word most others are."""
+    program = bool(run) and re.search(r"/[\w.-]{2,}$|^[\w.-]{2,}$", run[0]) is not None
+    return set(words) <= set(run) and (program or (not words and len(run) > 3))
 
 
 def _is_settled(named: Effect, runs: Sequence[Effect]) -> bool:
