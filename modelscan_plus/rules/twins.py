@@ -22,7 +22,8 @@ TWINS_DIFFER = Rule(
         "Repositories keep a copy in an older format beside the safetensors file. Loaders choose between them by version "
         "and options, so that different users of one repository get different models, and a review of one file says "
         "nothing about the other. Names, shapes and a sample of the numbers are compared, rounded as the less exact of the "
-        "two formats is. Buffers and tied weights that only one of them stores are not counted."
+        "two formats is. Buffers and tied weights that only one of them stores are not counted. Where every tensor differs, one "
+        "file is mostly left over from an earlier training, and the finding is medium."
     ),
     fix="Remove the older copy, or make it anew from the safetensors file.",
     bad="model.safetensors: fc.weight[17] = 0.0312; pytorch_model.bin: fc.weight[17] = 0.3312",
@@ -62,7 +63,7 @@ def twins_differ(tree: Tree, context: TreeContext) -> Iterator[Finding]:
                 )
             if sample is not None and (numbers := _by_numbers(group[0], other, sample)) is not None:
                 subject = f"numbers\0{group[0].name}\0{other.name}"
-                severity = Severity.MEDIUM if all(map(_LEARNED.search, other.tensors)) else None
+                severity = Severity.MEDIUM if all(map(_LEARNED.search, other.tensors)) or _another(sample) else None
                 yield context.finding(TWINS_DIFFER, other.path, *numbers, subject=subject, severity=severity)
 
 
@@ -91,6 +92,16 @@ def _by_shape(
     if not shared:  # no copies: whoever asks for the weights of one finds none of them in the other
         return message, evidence, Severity.MEDIUM
     return message, evidence, Severity.LOW if few else None
+
+
+def _another(sample: SampledCopies) -> bool:
+    """True where no tensor is the same: an older state of training that was left behind, and no copy that somebody changed.
+
+    Whoever wants both kinds of users to get his weights writes them into both files; a copy that is changed here and
+    there and the same elsewhere has only one purpose.
+    """
+    looked = [each for each in sample.samples if not _BUFFERS.search(each.name)]
+    return all(each.differing for each in looked)
 
 
 def _by_numbers(first: Copy, other: Copy, sample: SampledCopies) -> tuple[str, ComparisonEvidence] | None:
