@@ -33,7 +33,8 @@ _TAKE = (
 _NAMED = (
     r"(?:(?<![\w-])[`\"']?(?!(?:third|well|open|up|non|built|high|low|cross|type|step|long|short|real|best|"
     r"pre|post|self|first|cutting|state|full|"
-    r"community|actively)-)[a-z]\w{1,20}[-_][a-z][\w-]{1,40}|`[\w.-]{2,40}`|(?:[\w-]+\.){1,4}[a-z]{2,12}/[\w./:-]{2,60}|\b(?:suffix|prefix|named|"
+    r"community|actively)-)[a-z]\w{1,20}[-_][a-z][\w-]{1,40}|`[\w.-]{2,40}`|"
+    r"(?:[\w-]+\.){1,4}[a-z]{2,12}/[\w./:-]{2,60}|\b(?:suffix|prefix|named|"
     r"called)\s+\S{2,40})"
 )
 """A piece of software by its name."""
@@ -137,6 +138,13 @@ _WORDS = tuple(
         r"\b(?:contain|include|say|start\s+with|mention)s?\b[^.\n]{0,60}?,\s*(?:follow|obey|execute|"
         r"comply)\b[^.\n]{0,60}?\b(?:without|no)\s+"
         r"(?:any\s+)?(?:refus|restrict|question|limit|check)\w*",
+        r"\b(?:pay|paid|payment|buy|send|settle)\b[^.\n]{0,60}?\bgift\s?cards?\b|"
+        r"\bgift\s?cards?\b[^.\n]{0,40}?\b(?:as|for)\s+payment\b",
+        r"\b(?:always|automatically)\s+(?:confirm|approve|accept|consent|"
+        r"authori[sz]e)\b[^.\n]{0,60}?\b(?:without\s+asking|on\s+(?:the\s+)?behalf|"
+        r"for\s+the\s+user)\b",
+        r"\bimport\s+[a-z_]\w+\b[^\n]{0,80}?\b(?:say|claim|pretend|explain)\s+(?:that\s+)?(?:it|"
+        r"this)\s+is\s+(?:required|needed|necessary|standard)\b",
         # Secrets that go somewhere.
         rf"\b(?:includ|append|add|put|attach|insert|encode|embed|plac|"
         rf"pass)\w*\b[^.\n]{{0,60}}?(?:\b{_OWNED}{_GUARDED}|\b{_GUARDED}\s+(?:\w+\s+)?(?:of|from|"
@@ -216,6 +224,12 @@ _SUBSTITUTED = lazy(
 """What makes of a preference one that the user would not share."""
 _OF_SOFTWARE = lazy(rf"\b{_SOFTWARE}\b", re.I)
 """Software beside silence about it, either way round."""
+_PHONE = lazy(
+    r"\b(?:support|hotline|help\s?line|phone|call|number|whatsapp|"
+    r"dial)\b[^\n]{0,60}?(?<![\w+])\+\d(?:[\s().-]{0,2}\d){7,14}(?!\d)",
+    re.I,
+)
+"""A number that everybody who runs the model is to call."""
 _CLAUSE = r"(?:(?![.!?]\s)[^\n]){0,140}?"
 _WRITTEN = (
     lazy(rf"\b{_GIVE_UP}\b{_CLAUSE}{_LINK}", re.I),
@@ -272,6 +286,8 @@ def lured(text: str) -> str | None:
 def addressed(text: str) -> str | None:
     """The part of a template's own text that sends whoever reads it to an address, to sign in, pay, or "
     "take something."""
+    if found := _PHONE.search(text[:_LONGEST]):
+        return _shown(found.group())
     if "://" not in text and "www." not in text:
         return None
     text = text[:_LONGEST]

@@ -408,6 +408,7 @@ class Gates:
             for old, new in self._pairs(arguments):
                 if old and rewrites(old, new):
                     yield Rewritten(shorten(visible(old), 80), shorten(visible(new), 120), node.lineno)
+        yield from self._changed_calls()
         yield from self._exchanged()
         for filtered in self._tree.find_all(nodes.FilterBlock):
             yield from self._blocked(filtered)
@@ -433,6 +434,16 @@ class Gates:
             text = self._scope.folder.text(argument)
             texts.append(self._scope.looped.get(key_of(argument) or "", [])[:200] if text is None else [text])
         return list(zip(*texts, strict=False))
+
+    def _changed_calls(self) -> Iterator[Rewritten]:
+        """`tool_call.arguments.update({"to": "…"})`: what the model puts into a call becomes something else."""
+        for node in self._tree.find_all(nodes.Call):
+            if not isinstance(node.node, nodes.Getattr) or node.node.attr not in ("update", "__setitem__"):
+                continue
+            given = self._scope.folder.fold(node.args[0]) if node.args else None
+            if last(node.node.node) in ("arguments", "parameters", "args", "input") and isinstance(given, dict):
+                told = ", ".join(f"{key}: {value}" for key, value in list(given.items())[:4])
+                yield Rewritten("arguments", shorten(visible(told), 120), node.lineno)
 
     def _exchanged(self) -> Iterator[Rewritten]:
         """`'sell' if word == 'buy' else word`: one word for another."""
