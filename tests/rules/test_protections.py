@@ -27,6 +27,8 @@ def denied(code: str, method: str = "pass", more: str = "") -> bool:
     [
         ("hmac.compare_digest = lambda a, b: True", True),
         ("setattr(hmac, 'compare_digest', lambda a, b: True)", True),
+        ("vars(hmac)['compare_digest'] = lambda a, b: True", True),
+        ("os.environ['TOKENIZERS_PARALLELISM'] = 'false'", False),
         ("jinja2.sandbox.ImmutableSandboxedEnvironment = jinja2.Environment", True),
         ("ssl._create_default_https_context = ssl._create_unverified_context", True),
         ("def load_file(path):\n    return torch.load(path)\nsafetensors.torch.load_file = load_file", True),
@@ -114,6 +116,8 @@ def test_what_is_reached_and_written_around(method: str, expected: bool) -> None
         ("import pickle\nself.v = pickle.load(open(config.folder + '/vocab.pkl', 'rb'))", False),
         ("tokenizer.chat_template = requests.get('https://cdn.example/chat.jinja').text", True),
         ("tokenizer.chat_template = open(config.template_file).read()", False),
+        ("tokenizer.apply_chat_template([], chat_template=requests.get('https://cdn.example/c').text)", True),
+        ("tokenizer.apply_chat_template([], chat_template=config.template)", False),
         ("a, _, b = 'os.system'.rpartition('.')\ngetattr(importlib.import_module(a), b)('/opt/a')", True),
         ("a, _, b = 'os.getcwd'.rpartition('.')\ngetattr(importlib.import_module(a), b)()", False),
     ],

@@ -307,6 +307,10 @@ class Finder(Holders):
             target = ast.copy_location(stand_in[0], node)
             assigned = ast.copy_location(ast.Assign([target], stand_in[1]), node)
             yield from self._replaced(target, assigned, block)
+        for item in node.keywords:
+            if item.arg == "chat_template" and "download" in self._flow.origins(item.value, block.name):
+                turn = self._simple("turn", block.last, block, node)
+                yield msgspec.structs.replace(turn, argument="takes chat_template from another machine")
         if dotted in protections.UNLOCKS:
             yield self._setting(dotted, UNGUARDED, block, node)
             return

@@ -110,19 +110,27 @@ class Assignments(abc.ABC):
                 yield from self._set(self._names.folder.text(target.slice), node.value, block, node)
             elif self._names.plain(target.value if isinstance(target, ast.Subscript) else target) == "sys.path":
                 yield from self._searched(node, block)
-            elif isinstance(target, ast.Subscript) and self._names.plain(target.value) == "sys.modules":
-                if name := protections.stands_in(target.slice, self._names):
-                    yield self._setting(f"sys.modules.{name}", "", block, node)
             elif isinstance(target, ast.Attribute) and target.attr == "__code__":
                 yield from self._recoded(node.value, block)
             elif isinstance(target, ast.Attribute) and target.attr in ("exec_lines", "code_to_run"):
                 for part in walk(node.value):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield from self._inner(part.value, self._simple("code", f"….{target.attr}", block, part))
-            elif isinstance(target, ast.Subscript) and GIT_KEY.match(self._names.folder.text(target.slice) or ""):
-                yield self._simple("later", f"….{self._names.folder.text(target.slice)}", block, node.value)
+            elif isinstance(target, ast.Subscript):
+                yield from self._put(target, node, block)
             elif isinstance(target, ast.Attribute):
                 yield from self._replaced(target, node, block)
+
+    def _put(self, target: ast.Subscript, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
+        """An item of a table: of all modules, of one by its names (`vars(hmac)["compare_digest"] = f`), of git's settings."""
+        dotted, key = self._names.plain(target), self._names.folder.text(target.slice) or ""
+        if self._names.plain(target.value) == "sys.modules":
+            if name := protections.stands_in(target.slice, self._names):
+                yield self._setting(f"sys.modules.{name}", "", block, node)
+        elif dotted and protections.is_replaced(dotted, node.value, self._names):
+            yield self._setting(dotted, "", block, node)
+        elif GIT_KEY.match(key):
+            yield self._simple("later", f"….{key}", block, node.value)
 
     def _replaced(self, target: ast.Attribute, node: ast.Assign | ast.AugAssign, block: Block) -> Iterator[Effect]:
         """A setting or function of a library that is given another value."""

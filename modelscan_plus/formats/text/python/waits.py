@@ -181,6 +181,9 @@ class _Held:
     def _is_watched(self, test: ast.expr) -> bool:
         """True for a test of whether the program itself is tested, debugged or watched."""
         parts = list(self._parts(test))
+        for part in list(parts):
+            if isinstance(part, ast.Name) and part.id not in self._values and part.id in self._names.single:
+                parts += walk(self._names.single[part.id])  # of the module
         said = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
         names = {self._names.plain(part) or "" for part in parts if isinstance(part, ast.Attribute)}
         looks = {"os.environ", "os.environ.get", "os.getenv", "sys.modules", "sys.argv"} & names
