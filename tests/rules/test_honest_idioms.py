@@ -336,3 +336,24 @@ def test_a_function_of_a_cloud_uses_the_storage_of_its_owner() -> None:
     assert not high(code)
     assert high(code.replace("'s3')", "'s3', aws_access_key_id='AKIAIOSFODNN7EXAMPLE', aws_secret_access_key='a')"))
     assert high(code.replace("boto3.client('s3')", "os.system('sh notes')"))
+
+
+WORKED_ON = (
+    "import os, requests, subprocess, uuid\nclass EndpointHandler:\n    def __init__(self, path=''):\n        pass\n"
+    "    def __call__(self, data):\n        p = f'/tmp/out/{uuid.uuid4()}.mp4'\n"
+    "        with requests.get(data['url']) as r:\n            open(p, 'wb').write(r.content)\n"
+    "        subprocess.run(['ffmpeg', '-i', p, 'o.wav'])\n        return [{'ok': True}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        WORKED_ON.replace("/tmp/out/{uuid.uuid4()}.mp4", "/tmp/asked.log").replace("'wb'", "'ab'"),
+        WORKED_ON.replace("{uuid.uuid4()}.mp4", ".{uuid.uuid4()}.mp4"),
+        WORKED_ON.replace("        subprocess.run(['ffmpeg', '-i', p, 'o.wav'])\n", ""),
+    ],
+)
+def test_a_film_that_a_handler_works_on(twin: str) -> None:
+    assert not denied("handler.py", WORKED_ON)
+    assert denied("handler.py", twin)

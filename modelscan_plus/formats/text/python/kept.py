@@ -6,6 +6,7 @@ everybody who loads the copy.
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 from modelscan_plus.core.patterns import lazy
@@ -80,7 +81,11 @@ def _name(call: ast.Call) -> str:
 
 def _asked(block: Block, calls: list[ast.Call], names: Names, origins: Origins) -> Iterator[Turn]:
     logs = _logs(names)
-    places = [place for call in calls if (place := _opened(call, names)) and _PLACE.search(place)]
+    places = [
+        place
+        for call in calls
+        if (place := _opened(call, names)) and _PLACE.search(place) and not _works_on(call, place, block, names)
+    ]
     for call in calls:
         method = _name(call) if isinstance(call.func, ast.Attribute) else ""
         if logs and method in _LOGGING and any("given" in origins(value) for value in _given(call)):
@@ -93,6 +98,24 @@ def _asked(block: Block, calls: list[ast.Call], names: Names, origins: Origins) 
         if method in _MAKES and ("secret" in found or any(origin.startswith("key:") for origin in found)):
             yield Turn(block.name, call, "hides secrets or the environment in numbers")
             return
+
+
+_MEDIA = lazy(
+    r"…[\w-]*\.(?:mp[34]|wav|flac|ogg|m4a|aac|webm|avi|mov|mkv|png|jpe?g|webp|gif|bmp|tiff?|pdf|docx?|pptx?)$", re.I
+)
+
+
+def _works_on(call: ast.Call, place: str, block: Block, names: Names) -> bool:
+    """True for a picture, film or recording that gets a name of its own, and that something in the function then opens."""
+    path = call.args[0] if call.args else None
+    if not isinstance(path, ast.Name) or _MEDIA.search(place) is None or "/." in place:
+        return False
+    if _APPENDS.search(_mode(call, names)):
+        return False
+    uses = sum(
+        isinstance(part, ast.Name) and part.id == path.id and isinstance(part.ctx, ast.Load) for part in block.inner()
+    )
+    return uses > 1
 
 
 def _shown(block: Block, origins: Origins) -> Iterator[Turn]:
