@@ -21,8 +21,11 @@ class Remark(msgspec.Struct, frozen=True):
     program), "active" (markup that sends something), "visitor" (what is taken from those who visit a page, and the
     host that gets it), "frame" (a page of another host that nobody sees), "evaluable" (a line that is an expression
     with a call), "asked" and "askable" (a workflow that runs what strangers write, or may), "image" and "source"
-    (where a container or packages come from, and the host), "lookalike" (a package by a mistyped name), "unread" (a
-    part that takes too long to read, which becomes a gap: kept.py)."""
+    (where a container or packages come from, and the host), "lookalike" (a package, account, image or channel by a
+    mistyped name), "quoted" (a command that a page only speaks of), "socket" (an unknown image that owns the host),
+    "talked" (a program that the reader is talked into), "asks" (a page that wants a credential, and its host), "client"
+    (settings by which a client shows its key to a host), "system" (what gives tools or the machine to somebody else),
+    "unread" (a part that takes too long to read, which becomes a gap: kept.py)."""
     what: str
     """What it does or is, to be put behind "it"."""
     text: str
