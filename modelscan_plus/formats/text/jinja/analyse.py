@@ -40,9 +40,9 @@ def analyse(text: str, budget: Budget) -> TemplateFacts:
     if isinstance(tree, tuple):
         return TemplateFacts(digest, len(text), shorten(visible(tree[0]), 200), tree[1])
     budget.check_time()
-    if sum(1 for _ in itertools.islice(tree.find_all(nodes.Node), _NODES + 1)) > _NODES:
-        return TemplateFacts(digest, len(text), reaches=(_endless(f"a template of more than {_NODES:,} parts"),))
     try:
+        if sum(1 for _ in itertools.islice(tree.find_all(nodes.Node), _NODES + 1)) > _NODES:
+            return TemplateFacts(digest, len(text), reaches=(_endless(f"a template of more than {_NODES:,} parts"),))
         scope = scope_of(tree)
         gates = Gates(tree, scope)
         written, sent = gates.written()
