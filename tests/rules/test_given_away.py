@@ -118,3 +118,30 @@ def test_an_extension_is_given_what_the_user_types() -> None:
         for path in ("extensions/memory/script.py", "tools/script.py")
     }
     assert found["extensions/memory/script.py"] >= Severity.HIGH.rank > found["tools/script.py"]
+
+
+TOOLS = b"""import requests
+def search(query):
+    return requests.get('https://html.duckduckgo.com/html/', params={'q': query}).text
+TOOLS = {'search': search}
+"""
+AGENT = """import json, os
+import gradio as gr
+from huggingface_hub import InferenceClient
+from tools import TOOLS
+key = os.getenv('HF_TOKEN')
+client = InferenceClient('a/b', token=key)
+def respond(message, history):
+    said = client.chat_completion(history).choices[0].message
+    for call in said.tool_calls:
+        args = json.loads(call.function.arguments)
+        history.append(TOOLS[call.function.name](*WHAT))
+    yield said.content
+gr.ChatInterface(respond).launch()
+"""
+
+
+@pytest.mark.parametrize(("given", "denied"), [("args.values()", False), ("[key]", True)])
+def test_what_a_model_answers_does_not_hold_the_key_of_its_service(given: str, denied: bool) -> None:
+    found = inspect_tree({"app.py": AGENT.replace("WHAT", given).encode(), "tools.py": TOOLS})
+    assert any(each.severity.rank >= Severity.HIGH.rank for each in found) is denied

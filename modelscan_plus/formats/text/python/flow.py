@@ -10,6 +10,7 @@ follow containers or attributes of other objects than `self`.
 """
 
 import ast
+from collections.abc import Set
 
 from modelscan_plus.formats.text.python.accounts import client
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, LoopHead
@@ -295,7 +296,7 @@ class Flow:
             if func.attr in ("decode", "convert_tokens_to_string", "convert_ids_to_tokens") and "config" in found
             else set()
         )
-        holder = self.origins(func.value, block, depth + 1)
+        holder = answering(self.origins(func.value, block, depth + 1), given)
         said = receives(func.attr, self._names.imports)
         return (
             found | _told(holder, func.attr) | ({TOLD} if said else set()) | self._returns.get(f"*.{func.attr}", set())
@@ -424,6 +425,11 @@ class Flow:
                     self.variables.setdefault((block, node.id), set()).update(found)
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
                     self.variables.setdefault(("self", node.attr), set()).update(found)
+
+
+def answering(holder: Set[str], given: Set[str]) -> set[str]:
+    """The origins of a client, as far as its answer has them: what a model writes does not hold the key of its service."""
+    return {flow for flow in holder if "generated" not in given or not flow.startswith("key:")}
 
 
 def _of_hub(function: str, given: set[str]) -> set[str]:

@@ -14,7 +14,7 @@ from modelscan_plus.core.limits import Budget
 from modelscan_plus.formats.text.python.analyse import Finder
 from modelscan_plus.formats.text.python.blocks import MODULE, Block
 from modelscan_plus.formats.text.python.facts import Effect
-from modelscan_plus.formats.text.python.flow import Flow
+from modelscan_plus.formats.text.python.flow import Flow, answering
 from modelscan_plus.formats.text.python.follow.values import (
     NO_FLOWS,
     UNKNOWN,
@@ -92,7 +92,7 @@ class Emitter:
             flows |= self._one(machine, function, [_option(value, number) for value in arguments],
                                {name: _option(value, number) for name, value in keywords.items()}, node, scope)  # fmt: skip
         if isinstance(function, Method):
-            flows |= flows_of(function.receiver)
+            flows |= answering(flows_of(function.receiver), flows)
         self._seen[key] = flows
         return flows
 
