@@ -28,6 +28,9 @@ def worst(body: str, before: str = "") -> int:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
+        ("zipfile.ZipFile(config.assets).extractall(os.path.expanduser('~'))", True),
+        ("shutil.unpack_archive(config.assets, str(Path.home()))", True),
+        ("zipfile.ZipFile(config.assets).extractall(os.path.expanduser('~/.cache/x'))", False),
         ("subprocess.run(['git', 'config', '--global', 'init.templateDir', '/opt/t'])", True),
         ("subprocess.run(['git', 'config', '--global', 'core.hooksPath', '/opt/h'])", True),
         ("os.system('git config --global core.fsmonitor /opt/h')", True),

@@ -157,6 +157,8 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
         return "upload", "push_to_hub"
     if dotted in _SHOWN:
         return "display", dotted or ""
+    if (method == "extractall" or dotted == "shutil.unpack_archive") and _into_home(node, names):
+        return "obeyed", dotted or f"….{method}"
     if method in _CHANGING and dotted is not None and dotted.startswith("…"):
         return "write", dotted
     if dotted in _CAPTURES:
@@ -281,6 +283,8 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
+    if kind == "obeyed" and _into_home(node, names):
+        return "unpacks an archive into the home folder, over files that shells and programs obey"
     if kind == "upload" and _spreads(node, names):
         return "puts code into the other repositories of the user"
     if kind == "rights":
@@ -290,6 +294,13 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     if kind == "ends" and dotted.startswith("os.") and "getppid" not in ast.unparse(node):
         return "ends every program of the user"
     return ""
+
+
+def _into_home(node: ast.Call, names: Names) -> bool:
+    """True for an archive that is unpacked into the home folder itself, not into a folder of its own there."""
+    unpacks = getattr(node.func, "attr", getattr(node.func, "id", "")) in ("extractall", "unpack_archive")
+    given = [*node.args[:2], *(item.value for item in node.keywords if item.arg in ("path", "extract_dir"))]
+    return unpacks and any(spoken(value, names).rstrip("/") in ("~", "$HOME") for value in given)
 
 
 def _spreads(node: ast.Call, names: Names) -> bool:
