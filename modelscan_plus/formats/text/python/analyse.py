@@ -407,7 +407,8 @@ class Finder(Holders):
         if self._names.folder.decoded or (kind == "unpickle" and arguments.is_pickle(node, self._names)):
             flows.add("decoded")
         writes = kind == "write" and not dotted.startswith(("shutil.", "os."))
-        kind = self._by_place(kind, dotted, argument, flows)
+        over_home = kind == "write" and deeds.into_home(node, self._names)
+        kind = "obeyed" if over_home else self._by_place(kind, dotted, argument, flows)
         if writes and kind in ("", "made"):
             kind = asides.of_sources(node, block.inner(), self._names, listed="host" in flows) or kind
         if not kind:

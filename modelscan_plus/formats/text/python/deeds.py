@@ -157,8 +157,8 @@ def kind_of_call(node: ast.Call, dotted: str | None, names: Names) -> tuple[str,
         return "upload", "push_to_hub"
     if dotted in _SHOWN:
         return "display", dotted or ""
-    if (method == "extractall" or dotted == "shutil.unpack_archive") and _into_home(node, names):
-        return "obeyed", dotted or f"….{method}"
+    if method == "extractall" and into_home(node, names):
+        return "write", dotted or f"….{method}"
     if method in _CHANGING and dotted is not None and dotted.startswith("…"):
         return "write", dotted
     if dotted in _CAPTURES:
@@ -283,7 +283,7 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
         return "sets a key of the registry that Windows obeys" if writes and AUTORUN.search(said) else ""
     if kind in ("write", "start", "obeyed") and OBEYED.search(argument):
         return f"writes {argument}, which other programs obey"
-    if kind == "obeyed" and _into_home(node, names):
+    if kind == "obeyed" and into_home(node, names):
         return "unpacks an archive into the home folder, over files that shells and programs obey"
     if kind == "upload" and _spreads(node, names):
         return "puts code into the other repositories of the user"
@@ -296,7 +296,7 @@ def hostile(kind: str, dotted: str, argument: str, node: ast.Call, names: Names)
     return ""
 
 
-def _into_home(node: ast.Call, names: Names) -> bool:
+def into_home(node: ast.Call, names: Names) -> bool:
     """True for an archive that is unpacked into the home folder itself, not into a folder of its own there."""
     unpacks = getattr(node.func, "attr", getattr(node.func, "id", "")) in ("extractall", "unpack_archive")
     given = [*node.args[:2], *(item.value for item in node.keywords if item.arg in ("path", "extract_dir"))]
