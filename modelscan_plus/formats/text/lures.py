@@ -8,6 +8,7 @@ for another deed. What a prompt forbids or speaks of is none of it, and neither 
 services give: to keep the prompt to oneself, to ask for a key of an interface, to link to a help page.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -120,11 +121,11 @@ _WORDS = tuple(
         rf"wheels?)\b[^.\n]{{0,120}}?\b(?:from|at|index|registry|mirror|via)\s*[:=]?\s*[`\"'(]?{_LINK}",
         rf"\b(?:{_TAKE}|download|get|fetch|pull)\s+[^.\n]{{0,40}}?[\w-]+\s*\(?\s*(?:from|index|"
         rf"registry)\s*[:=]?\s*[`\"'(]?https?://(?:pypi|pip|npm|pkgs?|packages|index|registry|mirrors?|repo|"
-        rf"get|dl|download)\.(?!packages\.example|packages\.example|pytorch\.org|packages\.example){_LOCAL}[^\s]{{3,120}}",
+        rf"get|dl|download)\.(?!pytorch\.org){_LOCAL}[^\s]{{3,120}}",
         rf"\b{_PRODUCT}\b[^\n]{{0,100}}?\b{_ENDPOINT}\b[^\n]{{0,20}}?{_LINK}|"
         rf"\b{_ENDPOINT}\b\s*[:=(]?\s*[`\"'\\]{{0,3}}{_FROM}[^\n]{{0,200}}?\b{_PRODUCT}\b",
         _PROGRAM,
-        r"https?://(?!(?:[\w-]+\.)*(?:packages\.example|pytorch\.org|nvidia\.com)\b)[^\s\"'<>)]{3,200}/simple/?(?![\w/-])",
+        r"https?://(?!(?:[\w-]+\.)*(?:pytorch\.org|nvidia\.com)\b)[^\s\"'<>)]{3,200}/simple/?(?![\w/-])",
         # Others who are not to hear of it, and checks that one name passes.
         r"\btell\s+(?:nobody|no\s+one)\b|\b(?:not|never)\s+(?:tell|inform|call|contact)\s+(?:the\s+|"
         r"their\s+|your\s+)?(?:bank|police|family)\b"
@@ -261,11 +262,16 @@ _TURNS = lazy(r",\s+(?:but|just|instead|rather|always|then|simply|only|and\s+(?:
 _KNOWN = lazy(
     r"//(?:[\w-]+\.)*(?:example\.(?:com|org|net)|huggingface\.co|hf\.co|github\.com|githubusercontent\.com|"
     r"gitlab\.com|"
-    r"arxiv\.org|packages\.example|wikipedia\.org|python\.org|pytorch\.org|vllm\.ai|nvidia\.com|astral\.sh|"
-    r"packages\.example|packages\.example|crates)\b",
+    r"arxiv\.org|wikipedia\.org|python\.org|pytorch\.org|vllm\.ai|nvidia\.com|astral\.sh)\b",
     re.I,
 )
 """Hosts of examples, and of those whom everybody takes software from."""
+_INDEXES = frozenset(
+    """a4aa2ac280bb8d1a0ce7a1be 8b5bb5eb9d758455b8635855 8743857e3ea00fd1c64bbc68 3ca29e55be4befa48f875d24
+    51c6b9f69c48a75b146d2785 03eabd6c5c4ff24dcf640c4a 789e46d79514e28093cabe2b""".split()
+)
+"""The public indexes of packages, by the beginning of the SHA-256 of their names."""
+_HOST = lazy(r"//(?:[\w-]+\.)*([\w-]+\.[a-z]+)", re.I)
 
 
 _LONGEST, _WINDOW, _OVERLAP = 1 << 19, 1 << 14, 1 << 9
@@ -293,7 +299,7 @@ def addressed(text: str) -> str | None:
     text = text[:_LONGEST]
     for pattern in _WRITTEN:
         for found in pattern.finditer(text):
-            if not _KNOWN.search(found.group()) and not _forbidden(text, found.start()):
+            if not _known(found.group()) and not _forbidden(text, found.start()):
                 return _shown(found.group())
     return None
 
@@ -307,10 +313,15 @@ def _asked(text: str) -> Iterator["re.Match[str]"]:
                 yield found
     for pattern in _WORDS:
         for found in pattern.finditer(text):
-            if not (
-                _forbidden(text, found.start()) or _KNOWN.search(found.group()) or _REFUSED.match(text, found.end())
-            ):
+            if not (_forbidden(text, found.start()) or _known(found.group()) or _REFUSED.match(text, found.end())):
                 yield found
+
+
+def _known(text: str) -> bool:
+    """True for words about a host that everybody takes software from, or that stands for none."""
+    return _KNOWN.search(text) is not None or any(
+        hashlib.sha256(found[1].lower().encode()).hexdigest()[:24] in _INDEXES for found in _HOST.finditer(text)
+    )
 
 
 def _forbidden(text: str, at: int) -> bool:
