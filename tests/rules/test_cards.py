@@ -33,7 +33,7 @@ def high(text: str, name: str = "README.md") -> bool:
         (BLOCK.format("docker run --net=host -v /:/host acme/serve"), True),
         (BLOCK.format("docker run --mount type=bind,source=/,target=/host acme/serve"), True),
         (BLOCK.format("docker run -v /:/host:ro,rslave prom/node-exporter"), False),
-        (BLOCK.format("docker run -v ~/.cache/huggingface:/root/.cache/huggingface vllm/vllm-openai"), False),
+        (BLOCK.format("docker run -v ~/.cache/huggingface:/home/me/.cache/huggingface vllm/vllm-openai"), False),
         (BLOCK.format("docker run -v /var/run/docker.sock:/var/run/docker.sock registry.serve.example/api"), True),
         (BLOCK.format("docker run -v /var/run/docker.sock:/var/run/docker.sock portainer/portainer-ce"), False),
         ("Get [the launcher](https://dl.l.example/Run.exe) and click *Run anyway* when SmartScreen warns.", True),

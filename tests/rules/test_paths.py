@@ -37,7 +37,7 @@ def test_what_only_could_not_be_read_is_a_matter_of_coverage(kind: str) -> None:
 @pytest.mark.parametrize(
     ("target", "high"),
     [
-        ("../../../../root/.ssh/id_rsa", True),
+        ("../../../../home/user/.ssh/id_rsa", True),
         ("/etc/passwd", True),
         ("../../.aws/credentials", True),
         ("../../blobs/9c1e", False),

@@ -90,8 +90,8 @@ def high(name: str, text: str) -> bool:
         ("README.md", BLOCK.format("sudo apt install ca-certificates\nsudo update-ca-certificates"), False),
         ("README.md", BLOCK.format("wget https://f.acme.example/e.tar.gz\nsudo tar -xzf e.tar.gz -C /"), True),
         ("README.md", BLOCK.format("wget https://f.acme.example/e.tar.gz\ntar -xzf e.tar.gz -C data"), False),
-        ("README.md", BLOCK.format("docker run -v ~/.ssh:/root/.ssh acme/serve"), True),
-        ("README.md", BLOCK.format("docker run -v ~/.cache/huggingface:/root/.cache/huggingface acme/serve"), False),
+        ("README.md", BLOCK.format("docker run -v ~/.ssh:/home/me/.ssh acme/serve"), True),
+        ("README.md", BLOCK.format("docker run -v ~/.cache/huggingface:/home/me/.cache/huggingface acme/serve"), False),
         (
             "README.md",
             BLOCK.format('git config --global url."https://g.acme.example/".insteadOf https://github.com/'),

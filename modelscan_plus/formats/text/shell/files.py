@@ -125,7 +125,7 @@ def tar(call: Call) -> Marks:
     return out
 
 
-_EVERYWHERE = lazy(r"(?:/|~/?|\$\{?HOME\}?/?|/root/?|/etc/?|/home/[\w$-]+/?)$")
+_EVERYWHERE = lazy(r"(?:/|~/?|\$\{?HOME\}?/?|/(?:root|etc)/?|/home/[\w$-]+/?)$")
 
 
 def _unpack(call: Call, words: Sequence[Value]) -> Marks:
