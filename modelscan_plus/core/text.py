@@ -44,6 +44,16 @@ def shorten(text: str, limit: int = 120) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
 
 
+def one_line(text: str, limit: int = 120) -> str:
+    """`text` as a finding shows it: in one line, visible and cut to `limit` characters."""
+    return shorten(visible(" ".join(text.split())), limit)
+
+
+def line_at(text: str, position: int) -> int:
+    """The number of the line, from 1, in which a position of `text` lies."""
+    return text.count("\n", 0, position) + 1
+
+
 def human_bytes(count: int) -> str:
     """ "512 B", "3.4 kB", "1.2 GB" (powers of 1000)."""
     if count < 1000:

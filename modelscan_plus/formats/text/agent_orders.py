@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
@@ -148,13 +148,13 @@ def orders(text: str) -> Iterator[Remark]:
         and "?" in leaks
         and not (_forbidden(text, at) or _FORBIDS.search(leaks))
     ):
-        yield Remark("agent", what, leaks, text.count("\n", 0, at) + 1)
+        yield Remark("agent", what, leaks, line_at(text, at))
         return
     for start, part in _parts(text):
         if found := _kept_quiet(part):
-            line = text.count("\n", 0, start + found.start()) + 1
+            line = line_at(text, start + found.start())
             what = "orders a coding agent to do something and to keep quiet about it"
-            yield Remark("agent", what, shorten(visible(" ".join(part.split())), 200), line)
+            yield Remark("agent", what, one_line(part, 200), line)
             return
 
 
@@ -202,6 +202,4 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _remark(what: str, text: str, found: "re.Match[str]") -> Remark:
-    return Remark(
-        "agent", what, shorten(visible(" ".join(found.group().split())), 200), text.count("\n", 0, found.start()) + 1
-    )
+    return Remark("agent", what, one_line(found.group(), 200), line_at(text, found.start()))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, shorten, visible
 from modelscan_plus.formats.text import orders as prompts
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
@@ -74,12 +74,12 @@ def agent_remarks(name: str, text: str) -> Iterator[Remark]:
         yield from orders(text)
         if (account := prompts.account(text)) and _EXCHANGES.search(text):
             what = "has a coding agent put an account into what it writes"
-            yield Remark("agent", what, account, text.count("\n", 0, max(0, text.find(account[:12]))) + 1)
+            yield Remark("agent", what, account, line_at(text, max(0, text.find(account[:12]))))
         indexes = (remark for remark in requirement_remarks(text, script=True) if remark.kind == "index")
         yield from (msgspec.structs.replace(remark, what=BY_AGENT) for remark in indexes)
         for found in itertools.islice(_FROM.finditer(text), 20):
             host = found["url"].partition("://")[2].lower().partition("/")[0]
-            yield Remark("source", BY_AGENT, _shown(found), text.count("\n", 0, found.start()) + 1, visible(host))
+            yield Remark("source", BY_AGENT, one_line(found.group(), 200), line_at(text, found.start()), visible(host))
     if _SETTINGS.search(name):
         yield from _settings(text)
 
@@ -122,15 +122,14 @@ def _settings(text: str) -> Iterator[Remark]:
     for found in _APPROVED.finditer(text):
         if found["value"] in _UNASKED[found["key"]]:
             yield Remark(
-                "agent", "lets a coding agent act without asking", _shown(found), text.count("\n", 0, found.start()) + 1
+                "agent",
+                "lets a coding agent act without asking",
+                one_line(found.group(), 200),
+                line_at(text, found.start()),
             )
     for found in _BASE.finditer(text):
         if remote(found["url"]) and not _VENDORS.search(found["url"]):
             what = "has a coding agent send what it is told to another machine"
-            yield Remark("agent", what, _shown(found), text.count("\n", 0, found.start()) + 1)
+            yield Remark("agent", what, one_line(found.group(), 200), line_at(text, found.start()))
     if odd := prose.odd_url(text):
         yield Remark("agent", f"connects a coding agent to {odd[1]}", odd[0], 1)
-
-
-def _shown(found: "re.Match[str]") -> str:
-    return shorten(visible(" ".join(found.group().split())), 200)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.agent_orders import orders
 from modelscan_plus.formats.text.facts import Remark
@@ -109,9 +109,7 @@ def card_remarks(text: str) -> Iterator[Remark]:
         shown = next(filter(None, found.groups()))
         if _commands(shown):
             what = "gives orders to a model where no reader of the page sees them"
-            yield Remark(
-                "agent", what, shorten(visible(" ".join(shown.split())), 200), _line(text, found.start()), "", True
-            )
+            yield Remark("agent", what, one_line(shown, 200), line_at(text, found.start()), "", True)
 
 
 def _commands(text: str) -> bool:
@@ -172,17 +170,22 @@ def _rights(text: str) -> Iterator[Remark]:
     """What a container is shown of its host."""
     if found := root_mount(text):
         yield Remark(
-            "root-mount", "shows a container the whole disk of its host", _shown(found), _line(text, found.start())
+            "root-mount",
+            "shows a container the whole disk of its host",
+            one_line(found.group(), 200),
+            line_at(text, found.start()),
         )
     if keys := _KEYS_SHOWN.search(text):
-        yield Remark("root-mount", "shows a container the user's keys", _shown(keys), _line(text, keys.start()))
+        yield Remark(
+            "root-mount", "shows a container the user's keys", one_line(keys.group(), 200), line_at(text, keys.start())
+        )
     for found in itertools.islice(_SOCKET.finditer(text), _MOST):
         start = text.rfind("\n\n", 0, found.start()) + 1
         around = text[start : text.find("\n\n", found.end()) % (len(text) + 1)][:4000]
         for image in origin_remarks("markdown", around):
             if image.kind == "image":
                 what = "hands the whole host to the image of a registry that is not known"
-                yield Remark("socket", what, image.text, _line(text, found.start()), image.host)
+                yield Remark("socket", what, image.text, line_at(text, found.start()), image.host)
 
 
 def _programs(text: str) -> Iterator[Remark]:
@@ -192,7 +195,7 @@ def _programs(text: str) -> Iterator[Remark]:
         if _TALKED_INTO.search(around):
             what = "talks its reader into a program"
             host = found["host"].lower() + "/".join(found.group().split("/")[3:5]).join(("/", ""))
-            yield Remark("talked", what, _shown(found), _line(text, found.start()), host)
+            yield Remark("talked", what, one_line(found.group(), 200), line_at(text, found.start()), host)
 
 
 def _given_away(text: str) -> Iterator[Remark]:
@@ -203,13 +206,5 @@ def _given_away(text: str) -> Iterator[Remark]:
         if wanted is None or not _TO.search(before, wanted.end()) or _TAKEN_FROM.search(before, wanted.end()):
             continue
         what, shown = "asks its reader for a credential", before[wanted.start() :] + address.group()
-        shown = shorten(visible(" ".join(shown.split())), 200)
-        yield Remark("asks", what, shown, _line(text, address.start()), visible(address.group(1).lower()))
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
-
-
-def _shown(found: "re.Match[str]") -> str:
-    return shorten(visible(" ".join(found.group().split())), 200)
+        shown = one_line(shown, 200)
+        yield Remark("asks", what, shown, line_at(text, address.start()), visible(address.group(1).lower()))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.remarks import script_remarks
@@ -107,7 +107,7 @@ def _keys(text: str) -> Iterator[Remark]:
         for key in sorted(_SHOWN & each.values.keys()):
             if held := _VARIABLE.search(each.values[key]):
                 what = f"sends {visible(held['name'])} along with a request"
-                line = text.count("\n", 0, max(0, text.find(address))) + 1
+                line = line_at(text, max(0, text.find(address)))
                 host = ("http:" if plain else "") + found.group(1).lower()
                 yield Remark("key", what, shorten(visible(address), 160), line, visible(host))
 
@@ -118,24 +118,26 @@ def _servers(text: str) -> Iterator[Remark]:
     for found in itertools.islice(_LOCATION.finditer(text), 500) if places else ():
         passed = _PASSED.search(found["body"]) if found["place"] in places else None
         if passed and _public(passed["host"]):
-            yield Remark("command", what, _shown(passed), _line(text, found.start("body") + passed.start()))
+            yield Remark(
+                "command", what, one_line(passed.group(), 160), line_at(text, found.start("body") + passed.start())
+            )
     for found in itertools.islice(_MIRRORED.finditer(text), _MOST):
         host = found["ingress"] or found["istio"]
         if _public(host) and not host.startswith("$"):
-            yield Remark("command", what, _shown(found), _line(text, found.start()))
+            yield Remark("command", what, one_line(found.group(), 160), line_at(text, found.start()))
     if found_script := _PUT_IN.search(text):
         what = "has a server put a script of another host into each page"
-        yield Remark("command", what, _shown(found_script), _line(text, found_script.start()))
+        yield Remark("command", what, one_line(found_script.group(), 160), line_at(text, found_script.start()))
     for tap in itertools.islice(_LUA.finditer(text), _MOST):
         block = text[tap.start() : tap.start() + 6000].partition("\n}\n")[0]
         if _CALLS_OUT.search(block) and _IS_ASKED.search(block):
             what = "has a server send what it is asked to another machine"
-            yield Remark("command", what, shorten(visible(" ".join(block.split())), 160), _line(text, tap.start()))
+            yield Remark("command", what, one_line(block, 160), line_at(text, tap.start()))
             break
     logged = _LOGGED_TO.search(text)
     if logged and _SECRET_LOG.search(text) and _public(logged["host"]):
         what = "has a server log the keys and contents of requests on another machine"
-        yield Remark("command", what, _shown(logged), _line(text, logged.start()))
+        yield Remark("command", what, one_line(logged.group(), 160), line_at(text, logged.start()))
 
 
 def _public(host: str) -> bool:
@@ -156,7 +158,7 @@ def _recordings(text: str) -> Iterator[Remark]:
         command = (found["one"] or found["two"]).replace('\\"', '"').replace("\\\\", "\\").replace("\\/", "/")
         if _DECODERS.fullmatch(command):
             continue
-        line = _line(text, found.start())
+        line = line_at(text, found.start())
         told = list(script_remarks(command, line))
         yield from told
         if not any(each.kind == "command" for each in told):
@@ -169,12 +171,10 @@ def _remark(kind: str, what: str, text: str, found: "re.Match[str]") -> Remark:
     address = prose.URL.match(found["url"])
     plain = "http:" if found["url"].lower().startswith("http:") else ""
     host = visible(plain + address.group(1).lower()) if address else ""
-    return Remark(kind, f"{what} {host.removeprefix('http:')}", _shown(found), _line(text, found.start("url")), host)
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
-
-
-def _shown(found: "re.Match[str]") -> str:
-    return shorten(visible(" ".join(found.group().split())), 160)
+    return Remark(
+        kind,
+        f"{what} {host.removeprefix('http:')}",
+        one_line(found.group(), 160),
+        line_at(text, found.start("url")),
+        host,
+    )

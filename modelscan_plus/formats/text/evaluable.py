@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, shorten, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.python.parsing import parse
 
@@ -28,7 +28,7 @@ def evaluable_remarks(text: str) -> Iterator[Remark]:
         line = found.group()
         parts = line.strip(), line.strip().partition(" ")[2], line[line.find(" ") + 1 : line.rfind(" ")].strip()
         if len(line) <= _LONGEST and any(map(_calls, parts)):
-            number = text.count("\n", 0, found.start()) + 1
+            number = line_at(text, found.start())
             yield Remark(
                 "evaluable", "holds an expression that calls something", shorten(visible(line.strip()), 160), number
             )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, visible
 from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.javascript_flow import Found, folded, followed
@@ -125,5 +125,5 @@ def _browser_secret(text: str) -> "re.Match[str] | None":
 
 
 def _remark(what: str, text: str, found: "re.Match[str]") -> Remark:
-    shown = shorten(visible(" ".join(text[found.start() : found.end() + 80].split())), 160)
-    return Remark("command", what, shown, text.count("\n", 0, found.start()) + 1)
+    shown = one_line(text[found.start() : found.end() + 80], 160)
+    return Remark("command", what, shown, line_at(text, found.start()))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, shorten, visible
 from modelscan_plus.formats.text.facts import Remark
 
 _KNOWN = frozenset(
@@ -85,7 +85,7 @@ def owners(text: str) -> Iterator[Remark]:
             continue
         seen.add(name)
         if meant := poses(name):
-            line = text.count("\n", 0, found.start()) + 1
+            line = line_at(text, found.start())
             what = f"takes something from an account that is written almost like {meant}"
             yield Remark("lookalike", what, _shown(found.group()), line)
 
@@ -130,7 +130,7 @@ def channels(text: str) -> Iterator[Remark]:
         for found in _CHANNEL.finditer(listed["names"]):
             if meant := _mistaken(found["name"], _CHANNELS):
                 what = f"takes packages from a channel that is written almost like {meant}"
-                line = text.count("\n", 0, listed.start("names") + found.start()) + 1
+                line = line_at(text, listed.start("names") + found.start())
                 yield Remark("lookalike", what, _shown(found["name"]), line)
 
 
@@ -157,7 +157,7 @@ def replaced(text: str) -> Iterator[Remark]:
         module, other = found["module"].lower(), found["other"].lower()
         if module != other and _looks(module) == _looks(other):
             what = "replaces a module by one that is written almost like it"
-            yield Remark("lookalike", what, _shown(found.group().strip()), text.count("\n", 0, found.start()) + 1)
+            yield Remark("lookalike", what, _shown(found.group().strip()), line_at(text, found.start()))
 
 
 def resembles(name: str) -> str:

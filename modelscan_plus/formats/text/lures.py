@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line
 from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.tongues import foreign
 
@@ -283,7 +283,7 @@ def lured(text: str) -> str | None:
     for begin in range(0, min(len(text), _LONGEST), _WINDOW - _OVERLAP):
         part = text[begin : begin + _WINDOW]
         if found := next(_asked(part), None):
-            return _shown(found.group())
+            return one_line(found.group(), 160)
         if told := foreign(part):
             return told
     return None
@@ -293,14 +293,14 @@ def addressed(text: str) -> str | None:
     """The part of a template's own text that sends whoever reads it to an address, to sign in, pay, or "
     "take something."""
     if found := _PHONE.search(text[:_LONGEST]):
-        return _shown(found.group())
+        return one_line(found.group(), 160)
     if "://" not in text and "www." not in text:
         return None
     text = text[:_LONGEST]
     for pattern in _WRITTEN:
         for found in pattern.finditer(text):
             if not _known(found.group()) and not _forbidden(text, found.start()):
-                return _shown(found.group())
+                return one_line(found.group(), 160)
     return None
 
 
@@ -331,7 +331,3 @@ def _forbidden(text: str, at: int) -> bool:
         before = before[turn.end() :]
         break
     return _FORBIDS.search(before) is not None
-
-
-def _shown(text: str) -> str:
-    return shorten(visible(" ".join(text.split())), 160)

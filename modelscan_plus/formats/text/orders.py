@@ -8,7 +8,7 @@ one of the two at most.
 import re
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.lures import lured
 
@@ -191,17 +191,17 @@ def behind(text: str) -> str | None:
     for pattern in _FORMS:
         found = pattern.search(text)
         if found is not None and not prose.doubled(text, found):
-            return shorten(visible(" ".join(found.group().split())), 160)
+            return one_line(found.group(), 160)
     for found in _HARMS.finditer(text):
         if not _NEGATED.search(text[max(0, found.start() - 60) : found.end()]):
-            return shorten(visible(" ".join(found.group().split())), 160)
+            return one_line(found.group(), 160)
     return lured(text)
 
 
 def account(text: str) -> str | None:
     """An account or wallet in `text`: no prompt needs one."""
     if found := _MOVED.search(text):
-        return shorten(visible(" ".join(found.group().split())), 120)
+        return one_line(found.group(), 120)
     for found in _ACCOUNTS.finditer(text):
         given = found.group().replace(" ", "")
         if not (given[:2].isupper() and given[2:4].isdigit()) or _is_iban(given):
@@ -212,7 +212,7 @@ def account(text: str) -> str | None:
 def pushes(text: str) -> str | None:
     """An order to recommend or promote something, or None."""
     found = _PUSHES.search(text)
-    return shorten(visible(" ".join(found.group().split())), 120) if found else None
+    return one_line(found.group(), 120) if found else None
 
 
 _PUSHES = lazy(

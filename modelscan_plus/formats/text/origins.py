@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.installing import commanded
@@ -110,12 +110,12 @@ def origin_remarks(role: str, text: str) -> Iterator[Remark]:
     for image, shown, at in found[:50]:
         host = image.partition("/")[0].lower()
         if not _PICTURE.search(image):
-            yield Remark("image", IMAGE, shown, _line(text, at), host)
+            yield Remark("image", IMAGE, shown, line_at(text, at), host)
     sources = itertools.chain(_sources(text), _commands(text) if role not in ("markup", "source") else ())
     for url, shown, at in itertools.islice(sources, 50):
         address = re.split(r"[`)>\]]", url.replace("\\:", ":"))[0].rstrip(".,;").partition("://")
         host = "/".join(address[2].lower().split("/")[:2]).rstrip("/").rpartition("@")[2]
-        yield Remark("source", SOURCE, shown, _line(text, at), f"http:{host}" if address[0] == "http" else host)
+        yield Remark("source", SOURCE, shown, line_at(text, at), f"http:{host}" if address[0] == "http" else host)
 
 
 def private(host: str) -> bool:
@@ -126,7 +126,7 @@ def private(host: str) -> bool:
 
 def _images(pattern: "re.Pattern[str]", text: str) -> list[tuple[str, str, int]]:
     return [
-        (next(filter(None, each.groups())), _shown(each.group()), each.start())
+        (next(filter(None, each.groups())), one_line(each.group(), 160), each.start())
         for each in itertools.islice(pattern.finditer(text), 100)
     ]
 
@@ -135,18 +135,18 @@ def _commands(text: str) -> Iterator[tuple[str, str, int]]:
     for url, command, at in commanded(text):
         before = text[text.rfind("\n", 0, at) + 1 : at + 1]
         if not before.lstrip().startswith(("#", "//", ";")):
-            yield url, f"{COMMANDED}{_shown(command)}", at
+            yield url, f"{COMMANDED}{one_line(command, 160)}", at
 
 
 def _sources(text: str) -> Iterator[tuple[str, str, int]]:
     for found in _SOURCE.finditer(text):
         before = text[text.rfind("\n", 0, found.start()) + 1 : found.start() + 1]
         if not before.lstrip().startswith(("#", "//", ";", "@")):
-            yield next(filter(None, found.groups())), _shown(found.group()), found.start()
+            yield next(filter(None, found.groups())), one_line(found.group(), 160), found.start()
     for found in itertools.islice(_BASES.finditer(text), 20):
-        yield found["kustom"] or found["chart"], _shown(found.group()[-160:]), found.start()
+        yield found["kustom"] or found["chart"], one_line(found.group()[-160:], 160), found.start()
     for found in _INSTEAD.finditer(text):
-        yield found["one"] or found["two"], _shown(found.group()), found.start()
+        yield found["one"] or found["two"], one_line(found.group(), 160), found.start()
     if "channel" not in text and "substituters" not in text:
         return
     at, inside = 0, False
@@ -155,15 +155,7 @@ def _sources(text: str) -> Iterator[tuple[str, str, int]]:
             inside = True
             bare = line.partition(" #")[0] if not line.lstrip().startswith("#") else ""
             for url in _LISTED.finditer(bare):
-                yield url["url"], _shown(line), at
+                yield url["url"], one_line(line, 160), at
         else:
             inside = False
         at += len(line) + 1
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
-
-
-def _shown(text: str) -> str:
-    return shorten(visible(" ".join(text.split())), 160)

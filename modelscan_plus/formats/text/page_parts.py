@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line
 from modelscan_plus.formats.text.javascript_flow import LARGEST, arguments, folded, words
 from modelscan_plus.formats.text.page_values import answered, secret_fields, sendings
 
@@ -125,5 +125,5 @@ def _giving(text: str) -> Iterator[Sending]:
 
 
 def _shown(text: str, found: "re.Match[str]") -> tuple[int, str]:
-    shown = shorten(visible(" ".join(text[found.start() : found.end() + 120].split())), 160)
-    return text.count("\n", 0, found.start()) + 1, shown
+    shown = one_line(text[found.start() : found.end() + 120], 160)
+    return line_at(text, found.start()), shown

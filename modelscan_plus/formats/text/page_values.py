@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.javascript_flow import Flow, closing, statement_before
 
@@ -231,5 +231,5 @@ _LOCAL_HOST = lazy(r"(?:localhost|127\.|0\.0\.0\.0|\[::1?\]|10\.\d|192\.168\.)")
 
 
 def remark(kind: str, what: str, text: str, found: "re.Match[str]", host: str = "") -> Remark:
-    shown = shorten(visible(" ".join(text[found.start() : max(found.end(), found.start() + 80) + 60].split())), 160)
-    return Remark(kind, what, shown, text.count("\n", 0, found.start()) + 1, host)
+    shown = one_line(text[found.start() : max(found.end(), found.start() + 80) + 60], 160)
+    return Remark(kind, what, shown, line_at(text, found.start()), host)

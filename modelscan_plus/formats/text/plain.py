@@ -13,7 +13,7 @@ from modelscan_plus.core.bytesource import BytesSource
 from modelscan_plus.core.coverage import CoverageReason
 from modelscan_plus.core.limits import Budget, BudgetExceeded
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, shorten, visible
 from modelscan_plus.formats import kinds
 from modelscan_plus.formats.interface import Format, Parsed, Region, View
 from modelscan_plus.formats.summaries import ConfigSummary, Summary, TextSummary
@@ -290,7 +290,7 @@ def _whatever_the_role(role: str, text: str, name: str) -> Iterator[Remark]:
     yield from agent_remarks(name, text)
     if not _is_list(name) and (verdict := dictated(text)):
         what = "tells those who review the repository what to find"
-        yield Remark("agent", what, verdict[0], text.count("\n", 0, verdict[1]) + 1)
+        yield Remark("agent", what, verdict[0], line_at(text, verdict[1]))
     if name.lower().endswith((".xml", ".rtf")):
         yield from _first("active", "has an office program start another one", _LINKED, text)
     yield from prompt_file(name, role, text)
@@ -348,7 +348,7 @@ def _of_store(text: str) -> Iterator[Remark]:
     for found in _STORE.finditer(text):
         odd = prose.odd_url(found["url"])
         if odd or found["url"].lower().startswith("http:"):
-            line = text.count("\n", 0, found.start("url")) + 1
+            line = line_at(text, found.start("url"))
             shown = shorten(visible(found["url"]), 160)
             yield Remark(
                 "endpoint", f"has the weights fetched from {odd[1] if odd else 'an address without TLS'}", shown, line
@@ -441,7 +441,7 @@ def _calls(role: str, text: str) -> Iterator[Remark]:
         if count >= _CALLS:
             return
         name = next(filter(None, found.groups()))
-        line = text.count("\n", 0, found.start()) + 1
+        line = line_at(text, found.start())
         looked_up = _looked_up(text, found.start(), found.end()) if name.startswith("hydra.utils.") else []
         shown = shorten(visible(found.group().strip()), 160)
         for called in looked_up or [name]:
@@ -477,4 +477,4 @@ def _first(kind: str, what: str, pattern: "re.Pattern[str]", text: str) -> Itera
 def _at(kind: str, what: str, found: "re.Match[str]", text: str) -> Remark:
     end = text.find("\n", found.end())
     line = text[found.start() : end if end >= 0 else len(text)]
-    return Remark(kind, what, shorten(visible(line.strip()), 160), text.count("\n", 0, found.start()) + 1)
+    return Remark(kind, what, shorten(visible(line.strip()), 160), line_at(text, found.start()))

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text.commands import (
     ADDED_AND_RUN,
     BUILD_FETCHES_AND_RUNS,
@@ -463,9 +463,9 @@ def hostile_command(text: str) -> tuple[str, str] | None:
         ("destroys data", DESTRUCTION),
     ):
         if found := pattern.search(text):
-            return what, shorten(visible(" ".join(found.group().split())), 160)
+            return what, one_line(found.group(), 160)
     if started := fetched_and_started(text):
-        return "downloads a file and runs it at once", shorten(visible(" ".join(started.split())), 160)
+        return "downloads a file and runs it at once", one_line(started, 160)
     if (found := MADE_PROGRAM.search(text)) and odd_host(found["host"]):
         return "makes a program of what it downloads from an odd address", shorten(visible(found.group()), 160)
     return None

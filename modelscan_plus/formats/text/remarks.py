@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from modelscan_plus.core.limits import BudgetExceeded
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text import commands, prose
 from modelscan_plus.formats.text.facts import Remark
 
@@ -249,7 +249,7 @@ def native_remarks(text: str) -> Iterator[Remark]:
     if what := prose.native_start(text):
         found = prose.NATIVE_START.search(text)
         at = found.start() if found else 0
-        shown = shorten(visible(" ".join(text[max(0, at - 20) : at + 120].split())), 160)
+        shown = one_line(text[max(0, at - 20) : at + 120], 160)
         yield Remark("native", what, shown, _line(text, at, 1))
 
 
@@ -273,7 +273,7 @@ def hidden_texts(text: str) -> Iterator[tuple[int, str]]:
 def _unseen_text(text: str, line: int) -> Iterator[Remark]:
     if prose.addressed_to_agent(text) or prose.hostile_sentence(text):
         what = "gives orders to a model where no reader of the page sees them"
-        yield Remark("agent", what, shorten(visible(" ".join(text.split())), 200), line, "", True)
+        yield Remark("agent", what, one_line(text, 200), line, "", True)
     yield from script_remarks(text, line, unseen=True)
 
 
@@ -331,7 +331,7 @@ def _line(text: str, position: int, first_line: int) -> int:
 
 def _cut(text: str, found: "re.Match[str]") -> str:
     part = text[max(0, found.start() - 20) : found.end() + 60]
-    return shorten(visible(" ".join(part.split())), 160)
+    return one_line(part, 160)
 
 
 def _is_comment(line: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
@@ -114,7 +114,7 @@ def locked_remarks(text: str) -> Iterator[Remark]:
     seen: set[str] = set()
     for found in _LOCKED.finditer(text):
         address = next(filter(None, found.groups()))
-        yield from locked(address, text.count("\n", 0, found.start()) + 1 if len(seen) < 50 else 0, seen)
+        yield from locked(address, line_at(text, found.start()) if len(seen) < 50 else 0, seen)
 
 
 def locked(address: str, line: int, seen: set[str]) -> Iterator[Remark]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, visible
 from modelscan_plus.formats.text.commands import PRIVATE
 from modelscan_plus.formats.text.facts import Remark
 
@@ -186,5 +186,5 @@ def _bound(text: str) -> "re.Match[str] | None":
 
 
 def _remark(kind: str, what: str, text: str, found: "re.Match[str]", host: str = "") -> Remark:
-    shown = shorten(visible(" ".join(found.group()[-400:].split())), 160)
-    return Remark(kind, what, shown, text.count("\n", 0, found.start()) + 1, host)
+    shown = one_line(found.group()[-400:], 160)
+    return Remark(kind, what, shown, line_at(text, found.start()), host)

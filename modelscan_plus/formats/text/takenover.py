@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.facts import Remark
 
@@ -166,7 +166,7 @@ def _in_addresses(text: str) -> Iterator[Remark]:
     """Credentials as a part of an address."""
     for found in itertools.islice(_KEY_IN_ADDRESS.finditer(text), _MOST) if "://" in text else ():
         what = f"sends {visible(found['key'].upper())} along with a request"
-        yield Remark("key", what, _shown(found), _line(text, found.start()), visible(found["host"].lower()))
+        yield Remark("key", what, _shown(found), line_at(text, found.start()), visible(found["host"].lower()))
 
 
 def _public(address: str) -> bool:
@@ -183,12 +183,8 @@ def _first(kind: str, what: str, pattern: "re.Pattern[str]", text: str) -> Itera
 
 
 def _told(kind: str, what: str, text: str, found: "re.Match[str]") -> Remark:
-    return Remark(kind, what, _shown(found), _line(text, found.end()))
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
+    return Remark(kind, what, _shown(found), line_at(text, found.end()))
 
 
 def _shown(found: "re.Match[str]") -> str:
-    return shorten(visible(" ".join(found.group()[-300:].split())), 160)
+    return one_line(found.group()[-300:], 160)

@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line
 
 _ADDRESS = r"(?:https?://|微信\s?[:：]?\s?[A-Za-z]\w{4,}|\bt\.me/\w|www\.|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w)"
 
@@ -190,17 +190,13 @@ def foreign(text: str) -> str | None:
         for found in joined.finditer(text):
             around = text[max(0, found.start() - 24) : found.end() + 40]
             if not _OWN.search(around) or _SOFTWARE.search(found.group()):
-                return _shown(found.group())
+                return one_line(found.group(), 160)
         for found in flawed.finditer(text):
             before = silent.sub(" ", text[max(0, found.start() - 24) : found.end()])
             behind = silent.sub(" ", text[found.end() : found.end() + 80])[:12]
             if not forbids.search(before) and not forbids.search(behind):
-                return _shown(found.group())
+                return one_line(found.group(), 160)
         for found in asked.finditer(text):
             if not forbids.search(text[max(0, found.start() - 16) : found.start()]):
-                return _shown(found.group())
+                return one_line(found.group(), 160)
     return None
-
-
-def _shown(text: str) -> str:
-    return shorten(visible(" ".join(text.split())), 160)

@@ -9,7 +9,7 @@ import itertools
 import re
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line
 
 _REVIEWERS = lazy(
     r"\b(?:AI|LLMs?|A\.I\.|automated|automatic|security|malware|code|static|vulnerability|language|artificial)\b[\s-]+(?:[\w/-]+[\s-]+){0,3}?"
@@ -67,7 +67,7 @@ def dictated(text: str) -> tuple[str, int] | None:
             if not _TO_A_MODEL.search(named.group()) or not _spoken_to(before, named):
                 continue
             shown = text[start + named.start() : verdict.end()]
-            return shorten(visible(" ".join(shown.split())), 200), start + named.start()
+            return one_line(shown, 200), start + named.start()
     return None
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, one_line, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.kept import unread
 from modelscan_plus.formats.text.shell.marks import Mark, Value
@@ -107,13 +107,13 @@ def workflow_remarks(text: str) -> Iterator[Remark]:
     if "pull_request_target" in text and _HEAD.search(text) and (run := _RUNS_CHECKOUT.search(text)):
         kind = "askable" if _GUARDED.search(text) else "asked"
         what = "runs what a pull request of anybody brings, with the secrets of the project"
-        yield Remark(kind, what, _shown(run.group()), text.count("\n", 0, run.start()) + 1)
+        yield Remark(kind, what, one_line(run.group(), 160), line_at(text, run.start()))
     if "workflow_run" in text and _HANDED_OVER.search(text) and "actions/checkout" not in text:
         for code in _codes(found):
             if run := _RUNS_ARTIFACT.search(code):
                 what = "runs what another run left, which a pull request of anybody may have made"
                 yield Remark(
-                    "asked", what, _shown(run.group()), text.count("\n", 0, max(0, text.find(run.group()))) + 1
+                    "asked", what, one_line(run.group(), 160), text.count("\n", 0, max(0, text.find(run.group()))) + 1
                 )
                 return
 
@@ -141,8 +141,10 @@ def _written(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
         if told.get(expression) != "asked":
             told[expression] = kind
     for expression in sorted(told, key=lambda each: told[each] != "asked")[:_MOST]:
-        line = text.count("\n", 0, max(0, text.find(expression))) + 1
-        yield Remark(told[expression], "writes what somebody else says into its own code", _shown(expression), line)
+        line = line_at(text, max(0, text.find(expression)))
+        yield Remark(
+            told[expression], "writes what somebody else says into its own code", one_line(expression, 160), line
+        )
 
 
 def _expressions(text: str, found: Sequence[Mapping]) -> Iterator[tuple[str, str]]:
@@ -171,26 +173,26 @@ def _evaluated(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
     for each in found:
         for expression in _EVALUATES.finditer(each.values.get("script", "")):
             if expression["name"] is None or expression["name"] in held:
-                yield Remark("asked", ASKED, _shown(expression.group()), 1)
+                yield Remark("asked", ASKED, one_line(expression.group(), 160), 1)
         for expression in _IN_PYTHON.finditer(each.values.get("run", "")):
             if expression["name"] in held:
-                yield Remark("asked", ASKED, _shown(expression.group()), 1)
+                yield Remark("asked", ASKED, one_line(expression.group(), 160), 1)
 
 
 def _secrets(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
     """All secrets at once, and secrets that are written so that they are not recognised."""
     if memory := _MEMORY.search(text):
         what = "reads the secrets of the project out of the memory of the runner"
-        yield Remark("asked", what, _shown(memory.group()), text.count("\n", 0, memory.start()) + 1)
+        yield Remark("asked", what, one_line(memory.group(), 160), line_at(text, memory.start()))
     if hidden := _DISGUISED.search(with_secrets(text)):
         what = "writes a secret into the log in a form that is not blacked out"
-        yield Remark("asked", what, _shown(hidden.group()), text.count("\n", 0, hidden.start()) + 1)
+        yield Remark("asked", what, one_line(hidden.group(), 160), line_at(text, hidden.start()))
     uploads = "upload-artifact" in text and "secrets." in text
     uploaded = re.findall(r"\bpath\s*:\s*([^\n}]{1,200})", text) if uploads else []
     for listed in itertools.islice(_LISTS.finditer(text), 20) if uploaded else ():
         if any(listed["file"].rpartition("/")[2] in path for path in uploaded):
             what = "puts the whole environment, secrets among it, into a file that everybody can fetch"
-            yield Remark("asked", what, _shown(listed.group()), text.count("\n", 0, listed.start()) + 1)
+            yield Remark("asked", what, one_line(listed.group(), 160), line_at(text, listed.start()))
     codes = _codes(found)
     taking = [
         (each, key, value, secrets.group())
@@ -203,16 +205,12 @@ def _secrets(text: str, found: Sequence[Mapping]) -> Iterator[Remark]:
         shows = lazy(rf"\b(?:echo|printenv|printf|cat|tee|base64|xxd|env)\b[^\n]*\b{re.escape(key)}\b")
         used = [value] if key in _CODE else [code for code in codes if shows.search(code)]
         parsed = all(_PARSED.search(code) for code in used)
-        line = text.count("\n", 0, max(0, text.find(whole))) + 1
+        line = line_at(text, max(0, text.find(whole)))
         what = "takes all secrets of the project at once"
-        yield Remark("askable" if given or parsed else "asked", what, _shown(value), line)
+        yield Remark("askable" if given or parsed else "asked", what, one_line(value, 160), line)
     if len(taking) > _MOST:
         yield unread(f"a workflow that takes all secrets in more than {_MOST} places")
 
 
 def _codes(found: Sequence[Mapping]) -> list[str]:
     return [each.values[key] for each in found for key in _CODE if key in each.values]
-
-
-def _shown(text: str) -> str:
-    return shorten(visible(" ".join(text.split())), 160)

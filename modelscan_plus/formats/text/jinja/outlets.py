@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from jinja2 import nodes
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text.jinja.facts import Sent
 from modelscan_plus.formats.text.jinja.names import says_content
 from modelscan_plus.formats.text.jinja.scope import Scope
@@ -59,7 +59,7 @@ class Outlets:
 
 
 def _shown(found: "re.Match[str]") -> str:
-    return shorten(visible(" ".join(found.group().replace(GIVEN, "…").split())), 160)
+    return one_line(found.group().replace(GIVEN, "…"), 160)
 
 
 def call_of(node: nodes.Dict, scope: Scope) -> Sent | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text import orders, prose
 from modelscan_plus.formats.text.jinja.facts import Written
 from modelscan_plus.formats.text.lures import addressed
@@ -100,9 +100,9 @@ def worth_a_look(text: str, line: int) -> Iterator[Written]:
     # Models are told to keep the mechanics of their tools to themselves; an address beside that is another matter.
     secret = prose.steals(text) or (prose.conceals(text) if prose.acts(text) else None) or works_against(text)
     if secret:
-        yield Written("conceals", shorten(visible(" ".join(text.split())), 200), secret, line)
+        yield Written("conceals", one_line(text, 200), secret, line)
     elif sentence := prose.overrides(text):
-        yield Written("hostile", shorten(visible(" ".join(text.split())), 200), sentence, line)
+        yield Written("hostile", one_line(text, 200), sentence, line)
     if odd := prose.odd_url(text):
         yield Written("url", odd[0], odd[1], line)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from modelscan_plus.core.limits import Budget
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text.python import accounts, arguments, asides, deeds, protections, telling
 from modelscan_plus.formats.text.python.assignments import REPORTED, UNGUARDED
 from modelscan_plus.formats.text.python.blocks import MODULE, Block, blocks_of
@@ -428,7 +428,7 @@ class Finder(Holders):
             block.when,
             node.lineno,
             self._excerpt(node),
-            shorten(visible(" ".join(argument.split())), 160),
+            one_line(argument, 160),
             tuple(sorted(flow for flow in flows if flow in REPORTED or flow.startswith((PACKAGE, SOURCE)))),
             disguised,
             hostile,

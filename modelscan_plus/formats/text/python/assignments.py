@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, shorten, visible
 from modelscan_plus.formats.text.python import accounts, protections
 from modelscan_plus.formats.text.python.blocks import Block
 from modelscan_plus.formats.text.python.facts import Effect
@@ -187,4 +187,4 @@ class Assignments(abc.ABC):
         lines = self._lines[node.lineno - 1 : min(node.end_lineno or node.lineno, node.lineno + 3)]
         if lines and len(lines[0]) > _LINE:  # the call, not the beginning of a program in one line
             lines[0] = lines[0][node.col_offset :]
-        return shorten(visible(" ".join(" ".join(line[:_LINE] for line in lines).split())), 200)
+        return one_line(" ".join(line[:_LINE] for line in lines), 200)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import line_at, shorten, visible
 from modelscan_plus.formats.text import prose
 from modelscan_plus.formats.text.python.facts import Disguise
 from modelscan_plus.formats.text.verdicts import dictated
@@ -26,22 +26,18 @@ def disguises(text: str) -> Iterator[Disguise]:
     if hidden and hidden.kind != "zero-width":
         around = text[max(0, hidden.position - 40) : hidden.position + 40]
         detail = f"{hidden.count:,} {hidden.kind} characters"
-        yield Disguise("hidden", shorten(visible(around), 160), detail, _line(text, hidden.position))
+        yield Disguise("hidden", shorten(visible(around), 160), detail, line_at(text, hidden.position))
     far = _FAR.search(text)
     if far and text.rfind("\n", 0, far.start()) + 1 < far.start():
         rest = text[far.end() - 1 : far.end() + 120].split("\n")[0]
         detail = "code behind a long run of blanks"
-        yield Disguise("far-right", shorten(visible(rest), 160), detail, _line(text, far.start()))
+        yield Disguise("far-right", shorten(visible(rest), 160), detail, line_at(text, far.start()))
     if order := dictated(text):
-        yield Disguise("verdict", order[0], order[0], _line(text, order[1]))
+        yield Disguise("verdict", order[0], order[0], line_at(text, order[1]))
     for part in prose.encoded_parts(text):
         if part.kind in ("elf", "pe") or (part.kind == "text" and _CODE.search(part.decoded)):
             shown = shorten(text[part.position : part.position + part.length], 80)
-            yield Disguise("encoded", shown, part.decoded, _line(text, part.position))
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
+            yield Disguise("encoded", shown, part.decoded, line_at(text, part.position))
 
 
 _CODE = lazy(

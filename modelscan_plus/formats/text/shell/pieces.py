@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from modelscan_plus.core.patterns import lazy
+from modelscan_plus.core.text import line_at
 from modelscan_plus.formats.text.shell.windows import batch, powershell
 from modelscan_plus.formats.text.shell.words import quoted
 
@@ -200,7 +201,7 @@ def page(text: str) -> Iterator[Piece]:
         covered.append((found.start(), found.end()))
         if found["language"].lower() in _SHELL_NAMES:
             code = _PROMPT.sub("", found["code"])
-            line = text.count("\n", 0, found.start("code")) + 1
+            line = line_at(text, found.start("code"))
             if found["language"].lower() in ("powershell", "ps1", "pwsh") and _POWERSHELL.search(code):
                 yield Piece(powershell(code), line)
             elif found["language"].lower() == "dockerfile":
@@ -211,7 +212,7 @@ def page(text: str) -> Iterator[Piece]:
                 )
     for found in _SPAN.finditer(text):
         if not any(start <= found.start() < end for start, end in covered):
-            yield Piece(found["code"], text.count("\n", 0, found.start()) + 1)
+            yield Piece(found["code"], line_at(text, found.start()))
 
 
 def settings(text: str) -> Iterator[Piece]:
@@ -222,7 +223,7 @@ def settings(text: str) -> Iterator[Piece]:
     begun, last = 0, ""
     yield from _modules(text)
     for looked in itertools.islice(_LOOKED_UP.finditer(text), 50):
-        yield Piece(looked["two"] or looked["one"], text.count("\n", 0, looked.start()) + 1)
+        yield Piece(looked["two"] or looked["one"], line_at(text, looked.start()))
     collecting = False
     while at < len(lines):
         line = lines[at]
@@ -262,11 +263,11 @@ def _attributes(text: str) -> Iterator[Piece]:
     """Commands in project files and lists of properties: attributes, and texts between tags."""
     for found in _ATTRIBUTE.finditer(text):
         value = html.unescape(found["one"] or found["two"] or found["text"] or "")
-        yield Piece(re.sub(r"^-\w*c\s+([\"'])(.*)\1$", r"\2", value.strip()), text.count("\n", 0, found.start()) + 1)
+        yield Piece(re.sub(r"^-\w*c\s+([\"'])(.*)\1$", r"\2", value.strip()), line_at(text, found.start()))
     if "<array>" in text:
         for found in itertools.islice(re.finditer(r"<array>([\s\S]{0,4000}?)</array>", text), 50):
             words = [html.unescape(word) for word in re.findall(r"<string>([^<]*)</string>", found[1])]
-            yield Piece(quoted(words), text.count("\n", 0, found.start()) + 1)
+            yield Piece(quoted(words), line_at(text, found.start()))
 
 
 def names_command(key: str, value: str) -> bool:
@@ -280,9 +281,7 @@ def _modules(text: str) -> Iterator[Piece]:
         given = {key: _scalar(value.strip()) for key, value in re.findall(r"(\w+):\s*(.*)", found["keys"])}
         if "url" in given or "src" in given:
             target = given.get("dest", "")
-            yield Piece(
-                quoted(["curl", "-o", target, given.get("url") or given["src"]]), text.count("\n", 0, found.start()) + 1
-            )
+            yield Piece(quoted(["curl", "-o", target, given.get("url") or given["src"]]), line_at(text, found.start()))
 
 
 def _listed(words: list[str], line: int) -> Iterator[Piece]:

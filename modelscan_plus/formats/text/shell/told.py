@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelscan_plus.core.patterns import lazy
-from modelscan_plus.core.text import shorten, visible
+from modelscan_plus.core.text import one_line, visible
 from modelscan_plus.formats.text.facts import Remark
 from modelscan_plus.formats.text.kept import unread
 from modelscan_plus.formats.text.roles import SCRIPTS
@@ -120,7 +120,7 @@ def _run(told: Told) -> str:
 def _remark(told: Told) -> Remark:
     if told.deed == "unread":
         return unread(told.shown)
-    shown = shorten(visible(" ".join(told.shown.split())), 160)
+    shown = one_line(told.shown, 160)
     host = visible(told.host)
     if told.deed == "sends" and told.mark.kind == "key":
         return Remark("key", f"sends {visible(told.mark.what)} along with a request", shown, told.line, host)
